@@ -1,0 +1,153 @@
+"""The short way to a yes: whether a value is beyond doubt what a schema asks for.
+
+`jsonschema` is the authority on schemas, and costs more to import than a whole
+compile. A schema is turned into a plain predicate instead, which says yes only where
+`jsonschema` would find nothing to say. A schema with a keyword that is not in the
+table below gets no yes at all: the authority is asked. Tests hold the two against
+each other.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from sftc.jsontypes import TYPES, is_number
+from sftc.schemas import Schema, Schemas
+
+Predicate = Callable[[Any], bool]
+Build = Callable[[Schema], Predicate]
+
+ANNOTATIONS: Final = frozenset(
+    {"$schema", "title", "description", "default", "examples", "definitions", "x-sftc"}
+)
+
+
+def predicate(schemas: Schemas, name: str) -> Predicate:
+    """Return the predicate for the schema in file `name`."""
+    try:
+        return _Builder(schemas).reference(name, "#")
+    except _UnknownKeyword:
+        return lambda value: False
+
+
+class _UnknownKeyword(Exception):
+    """A schema says something that this module has no predicate for."""
+
+
+class _Builder:
+    """Turns schemas into predicates, each reference once, so that they may recur."""
+
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
+        self._known: dict[tuple[str, str], Predicate] = {}
+
+    def reference(self, name: str, reference: str) -> Predicate:
+        file, _, fragment = reference.partition("#")
+        at = (file or name, fragment)
+        if at not in self._known:
+            # A schema may refer to itself: until it is built, a promise stands for it.
+            self._known[at] = lambda value: self._known[at](value)  # noqa: PLW0108  looked up late
+            schema, home = self._schemas.resolve({"$ref": reference}, name)
+            self._known[at] = self._schema(schema, home)
+        return self._known[at]
+
+    def _schema(self, schema: Schema, name: str) -> Predicate:
+        if "$ref" in schema:
+            return self.reference(name, schema["$ref"])
+        keywords = schema.keys() - ANNOTATIONS
+        if not keywords <= KEYWORDS.keys() | _OBJECT_KEYWORDS:
+            raise _UnknownKeyword
+        build = partial(self._schema, name=name)
+        tests = [KEYWORDS[keyword](schema[keyword], build) for keyword in keywords - _OBJECT_KEYWORDS]
+        if not keywords.isdisjoint(_OBJECT_KEYWORDS):
+            tests.append(_object(schema, build))
+        if len(tests) == 1:
+            return tests[0]
+        return lambda value: all(test(value) for test in tests)
+
+
+def _never(limit: Any, build: Build) -> Predicate:
+    return lambda value: False
+
+
+def _type(limit: Any, build: Build) -> Predicate:
+    if isinstance(limit, str):
+        return TYPES[limit]
+    tests = [TYPES[name] for name in limit]
+    return lambda value: any(test(value) for test in tests)
+
+
+def _const(limit: Any, build: Build) -> Predicate:
+    return lambda value: type(value) is type(limit) and value == limit
+
+
+def _enum(limit: Any, build: Build) -> Predicate:
+    tests = [_const(each, build) for each in limit]
+    return lambda value: any(test(value) for test in tests)
+
+
+def _minimum(limit: Any, build: Build) -> Predicate:
+    return lambda value: not is_number(value) or value >= limit
+
+
+def _maximum(limit: Any, build: Build) -> Predicate:
+    return lambda value: not is_number(value) or value <= limit
+
+
+def _exclusive_minimum(limit: Any, build: Build) -> Predicate:
+    return lambda value: not is_number(value) or value > limit
+
+
+def _exclusive_maximum(limit: Any, build: Build) -> Predicate:
+    return lambda value: not is_number(value) or value < limit
+
+
+def _pattern(limit: Any, build: Build) -> Predicate:
+    search = re.compile(limit).search
+    return lambda value: not isinstance(value, str) or search(value) is not None
+
+
+def _not(limit: Any, build: Build) -> Predicate:
+    test = build(limit)
+    return lambda value: not test(value)
+
+
+def _items(limit: Any, build: Build) -> Predicate:
+    test = build(limit)
+    return lambda value: not isinstance(value, list) or all(map(test, value))
+
+
+_OBJECT_KEYWORDS: Final = frozenset({"properties", "additionalProperties", "required"})
+
+
+def _object(schema: Schema, build: Build) -> Predicate:
+    """One pass over an object for the three keywords that speak of its keys."""
+    properties = {name: build(child) for name, child in schema.get("properties", {}).items()}
+    required = frozenset(schema.get("required", ()))
+    others = schema.get("additionalProperties", True)
+    other: Predicate = build(others) if isinstance(others, dict) else lambda value: bool(others)
+
+    def test(value: Any) -> bool:
+        if not isinstance(value, dict):
+            return True
+        return required <= value.keys() and all(
+            properties.get(name, other)(child) for name, child in value.items()
+        )
+
+    return test
+
+
+KEYWORDS: Final[Mapping[str, Callable[[Any, Build], Predicate]]] = {
+    "type": _type,
+    "const": _const,
+    "enum": _enum,
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "exclusiveMinimum": _exclusive_minimum,
+    "exclusiveMaximum": _exclusive_maximum,
+    "pattern": _pattern,
+    "not": _not,
+    "items": _items,
+    "deprecated": _never,
+}

@@ -1,0 +1,58 @@
+"""The contract's dialect of JSON Schema, spoken by `jsonschema`, the authority on schemas."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from jsonschema import Draft7Validator, TypeChecker, ValidationError
+from jsonschema.validators import extend
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT7
+
+from sftc.contract import CONFIG, PAYLOAD, Contract
+from sftc.jsontypes import TYPES
+from sftc.schemas import Schema
+
+
+def _type(validator: Any, limit: Any, value: Any, schema: Schema) -> Iterator[ValidationError]:
+    # The library's own writes the value into its message, and that fails for an
+    # integer of over 4,300 digits.
+    names = [limit] if isinstance(limit, str) else limit
+    if not any(TYPES[name](value) for name in names):
+        yield ValidationError("is of another type")
+
+
+def _deprecated(validator: Any, limit: Any, value: Any, schema: Schema) -> Iterator[ValidationError]:
+    if limit:
+        yield ValidationError("is deprecated")
+
+
+def _checker(test: Callable[[Any], bool]) -> Any:
+    return lambda _, value: test(value)
+
+
+Dialect: Final = extend(  # type: ignore[no-untyped-call]  # the stubs leave `extend` without types
+    Draft7Validator,
+    {"type": _type, "deprecated": _deprecated},
+    type_checker=TypeChecker({name: _checker(test) for name, test in TYPES.items()}),
+)
+"""Draft 7 with the contract's own types, in which a deprecated key is a violation too."""
+
+
+def violations(contract: Contract, values: Any) -> Iterator[ValidationError]:
+    """Yield all that a config's `values` violate in the schemas of `contract`."""
+    yield from _validator(Dialect, contract, CONFIG).iter_errors(values)
+
+
+def payload_faults(contract: Contract, payload: Any) -> list[str]:
+    """Return what is wrong with `payload` by the payload schema, read as plain draft 7."""
+    return [error.message for error in _validator(Draft7Validator, contract, PAYLOAD).iter_errors(payload)]
+
+
+def _validator(dialect: Any, contract: Contract, name: str) -> Any:
+    def retrieve(uri: str) -> Resource[Any]:
+        # Where a schema names its metaschema, jsonschema would go on in plain draft 7.
+        schema = contract.schemas.file(uri)
+        return DRAFT7.create_resource({name: schema[name] for name in schema if name != "$schema"})
+
+    registry: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg]  # an attrs alias
+    return dialect({"$ref": name}, registry=registry)

@@ -1,0 +1,139 @@
+"""`sftc compile`: configs to payloads."""
+
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import click
+
+from sftc.cli.exits import FINDINGS
+from sftc.cli.output import write_files, write_stdout
+from sftc.findings import ConfigError, Finding, Severity
+from sftc.overrides import Override
+from sftc.payload import FORMATS, Format
+from sftc.pipeline import run
+from sftc.reading import STDIN, read
+
+
+def _overrides(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> list[Override]:
+    try:
+        return [Override.parse(value) for value in values]
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+@click.command("compile")
+@click.argument("configs", nargs=-1, required=True, metavar="CONFIG...")
+@click.option(
+    "overrides",
+    "--set",
+    multiple=True,
+    callback=_overrides,
+    metavar="KEY=VALUE",
+    help="Set a TOML value over that of the config; a bare word is a string. Repeatable.",
+)
+@click.option(
+    "--format",
+    type=click.Choice(list(FORMATS)),
+    default="pretty",
+    show_default=True,
+    help="The payload's form; `jcs` is RFC 8785.",
+)
+@click.option("--digest", is_flag=True, help="Also print the payload's SHA-256 digest, to stderr.")
+@click.option("--strict", is_flag=True, help="Let warnings stop it, too.")
+@click.option("-o", "--output", metavar="FILE", help="Write the payload to this file, not to stdout.")
+@click.option(
+    "--output-dir",
+    metavar="FOLDER",
+    help="Write NAME.json for each NAME.toml into this folder; all of them or none.",
+)
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Whether findings are coloured; `auto` is on a terminal without NO_COLOR.",
+)
+def compile_command(
+    configs: Sequence[str],
+    overrides: Sequence[Override],
+    format: Format,
+    digest: bool,
+    strict: bool,
+    output: str | None,
+    output_dir: str | None,
+    color: str,
+) -> None:
+    """Check each CONFIG and write its payload to stdout.
+
+    CONFIG is a TOML file, or `-` for stdin. Findings go to stderr. Where one stops
+    it, nothing is written.
+    """
+    targets = _targets(configs, output, output_dir)
+    results = [_compile(config, overrides, format, digest, strict) for config in configs]
+    stopped = any(result.data is None for result in results)
+    colored = {"always": True, "never": False}.get(color, False if os.environ.get("NO_COLOR") else None)
+    report = partial(_report, strict=strict, color=colored)
+    report([found for result in results for found in result.findings], stopped=stopped)
+    if stopped:
+        sys.exit(FINDINGS)
+    payloads = [result.data or b"" for result in results]
+    try:
+        if targets:
+            write_files(dict(zip(targets, payloads, strict=True)))
+        else:
+            write_stdout(payloads[0])
+    except ConfigError as error:
+        report(error.findings, stopped=True)
+        sys.exit(FINDINGS)
+    if digest:
+        for config, result in zip(configs, results, strict=True):
+            click.echo(f"{result.digest}  {config}", err=True)
+
+
+class _Result(NamedTuple):
+    findings: Sequence[Finding]
+    data: bytes | None
+    digest: str | None
+
+
+def _targets(configs: Sequence[str], output: str | None, output_dir: str | None) -> list[str]:
+    """Return the file for each config's payload; none where it goes to stdout."""
+    if output and output_dir:
+        raise click.UsageError("--output and --output-dir exclude each other.")
+    if output_dir:
+        targets = [os.path.join(output_dir, f"{_stem(each)}.json") for each in configs]
+        if len(set(targets)) < len(targets):
+            raise click.UsageError("two configs of the same name would be written to the same file.")
+        return targets
+    if len(configs) > 1:
+        raise click.UsageError("several configs need --output-dir.")
+    return [output] if output else []
+
+
+def _stem(config: str) -> str:
+    return "stdin" if config == STDIN else os.path.splitext(os.path.basename(config))[0]
+
+
+def _compile(
+    config: str, overrides: Sequence[Override], format: Format, digest: bool, strict: bool
+) -> _Result:
+    compiled = run(partial(read, config), overrides)
+    if strict and any(found.severity is Severity.WARNING for found in compiled.findings):
+        return _Result(compiled.findings, None, None)
+    try:
+        return _Result(compiled.findings, compiled.to_bytes(format), compiled.digest if digest else None)
+    except ConfigError as error:
+        return _Result(error.findings, None, None)
+
+
+def _report(findings: Sequence[Finding], *, stopped: bool, strict: bool, color: bool | None) -> None:
+    if not findings:
+        return
+    from sftc.report.text import count, render
+
+    only_strict = strict and not any(found.is_error for found in findings)
+    end = f"; no payload{', since --strict stops at warnings' if only_strict else ''}" if stopped else ""
+    click.echo(f"{render(findings)}{count(findings)}{end}", err=True, color=color)

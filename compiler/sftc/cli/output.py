@@ -1,0 +1,86 @@
+"""Where payloads go: standard output, or files that are replaced whole or not at all."""
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+
+from sftc.cli.exits import CLOSED_PIPE
+from sftc.findings import ConfigError
+from sftc.rules.source import UNWRITABLE_OUTPUT
+from sftc.source import Source
+
+
+def write_stdout(data: bytes) -> None:
+    """Write `data` to standard output; a reader that has closed it ends the program quietly.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    if sys.stdout is None:
+        raise _unwritable("<stdout>", OSError(errno.EBADF, os.strerror(errno.EBADF)))
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+        sys.exit(CLOSED_PIPE)
+    except OSError as error:
+        _abandon_stdout()
+        raise _unwritable("<stdout>", error) from error
+
+
+def _abandon_stdout() -> None:
+    """Let what is still buffered go nowhere, so that the flush at exit does not fail once more."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def write_files(files: Mapping[str, bytes]) -> None:
+    """Write each file of `files` (path to bytes) whole, and none where one cannot be written.
+
+    Missing folders are made, links are followed, and what is no regular file (a device,
+    a FIFO) is written to as it stands.
+
+    Raises:
+        ConfigError: a file cannot be written.
+    """
+    staged: list[tuple[str, str]] = []
+    path = ""
+    try:
+        for path, data in files.items():
+            target = os.path.realpath(path)
+            if os.path.exists(target) and not os.path.isfile(target):
+                _write(target, data)
+            else:
+                temporary = f"{target}.{os.getpid()}.tmp"
+                staged.append((temporary, target))
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                _write(temporary, data)
+                if os.path.exists(target):
+                    os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+        while staged:
+            temporary, path = staged[0]
+            os.replace(temporary, path)
+            del staged[0]
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        for temporary, _ in staged:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+
+
+def _write(path: str, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        if os.path.isfile(path):
+            os.fsync(file.fileno())
+
+
+def _unwritable(name: str, error: OSError) -> ConfigError:
+    message = f"cannot be written: {error.strerror or error}"
+    return ConfigError([UNWRITABLE_OUTPUT.finding(Source(name, "").span(0, 0), message)])

@@ -1,0 +1,79 @@
+"""One version of the contract, and the versions there are; the only reader of `sftc_schemas`."""
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Final
+
+import orjson
+
+from sftc import mapping
+from sftc.acceptance import Predicate, predicate
+from sftc.keys import Path
+from sftc.schemas import Schema, Schemas
+
+CONFIG: Final = "config.schema.json"
+PAYLOAD: Final = "payload.schema.json"
+SELECTOR: Final = "schema_version"
+
+Read = Callable[[str], bytes]
+
+
+class Contract:
+    """The schemas and mapping rules of one version."""
+
+    def __init__(self, version: int, read: Read) -> None:
+        """Take the version and `read`, which returns the bytes of a file of its folder."""
+        self.version = version
+        self.schemas = Schemas(read)
+        self.properties: Mapping[Path, Schema] = self.schemas.properties(CONFIG)
+        self.rules = mapping.load(read("mapping.toml").decode(), self.properties)
+
+    @cached_property
+    def accepts(self) -> Predicate:
+        """Whether there is nothing at all to say against a config's values."""
+        return predicate(self.schemas, CONFIG)
+
+    @cached_property
+    def accepts_payload(self) -> Predicate:
+        """Whether a value is beyond doubt a compiled payload."""
+        return predicate(self.schemas, PAYLOAD)
+
+
+class Contracts:
+    """The versions of the contract, each read when it is first asked for."""
+
+    def __init__(self, read: Read) -> None:
+        """Take `read`, which returns the bytes of a file of the contract, by relative path."""
+        self._read = read
+        self._known: dict[int, Contract] = {}
+
+    @cached_property
+    def versions(self) -> tuple[int, ...]:
+        """The versions there are, the newest last."""
+        return tuple(sorted(orjson.loads(self._read("versions.json"))["versions"]))
+
+    def version(self, number: int) -> Contract:
+        """Return version `number` of the contract.
+
+        Raises:
+            ValueError: there is no such version.
+        """
+        if number not in self.versions:
+            raise ValueError(f"no version {number} of the contract; known: {self.versions}")
+        if number not in self._known:
+            self._known[number] = Contract(number, lambda name: self._read(f"v{number}/{name}"))
+        return self._known[number]
+
+
+def _packaged(name: str) -> bytes:
+    # importlib.resources does the same, and its import alone costs a quarter of the
+    # whole start (measured in benchmarks/).
+    data = pkgutil.get_data("sftc_schemas", name)
+    if data is None:
+        raise FileNotFoundError(f"sftc_schemas/{name}")
+    return data
+
+
+PACKAGED: Final = Contracts(_packaged)
+"""The versions that come with this release."""

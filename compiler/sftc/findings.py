@@ -1,0 +1,76 @@
+"""What the tool has to say of a config: findings, as data."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from sftc.keys import Path
+from sftc.source import Span
+
+
+class Severity(StrEnum):
+    """How much a finding weighs.
+
+    An error stops the compiler. A warning does not, but what was written is
+    dropped or likely to be refused. A note is for information.
+    """
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Edit(NamedTuple):
+    """Replace the characters of `span`, which lies in a file, by `text`."""
+
+    span: Span
+    text: str
+
+
+class Fix(NamedTuple):
+    """A change to the config file that settles a finding.
+
+    A safe fix keeps what the config means to the person who wrote it; any other
+    (a guessed name, say) is for that person to agree to.
+    """
+
+    title: str
+    edits: tuple[Edit, ...]
+    safe: bool
+
+
+class Finding(NamedTuple):
+    """One thing to tell: what is wrong, where, and what to write instead.
+
+    `id` names the rule, whose page says why it matters; `path` is the TOML path of
+    the key or value at fault, empty where the finding is about the file.
+    """
+
+    id: str
+    severity: Severity
+    message: str
+    span: Span
+    path: Path = ()
+    help: str | None = None
+    fix: Fix | None = None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether this finding stops the compiler."""
+        return self.severity is Severity.ERROR
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings in the order of the text: the file first, then flags."""
+    return sorted(findings, key=lambda found: (found.span.source.is_flag, found.span[1:]))
+
+
+class ConfigError(Exception):
+    """The config cannot be compiled; `findings` say why, in the order of the text.
+
+    `sftc` raises no other exception for what a person wrote.
+    """
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__(*(f"{found.message} [{found.id}]" for found in self.findings))

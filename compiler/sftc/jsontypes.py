@@ -1,0 +1,45 @@
+"""The JSON types as the contract means them, for every validator of it.
+
+TOML tells integers from floats, and JSON has neither dates nor `inf` and `nan`: a
+value of a type that is not here has no JSON form.
+"""
+
+from collections.abc import Callable, Mapping
+from math import isfinite
+from types import MappingProxyType
+from typing import Any, Final
+
+EXACT: Final = 2**53 - 1
+"""The greatest integer that a reader which keeps numbers as doubles holds exactly."""
+
+
+def is_integer(value: Any) -> bool:
+    """Whether `value` is an integer that every JSON reader holds exactly."""
+    return isinstance(value, int) and not isinstance(value, bool) and -EXACT <= value <= EXACT
+
+
+def fits_64_bits(value: int) -> bool:
+    """Whether `value` is a signed 64-bit integer, the most that TOML promises."""
+    return -(2**63) <= value < 2**63
+
+
+def is_number(value: Any) -> bool:
+    """Whether `value` is such an integer or a finite float."""
+    return is_integer(value) or (isinstance(value, float) and isfinite(value))
+
+
+def _is_instance(type_: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, type_)
+
+
+TYPES: Final[Mapping[str, Callable[[Any], bool]]] = MappingProxyType(
+    {
+        "array": _is_instance(list),
+        "boolean": _is_instance(bool),
+        "integer": is_integer,
+        "null": lambda value: value is None,
+        "number": is_number,
+        "object": _is_instance(dict),
+        "string": _is_instance(str),
+    }
+)

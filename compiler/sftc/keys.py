@@ -1,0 +1,68 @@
+"""Where a value stands: paths into TOML values, and JSON pointers into the payload."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+
+Part = str | int
+Path = tuple[Part, ...]
+
+
+class Absent:
+    """The type of `ABSENT`, which stands for 'no such key': TOML has no null to say it with."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = Absent()
+
+MAX_DEPTH: Final = 64
+"""The most parts a path may have: how deep a config may nest."""
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def look_up(values: Any, path: Path) -> Any:
+    """Return the value at `path` of parsed TOML, or `ABSENT` where a key of it is missing."""
+    for part in path:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return ABSENT
+    return values
+
+
+def split(dotted: str) -> tuple[str, ...]:
+    """Return the path that a dotted key of bare parts names: `"a.b"` is `("a", "b")`."""
+    return tuple(dotted.split("."))
+
+
+def key(name: str) -> str:
+    """Return `name` as a TOML key: bare where TOML allows it, else quoted and escaped."""
+    if _BARE.fullmatch(name):
+        return name
+    return orjson.dumps(name).decode().replace("\x7f", "\\u007F")
+
+
+def dotted(path: Iterable[Part]) -> str:
+    """Return `path` as a person writes it in TOML: `a."b c"[0].d`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{key(part)}" if text else key(part)
+    return text
+
+
+def pointer(path: Iterable[Part]) -> str:
+    """Return `path` as a JSON pointer (RFC 6901): `/a/b~1c/0`."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+def parse_pointer(text: str) -> tuple[str, ...]:
+    """Return the object keys that a JSON pointer names; `""` is the whole document."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:])

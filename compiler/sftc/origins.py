@@ -1,0 +1,56 @@
+"""Where every value of a payload came from."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+from sftc.document import Document
+from sftc.keys import ABSENT, Path, pointer
+from sftc.mapping import Rules, sent
+from sftc.source import Span
+
+
+class Origin(NamedTuple):
+    """The source of one payload value.
+
+    `kind` is "config" for a key of the file, "flag" for an override, "default" for the
+    default of an absent key and "constant" for what every payload carries. `rule` is
+    the id of the mapping rule. `path` is the TOML path, `None` for a constant; `span`
+    is where the value is written, `None` where nobody wrote it.
+    """
+
+    kind: Literal["config", "flag", "default", "constant"]
+    rule: str
+    path: Path | None
+    span: Span | None
+
+
+def origins(document: Document, rules: Rules) -> Mapping[str, Origin]:
+    """Return the origin of every leaf of the payload, by JSON pointer.
+
+    A leaf is a value that is no object or list, or an empty one.
+    """
+    found: dict[Path, Origin] = {}
+    for row, value in sent(rules, document.values):
+        for inner in _leaves(value):
+            found[row.to + inner] = _origin(document, row.id, row.path + inner if row.path else None)
+    filled = {at[:depth] for at in found for depth in range(len(at))}
+    return {pointer(at): origin for at, origin in found.items() if at not in filled}
+
+
+def _origin(document: Document, rule: str, path: Path | None) -> Origin:
+    if path is None:
+        return Origin("constant", rule, None, None)
+    if document.get(path) is ABSENT:
+        return Origin("default", rule, path, None)
+    kind: Literal["flag", "config"] = "flag" if document.override(path) else "config"
+    return Origin(kind, rule, path, document.span(path))
+
+
+def _leaves(value: Any, path: Path = ()) -> Iterator[Path]:
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for part, child in children:
+        yield from _leaves(child, (*path, part))
+    if not children:
+        yield path

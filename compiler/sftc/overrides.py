@@ -1,0 +1,110 @@
+"""Values that a flag or a caller sets over those of the file."""
+
+import re
+import tomllib
+from typing import Any, Self
+
+import orjson
+
+from sftc.keys import ABSENT, dotted
+from sftc.source import Source, Span
+
+_FLAG = "--set "
+_QUOTED_OR_NESTED = tuple("\"'[{")
+
+
+class Override:
+    """One key set from outside the file: `path` is its TOML path, `value` its TOML value."""
+
+    def __init__(self, path: tuple[str, ...], value: Any, source: Source, value_at: int) -> None:
+        self.path = path
+        self.value = value
+        self._source = source
+        self._value_at = value_at
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `KEY=VALUE` as the flag `--set` takes it.
+
+        KEY is a dotted TOML key. VALUE is a TOML value; what is none and neither
+        opens a quote, a list nor a table is taken as a string, so that a bare word
+        needs no quotes.
+
+        Raises:
+            ValueError: `text` is not of that form; the message is for the person.
+        """
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{text!r} is not UTF-8.") from None
+        at = _end_of_key(text)
+        key, value = text[:at].strip(), text[at + 1 :].strip()
+        source = Source(_FLAG.strip(), _FLAG + text, is_flag=True)
+        return cls(_path(key), _value(value), source, len(_FLAG) + at + 1)
+
+    @classmethod
+    def of(cls, key: str, value: Any) -> Self:
+        """Set the dotted TOML `key` to `value`, a plain Python value.
+
+        Raises:
+            ValueError: `key` is no dotted TOML key.
+        """
+        path = _path(key)
+        start = f"{_FLAG}{dotted(path)}="
+        return cls(path, value, Source(_FLAG.strip(), start + _render(value), is_flag=True), len(start))
+
+    def key_span(self) -> Span:
+        """The key, within the text of the flag."""
+        return self._source.span(len(_FLAG), self._value_at - 1)
+
+    def value_span(self) -> Span:
+        """The value, within the text of the flag."""
+        return self._source.span(self._value_at, len(self._source.text))
+
+
+def _end_of_key(text: str) -> int:
+    match = re.match(r"""(?:[^"'=]|"(?:[^"\\]|\\.)*"|'[^']*')*""", text)
+    end = match.end() if match else 0
+    if not text.startswith("=", end):
+        raise ValueError(f"{text!r} is not of the form KEY=VALUE.")
+    return end
+
+
+def _path(key: str) -> tuple[str, ...]:
+    message = f"{key!r} is not a dotted TOML key."
+    if "\n" in key or "\r" in key:
+        raise ValueError(message)
+    try:
+        table: Any = tomllib.loads(f"{key} = 0")
+    except ValueError:
+        raise ValueError(message) from None
+    path = []
+    while isinstance(table, dict):
+        [(name, table)] = table.items()
+        path.append(name)
+    return tuple(path)
+
+
+def toml_value(text: str) -> Any:
+    """Return the TOML value that `text` is, or `ABSENT` where it is none."""
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return ABSENT
+    return table["value"] if list(table) == ["value"] else ABSENT
+
+
+def _value(text: str) -> Any:
+    value = toml_value(text)
+    if value is not ABSENT:
+        return value
+    if not text or text.startswith(_QUOTED_OR_NESTED):
+        raise ValueError(f"{text!r} is not a TOML value.")
+    return text
+
+
+def _render(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return str(value)

@@ -1,0 +1,173 @@
+"""The pipeline: config to payload. A pure function of the config's text and the overrides."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sftc import mapping, reading
+from sftc.contract import PACKAGED, SELECTOR, Contract, Contracts
+from sftc.document import Document
+from sftc.findings import ConfigError, Finding, Severity
+from sftc.keys import ABSENT
+from sftc.overrides import Override
+from sftc.parsing import parse
+from sftc.payload import Format, Payload, digest, to_bytes
+from sftc.rules.shape import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
+from sftc.source import Source
+from sftc.validate import check_payload, validate
+
+if TYPE_CHECKING:
+    from sftc.origins import Origin
+
+Config = str | bytes | os.PathLike[str]
+Overrides = Mapping[str, Any] | Iterable[Override]
+
+
+def compile(config: Config, *, overrides: Overrides = (), version: int | None = None) -> "Compiled":
+    """Check a config against the contract and map it to the payload of a training service.
+
+    Args:
+        config: the TOML text, as `str` or UTF-8 `bytes`, or the path of a file. A `str`
+            with neither a line break nor an `=` in it is taken for a path: no config
+            is as short as that. `"-"` is standard input.
+        overrides: values set over those of the file, by dotted TOML key, such as
+            `{"hyperparameters.n_epochs": 3}`; or `Override`s.
+        version: the version of the contract for a config without `schema_version`;
+            the newest one by default.
+
+    Returns:
+        The payload and all findings. What is wrong with the config is in the findings
+        and raises nothing here; asking for a payload that could not be compiled does.
+
+    Raises:
+        ValueError: `version` is not known, or a key of `overrides` is no TOML key.
+    """
+    return run(lambda: _source(config), _overrides(overrides), version)
+
+
+def run(
+    read: Callable[[], Source],
+    overrides: Iterable[Override] = (),
+    version: int | None = None,
+    contracts: Contracts = PACKAGED,
+) -> "Compiled":
+    """Compile what `read` returns, by the versions of the contract in `contracts`; see `compile`."""
+    contract = contracts.version(version or contracts.versions[-1])
+    try:
+        document = parse(read(), overrides)
+        contract = _select(document, contract, contracts)
+    except ConfigError as error:
+        return Compiled(error.findings)
+    findings = validate(document, contract)
+    if any(found.is_error for found in findings):
+        return Compiled(findings)
+    payload = mapping.apply(contract.rules, document.values)
+    check_payload(payload, contract)
+    return Compiled(findings, _Job(payload, document, contract.rules))
+
+
+def _source(config: Config) -> Source:
+    if isinstance(config, bytes):
+        return reading.decode("<text>", config)
+    if isinstance(config, os.PathLike) or (config and not set("\r\n=").intersection(config)):
+        return reading.read(config)
+    return reading.decode("<text>", config.encode("utf-8", "surrogatepass"))
+
+
+def _overrides(overrides: Overrides) -> Iterable[Override]:
+    if isinstance(overrides, Mapping):
+        return [Override.of(key, value) for key, value in overrides.items()]
+    return overrides
+
+
+def _select(document: Document, default: Contract, contracts: Contracts) -> Contract:
+    path = (SELECTOR,)
+    number = document.get(path)
+    if number is ABSENT:
+        return default
+    if type(number) is int and number in contracts.versions:
+        return contracts.version(number)
+    known = ", ".join(f"`{each}`" for each in contracts.versions)
+    message = f"`{SELECTOR}` is `{document.snippet(path)}`, and this release knows only {known}"
+    help = "write one that is known, or leave the key out for the newest"
+    raise ConfigError([UNKNOWN_SCHEMA_VERSION.finding(document.span(path), message, path=path, help=help)])
+
+
+class _Job(NamedTuple):
+    payload: Payload
+    document: Document
+    rules: mapping.Rules
+
+
+class Compiled:
+    """What compiling gave: all `findings`, in the order of the text, and a payload if none is an error."""
+
+    def __init__(self, findings: Iterable[Finding], job: _Job | None = None) -> None:
+        self.findings = tuple(findings)
+        self._job = job
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a payload."""
+        return self._job is not None
+
+    @property
+    def payload(self) -> Payload:
+        """The payload, as plain Python values.
+
+        Raises:
+            ConfigError: the config has errors.
+        """
+        return self._compiled.payload
+
+    @cached_property
+    def origins(self) -> "Mapping[str, Origin]":
+        """Where every value of the payload came from, by JSON pointer.
+
+        Raises:
+            ConfigError: the config has errors.
+        """
+        from sftc.origins import origins
+
+        return origins(self._compiled.document, self._compiled.rules)
+
+    def to_bytes(self, format: Format = "pretty") -> bytes:
+        """Return the canonical bytes of the payload (contract, section 3).
+
+        Args:
+            format: `pretty` indents by two spaces; `compact` is one line; both end in a
+                newline. `jcs` is RFC 8785, without a newline.
+
+        Raises:
+            ConfigError: the config has errors, or, for `jcs`, holds an integer beyond
+                2^53, which RFC 8785 has no form for.
+        """
+        payload = self.payload
+        if format == "jcs":
+            self._refuse_inexact()
+        return to_bytes(payload, format)
+
+    @property
+    def digest(self) -> str:
+        """`sha256:` and the hexadecimal SHA-256 of the payload's RFC 8785 form.
+
+        Raises:
+            ConfigError: the config has errors, or holds an integer beyond 2^53.
+        """
+        payload = self.payload
+        self._refuse_inexact()
+        return digest(payload)
+
+    @property
+    def _compiled(self) -> _Job:
+        if self._job is None:
+            raise ConfigError(self.findings)
+        return self._job
+
+    def _refuse_inexact(self) -> None:
+        if any(found.id == INTEGER_NOT_EXACT.id for found in self.findings):
+            raise ConfigError(
+                found._replace(severity=Severity.ERROR) if found.id == INTEGER_NOT_EXACT.id else found
+                for found in self.findings
+            )

@@ -1,0 +1,202 @@
+"""Where every key and value stands in the text of a TOML file.
+
+Parsers keep no positions, so the text is scanned once more, and only when a finding
+needs to point at it. The scanner trusts that a parser has accepted, or will judge,
+the text: it decides nothing about TOML but where things begin and end.
+"""
+
+import re
+import tomllib
+from contextlib import suppress
+from typing import NamedTuple
+
+from sftc.keys import MAX_DEPTH, Path
+
+_BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
+_SPACE = re.compile(r"[ \t]*")
+_KEY = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'""")
+_STRING = re.compile(
+    r'''"""(?:[^\\]|\\.)*?"{3,5}(?!")|\'\'\'.*?'{3,5}(?!')|"(?:[^"\\\n]|\\.)*"|'[^'\n]*\'''',
+    re.DOTALL,
+)
+_SCALAR = re.compile(r"[^,\]}#\r\n]*[^,\]}#\r\n \t]")
+
+
+class Place(NamedTuple):
+    """Where a key and its value stand, as offsets in characters.
+
+    `value` is `None` for a table that is spread over headers or dotted keys.
+    `header` is true where the key stands in a `[table]` or `[[table]]` header.
+    """
+
+    key: tuple[int, int]
+    value: tuple[int, int] | None
+    header: bool
+
+
+class TooDeep(Exception):
+    """A value is nested over `MAX_DEPTH` levels deep; `at` is the offset where it gets too deep."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(at)
+        self.at = at
+
+
+class _Lost(Exception):
+    """The text is no TOML from here on."""
+
+
+class Scanner:
+    """One scan over a text.
+
+    `places` maps each path to its first place; `repeats` lists keys and tables that
+    are defined again, as (path, first place, repeated place). Text that is no TOML
+    ends the scan where it begins.
+    """
+
+    def __init__(self, text: str) -> None:
+        """Scan `text`.
+
+        Raises:
+            TooDeep: a value is nested over `MAX_DEPTH` levels deep.
+        """
+        self.places: dict[Path, Place] = {}
+        self.repeats: list[tuple[Path, Place, Place]] = []
+        self._text = text
+        self._at = 0
+        self._tables: set[Path] = set()
+        self._array_sizes: dict[Path, int] = {}
+        with suppress(_Lost):
+            self._document()
+
+    def _document(self) -> None:
+        table: Path = ()
+        self._skip(_BLANK)
+        while self._at < len(self._text):
+            if self._text[self._at] == "[":
+                table = self._header()
+            else:
+                self._pair(table)
+            self._skip(_BLANK)
+
+    def _header(self) -> Path:
+        brackets = 2 if self._text.startswith("[[", self._at) else 1
+        self._at += brackets
+        path: Path = ()
+        parts = self._dotted_key(())
+        for name, key in parts[:-1]:
+            path += (name,)
+            self._note(path, Place(key, None, header=True))
+            if path in self._array_sizes:
+                path += (self._array_sizes[path] - 1,)
+        name, key = parts[-1]
+        path += (name,)
+        place = Place(key, None, header=True)
+        if brackets == 2:
+            self._note(path, place)
+            size = self._array_sizes.get(path, 0)
+            self._array_sizes[path] = size + 1
+            path += (size,)
+            self._note(path, place)
+        else:
+            self._define(path, place, again=path in self._tables or self._has_value(path))
+            self._tables.add(path)
+        self._expect("]" * brackets)
+        return path
+
+    def _pair(self, table: Path) -> None:
+        parts = self._dotted_key(table)
+        self._expect("=")
+        self._skip(_SPACE)
+        path = table
+        for name, key in parts[:-1]:
+            path += (name,)
+            self._note(path, Place(key, None, header=False))
+        name, key = parts[-1]
+        path += (name,)
+        start = self._at
+        self._value(path)
+        self._define(path, Place(key, (start, self._at), header=False), again=path in self.places)
+
+    def _dotted_key(self, table: Path) -> list[tuple[str, tuple[int, int]]]:
+        parts = []
+        while True:
+            self._skip(_SPACE)
+            start, raw = self._at, self._take(_KEY)
+            name = tomllib.loads(f"key = {raw}")["key"] if raw[0] in "\"'" else raw
+            parts.append((name, (start, self._at)))
+            self._check_depth(len(table) + len(parts))
+            self._skip(_SPACE)
+            if not self._text.startswith(".", self._at):
+                return parts
+            self._at += 1
+
+    def _value(self, path: Path) -> None:
+        self._check_depth(len(path))
+        opening = self._text[self._at : self._at + 1]
+        if opening in ('"', "'"):
+            self._take(_STRING)
+        elif opening == "[":
+            self._items(path)
+        elif opening == "{":
+            self._inline_table(path)
+        else:
+            self._take(_SCALAR)
+
+    def _items(self, path: Path) -> None:
+        self._at += 1
+        index = 0
+        self._skip(_BLANK)
+        while not self._text.startswith("]", self._at):
+            start = self._at
+            self._value((*path, index))
+            self._note((*path, index), Place((start, self._at), (start, self._at), header=False))
+            index += 1
+            self._separator("]")
+        self._at += 1
+
+    def _inline_table(self, path: Path) -> None:
+        self._at += 1
+        self._skip(_BLANK)
+        while not self._text.startswith("}", self._at):
+            self._pair(path)
+            self._separator("}")
+        self._at += 1
+
+    def _separator(self, closing: str) -> None:
+        self._skip(_BLANK)
+        if not self._text.startswith(closing, self._at):
+            self._expect(",")
+            self._skip(_BLANK)
+
+    def _define(self, path: Path, place: Place, *, again: bool) -> None:
+        if again:
+            self.repeats.append((path, self.places[path], place))
+        self._note(path, place)
+
+    def _has_value(self, path: Path) -> bool:
+        return path in self.places and self.places[path].value is not None
+
+    def _note(self, path: Path, place: Place) -> None:
+        self.places.setdefault(path, place)
+
+    def _check_depth(self, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise TooDeep(self._at)
+
+    def _skip(self, pattern: re.Pattern[str]) -> None:
+        match = pattern.match(self._text, self._at)
+        if match:
+            self._at = match.end()
+
+    def _take(self, pattern: re.Pattern[str]) -> str:
+        match = pattern.match(self._text, self._at)
+        if not match:
+            raise _Lost
+        self._at = match.end()
+        return match.group()
+
+    def _expect(self, token: str) -> None:
+        if not self._text.startswith(token, self._at):
+            raise _Lost
+        self._at += len(token)

@@ -1,0 +1,25 @@
+"""The catalogue of rules as a person reads it: a list, and a page for each rule."""
+
+from collections.abc import Iterable
+from textwrap import fill, indent
+
+from sftc.rule import Rule
+
+
+def listing(rules: Iterable[Rule]) -> str:
+    """Return a line for each rule: its id, severity and title."""
+    rules = list(rules)
+    width = max(len(rule.id) for rule in rules)
+    return "".join(f"{rule.id:<{width}}  {rule.severity:<7}  {rule.title}\n" for rule in rules)
+
+
+def page(rule: Rule) -> str:
+    """Return the page of one rule: what it is, why it matters, how to act, examples."""
+    parts = [f"{rule.id} ({rule.severity}): {rule.title}", fill(rule.why, 80), fill(rule.act, 80)]
+    if rule.invalid and rule.valid:
+        parts += [_example("Raises it:", rule.invalid), _example("Does not:", rule.valid)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _example(title: str, config: str) -> str:
+    return f"{title}\n\n{indent(config.rstrip(), '    ')}"

@@ -1,0 +1,87 @@
+"""Findings as text for a person: the line of the config, with the span underlined."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+
+import click
+
+from sftc.findings import Finding, Severity
+from sftc.source import Span
+
+_COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_WIDTH = 100
+_BEFORE = 40
+
+
+def render(findings: Iterable[Finding]) -> str:
+    """Return the report on `findings`, styled for a terminal, a blank line behind each."""
+    return "".join(f"{_finding(found)}\n\n" for found in findings)
+
+
+def count(findings: Iterable[Finding]) -> str:
+    """Return how many findings there are, such as `1 error, 2 warnings`."""
+    numbers = Counter(found.severity for found in findings)
+    counted = ((each, numbers[each]) for each in Severity if numbers[each])
+    return ", ".join(f"{number} {each}{'s' if number > 1 else ''}" for each, number in counted)
+
+
+def printable(text: str) -> str:
+    """Return `text` with all that could move the cursor or hide itself made visible."""
+    return "".join(map(_glyph, text))
+
+
+def _finding(found: Finding) -> str:
+    span, color = found.span, _COLORS[found.severity]
+    label = "" if span.source.is_flag or not span.source.text else str(span.line)
+    margin, bar = " " * (len(label) + 1), click.style("|", fg="blue")
+    title = click.style(f"{found.severity}[{found.id}]", fg=color, bold=True)
+    lines = [f"{click.style(_location(span), bold=True)}: {title}: {printable(found.message)}"]
+    if span.source.text:
+        line, indent, mark = _excerpt(span)
+        lines.append(f"{margin}{bar}")
+        lines.append(f"{click.style(label, fg='blue')} {bar} {line}")
+        lines.append(f"{margin}{bar} {indent}{click.style(mark, fg=color, bold=True)}")
+    if found.help:
+        lines.append(f"{margin}{click.style('= help:', fg='blue')} {printable(found.help)}")
+    return "\n".join(lines)
+
+
+def _location(span: Span) -> str:
+    name = printable(span.source.name)
+    if span.source.is_flag or not span.source.text:
+        return name
+    return f"{name}:{span.line}:{span.column}"
+
+
+def _excerpt(span: Span) -> tuple[str, str, str]:
+    """Return the first line of `span` as shown, the blanks before the mark, and the mark."""
+    line = span.source.line(span.line)
+    start = span.column - 1
+    end = min(span.end_column - 1 if span.end_line == span.line else len(line), len(line))
+    left = max(0, start - _BEFORE) if len(line) > _WIDTH else 0
+    right = left + _WIDTH
+    before, marked = line[left:start], line[start : min(end, right)]
+    shown = "…" if left else ""
+    after = line[max(start, end) : right] + ("…" if right < len(line) else "")
+    indent = " " * (len(shown) + _columns(before))
+    return printable(shown + before + marked) + printable(after), indent, "^" * max(1, _columns(marked))
+
+
+def _glyph(char: str) -> str:
+    if char == "\t":
+        return "    "
+    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+        return char.encode("unicode_escape", "surrogatepass").decode() if ord(char) > 0 else "\\0"
+    return char
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal `text` takes as it is shown."""
+    return sum(map(_width, printable(text)))
+
+
+def _width(char: str) -> int:
+    if unicodedata.category(char) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1

@@ -1,0 +1,44 @@
+"""The type of a rule: a row of the catalogue of findings."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from sftc.findings import Finding, Fix, Severity
+from sftc.keys import Path
+from sftc.source import Span
+
+if TYPE_CHECKING:
+    from sftc.contract import Contract
+    from sftc.document import Document
+
+    Check = Callable[[Document, Contract], Iterable[Finding]]
+
+
+class Rule(NamedTuple):
+    """One kind of finding, and its page: what it is, why it matters, how to act on it.
+
+    `invalid` is a config that raises the finding and `valid` one that does not; a
+    rule about something else than TOML text has neither. `check` finds what no
+    schema can say.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    why: str
+    act: str
+    invalid: str | None = None
+    valid: str | None = None
+    check: "Check | None" = None
+
+    def finding(
+        self,
+        span: Span,
+        message: str,
+        *,
+        path: Path = (),
+        help: str | None = None,
+        fix: Fix | None = None,
+    ) -> Finding:
+        """Return a finding of this rule."""
+        return Finding(self.id, self.severity, message, span, path, help, fix)

@@ -1,0 +1,74 @@
+"""Rules about keys that stand in a table where they have no effect, or another than meant."""
+
+from collections.abc import Iterator
+
+from sftc.contract import Contract
+from sftc.document import Document
+from sftc.findings import Edit, Finding, Fix, Severity
+from sftc.keys import Path, dotted
+from sftc.rule import Rule
+from sftc.suggest import homes, names_in, near
+
+_JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
+
+
+def _forwarded(document: Document, contract: Contract) -> Iterator[tuple[Path, str]]:
+    """Yield table and name of each key that passes unknown through an open table with known keys."""
+    for path, schema in contract.properties.items():
+        if schema.get("properties") and schema.get("additionalProperties"):
+            table = document.get(path)
+            if isinstance(table, dict):
+                yield from ((path, name) for name in table.keys() - schema["properties"].keys())
+
+
+def _misplaced(document: Document, contract: Contract) -> Iterator[Finding]:
+    for table, name in _forwarded(document, contract):
+        if places := homes(contract, name):
+            path = (*table, name)
+            home = " or ".join(f"`[{dotted(place[:-1])}]`" for place in places)
+            message = (
+                f"`{name}` is forwarded inside `[{dotted(table)}]`, where the service does not look for it"
+            )
+            yield MISPLACED_KEY.finding(
+                document.span(path, "key"), message, path=path, help=f"move it to {home}"
+            )
+
+
+def _likely_typo(document: Document, contract: Contract) -> Iterator[Finding]:
+    for table, name in _forwarded(document, contract):
+        meant = near(name, names_in(contract, table), sure=True)
+        if meant and not homes(contract, name):
+            path = (*table, name)
+            span = document.span(path, "key")
+            message = f"`{dotted(path)}` is forwarded as it is, but reads like a misspelt `{meant}`"
+            fix = (
+                None
+                if span.source.is_flag
+                else Fix(f"rename it to `{meant}`", (Edit(span, meant),), safe=False)
+            )
+            yield LIKELY_TYPO.finding(span, message, path=path, help=f"did you mean `{meant}`?", fix=fix)
+
+
+MISPLACED_KEY = Rule(
+    id="misplaced-key",
+    severity=Severity.WARNING,
+    title="a key stands in the wrong section",
+    why="The service looks for it elsewhere, so the run does not follow it; in a table that is forwarded word for word it even seems to be sent.",
+    act="Move the key to the section that is named.",
+    invalid=_JOB + "\n[hyperparameters.parallelism]\neval_steps = 20\n",
+    valid=_JOB + "\n[training.validation]\neval_steps = 20\n",
+    check=_misplaced,
+)
+
+LIKELY_TYPO = Rule(
+    id="likely-typo",
+    severity=Severity.WARNING,
+    title="a forwarded key reads like a misspelt one",
+    why="Tables that are forwarded word for word take any key, so a typing mistake passes and the setting does nothing.",
+    act="Correct the name; if the key is meant as it stands, keep it.",
+    invalid=_JOB + "\n[hyperparameters.parallelism]\nuse_deepsped = true\n",
+    valid=_JOB + "\n[hyperparameters.parallelism]\nuse_deepspeed = true\n",
+    check=_likely_typo,
+)
+
+RULES = (MISPLACED_KEY, LIKELY_TYPO)

@@ -1,0 +1,49 @@
+"""The JSON Schemas of one version of the contract, and references between them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+
+from sftc.keys import Path
+
+Schema = dict[str, Any]
+
+
+class Schemas:
+    """Schema files by name, read as they are referred to, from the same folder."""
+
+    def __init__(self, read: Callable[[str], bytes]) -> None:
+        """Take `read`, which returns the bytes of a schema file of that name."""
+        self._read = read
+        self._files: dict[str, Schema] = {}
+
+    def file(self, name: str) -> Schema:
+        """Return the schema in the file `name`."""
+        if name not in self._files:
+            self._files[name] = orjson.loads(self._read(name))
+        return self._files[name]
+
+    def resolve(self, schema: Schema, name: str) -> tuple[Schema, str]:
+        """Return what `schema`, which stands in file `name`, says, and the file that says it.
+
+        That is the schema itself unless it is a reference: `other.schema.json`, `#` or
+        `#/definitions/x`.
+        """
+        while "$ref" in schema:
+            file, _, fragment = schema["$ref"].partition("#")
+            name = file or name
+            schema = self.file(name)
+            for part in fragment.split("/")[1:]:
+                schema = schema[part]
+        return schema, name
+
+    def properties(self, name: str) -> dict[Path, Schema]:
+        """Return every property that the root schema in file `name` declares, by TOML path."""
+        return dict(self._properties((), self.file(name), name))
+
+    def _properties(self, path: Path, schema: Schema, name: str) -> Iterator[tuple[Path, Schema]]:
+        for key, reference in schema.get("properties", {}).items():
+            child, file = self.resolve(reference, name)
+            yield (*path, key), child
+            yield from self._properties((*path, key), child, file)

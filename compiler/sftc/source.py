@@ -1,0 +1,80 @@
+"""Named texts, from a file, standard input or a flag, and the places in them."""
+
+from bisect import bisect_right
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple
+
+
+class Source:
+    """A text that findings point into; `name` is what a person knows it by.
+
+    `is_flag` marks the text of a command-line flag, which has no lines to count.
+    """
+
+    def __init__(self, name: str, text: str, *, is_flag: bool = False) -> None:
+        self.name = name
+        self.text = text
+        self.is_flag = is_flag
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        lengths = (len(line) + 1 for line in self.text.split("\n"))
+        return [0, *accumulate(lengths)][:-1]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return line and column of a character offset, both counted from 1."""
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """Return the text of line `number`, counted from 1, without its line ending."""
+        start = self._line_starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start : len(self.text) if end < 0 else end].removesuffix("\r")
+
+    def span(self, start: int, end: int) -> "Span":
+        """Return the span of the characters from offset `start` up to `end`."""
+        return Span(self, start, end)
+
+    def at(self, line: int, column: int) -> "Span":
+        """Return the span of the one character at `line` and `column`, both counted from 1."""
+        start = min(self._line_starts[line - 1] + column - 1, len(self.text))
+        return Span(self, start, min(start + 1, len(self.text)))
+
+
+class Span(NamedTuple):
+    """A part of a source, as offsets in characters; the end is not included.
+
+    Lines and columns count from 1, columns in characters; `end_line` and
+    `end_column` are those of the first character behind the span.
+    """
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def line(self) -> int:
+        """The line on which the span begins."""
+        return self.source.position(self.start)[0]
+
+    @property
+    def column(self) -> int:
+        """The column of its first character."""
+        return self.source.position(self.start)[1]
+
+    @property
+    def end_line(self) -> int:
+        """The line of the first character behind the span."""
+        return self.source.position(self.end)[0]
+
+    @property
+    def end_column(self) -> int:
+        """The column of the first character behind the span."""
+        return self.source.position(self.end)[1]
+
+    @property
+    def text(self) -> str:
+        """The characters of the span."""
+        return self.source.text[self.start : self.end]

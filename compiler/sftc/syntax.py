@@ -1,0 +1,62 @@
+"""Text that a parser refuses, explained: which key is there twice, or what stands where."""
+
+import re
+import tomllib
+
+from sftc.findings import Finding
+from sftc.keys import dotted
+from sftc.places import Scanner
+from sftc.rules.syntax import DUPLICATE_KEY, TOML_SYNTAX
+from sftc.source import Source
+
+
+def explain(source: Source, error: ValueError) -> list[Finding]:
+    """Return the findings about a `source` that `tomllib` refused with `error`."""
+    if isinstance(error, tomllib.TOMLDecodeError) and (repeats := _repeats(source)):
+        return repeats
+    return [_syntax_error(source, str(error))]
+
+
+def _repeats(source: Source) -> list[Finding]:
+    findings = []
+    for path, first, again in Scanner(source.text).repeats:
+        line = source.span(*first.key).line
+        what = f"table `[{dotted(path)}]`" if again.header else f"key `{dotted(path)}`"
+        message = f"the {what} is defined twice, first on line {line}"
+        span = source.span(*again.key)
+        findings.append(DUPLICATE_KEY.finding(span, message, path=path, help="keep one of the two"))
+    return findings
+
+
+# What a line that is no TOML was likely meant to be: a pattern, and what to write.
+_HINTS = (
+    (r"\x00", "a NUL character: the file is binary, or UTF-16; save it as UTF-8 text"),
+    (r"[“”„‘’]", 'curly quotes do not count: use straight ones, "'),
+    (r"=\s*(True|False)\b", "booleans are written in lower case: true, false"),
+    (r"=\s*(None|null|nil)\b", "TOML has no null: leave the key out"),
+    (r"=\s*(#|$)", "give the key a value, or remove the line"),
+    (r"^\s*[\w.-]+\s*:", "key and value are separated by `=`, not `:`"),
+    (r"=\s*\"[^\"]*\\", "in double quotes a backslash begins an escape: put the text in single quotes, '…'"),
+    (r"=\s*[+-]?0\d", "numbers have no leading zeros"),
+    (r"=\s*[A-Za-z./~<$][^\"']*$", 'text stands in quotes: "…"'),
+    (r"^\s*\[[^\]]*$", "close the table header with `]`"),
+    (r"^\s*\{", "this looks like JSON, and the config is TOML: write `[section]` and `key = value` lines"),
+)
+
+
+_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+def _syntax_error(source: Source, reason: str) -> Finding:
+    position = _POSITION.search(reason)
+    if position:
+        reason = reason[: position.start()]
+    message = f"not valid TOML: {reason[:1].lower()}{reason[1:]}"
+    if not position or not position[1]:
+        end = len(source.text.rstrip())
+        unclosed = "a quote or bracket further up is never closed"
+        return TOML_SYNTAX.finding(source.span(max(end - 1, 0), end), message, help=unclosed)
+    span = source.at(int(position[1]), int(position[2]))
+    line = source.line(span.line)
+    help = next((help for pattern, help in _HINTS if re.search(pattern, line)), None)
+    return TOML_SYNTAX.finding(span, message, help=help)

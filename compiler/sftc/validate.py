@@ -1,0 +1,35 @@
+"""A document against its contract: all findings, never only the first."""
+
+from typing import Any
+
+from sftc.catalogue import RULES
+from sftc.contract import Contract
+from sftc.document import Document
+from sftc.findings import Finding, in_order
+
+_CHECKS = tuple(rule.check for rule in RULES.values() if rule.check)
+
+
+def validate(document: Document, contract: Contract) -> list[Finding]:
+    """Return every finding about `document`, in the order of the text."""
+    findings: list[Finding] = []
+    if not contract.accepts(document.values):
+        from sftc.violations import explain
+
+        findings += explain(document, contract)
+    for check in _CHECKS:
+        findings += check(document, contract)
+    return in_order(findings)
+
+
+def check_payload(payload: dict[str, Any], contract: Contract) -> None:
+    """Make sure that a compiled payload is what the contract promises.
+
+    Raises:
+        RuntimeError: it is not, which is a fault of the schemas or mapping rules.
+    """
+    if not contract.accepts_payload(payload):
+        from sftc.authority import payload_faults
+
+        if faults := payload_faults(contract, payload):
+            raise RuntimeError(f"the compiled payload breaks its schema: {'; '.join(faults)}")

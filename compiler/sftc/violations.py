@@ -1,0 +1,241 @@
+"""Violations of a schema, told as findings in the words of TOML.
+
+A violation is known by its keyword, never by the text of a library's message: each
+keyword of `EXPLANATIONS` has a function that says what it means for a person.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from sftc import unknown
+from sftc.authority import violations
+from sftc.contract import Contract
+from sftc.document import Document
+from sftc.findings import Edit, Finding, Fix
+from sftc.jsontypes import TYPES, fits_64_bits
+from sftc.keys import Path, dotted, key
+from sftc.overrides import toml_value
+from sftc.rule import Rule
+from sftc.rules import shape
+from sftc.schemas import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What stands at `path` breaks one keyword of its `schema`, whose argument is `limit`."""
+
+    document: Document
+    contract: Contract
+    path: Path
+    limit: Any
+    value: Any
+    schema: Schema
+
+    @property
+    def name(self) -> str:
+        """The dotted key, as messages quote it."""
+        return f"`{dotted(self.path)}`"
+
+    @property
+    def written(self) -> str:
+        """The value as it is written, shortened."""
+        return f"`{self.document.snippet(self.path)}`"
+
+    def finding(self, rule: Rule, message: str, help: str | None = None, fix: Fix | None = None) -> Finding:
+        """Return a finding of `rule` about the value."""
+        return rule.finding(self.document.span(self.path), message, path=self.path, help=help, fix=fix)
+
+    def rewrite(self, text: str, *, safe: bool) -> Fix | None:
+        """Return the fix that writes `text` in place of the value; a flag has none."""
+        span = self.document.span(self.path)
+        return None if span.source.is_flag else Fix(f"write {text}", (Edit(span, text),), safe)
+
+    def example(self) -> str | None:
+        """Return help that shows an example of the schema, where it is a plain value."""
+        example = next(iter(self.schema.get("examples", ())), None)
+        if example is None or isinstance(example, dict | list):
+            return None
+        return f"write, for one, `{key(str(self.path[-1]))} = {orjson.dumps(example).decode()}`"
+
+
+def explain(document: Document, contract: Contract) -> list[Finding]:
+    """Return all findings of the schemas of `contract` about `document`."""
+    found: dict[tuple[str, Path], Finding] = {}
+    for error in violations(contract, document.values):
+        path: Path = tuple(error.absolute_path)
+        schema: Any = error.schema
+        violation = Violation(document, contract, path, error.validator_value, error.instance, schema)
+        for finding in EXPLANATIONS[str(error.validator)](violation):
+            found.setdefault((finding.id, finding.path), finding)
+    return list(found.values())
+
+
+_EXPECTED: Final[Mapping[str, str]] = {
+    "array": "an array",
+    "boolean": "`true` or `false`",
+    "integer": "an integer",
+    "number": "a number",
+    "object": "a table",
+    "string": "a string",
+}
+
+_KINDS: Final[tuple[tuple[type, str], ...]] = (
+    (bool, "boolean"),
+    (int, "integer"),
+    (float, "float"),
+    (str, "string"),
+    (dict, "table"),
+    (list, "array"),
+    (dt.datetime, "date-time"),
+    (dt.date, "date"),
+    (dt.time, "time"),
+)
+
+
+def _kind(value: Any) -> str:
+    return next((word for kind, word in _KINDS if isinstance(value, kind)), type(value).__name__)
+
+
+def _type(violation: Violation) -> Iterator[Finding]:
+    value = violation.value
+    expected = [violation.limit] if isinstance(violation.limit, str) else violation.limit
+    wants_number = not {"integer", "number"}.isdisjoint(expected)
+    if _kind(value) == "integer" and wants_number:
+        yield _great_integer(violation)
+    elif (
+        isinstance(value, float) and value.is_integer() and fits_64_bits(int(value)) and "integer" in expected
+    ):
+        text = str(int(value))
+        message = f"{violation.name} must be an integer, and {violation.written} is a float"
+        fix = violation.rewrite(text, safe=True)
+        yield violation.finding(shape.FLOAT_FOR_INTEGER, message, f"write `{text}`", fix)
+    elif isinstance(value, float) and "number" in expected:
+        message = f"{violation.name} is {violation.written}, and JSON has no form for it"
+        yield violation.finding(shape.NO_JSON_FORM, message, "write a finite number")
+    elif isinstance(value, dt.date | dt.time) and len(expected) > 1:
+        message = f"{violation.name} is the {_kind(value)} {violation.written}, and JSON has no form for it"
+        help = f'write it as text: `"{violation.document.snippet(violation.path)}"`'
+        yield violation.finding(shape.NO_JSON_FORM, message, help)
+    else:
+        yield _wrong_type(violation, expected)
+
+
+def _great_integer(violation: Violation) -> Finding:
+    if fits_64_bits(violation.value):
+        message = f"{violation.name} is beyond 2^53: {violation.written} is not exact in every reader of JSON"
+        return violation.finding(
+            shape.INTEGER_NOT_EXACT, message, "write the digits as text if they are a name"
+        )
+    message = f"{violation.name} does not fit in 64 bits: {violation.written}"
+    return violation.finding(shape.INTEGER_OUT_OF_RANGE, message, "write a smaller number")
+
+
+def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
+    value, name = violation.value, dotted(violation.path)
+    wanted = " or ".join(_EXPECTED[each] for each in expected)
+    containers: dict[type, str] = {dict: "a table", list: "an array"}
+    given = containers.get(type(value), f"the {_kind(value)} {violation.written}")
+    message = f"`{name}` must be {wanted}, not {given}"
+    help, fix = violation.example(), None
+    if "object" in expected:
+        single = isinstance(value, list) and any(isinstance(each, dict) for each in value)
+        help = f"write it as a table, `[{name}]`{' with single brackets' if single else ''}"
+    elif isinstance(value, str) and _meant(value, expected):
+        help, fix = f"remove the quotes: `{value.strip()}`", violation.rewrite(value.strip(), safe=False)
+    return violation.finding(shape.WRONG_TYPE, message, help, fix)
+
+
+def _meant(text: str, expected: list[str]) -> bool:
+    """Whether `text`, without its quotes, is a value of one of the types."""
+    value = toml_value(text.strip())
+    return any(TYPES[each](value) for each in expected)
+
+
+_LIMITS: Final[Mapping[str, str]] = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "greater than",
+    "exclusiveMaximum": "less than",
+}
+
+
+def _range(violation: Violation) -> Iterator[Finding]:
+    limits = [f"{words} {violation.schema[k]}" for k, words in _LIMITS.items() if k in violation.schema]
+    message = f"{violation.name} must be {' and '.join(limits)}, not {violation.written}"
+    yield violation.finding(shape.OUT_OF_RANGE, message, violation.example())
+
+
+def _text(violation: Violation) -> Iterator[Finding]:
+    value = violation.value
+    if isinstance(value, str) and not value.strip():
+        yield violation.finding(shape.BLANK_STRING, f"{violation.name} is blank", violation.example())
+    elif isinstance(value, str) and value != value.strip():
+        text = orjson.dumps(value.strip()).decode()
+        message = f"{violation.name} begins or ends with white space"
+        fix = violation.rewrite(text, safe=True)
+        yield violation.finding(shape.SURROUNDING_SPACE, message, f"write `{text}`", fix)
+    else:
+        message = f"{violation.name} must not be {violation.written}"
+        yield violation.finding(shape.VALUE_NOT_ALLOWED, message, violation.schema.get("description"))
+
+
+def _choice(violation: Violation) -> Iterator[Finding]:
+    allowed = violation.schema.get("enum", [violation.schema.get("const")])
+    choices = ", ".join(f"`{orjson.dumps(each).decode()}`" for each in allowed)
+    message = (
+        f"{violation.name} must be {'one of ' if len(allowed) > 1 else ''}{choices}, not {violation.written}"
+    )
+    yield violation.finding(shape.VALUE_NOT_ALLOWED, message)
+
+
+def _required(violation: Violation) -> Iterator[Finding]:
+    for name in violation.limit:
+        if name not in violation.value:
+            yield from _missing(violation, (*violation.path, name))
+
+
+def _missing(violation: Violation, path: Path) -> Iterator[Finding]:
+    schema = violation.contract.properties[path]
+    if inner := schema.get("required"):
+        for name in inner:
+            yield from _missing(violation, (*path, name))
+        return
+    message = f"`{dotted(path)}` is missing"
+    example = orjson.dumps(schema["examples"][0]).decode()
+    help = f"add `{path[-1]} = {example}`, with your own value, to `[{dotted(path[:-1])}]`"
+    span = violation.document.span(path[:-1], "key")
+    yield shape.MISSING_KEY.finding(span, message, path=path, help=help)
+
+
+def _unknown(violation: Violation) -> Iterator[Finding]:
+    known = violation.schema.get("properties", {})
+    for name in violation.value:
+        if name not in known:
+            yield unknown.explain(violation.document, violation.contract, (*violation.path, name))
+
+
+def _legacy(violation: Violation) -> Iterator[Finding]:
+    message = f"{violation.name} is a legacy key and is never sent"
+    span = violation.document.span(violation.path, "key")
+    help = violation.schema["x-sftc"]["instead"]
+    yield shape.LEGACY_KEY.finding(span, message, path=violation.path, help=help)
+
+
+EXPLANATIONS: Final[Mapping[str, Callable[[Violation], Iterator[Finding]]]] = {
+    "type": _type,
+    "minimum": _range,
+    "maximum": _range,
+    "exclusiveMinimum": _range,
+    "exclusiveMaximum": _range,
+    "pattern": _text,
+    "not": _text,
+    "const": _choice,
+    "enum": _choice,
+    "required": _required,
+    "additionalProperties": _unknown,
+    "deprecated": _legacy,
+}
