@@ -1,14 +1,10 @@
 """sftc: a declarative config compiler for supervised fine-tuning jobs."""
 
-from typing import TYPE_CHECKING
-
 from sftc.findings import ConfigError, Edit, Finding, Fix, Severity
+from sftc.origins import Origin
 from sftc.overrides import Override
 from sftc.pipeline import Compiled, compile
 from sftc.source import Source, Span
-
-if TYPE_CHECKING:
-    from sftc.origins import Origin
 
 __version__ = "0.1.0"
 

@@ -47,10 +47,8 @@ def _origin(document: Document, rule: str, path: Path | None) -> Origin:
 
 
 def _leaves(value: Any, path: Path = ()) -> Iterator[Path]:
-    children = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
-    for part, child in children:
-        yield from _leaves(child, (*path, part))
-    if not children:
+    if not value or not isinstance(value, dict | list):
         yield path
+        return
+    for part, child in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _leaves(child, (*path, part))

@@ -4,9 +4,7 @@ import re
 import tomllib
 from typing import Any, Self
 
-import orjson
-
-from sftc.keys import ABSENT, dotted
+from sftc.keys import ABSENT
 from sftc.source import Source, Span
 
 _FLAG = "--set "
@@ -44,14 +42,18 @@ class Override:
 
     @classmethod
     def of(cls, key: str, value: Any) -> Self:
-        """Set the dotted TOML `key` to `value`, a plain Python value.
+        """Set the dotted TOML `key` to `value`, a Python value that TOML can write.
 
         Raises:
-            ValueError: `key` is no dotted TOML key.
+            ValueError: `key` is no dotted TOML key, or TOML cannot write `value`.
         """
-        path = _path(key)
-        start = f"{_FLAG}{dotted(path)}="
-        return cls(path, value, Source(_FLAG.strip(), start + _render(value), is_flag=True), len(start))
+        import tomlkit
+
+        try:
+            # Inside a list tomlkit writes tables inline.
+            return cls.parse(f"{key}={tomlkit.item([[value]]).as_string()[2:-2]}")
+        except (TypeError, RecursionError) as error:
+            raise ValueError(f"{value!r} is not a TOML value.") from error
 
     def key_span(self) -> Span:
         """The key, within the text of the flag."""
@@ -101,10 +103,3 @@ def _value(text: str) -> Any:
     if not text or text.startswith(_QUOTED_OR_NESTED):
         raise ValueError(f"{text!r} is not a TOML value.")
     return text
-
-
-def _render(value: Any) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return str(value)

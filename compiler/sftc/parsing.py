@@ -27,6 +27,7 @@ def parse(source: Source, overrides: Iterable[Override] = ()) -> Document:
     except ValueError as error:
         from sftc.syntax import explain
 
+        _refuse_depth(source)
         raise ConfigError(explain(source, error)) from None
     if _is_deeper(values, MAX_DEPTH):
         _refuse_depth(source)

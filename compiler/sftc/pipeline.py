@@ -3,22 +3,20 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sftc import mapping, reading
 from sftc.contract import PACKAGED, SELECTOR, Contract, Contracts
 from sftc.document import Document
 from sftc.findings import ConfigError, Finding, Severity
 from sftc.keys import ABSENT
+from sftc.origins import Origin, origins
 from sftc.overrides import Override
 from sftc.parsing import parse
 from sftc.payload import Format, Payload, digest, to_bytes
 from sftc.rules.shape import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
 from sftc.source import Source
 from sftc.validate import check_payload, validate
-
-if TYPE_CHECKING:
-    from sftc.origins import Origin
 
 Config = str | bytes | os.PathLike[str]
 Overrides = Mapping[str, Any] | Iterable[Override]
@@ -41,7 +39,7 @@ def compile(config: Config, *, overrides: Overrides = (), version: int | None = 
         and raises nothing here; asking for a payload that could not be compiled does.
 
     Raises:
-        ValueError: `version` is not known, or a key of `overrides` is no TOML key.
+        ValueError: `version` is not known, or `overrides` holds what TOML cannot write.
     """
     return run(lambda: _source(config), _overrides(overrides), version)
 
@@ -122,14 +120,12 @@ class Compiled:
         return self._compiled.payload
 
     @cached_property
-    def origins(self) -> "Mapping[str, Origin]":
+    def origins(self) -> Mapping[str, Origin]:
         """Where every value of the payload came from, by JSON pointer.
 
         Raises:
             ConfigError: the config has errors.
         """
-        from sftc.origins import origins
-
         return origins(self._compiled.document, self._compiled.rules)
 
     def to_bytes(self, format: Format = "pretty") -> bytes:

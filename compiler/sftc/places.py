@@ -46,12 +46,20 @@ class _Lost(Exception):
     """The text is no TOML from here on."""
 
 
+def _unquoted(raw: str) -> str:
+    try:
+        name: str = tomllib.loads(f"key = {raw}")["key"]
+    except tomllib.TOMLDecodeError:
+        raise _Lost from None
+    return name
+
+
 class Scanner:
     """One scan over a text.
 
     `places` maps each path to its first place; `repeats` lists keys and tables that
     are defined again, as (path, first place, repeated place). Text that is no TOML
-    ends the scan where it begins.
+    ends the scan where it begins, and leaves it not `complete`.
     """
 
     def __init__(self, text: str) -> None:
@@ -66,8 +74,10 @@ class Scanner:
         self._at = 0
         self._tables: set[Path] = set()
         self._array_sizes: dict[Path, int] = {}
+        self.complete = False
         with suppress(_Lost):
             self._document()
+            self.complete = True
 
     def _document(self) -> None:
         table: Path = ()
@@ -123,7 +133,7 @@ class Scanner:
         while True:
             self._skip(_SPACE)
             start, raw = self._at, self._take(_KEY)
-            name = tomllib.loads(f"key = {raw}")["key"] if raw[0] in "\"'" else raw
+            name = _unquoted(raw) if raw[0] in "\"'" else raw
             parts.append((name, (start, self._at)))
             self._check_depth(len(table) + len(parts))
             self._skip(_SPACE)

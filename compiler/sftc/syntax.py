@@ -1,7 +1,7 @@
 """Text that a parser refuses, explained: which key is there twice, or what stands where."""
 
 import re
-import tomllib
+from ast import literal_eval
 
 from sftc.findings import Finding
 from sftc.keys import dotted
@@ -12,14 +12,13 @@ from sftc.source import Source
 
 def explain(source: Source, error: ValueError) -> list[Finding]:
     """Return the findings about a `source` that `tomllib` refused with `error`."""
-    if isinstance(error, tomllib.TOMLDecodeError) and (repeats := _repeats(source)):
-        return repeats
-    return [_syntax_error(source, str(error))]
+    scanner = Scanner(source.text)
+    return _repeats(source, scanner) or [_syntax_error(source, scanner, str(error))]
 
 
-def _repeats(source: Source) -> list[Finding]:
+def _repeats(source: Source, scanner: Scanner) -> list[Finding]:
     findings = []
-    for path, first, again in Scanner(source.text).repeats:
+    for path, first, again in scanner.repeats:
         line = source.span(*first.key).line
         what = f"table `[{dotted(path)}]`" if again.header else f"key `{dotted(path)}`"
         message = f"the {what} is defined twice, first on line {line}"
@@ -39,24 +38,30 @@ _HINTS = (
     (r"=\s*\"[^\"]*\\", "in double quotes a backslash begins an escape: put the text in single quotes, '…'"),
     (r"=\s*[+-]?0\d", "numbers have no leading zeros"),
     (r"=\s*[A-Za-z./~<$][^\"']*$", 'text stands in quotes: "…"'),
+    (r"=\s*(\"[^\"]*|'[^']*)$", "close the text with the quote that opens it"),
+    (r"=.*\s[\w.-]+\s*=", "write each key on a line of its own"),
     (r"^\s*\[[^\]]*$", "close the table header with `]`"),
     (r"^\s*\{", "this looks like JSON, and the config is TOML: write `[section]` and `key = value` lines"),
 )
 
 
+_NAMES = re.compile(r"\('.*',?\)")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def _syntax_error(source: Source, reason: str) -> Finding:
+def _syntax_error(source: Source, scanner: Scanner, reason: str) -> Finding:
     position = _POSITION.search(reason)
     if position:
         reason = reason[: position.start()]
+    reason = _NAMES.sub(lambda found: f"`{dotted(literal_eval(found[0]))}`", reason)
     message = f"not valid TOML: {reason[:1].lower()}{reason[1:]}"
-    if not position or not position[1]:
+    if position and position[1]:
+        span = source.at(int(position[1]), int(position[2]))
+    else:
         end = len(source.text.rstrip())
-        unclosed = "a quote or bracket further up is never closed"
-        return TOML_SYNTAX.finding(source.span(max(end - 1, 0), end), message, help=unclosed)
-    span = source.at(int(position[1]), int(position[2]))
+        span = source.span(max(end - 1, 0), end)
+        if not scanner.complete:
+            return TOML_SYNTAX.finding(span, message, help="a quote or bracket further up is never closed")
     line = source.line(span.line)
     help = next((help for pattern, help in _HINTS if re.search(pattern, line)), None)
     return TOML_SYNTAX.finding(span, message, help=help)

@@ -126,7 +126,7 @@ def _type(violation: Violation) -> Iterator[Finding]:
 
 def _great_integer(violation: Violation) -> Finding:
     if fits_64_bits(violation.value):
-        message = f"{violation.name} is beyond 2^53: {violation.written} is not exact in every reader of JSON"
+        message = f"{violation.name} is beyond 2^53: readers may round {violation.written}, and it has no RFC 8785 form"
         return violation.finding(
             shape.INTEGER_NOT_EXACT, message, "write the digits as text if they are a name"
         )
@@ -171,9 +171,11 @@ def _range(violation: Violation) -> Iterator[Finding]:
 
 def _text(violation: Violation) -> Iterator[Finding]:
     value = violation.value
-    if isinstance(value, str) and not value.strip():
+    if not isinstance(value, str):  # it is of the wrong type then, which another violation says
+        return
+    if not value.strip():
         yield violation.finding(shape.BLANK_STRING, f"{violation.name} is blank", violation.example())
-    elif isinstance(value, str) and value != value.strip():
+    elif value != value.strip():
         text = orjson.dumps(value.strip()).decode()
         message = f"{violation.name} begins or ends with white space"
         fix = violation.rewrite(text, safe=True)

@@ -33,11 +33,12 @@ def printable(text: str) -> str:
 
 def _finding(found: Finding) -> str:
     span, color = found.span, _COLORS[found.severity]
-    label = "" if span.source.is_flag or not span.source.text else str(span.line)
+    shown = span.start < span.end
+    label = str(span.line) if shown and not span.source.is_flag else ""
     margin, bar = " " * (len(label) + 1), click.style("|", fg="blue")
     title = click.style(f"{found.severity}[{found.id}]", fg=color, bold=True)
     lines = [f"{click.style(_location(span), bold=True)}: {title}: {printable(found.message)}"]
-    if span.source.text:
+    if shown:
         line, indent, mark = _excerpt(span)
         lines.append(f"{margin}{bar}")
         lines.append(f"{click.style(label, fg='blue')} {bar} {line}")

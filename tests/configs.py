@@ -1,0 +1,159 @@
+"""Configs for property tests: valid ones, ones of any shape, and their meaning by the contract.
+
+`payload_of` is the contract's table once more, written down by hand and apart from
+the mapping rules, so that the two can be held against each other.
+"""
+
+from typing import Any
+
+import tomlkit
+from hypothesis import strategies as st
+
+names = st.text(max_size=8) | st.sampled_from(["a", "b.c", "d e", '"', "~/", "eval_steps", "bf16", "\x7f", "é"])
+text = st.text(max_size=12)
+words = st.text(min_size=1, max_size=12).filter(lambda value: value == value.strip())
+counts = st.integers(1, 2**53 - 1)
+exact = st.integers(-(2**53) + 1, 2**53 - 1)
+floats = st.floats(allow_nan=False, allow_infinity=False)
+scalars = text | exact | floats | st.booleans()
+open_values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=8
+)
+not_json = st.one_of(
+    st.dates(),
+    st.times(),
+    st.datetimes(),
+    st.sampled_from([float("inf"), float("-inf"), float("nan"), 2**63, -(2**63) - 1, 2**53, 10**30]),
+)
+anything = st.recursive(
+    scalars | not_json,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=6,
+)
+
+PARALLELISM = {
+    **dict.fromkeys(["use_deepspeed", "fsdp", "bf16", "fp16", "activation_checkpointing"], st.booleans()),
+    "deepspeed_stage": st.integers(0, 3),
+    "tensor_parallel_size": counts,
+    "pipeline_parallel_size": counts,
+}
+VALIDATION = {
+    "enabled": st.booleans(),
+    "evaluation_strategy": text,
+    "eval_steps": st.integers(0, 2**53 - 1),
+    "save_best_model_at_end": st.booleans(),
+    "metric_for_best_model": text,
+    "greater_is_better": st.booleans(),
+}
+COUNTS = [
+    "batch_size",
+    "global_batch",
+    "per_device_batch",
+    "gradient_accumulation_steps",
+    "sequence_length",
+]
+HYPERPARAMETERS = {
+    "n_epochs": counts,
+    **dict.fromkeys(COUNTS, counts),
+    "learning_rate": st.floats(0, exclude_min=True, allow_infinity=False) | counts,
+    "warmup_ratio": st.floats(0, 1) | st.integers(0, 1),
+    "train_kind": text,
+    "parallelism": st.fixed_dictionaries({}, optional=PARALLELISM),
+}
+valid = st.fixed_dictionaries(
+    {
+        "job": st.fixed_dictionaries({"model": words}, optional={"data": text, "data_path": text}),
+        "compute": st.fixed_dictionaries({"gpu_type": words}, optional={"gpu_count": counts, "nodes": counts}),
+    },
+    optional={
+        "schema_version": st.just(1),
+        "data": st.fixed_dictionaries(
+            {}, optional={"validation_path": text, "topology": st.dictionaries(names, open_values, max_size=3)}
+        ),
+        "training": st.fixed_dictionaries(
+            {},
+            optional={
+                "mode": text,
+                "use_qlora": st.booleans(),
+                "validation": st.fixed_dictionaries({}, optional=VALIDATION),
+            },
+        ),
+        "hyperparameters": st.fixed_dictionaries({}, optional=HYPERPARAMETERS),
+        "algorithm": st.dictionaries(names, open_values, max_size=3),
+    },
+)
+"""Configs that there is nothing to say against."""
+
+
+def spoiled(config: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return variants of `config` in which one value is replaced, added or removed anywhere."""
+    places = [(), *_tables(config)]
+
+    @st.composite
+    def spoil(draw: st.DrawFn) -> dict[str, Any]:
+        copy = _copy(config)
+        table = copy
+        for part in draw(st.sampled_from(places)):
+            table = table[part]
+        known = sorted({*table, *HYPERPARAMETERS, *VALIDATION, "gpu_type", "world_size", "poll_seconds", "lora"})
+        name = draw(st.sampled_from(known) | names)
+        if name in table and draw(st.booleans()):
+            del table[name]
+        else:
+            table[name] = draw(anything)
+        return copy
+
+    return spoil()
+
+
+def _tables(config: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = []
+    for name, value in config.items():
+        if isinstance(value, dict):
+            found += [(*path, name), *_tables(value, (*path, name))]
+    return found
+
+
+def _copy(value: Any) -> Any:
+    return {name: _copy(child) for name, child in value.items()} if isinstance(value, dict) else value
+
+
+def payload_of(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what a valid config means, by section 1 of the contract."""
+    training, compute = config.get("training", {}), config.get("compute", {})
+    given = config.get("hyperparameters", {})
+    hyperparameters = {"n_epochs": 1}
+    for name in ["n_epochs", *COUNTS, "learning_rate", "warmup_ratio", "train_kind", "parallelism"]:
+        if name in given:
+            hyperparameters[name] = given[name]
+    sent_training = {name: training[name] for name in ["mode", "use_qlora"] if name in training}
+    if "validation" in training:
+        validation = {
+            "enabled": True,
+            "evaluation_strategy": "steps",
+            "eval_steps": 0,
+            "save_best_model_at_end": True,
+            "metric_for_best_model": "val.loss",
+            "greater_is_better": False,
+            **training["validation"],
+        }
+        sent_training["validation"] = {"enabled": validation.pop("enabled")}
+        hyperparameters |= validation
+    return {
+        "model": config["job"]["model"],
+        "training_type": "sft_offline",
+        "training_file_id": None,
+        "hyperparameters": hyperparameters,
+        "metadata": {
+            "effective_config": {
+                "compute": {n: compute[n] for n in ["gpu_type", "gpu_count", "nodes"] if n in compute},
+                "data": {"topology": config.get("data", {}).get("topology", {})},
+                "training": sent_training,
+            }
+        },
+    }
+
+
+def toml(config: dict[str, Any]) -> str:
+    """Return `config` as TOML text."""
+    return tomlkit.dumps(config)

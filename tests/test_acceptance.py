@@ -1,0 +1,72 @@
+"""The short way to a yes against `jsonschema`, the authority."""
+
+from typing import Any
+
+import orjson
+import pytest
+from configs import anything, payload_of, spoiled, valid
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sftc.acceptance import predicate
+from sftc.authority import Dialect, payload_faults, violations
+from sftc.contract import PACKAGED
+from sftc.schemas import Schemas
+
+CONTRACT = PACKAGED.version(1)
+
+
+def authority_accepts(values: Any) -> bool:
+    return next(violations(CONTRACT, values), None) is None
+
+
+@given(valid)
+def test_valid_configs_are_accepted_by_both(config: dict[str, Any]) -> None:
+    assert CONTRACT.accepts(config)
+    assert authority_accepts(config)
+    payload = payload_of(config)
+    assert CONTRACT.accepts_payload(payload)
+    assert not payload_faults(CONTRACT, payload)
+
+
+@given(valid.flatmap(spoiled))
+def test_both_say_the_same_of_spoiled_configs(config: dict[str, Any]) -> None:
+    assert CONTRACT.accepts(config) == authority_accepts(config)
+
+
+@given(anything)
+def test_both_say_the_same_of_anything(value: Any) -> None:
+    assert CONTRACT.accepts(value) == authority_accepts(value)
+
+
+@given(valid.map(payload_of).flatmap(spoiled))
+def test_a_payload_that_is_accepted_has_no_fault(payload: dict[str, Any]) -> None:
+    if CONTRACT.accepts_payload(payload):
+        assert not payload_faults(CONTRACT, payload)
+
+
+SCHEMAS: list[dict[str, Any]] = [
+    {"enum": ["a", 1]},
+    {"const": True},
+    {"minimum": 1, "exclusiveMaximum": 3},
+    {"exclusiveMinimum": 1, "maximum": 3},
+    {"items": {"type": "integer"}},
+    {"type": ["null", "string"]},
+    {"properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False},
+    {"properties": {"a": {"$ref": "#"}}, "type": "object", "additionalProperties": {"type": "boolean"}},
+    {"not": {"required": ["a"]}},
+    {"minLength": 2},
+    {"not": {"minLength": 2}},
+]
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=str)
+@given(value=st.one_of(anything, st.sampled_from(["a", 1, 1.0, True, None, [1], [1.0], {"a": {}}, {"a": "b"}])))
+def test_a_yes_is_the_authoritys_yes(schema: dict[str, Any], value: Any) -> None:
+    if predicate(Schemas(lambda name: orjson.dumps(schema)), "any")(value):
+        assert Dialect(schema).is_valid(value)
+
+
+def test_a_schema_with_an_unknown_keyword_gets_no_yes() -> None:
+    assert not predicate(Schemas(lambda name: b'{"minLength": 2}'), "any")("long enough")
+    assert not predicate(Schemas(lambda name: b'{"not": {"minLength": 9}}'), "any")("short")

@@ -1,0 +1,66 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from golden import EXIT_CODES, GOLDEN, cases, on_disk, produce, update
+
+import sftc
+from sftc.catalogue import RULES
+
+ALL = [(kind, case) for kind in EXIT_CODES for case in cases(kind)]
+NOT_AS_FILES = {
+    "unreadable-file": "a golden case is a file that can be read",
+    "file-too-large": "the repository holds no megabyte of nothing",
+    "unwritable-output": "golden cases write to memory",
+    "value-not-allowed": "no key of version 1 lists its values; a scratch version in the tests does",
+}
+
+
+@pytest.mark.parametrize(("kind", "case"), ALL, ids=[f"{kind}/{case.name}" for kind, case in ALL])
+def test_case(kind: str, case: Path, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--update-golden"):
+        update(case)
+    code, files = produce(case)
+    assert files == on_disk(case)
+    assert code == EXIT_CODES[kind]
+    assert ("payload.json" in files) == (kind == "accept")
+
+
+def test_updating_changes_nothing(tmp_path: Path) -> None:
+    shutil.copytree(GOLDEN, tmp_path / "golden")
+    before = contents(tmp_path)
+    for kind in EXIT_CODES:
+        for case in cases(kind, tmp_path / "golden"):
+            update(case)
+    assert contents(tmp_path) == before
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_there_are_enough_cases_and_nothing_else() -> None:
+    assert len(cases("accept")) >= 25
+    assert len(cases("reject")) >= 40
+    allowed = {"config.toml", "flags.txt", "payload.json", "findings.txt"}
+    assert {path.name for path in GOLDEN.rglob("*") if path.is_file()} <= allowed
+
+
+def test_every_finding_has_a_case() -> None:
+    said = "".join(path.read_text(encoding="utf-8") for path in GOLDEN.rglob("findings.txt"))
+    assert {rule for rule in RULES if f"[{rule}]" not in said} == NOT_AS_FILES.keys()
+
+
+def test_configs_that_mean_the_same_give_the_same_bytes() -> None:
+    names = ["same-meaning-dotted", "same-meaning-inline", "crlf-line-endings"]
+    example = (GOLDEN / "accept/contract-example/payload.json").read_bytes()
+    assert [(GOLDEN / "accept" / name / "payload.json").read_bytes() for name in names] == [example] * 3
+
+
+@pytest.mark.parametrize("case", cases("accept"), ids=lambda case: case.name)
+def test_the_api_gives_the_same_payload(case: Path) -> None:
+    if not (case / "flags.txt").exists():
+        compiled = sftc.compile(case / "config.toml")
+        assert compiled.payload == json.loads((case / "payload.json").read_bytes())
+        assert compiled.payload == sftc.compile((case / "config.toml").read_bytes()).payload

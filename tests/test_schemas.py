@@ -1,0 +1,139 @@
+"""The contract's data: what every schema and every mapping rule owes its reader."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomlkit
+from jsonschema import Draft7Validator
+
+from sftc.acceptance import ANNOTATIONS, KEYWORDS, predicate
+from sftc.contract import CONFIG, PACKAGED, PAYLOAD
+from sftc.keys import dotted
+from sftc.violations import EXPLANATIONS
+
+FOLDER = Path(__file__).parent.parent / "schemas" / "sftc_schemas"
+SCHEMAS = sorted(FOLDER.rglob("*.schema.json"))
+CONTRACT = PACKAGED.version(1)
+OPEN = {"hyperparameters.parallelism", "data.topology", "algorithm"}
+SECTIONS = [
+    "job",
+    "compute",
+    "data",
+    "training",
+    "training.validation",
+    "hyperparameters",
+    "hyperparameters.parallelism",
+    "algorithm",
+]
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
+def test_every_schema_passes_its_own_metaschema(path: Path) -> None:
+    schema = json.loads(path.read_bytes())
+    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
+    Draft7Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_has_a_schema_of_its_own(section: str) -> None:
+    schema = json.loads((FOLDER / "v1" / f"{section}.schema.json").read_bytes())
+    assert schema["title"] == f"[{section}]"
+    assert CONTRACT.properties[tuple(section.split("."))] == schema
+
+
+@pytest.mark.parametrize("path", CONTRACT.properties, ids=dotted)
+def test_every_property_is_worth_hovering_over(path: tuple[str, ...]) -> None:
+    schema = CONTRACT.properties[path]
+    assert schema["title"]
+    assert len(schema["description"]) > 30
+    if "properties" not in schema:
+        assert schema["examples"]
+    if schema.get("deprecated"):
+        assert schema["x-sftc"]["instead"]
+
+
+def test_examples_and_defaults_are_valid() -> None:
+    for path, schema in CONTRACT.properties.items():
+        if not schema.get("deprecated"):
+            section = f"{'.'.join(map(str, path[:-1]))}.schema.json" if len(path) > 1 else CONFIG
+            holds = predicate(CONTRACT.schemas, section)
+            for value in [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]:
+                table: dict[Any, Any] = {path[-1]: value}
+                if section in {"job.schema.json", CONFIG}:
+                    table = {"job": {"model": "m"}, "model": "m", **table}
+                    table.pop("job" if section == "job.schema.json" else "model")
+                assert holds(table), dotted(path)
+
+
+def test_only_the_open_tables_are_open() -> None:
+    tables = {dotted(p): s for p, s in CONTRACT.properties.items() if s.get("type") == "object"}
+    assert {name for name, schema in tables.items() if schema["additionalProperties"] is not False} == OPEN
+    assert CONTRACT.schemas.file(CONFIG)["additionalProperties"] is False
+
+
+def test_mapping_rules_are_what_their_schema_says() -> None:
+    schema = json.loads((FOLDER / "mapping.schema.json").read_bytes())
+    for path in FOLDER.glob("v*/mapping.toml"):
+        Draft7Validator(schema).validate(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap())
+
+
+def test_every_property_is_sent_or_declared_unsent() -> None:
+    read = [row.path for row in CONTRACT.rules.rows if row.path]
+    read += [row.path for row in CONTRACT.rules.unsent]
+    assert len(set(read)) == len(read)
+    assert set(read) <= CONTRACT.properties.keys()
+    values = [path for path, schema in CONTRACT.properties.items() if "properties" not in schema]
+    assert [path for path in values if not any(path[:depth] in read for depth in range(1, 9))] == []
+
+
+def test_every_payload_pointer_has_exactly_one_source() -> None:
+    targets = [row.to for row in CONTRACT.rules.rows]
+    assert len(set(targets)) == len(targets)
+    ids = [row.id for row in CONTRACT.rules.rows]
+    assert len(set(ids)) == len(ids)
+    pointers = set(_leaves(CONTRACT.schemas.file(PAYLOAD), PAYLOAD))
+    bound_at_submission = {("metadata", "effective_config", "data", "validation_files")}
+    containers = {("metadata", "effective_config", "compute"), ("metadata", "effective_config", "training")}
+    assert set(targets) - containers == pointers - bound_at_submission
+
+
+def _leaves(schema: dict[str, Any], name: str, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    schema, name = CONTRACT.schemas.resolve(schema, name)
+    if "properties" not in schema or schema["additionalProperties"] is not False:
+        return [path]
+    return [
+        leaf
+        for key, child in schema["properties"].items()
+        for leaf in _leaves(child, name, (*path, key))
+    ]
+
+
+def test_rows_with_a_default_and_no_others_have_one_in_the_schema() -> None:
+    for row in CONTRACT.rules.rows:
+        if row.op in {"default", "when-present"}:
+            assert "default" in CONTRACT.properties[row.path]
+        if row.op == "copy":
+            assert "default" not in CONTRACT.properties[row.path]
+
+
+def test_both_readers_of_schemas_know_every_keyword_in_use() -> None:
+    for name in (CONFIG, PAYLOAD):
+        used = _keywords(CONTRACT.schemas.file(name), name, set())
+        structure = {"properties", "additionalProperties", "required", "$ref", "items"}
+        assert used - structure <= KEYWORDS.keys()
+        assert used - {"properties", "$ref", "items"} <= EXPLANATIONS.keys()
+
+
+def _keywords(schema: Any, name: str, seen: set[str]) -> set[str]:
+    schema, name = CONTRACT.schemas.resolve(schema, name)
+    if not isinstance(schema, dict) or f"{name}{schema.get('title')}" in seen:
+        return set()
+    seen.add(f"{name}{schema.get('title')}" if "title" in schema else "")
+    found = schema.keys() - ANNOTATIONS
+    children = [*schema.get("properties", {}).values(), *schema.get("definitions", {}).values()]
+    for child in [*children, schema.get("additionalProperties"), schema.get("items")]:
+        if isinstance(child, dict):
+            found |= _keywords(child, name, seen)
+    return set(found)
