@@ -9,7 +9,9 @@ from typing import Any
 import tomlkit
 from hypothesis import strategies as st
 
-names = st.text(max_size=8) | st.sampled_from(["a", "b.c", "d e", '"', "~/", "eval_steps", "bf16", "\x7f", "é"])
+names = st.text(max_size=8) | st.sampled_from(
+    ["a", "b.c", "d e", '"', "~/", "eval_steps", "bf16", "\x7f", "é"]
+)
 text = st.text(max_size=12)
 words = st.text(min_size=1, max_size=12).filter(lambda value: value == value.strip())
 counts = st.integers(1, 2**53 - 1)
@@ -17,7 +19,9 @@ exact = st.integers(-(2**53) + 1, 2**53 - 1)
 floats = st.floats(allow_nan=False, allow_infinity=False)
 scalars = text | exact | floats | st.booleans()
 open_values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3), max_leaves=8
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=8,
 )
 not_json = st.one_of(
     st.dates(),
@@ -63,12 +67,15 @@ HYPERPARAMETERS = {
 valid = st.fixed_dictionaries(
     {
         "job": st.fixed_dictionaries({"model": words}, optional={"data": text, "data_path": text}),
-        "compute": st.fixed_dictionaries({"gpu_type": words}, optional={"gpu_count": counts, "nodes": counts}),
+        "compute": st.fixed_dictionaries(
+            {"gpu_type": words}, optional={"gpu_count": counts, "nodes": counts}
+        ),
     },
     optional={
         "schema_version": st.just(1),
         "data": st.fixed_dictionaries(
-            {}, optional={"validation_path": text, "topology": st.dictionaries(names, open_values, max_size=3)}
+            {},
+            optional={"validation_path": text, "topology": st.dictionaries(names, open_values, max_size=3)},
         ),
         "training": st.fixed_dictionaries(
             {},
@@ -91,11 +98,13 @@ def spoiled(config: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
     @st.composite
     def spoil(draw: st.DrawFn) -> dict[str, Any]:
-        copy = _copy(config)
+        copy: dict[str, Any] = _copy(config)
         table = copy
         for part in draw(st.sampled_from(places)):
             table = table[part]
-        known = sorted({*table, *HYPERPARAMETERS, *VALIDATION, "gpu_type", "world_size", "poll_seconds", "lora"})
+        known = sorted(
+            {*table, *HYPERPARAMETERS, *VALIDATION, "gpu_type", "world_size", "poll_seconds", "lora"}
+        )
         name = draw(st.sampled_from(known) | names)
         if name in table and draw(st.booleans()):
             del table[name]

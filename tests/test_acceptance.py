@@ -4,10 +4,10 @@ from typing import Any
 
 import orjson
 import pytest
-from configs import anything, payload_of, spoiled, valid
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configs import anything, payload_of, spoiled, valid
 from sftc.acceptance import predicate
 from sftc.authority import Dialect, payload_faults, violations
 from sftc.contract import PACKAGED
@@ -61,7 +61,9 @@ SCHEMAS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=str)
-@given(value=st.one_of(anything, st.sampled_from(["a", 1, 1.0, True, None, [1], [1.0], {"a": {}}, {"a": "b"}])))
+@given(
+    value=st.one_of(anything, st.sampled_from(["a", 1, 1.0, True, None, [1], [1.0], {"a": {}}, {"a": "b"}]))
+)
 def test_a_yes_is_the_authoritys_yes(schema: dict[str, Any], value: Any) -> None:
     if predicate(Schemas(lambda name: orjson.dumps(schema)), "any")(value):
         assert Dialect(schema).is_valid(value)

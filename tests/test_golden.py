@@ -3,9 +3,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from golden import EXIT_CODES, GOLDEN, cases, on_disk, produce, update
 
 import sftc
+from golden import EXIT_CODES, GOLDEN, cases, on_disk, produce, update
 from sftc.catalogue import RULES
 
 ALL = [(kind, case) for kind in EXIT_CODES for case in cases(kind)]

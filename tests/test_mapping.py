@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from configs import payload_of, toml, valid
 from hypothesis import given
 
 import sftc
+from configs import payload_of, toml, valid
 from sftc.contract import Contracts
 from sftc.pipeline import run
 from sftc.source import Source
@@ -36,9 +36,6 @@ def test_a_payload_shares_nothing_with_the_next_one() -> None:
         "data": {"topology": {}},
         "training": {},
     }
-
-
-Edit = Callable[[Callable[[], dict[str, Any]]], None]
 
 
 @pytest.fixture
@@ -84,7 +81,7 @@ def test_a_new_key_takes_only_data(scratch: Path) -> None:
     with (folder / "mapping.toml").open("a", encoding="utf-8") as mapping:
         mapping.write(
             '\n[[rule]]\nid = "decay"\nfrom = "hyperparameters.weight_decay"\n'
-            'to = "/hyperparameters/weight_decay"\nop = "default"\nwhy = "The service takes it from version 2 on."\n'
+            'to = "/hyperparameters/weight_decay"\nop = "default"\nwhy = "The service takes it now."\n'
         )
     given_text = JOB + "[hyperparameters]\nweight_decay = 0.1\n"
     assert compile_with(scratch, given_text).payload["hyperparameters"]["weight_decay"] == 0.1
@@ -132,7 +129,8 @@ def test_a_new_section_takes_only_data(scratch: Path) -> None:
 
 def test_the_version_is_chosen_by_the_config_then_by_the_caller(scratch: Path) -> None:
     contracts = Contracts(lambda name: (scratch / name).read_bytes())
-    edit(scratch / "v2/compute.schema.json", lambda s: s["properties"]["gpu_type"].update(deprecated=True, **{"x-sftc": {"instead": "say nothing"}}))  # fmt: skip
+    legacy = {"deprecated": True, "x-sftc": {"instead": "say nothing"}}
+    edit(scratch / "v2/compute.schema.json", lambda s: s["properties"]["gpu_type"].update(legacy))
     for text, version, known in [
         (JOB, None, False),
         (JOB, 1, True),
@@ -146,6 +144,8 @@ def test_the_version_is_chosen_by_the_config_then_by_the_caller(scratch: Path) -
 
 def test_mapping_rules_that_break_the_payload_schema_are_a_fault_of_the_tool(scratch: Path) -> None:
     mapping = scratch / "v2/mapping.toml"
-    mapping.write_text(mapping.read_text().replace('"/hyperparameters/n_epochs"', '"/hyperparameters/epochs"'))
+    mapping.write_text(
+        mapping.read_text().replace('"/hyperparameters/n_epochs"', '"/hyperparameters/epochs"')
+    )
     with pytest.raises(RuntimeError, match="breaks its schema"):
         compile_with(scratch, JOB)

@@ -2,19 +2,21 @@
 
 from typing import Any
 
-from configs import toml, valid
 from hypothesis import given
 
 import sftc
+from configs import toml, valid
 from sftc.contract import PACKAGED
 from sftc.keys import ABSENT, look_up
 
 
 def leaves(value: Any, pointer: str = "") -> dict[str, Any]:
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
     if not children or not value:
         return {pointer: value}
-    found = {}
+    found: dict[str, Any] = {}
     for name, child in children:
         found |= leaves(child, f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}")
     return found
@@ -50,7 +52,11 @@ def test_spans_point_at_the_value() -> None:
     )
     origins = sftc.compile(text, overrides={"compute.gpu_type": "H100"}).origins
     assert {
-        pointer: (origin.kind, origin.span.text if origin.span else None, origin.span.line if origin.span else 0)
+        pointer: (
+            origin.kind,
+            origin.span.text if origin.span else None,
+            origin.span.line if origin.span else 0,
+        )
         for pointer, origin in origins.items()
     } == {
         "/model": ("config", '"m"', 2),

@@ -25,7 +25,7 @@ JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
         ("a=[1, {b = 2}]", ("a",), [1, {"b": 2}]),
         ("a={ b.c = 2 }", ("a",), {"b": {"c": 2}}),
         ('"a=b".c=1', ("a=b", "c"), 1),
-        ("'a.b'.\"c\\\"=\"=1", ("a.b", 'c"='), 1),
+        ('\'a.b\'."c\\"="=1', ("a.b", 'c"='), 1),
         ("a=2026-01-31", ("a",), dt.date(2026, 1, 31)),
         ("a=1\nb = 2", ("a",), "1\nb = 2"),
         ("a=True", ("a",), "True"),
@@ -38,7 +38,22 @@ def test_parsing(text: str, path: tuple[str, ...], value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a", "", "=1", "a=", "a..b=1", "a b=1", "a\nb=1", 'a="open', "a=[1,", "a={", "[a]=1", "a=\udcff", "a='x"]
+    "text",
+    [
+        "a",
+        "",
+        "=1",
+        "a=",
+        "a..b=1",
+        "a b=1",
+        "a\nb=1",
+        'a="open',
+        "a=[1,",
+        "a={",
+        "[a]=1",
+        "a=\udcff",
+        "a='x",
+    ],
 )
 def test_what_is_no_override(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not"):
@@ -106,4 +121,5 @@ def test_findings_point_at_the_flag(override: str, underlined: str) -> None:
 
 
 def test_an_override_mends_what_the_file_has_wrong() -> None:
-    assert sftc.compile('[job]\nmodel = ""\n[compute]\ngpu_type = 1', overrides={"job.model": "m", "compute.gpu_type": "T"}).ok  # fmt: skip
+    text = '[job]\nmodel = ""\n[compute]\ngpu_type = 1'
+    assert sftc.compile(text, overrides={"job.model": "m", "compute.gpu_type": "T"}).ok

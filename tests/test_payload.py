@@ -5,11 +5,11 @@ import json
 from typing import Any
 
 import pytest
-from configs import open_values, toml, valid
 from hypothesis import given
 from hypothesis import strategies as st
 
 import sftc
+from configs import open_values, toml, valid
 from sftc.payload import to_bytes
 
 JOB = '[job]\nmodel = "m"\n[compute]\ngpu_type = "H100"\n'
@@ -17,7 +17,7 @@ JOB = '[job]\nmodel = "m"\n[compute]\ngpu_type = "H100"\n'
 
 @given(st.dictionaries(st.text(max_size=6), open_values, max_size=5))
 def test_every_form_says_the_same(payload: dict[str, Any]) -> None:
-    forms = {form: to_bytes(payload, form) for form in ("pretty", "compact", "jcs")}  # type: ignore[arg-type]
+    forms = {form: to_bytes(payload, form) for form in ("pretty", "compact", "jcs")}
     # RFC 8785 writes doubles as ECMAScript does, large ones with digits that are not theirs.
     assert all(json.loads(data, parse_int=float) == payload for data in forms.values())
     assert forms["pretty"].endswith(b"\n")
@@ -27,7 +27,7 @@ def test_every_form_says_the_same(payload: dict[str, Any]) -> None:
 @given(st.dictionaries(st.text(max_size=6), st.integers(0, 9), max_size=8))
 def test_keys_are_sorted_by_code_point(payload: dict[str, Any]) -> None:
     for form in ("pretty", "compact"):
-        assert list(json.loads(to_bytes(payload, form))) == sorted(payload)  # type: ignore[arg-type]
+        assert list(json.loads(to_bytes(payload, form))) == sorted(payload)
 
 
 def test_jcs_is_rfc_8785() -> None:

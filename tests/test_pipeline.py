@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from configs import spoiled, toml, valid
 from hypothesis import given
 from hypothesis import strategies as st
 
 import sftc
+from configs import spoiled, toml, valid
 from sftc.reading import MAX_BYTES
 from sftc.report.text import render
 
@@ -23,7 +23,9 @@ def ids(compiled: sftc.Compiled) -> list[str]:
     return [found.id for found in compiled.findings]
 
 
-def test_text_bytes_paths_and_names_of_files_are_configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_bytes_paths_and_names_of_files_are_configs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "config.toml").write_text(JOB)
     monkeypatch.chdir(tmp_path)
     for config in (JOB, JOB.encode(), tmp_path / "config.toml", str(tmp_path / "config.toml"), "config.toml"):
@@ -124,7 +126,13 @@ def test_a_file_of_100_mb_is_not_read_whole(tmp_path: Path) -> None:
 
 def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "loop.toml").symlink_to("loop.toml")
-    for path in (tmp_path, tmp_path / "absent.toml", tmp_path / "loop.toml", Path("nul\0.toml"), Path("x" * 5000)):
+    for path in (
+        tmp_path,
+        tmp_path / "absent.toml",
+        tmp_path / "loop.toml",
+        Path("nul\0.toml"),
+        Path("x" * 5000),
+    ):
         [found] = sftc.compile(path).findings
         assert found.id == "unreadable-file"
         assert found.span.source.name == os.fspath(path)
@@ -135,7 +143,10 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(JOB)
     path.chmod(0)
-    program = "import os, sys, sftc; os.geteuid() or os.setuid(65534); print(sftc.compile(sys.argv[1]).findings[0].message)"
+    program = (
+        "import os, sys, sftc; os.geteuid() or os.setuid(65534);"
+        "print(sftc.compile(sys.argv[1]).findings[0].message)"
+    )
     tmp_path.chmod(0o755)
     for parent in list(tmp_path.parents)[:2]:
         parent.chmod(parent.stat().st_mode | 0o011)
@@ -179,7 +190,11 @@ def test_levels_that_add_up_and_a_syntax_error_behind_them() -> None:
 
 @pytest.mark.parametrize("digits", ["9" * 4301, "0x" + "f" * 10_000, "-" + "9" * 4000, "0b" + "1" * 64])
 def test_integers_of_thousands_of_digits(digits: str) -> None:
-    for place in ("[hyperparameters]\nn_epochs = ", "[data.topology]\nx = ", "[hyperparameters]\nlearning_rate = "):
+    for place in (
+        "[hyperparameters]\nn_epochs = ",
+        "[data.topology]\nx = ",
+        "[hyperparameters]\nlearning_rate = ",
+    ):
         compiled = sftc.compile(f"{JOB}{place}{digits}\n")
         assert not compiled.ok
         assert len(render(compiled.findings)) < 1000
@@ -213,7 +228,9 @@ def test_the_package_exports_what_it_says() -> None:
 def test_compiling_reads_nothing_but_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = sftc.compile(JOB + '\n[data]\nvalidation_path = "absent.jsonl"\n').to_bytes()
     events: list[str] = []
-    sys.addaudithook(lambda event, _: events.append(event) if event.startswith(("open", "socket", "os.")) else None)
+    sys.addaudithook(
+        lambda event, _: events.append(event) if event.startswith(("open", "socket", "os.")) else None
+    )
     events.clear()
     assert sftc.compile(JOB + '\n[data]\nvalidation_path = "absent.jsonl"\n').to_bytes() == expected
     assert events == []

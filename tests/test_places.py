@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from configs import anything, names, toml
-from golden import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
+from configs import anything, names, toml
+from golden import cases
 from sftc.keys import MAX_DEPTH
 from sftc.places import Scanner, TooDeep
 
 
 def paths(value: Any, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], Any]:
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
     found = {path: value} if path else {}
     for part, child in children:
         found |= paths(child, (*path, part))

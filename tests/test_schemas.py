@@ -104,9 +104,7 @@ def _leaves(schema: dict[str, Any], name: str, path: tuple[str, ...] = ()) -> li
     if "properties" not in schema or schema["additionalProperties"] is not False:
         return [path]
     return [
-        leaf
-        for key, child in schema["properties"].items()
-        for leaf in _leaves(child, name, (*path, key))
+        leaf for key, child in schema["properties"].items() for leaf in _leaves(child, name, (*path, key))
     ]
 
 

@@ -30,6 +30,18 @@ class Contract:
         self.rules = mapping.load(read("mapping.toml").decode(), self.properties)
 
     @cached_property
+    def homes(self) -> Mapping[str, list[Path]]:
+        """The paths of all properties of a name, by that name."""
+        homes: dict[str, list[Path]] = {}
+        for path in self.properties:
+            homes.setdefault(str(path[-1]), []).append(path)
+        return homes
+
+    def names_in(self, table: Path) -> list[str]:
+        """Return the names of the keys that are known in `table`."""
+        return [str(path[-1]) for path in self.properties if path[:-1] == table]
+
+    @cached_property
     def accepts(self) -> Predicate:
         """Whether there is nothing at all to say against a config's values."""
         return predicate(self.schemas, CONFIG)

@@ -6,7 +6,7 @@ from sftc.findings import Edit, Finding, Fix
 from sftc.keys import Path, dotted, key
 from sftc.rules.forwarded import MISPLACED_KEY
 from sftc.rules.shape import UNKNOWN_KEY, UNKNOWN_TABLE
-from sftc.suggest import homes, names_in, near
+from sftc.suggest import near
 
 _LISTED = 8
 
@@ -22,13 +22,13 @@ def explain(document: Document, contract: Contract, path: Path) -> Finding:
         where = f"in `[{dotted(table)}]`" if table else "outside any section"
         rule, what = UNKNOWN_KEY, f"the key `{key(name)}` is unknown {where}: it is never sent"
     help, fix = "remove it: no setting of this name exists", None
-    if places := homes(contract, name):
+    if places := contract.homes.get(name):
         rule, help = MISPLACED_KEY, f"it belongs at {_choices(places)}"
-    elif meant := near(name, names_in(contract, table)):
+    elif meant := near(name, contract.names_in(table)):
         help = f"did you mean `{meant}`?"
         fix = None if span.source.is_flag else Fix(f"rename it to {meant}", (Edit(span, meant),), safe=False)
-    elif meant := near(name, {str(place[-1]) for place in contract.properties}, sure=True):
-        help = f"did you mean {_choices(homes(contract, meant))}?"
+    elif meant := near(name, contract.homes.keys(), sure=True):
+        help = f"did you mean {_choices(contract.homes[meant])}?"
     return rule.finding(span, what, path=path, help=help, fix=fix)
 
 

@@ -126,7 +126,9 @@ def _type(violation: Violation) -> Iterator[Finding]:
 
 def _great_integer(violation: Violation) -> Finding:
     if fits_64_bits(violation.value):
-        message = f"{violation.name} is beyond 2^53: readers may round {violation.written}, and it has no RFC 8785 form"
+        message = (
+            f"{violation.name} is beyond 2^53: {violation.written} may be rounded, and has no RFC 8785 form"
+        )
         return violation.finding(
             shape.INTEGER_NOT_EXACT, message, "write the digits as text if they are a name"
         )

@@ -69,7 +69,7 @@ def write_files(files: Mapping[str, bytes]) -> None:
         raise _unwritable(path, error) from error
     finally:
         for temporary, _ in staged:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # it may never have been made
                 os.unlink(temporary)
 
 

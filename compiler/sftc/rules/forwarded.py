@@ -7,7 +7,7 @@ from sftc.document import Document
 from sftc.findings import Edit, Finding, Fix, Severity
 from sftc.keys import Path, dotted
 from sftc.rule import Rule
-from sftc.suggest import homes, names_in, near
+from sftc.suggest import near
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 
@@ -23,29 +23,26 @@ def _forwarded(document: Document, contract: Contract) -> Iterator[tuple[Path, s
 
 def _misplaced(document: Document, contract: Contract) -> Iterator[Finding]:
     for table, name in _forwarded(document, contract):
-        if places := homes(contract, name):
+        if places := contract.homes.get(name):
             path = (*table, name)
             home = " or ".join(f"`[{dotted(place[:-1])}]`" for place in places)
             message = (
                 f"`{name}` is forwarded inside `[{dotted(table)}]`, where the service does not look for it"
             )
-            yield MISPLACED_KEY.finding(
-                document.span(path, "key"), message, path=path, help=f"move it to {home}"
-            )
+            span = document.span(path, "key")
+            yield MISPLACED_KEY.finding(span, message, path=path, help=f"move it to {home}")
 
 
 def _likely_typo(document: Document, contract: Contract) -> Iterator[Finding]:
     for table, name in _forwarded(document, contract):
-        meant = near(name, names_in(contract, table), sure=True)
-        if meant and not homes(contract, name):
+        if name in contract.homes:
+            continue
+        if meant := near(name, contract.names_in(table), sure=True):
             path = (*table, name)
             span = document.span(path, "key")
             message = f"`{dotted(path)}` is forwarded as it is, but reads like a misspelt `{meant}`"
-            fix = (
-                None
-                if span.source.is_flag
-                else Fix(f"rename it to `{meant}`", (Edit(span, meant),), safe=False)
-            )
+            rename = Fix(f"rename it to {meant}", (Edit(span, meant),), safe=False)
+            fix = None if span.source.is_flag else rename
             yield LIKELY_TYPO.finding(span, message, path=path, help=f"did you mean `{meant}`?", fix=fix)
 
 

@@ -1,0 +1,39 @@
+"""What is no fault of the config says so; what is one of the tool says that."""
+
+import pytest
+
+from sftc import mapping
+from sftc.cli import main
+from sftc.cli.exits import FAULT, INTERRUPTED
+
+
+def run(monkeypatch: pytest.MonkeyPatch, raised: BaseException) -> int:
+    def broken(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(mapping, "apply", broken)
+    monkeypatch.setattr("sys.argv", ["sftc", "compile", "examples/lora.toml"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code
+
+
+def test_a_fault_of_the_tool_asks_for_a_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, ZeroDivisionError("a bug")) == FAULT
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "ZeroDivisionError: a bug" in output.err
+    assert "This is a fault of sftc" in output.err
+    assert "Please report it" in output.err
+
+
+def test_an_interrupt_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, KeyboardInterrupt()) == INTERRUPTED
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.strip() == ""

@@ -1,0 +1,49 @@
+"""What is published: a wheel and a sdist that work away from the checkout."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from golden import GOLDEN
+
+CASE = GOLDEN / "accept/contract-example"
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_it_installs_and_compiles_away_from_the_checkout(kind: str, root: Path, tmp_path: Path) -> None:
+    run([sys.executable, "-m", "build", "--no-isolation", f"--{kind}", "--outdir", tmp_path, root])
+    [package] = tmp_path.glob("sftc-*")
+    run([sys.executable, "-m", "venv", tmp_path / "env"])
+    run([tmp_path / "env/bin/pip", "install", "--quiet", "--disable-pip-version-check", package])
+    payload = run([tmp_path / "env/bin/sftc", "compile", CASE / "config.toml"], cwd=tmp_path)
+    assert payload == (CASE / "payload.json").read_bytes()
+    program = "import sftc, sftc_schemas; print(sftc.__file__, *sftc_schemas.__path__)"
+    where = run([tmp_path / "env/bin/python", "-c", program], cwd=tmp_path).decode()
+    assert str(root) not in where
+    loaded = (
+        "from sftc.contract import PACKAGED, PAYLOAD\n"
+        "for number in PACKAGED.versions:\n"
+        "    contract = PACKAGED.version(number)\n"
+        "    contract.schemas.file(PAYLOAD), contract.accepts, contract.accepts_payload\n"
+        "    print(*sorted(contract.schemas._files))\n"
+    )
+    files = run([tmp_path / "env/bin/python", "-c", loaded], cwd=tmp_path).decode().split()
+    assert files == sorted(path.name for path in (root / "schemas/sftc_schemas/v1").glob("*.schema.json"))
+
+
+def test_the_wheel_holds_the_packages_and_nothing_else(root: Path, tmp_path: Path) -> None:
+    run([sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tmp_path, root])
+    [wheel] = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"sftc", "sftc_schemas"}
+    assert "sftc/py.typed" in names
+    assert not [name for name in names if name.endswith(".pyc")]
+
+
+def run(command: list[str | Path], cwd: Path | None = None) -> bytes:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout

@@ -1,0 +1,87 @@
+"""The project itself: its checkers, and that what it says of itself is so."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sftc
+from sftc.cli.exits import CLOSED_PIPE, FAULT, FINDINGS, INTERRUPTED
+
+CHECKERS = {
+    "ruff check": ["ruff", "check", "."],
+    "ruff format": ["ruff", "format", "--check", "."],
+    "mypy": ["mypy"],
+    "import-linter": ["lint-imports"],
+}
+
+
+@pytest.mark.parametrize("command", CHECKERS.values(), ids=CHECKERS)
+def test_checkers(command: list[str], root: Path) -> None:
+    program = Path(sys.executable).parent / command[0]
+    run = subprocess.run([program, *command[1:]], cwd=root, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def code_blocks(text: str) -> list[tuple[str, str]]:
+    return re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def test_the_readme_begins_with_its_two_commands(root: Path) -> None:
+    blocks = code_blocks((root / "README.md").read_text(encoding="utf-8"))
+    for _, block in blocks[:2]:
+        assert len(block.splitlines()) == 1
+    assert "sftc compile examples/lora.toml" in blocks[0][1]
+    assert "pytest" in blocks[1][1]
+
+
+def test_sessions_in_the_docs_are_what_the_command_says(root: Path, sftc_program: str) -> None:
+    sessions = 0
+    for document in [root / "README.md", *root.glob("docs/*.md")]:
+        for language, block in code_blocks(document.read_text(encoding="utf-8")):
+            if language == "console":
+                sessions += 1
+                command, _, expected = block.partition("\n")
+                assert command.startswith("$ sftc ")
+                arguments = shlex.split(command.removeprefix("$ sftc "))
+                run = subprocess.run(
+                    [sftc_program, *arguments],
+                    cwd=root,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    check=False,
+                )
+                assert run.stdout == expected
+    assert sessions
+
+
+def test_the_readme_names_every_exit_code(root: Path) -> None:
+    text = (root / "README.md").read_text(encoding="utf-8")
+    named = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
+    assert named == {0, 2, FINDINGS, FAULT, INTERRUPTED, CLOSED_PIPE}
+
+
+def test_the_changelog_knows_the_version(root: Path) -> None:
+    assert f"## {sftc.__version__}" in (root / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_every_module_is_drawn_in_the_architecture(root: Path) -> None:
+    text = (root / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    modules = {
+        path.relative_to(root / "compiler/sftc").as_posix() for path in (root / "compiler/sftc").rglob("*.py")
+    }
+    unnamed = {name for name in modules if f"`{name}`" not in text and not name.endswith("__.py")}
+    assert unnamed == set()
+
+
+def test_files_stay_short(root: Path) -> None:
+    long = {
+        path.name: lines
+        for path in (root / "compiler").rglob("*.py")
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 250
+    }
+    assert long == {}
