@@ -4,13 +4,14 @@ import hashlib
 import json
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import sftc
 from configs import open_values, toml, valid
-from sftc.payload import to_bytes
+from sftc.payload import number, to_bytes
 
 JOB = '[job]\nmodel = "m"\n[compute]\ngpu_type = "H100"\n'
 
@@ -22,6 +23,23 @@ def test_every_form_says_the_same(payload: dict[str, Any]) -> None:
     assert all(json.loads(data, parse_int=float) == payload for data in forms.values())
     assert forms["pretty"].endswith(b"\n")
     assert forms["compact"].count(b"\n") == 1
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.floats(1e-6, 1e-3) | st.floats(1e14, 1e18))
+def test_numbers_are_as_short_as_can_be(value: float) -> None:
+    assert float(number(value)) == value
+    assert number(value) == orjson.dumps(value).decode().replace("e+", "e")
+
+
+NUMBERS = (
+    "0.0 -0.0 1.0 -1.5 0.1 0.00002 -0.000023 0.00001 9.9e-6 5e-6 1e-7 5e-324 "
+    "123456789012345.0 9007199254740992.0 1e16 -1.5e22 1.7976931348623157e308"
+)
+
+
+@pytest.mark.parametrize("text", NUMBERS.split())
+def test_numbers_are_the_same_whatever_writes_the_rest(text: str) -> None:
+    assert to_bytes({"x": float(text)}, "compact") == f'{{"x":{text}}}\n'.encode()
 
 
 @given(st.dictionaries(st.text(max_size=6), st.integers(0, 9), max_size=8))

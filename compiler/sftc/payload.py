@@ -9,13 +9,41 @@ Payload = dict[str, Any]
 Format = Literal["pretty", "compact", "jcs"]
 
 
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+
+
 def _pretty(payload: Payload) -> bytes:
-    option = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    return orjson.dumps(payload, option=option)
+    return orjson.dumps(_fixed(payload), option=_CANONICAL | orjson.OPT_INDENT_2)
 
 
 def _compact(payload: Payload) -> bytes:
-    return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(_fixed(payload), option=_CANONICAL)
+
+
+def _fixed(value: Any) -> Any:
+    """Return `value` with each float as text: orjson writes `1e16` one way before 3.12, another since."""
+    if isinstance(value, float):
+        return orjson.Fragment(number(value))
+    if isinstance(value, dict):
+        return {name: _fixed(child) for name, child in value.items()}
+    if isinstance(value, list):
+        return [_fixed(child) for child in value]
+    return value
+
+
+def number(value: float) -> str:
+    """Return the JSON number of a finite float: the fewest digits that read back as `value`.
+
+    From 1e-5 up to, not including, 1e16 it is written without an exponent, as `0.00002` or
+    `1.0`; beyond with one of no sign or zeros to spare, as `5e-6` or `1e16`.
+    """
+    mantissa, _, power = repr(value).partition("e")
+    if not power:
+        return mantissa
+    if int(power) == -5:  # here repr begins to write exponents
+        sign, digits = ("-" if value < 0 else ""), mantissa.lstrip("-").replace(".", "")
+        return f"{sign}0.0000{digits}"
+    return f"{mantissa}e{int(power)}"
 
 
 def _jcs(payload: Payload) -> bytes:
