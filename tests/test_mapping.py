@@ -76,7 +76,7 @@ def test_a_new_key_takes_only_data(scratch: Path) -> None:
     edit(folder / "hyperparameters.schema.json", lambda s: s["properties"].update(weight_decay=decay))
     edit(
         folder / "payload.schema.json",
-        lambda s: s["definitions"]["hyperparameters"]["properties"].update(weight_decay={"type": "number"}),
+        lambda s: s["properties"]["hyperparameters"]["properties"].update(weight_decay={"type": "number"}),
     )
     with (folder / "mapping.toml").open("a", encoding="utf-8") as mapping:
         mapping.write(
@@ -104,6 +104,7 @@ def test_a_new_section_takes_only_data(scratch: Path) -> None:
             "rank": {"type": "integer", "minimum": 1, "examples": [16]},
             "bias": {"enum": ["none", "all"], "default": "none"},
             "target": {"type": "string", "pattern": "^[a-z_]+$", "description": "Lower-case letters."},
+            "note": {"type": "string", "minLength": 2, "description": "Two letters or more."},
         },
         "required": ["rank"],
         "additionalProperties": False,
@@ -112,16 +113,17 @@ def test_a_new_section_takes_only_data(scratch: Path) -> None:
     edit(folder / "config.schema.json", lambda s: s["properties"].update(lora={"$ref": "lora.schema.json"}))
     edit(folder / "payload.schema.json", lambda s: s["properties"].update(lora={"$ref": "lora.schema.json"}))
     with (folder / "mapping.toml").open("a", encoding="utf-8") as mapping:
-        for name, op in {"rank": "copy", "bias": "when-present", "target": "copy"}.items():
+        for name, op in {"rank": "copy", "bias": "when-present", "target": "copy", "note": "copy"}.items():
             mapping.write(f'\n[[rule]]\nid = "lora-{name}"\nfrom = "lora.{name}"\nto = "/lora/{name}"\n')
             mapping.write(f'op = "{op}"\nwhy = "The adapter is a part of the job."\n')
     assert "lora" not in compile_with(scratch, JOB).payload
     assert compile_with(scratch, JOB + "[lora]\nrank = 8\n").payload["lora"] == {"rank": 8, "bias": "none"}
-    found = compile_with(scratch, JOB + '[lora]\nbias = "some"\ntarget = "Q PROJ"\n').findings
+    found = compile_with(scratch, JOB + '[lora]\nbias = "some"\ntarget = "Q PROJ"\nnote = "x"\n').findings
     assert [(each.id, each.path, each.span.line) for each in found] == [
         ("missing-key", ("lora", "rank"), 7),
         ("value-not-allowed", ("lora", "bias"), 8),
         ("value-not-allowed", ("lora", "target"), 9),
+        ("value-not-allowed", ("lora", "note"), 10),
     ]
     assert found[1].message == '`lora.bias` must be one of `"none"`, `"all"`, not `"some"`'
     assert found[2].help == "Lower-case letters."

@@ -29,6 +29,7 @@ JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
         ("a=2026-01-31", ("a",), dt.date(2026, 1, 31)),
         ("a=1\nb = 2", ("a",), "1\nb = 2"),
         ("a=True", ("a",), "True"),
+        ("a= x ", ("a",), " x "),
     ],
 )
 def test_parsing(text: str, path: tuple[str, ...], value: Any) -> None:
@@ -53,6 +54,8 @@ def test_parsing(text: str, path: tuple[str, ...], value: Any) -> None:
         "[a]=1",
         "a=\udcff",
         "a='x",
+        "# =1",
+        "a # = 2",
     ],
 )
 def test_what_is_no_override(text: str) -> None:
@@ -83,8 +86,24 @@ def test_plain_values_from_python() -> None:
     compiled = sftc.compile(JOB, overrides={"hyperparameters.learning_rate": 1e-4, "data.topology": topology})
     assert compiled.payload["hyperparameters"]["learning_rate"] == 1e-4
     assert compiled.payload["metadata"]["effective_config"]["data"]["topology"] == topology
-    with pytest.raises(ValueError, match="is not a dotted TOML key"):
-        sftc.compile(JOB, overrides={"a b": 1})
+    for key in ("a b", "hyperparameters.n_epochs=3 #", "job.model=x", "", "#"):
+        with pytest.raises(ValueError, match="is not a dotted TOML key"):
+            sftc.compile(JOB, overrides={key: 1})
+
+
+@pytest.mark.parametrize("levels", [64, 65, 400, 5000])
+def test_levels_of_keys_and_values_add_up(levels: int) -> None:
+    nested = "[" * 30 + "]" * 30
+    for keys, value in [(levels, "1"), (levels - 29, nested)]:
+        override = Override.parse(f"data.topology{'.a' * (keys - 2)}={value}")
+        ids = [found.id for found in sftc.compile(JOB, overrides=[override]).findings]
+        assert ids == (["nesting-too-deep"] if levels > 64 else [])
+
+
+def test_findings_about_flags_are_in_the_same_order_every_time() -> None:
+    table = "{ eval_steps = 1, n_epochs = 2, use_deepsped = true, gpu_type = 3 }"
+    found = sftc.compile(JOB, overrides=[Override.parse(f"hyperparameters.parallelism={table}")]).findings
+    assert [each.path[-1] for each in found] == ["eval_steps", "n_epochs", "gpu_type", "use_deepsped"]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def test_the_digest_is_that_of_the_jcs_form() -> None:
 
 
 def test_an_integer_beyond_doubles_has_bytes_but_no_digest() -> None:
+    assert sftc.compile(JOB + "[algorithm]\nseed = 9007199254740993\n").digest
     compiled = sftc.compile(JOB + "[data.topology]\nseed = 9007199254740993\n")
     assert b"9007199254740993" in compiled.to_bytes()
     assert b"9007199254740993" in compiled.to_bytes("compact")

@@ -1,12 +1,20 @@
-"""sftc: a declarative config compiler for supervised fine-tuning jobs."""
+"""sftc: a declarative config compiler for supervised fine-tuning jobs.
 
-from sftc.findings import ConfigError, Edit, Finding, Fix, Severity
-from sftc.origins import Origin
-from sftc.overrides import Override
-from sftc.pipeline import Compiled, compile
-from sftc.source import Source, Span
+What stands in `__all__` is the public API. Each name is imported from its module when it
+is first used, so that the command, which needs few of them, starts quickly.
+"""
 
-__version__ = "0.1.0"
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from sftc.version import __version__
+
+if TYPE_CHECKING:
+    from sftc.findings import ConfigError, Edit, Finding, Fix, Severity
+    from sftc.origins import Origin
+    from sftc.overrides import Override
+    from sftc.pipeline import Compiled, compile
+    from sftc.source import Source, Span
 
 __all__ = [
     "Compiled",
@@ -22,3 +30,13 @@ __all__ = [
     "__version__",
     "compile",
 ]
+
+_MODULES = ("findings", "origins", "overrides", "pipeline", "source")
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        for module in (import_module(f"sftc.{each}") for each in _MODULES):
+            if name in vars(module):
+                return globals().setdefault(name, vars(module)[name])
+    raise AttributeError(f"module 'sftc' has no attribute {name!r}")

@@ -25,21 +25,32 @@ class Contract:
     def __init__(self, version: int, read: Read) -> None:
         """Take the version and `read`, which returns the bytes of a file of its folder."""
         self.version = version
+        self.read = read
         self.schemas = Schemas(read)
         self.properties: Mapping[Path, Schema] = self.schemas.properties(CONFIG)
         self.rules = mapping.load(read("mapping.toml").decode(), self.properties)
 
     @cached_property
     def homes(self) -> Mapping[str, list[Path]]:
-        """The paths of all properties of a name, by that name."""
+        """The paths of all properties of a name, by that name; legacy ones are nobody's home."""
         homes: dict[str, list[Path]] = {}
-        for path in self.properties:
-            homes.setdefault(str(path[-1]), []).append(path)
+        for path, schema in self.properties.items():
+            if not schema.get("deprecated"):
+                homes.setdefault(str(path[-1]), []).append(path)
         return homes
+
+    @cached_property
+    def other_names(self) -> Mapping[str, Path]:
+        """The properties that other trainers call by another name, by that name."""
+        return {
+            name: path
+            for path, schema in self.properties.items()
+            for name in schema.get("x-sftc", {}).get("also", ())
+        }
 
     def names_in(self, table: Path) -> list[str]:
         """Return the names of the keys that are known in `table`."""
-        return [str(path[-1]) for path in self.properties if path[:-1] == table]
+        return [name for name, paths in self.homes.items() if any(path[:-1] == table for path in paths)]
 
     @cached_property
     def accepts(self) -> Predicate:

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from sftc.keys import Path, look_up
+from sftc.keys import Path, look_up, split
 from sftc.overrides import Override
 from sftc.source import Source, Span
 
 if TYPE_CHECKING:
-    from sftc.places import Place
+    from sftc.places import Place, Scanner
 
+_T = TypeVar("_T")
 _SHOWN = 40
 
 
@@ -25,6 +26,11 @@ class Document:
     def get(self, path: Path) -> Any:
         """Return the value at `path`, or `ABSENT`."""
         return look_up(self.values, path)
+
+    def value(self, key: str, kind: type[_T]) -> _T | None:
+        """Return the value at the dotted `key` if it is there and of exactly that type."""
+        found = self.get(split(key))
+        return found if type(found) is kind else None
 
     def override(self, path: Path) -> Override | None:
         """Return the override that `path` comes from, if one set it, or a table around it."""
@@ -54,8 +60,13 @@ class Document:
         text = " ".join(self.span(path).text.split())
         return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
-    @cached_property
+    @property
     def _places(self) -> "dict[Path, Place]":
+        return self.scan.places
+
+    @cached_property
+    def scan(self) -> "Scanner":
+        """Where keys, values and comments of the file stand."""
         from sftc.places import Scanner
 
-        return Scanner(self.source.text).places
+        return Scanner(self.source.text)

@@ -61,8 +61,8 @@ class Finding(NamedTuple):
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings in the order of the text: the file first, then flags."""
-    return sorted(findings, key=lambda found: (found.span.source.is_flag, found.span[1:]))
+    """Return findings in the order of the text; those about flags come last, as they are."""
+    return sorted(findings, key=lambda found: (1,) if found.span.source.is_flag else (0, *found.span[1:]))
 
 
 class ConfigError(Exception):

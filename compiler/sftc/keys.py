@@ -1,7 +1,7 @@
 """Where a value stands: paths into TOML values, and JSON pointers into the payload."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import orjson
@@ -35,6 +35,15 @@ def look_up(values: Any, path: Path) -> Any:
     return values
 
 
+def leaves(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Yield the path of every leaf of `value`: what is no table or list, or is an empty one."""
+    if not value or not isinstance(value, dict | list):
+        yield path
+        return
+    for part, child in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from leaves(child, (*path, part))
+
+
 def split(dotted: str) -> tuple[str, ...]:
     """Return the path that a dotted key of bare parts names: `"a.b"` is `("a", "b")`."""
     return tuple(dotted.split("."))
@@ -42,9 +51,12 @@ def split(dotted: str) -> tuple[str, ...]:
 
 def key(name: str) -> str:
     """Return `name` as a TOML key: bare where TOML allows it, else quoted and escaped."""
-    if _BARE.fullmatch(name):
-        return name
-    return orjson.dumps(name).decode().replace("\x7f", "\\u007F")
+    return name if _BARE.fullmatch(name) else quoted(name)
+
+
+def quoted(text: str) -> str:
+    """Return `text` as a TOML string on one line."""
+    return orjson.dumps(text).decode().replace("\x7f", "\\u007F")
 
 
 def dotted(path: Iterable[Part]) -> str:

@@ -31,11 +31,20 @@ class Unsent(NamedTuple):
     why: str
 
 
+class Rename(NamedTuple):
+    """A key that was called `path` and is called `to`, and why."""
+
+    path: tuple[str, ...]
+    to: tuple[str, ...]
+    why: str
+
+
 class Rules(NamedTuple):
     """What one version of the contract does with each key."""
 
     rows: tuple[Row, ...]
     unsent: tuple[Unsent, ...]
+    renames: tuple[Rename, ...]
 
 
 def load(text: str, properties: Mapping[Path, Schema]) -> Rules:
@@ -45,6 +54,10 @@ def load(text: str, properties: Mapping[Path, Schema]) -> Rules:
         rows=tuple(_row(entry, properties) for entry in table["rule"]),
         unsent=tuple(
             Unsent(split(entry["from"]), entry["used_by"], entry["why"]) for entry in table.get("unsent", ())
+        ),
+        renames=tuple(
+            Rename(split(entry["from"]), split(entry["to"]), entry["why"])
+            for entry in table.get("rename", ())
         ),
     )
 

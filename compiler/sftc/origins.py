@@ -1,10 +1,10 @@
 """Where every value of a payload came from."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 from sftc.document import Document
-from sftc.keys import ABSENT, Path, pointer
+from sftc.keys import ABSENT, Path, leaves, pointer
 from sftc.mapping import Rules, sent
 from sftc.source import Span
 
@@ -31,7 +31,7 @@ def origins(document: Document, rules: Rules) -> Mapping[str, Origin]:
     """
     found: dict[Path, Origin] = {}
     for row, value in sent(rules, document.values):
-        for inner in _leaves(value):
+        for inner in leaves(value):
             found[row.to + inner] = _origin(document, row.id, row.path + inner if row.path else None)
     filled = {at[:depth] for at in found for depth in range(len(at))}
     return {pointer(at): origin for at, origin in found.items() if at not in filled}
@@ -44,11 +44,3 @@ def _origin(document: Document, rule: str, path: Path | None) -> Origin:
         return Origin("default", rule, path, None)
     kind: Literal["flag", "config"] = "flag" if document.override(path) else "config"
     return Origin(kind, rule, path, document.span(path))
-
-
-def _leaves(value: Any, path: Path = ()) -> Iterator[Path]:
-    if not value or not isinstance(value, dict | list):
-        yield path
-        return
-    for part, child in value.items() if isinstance(value, dict) else enumerate(value):
-        yield from _leaves(child, (*path, part))

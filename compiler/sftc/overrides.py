@@ -36,7 +36,7 @@ class Override:
         except UnicodeEncodeError:
             raise ValueError(f"{text!r} is not UTF-8.") from None
         at = _end_of_key(text)
-        key, value = text[:at].strip(), text[at + 1 :].strip()
+        key, value = text[:at], text[at + 1 :]
         source = Source(_FLAG.strip(), _FLAG + text, is_flag=True)
         return cls(_path(key), _value(value), source, len(_FLAG) + at + 1)
 
@@ -49,6 +49,7 @@ class Override:
         """
         import tomlkit
 
+        _path(key)
         try:
             # Inside a list tomlkit writes tables inline.
             return cls.parse(f"{key}={tomlkit.item([[value]]).as_string()[2:-2]}")
@@ -74,10 +75,11 @@ def _end_of_key(text: str) -> int:
 
 def _path(key: str) -> tuple[str, ...]:
     message = f"{key!r} is not a dotted TOML key."
-    if "\n" in key or "\r" in key:
+    part = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\r\n]|\\.)*"|'[^'\r\n]*')"""
+    if not re.fullmatch(rf"\s*{part}(?:\s*\.\s*{part})*\s*", key):
         raise ValueError(message)
     try:
-        table: Any = tomllib.loads(f"{key} = 0")
+        table: Any = tomllib.loads(f"{key.strip()} = 0")
     except ValueError:
         raise ValueError(message) from None
     path = []
@@ -97,9 +99,9 @@ def toml_value(text: str) -> Any:
 
 
 def _value(text: str) -> Any:
-    value = toml_value(text)
+    value = toml_value(text.strip())
     if value is not ABSENT:
         return value
-    if not text or text.startswith(_QUOTED_OR_NESTED):
+    if not text.strip() or text.strip().startswith(_QUOTED_OR_NESTED):
         raise ValueError(f"{text!r} is not a TOML value.")
     return text

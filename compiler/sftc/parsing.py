@@ -6,9 +6,10 @@ from copy import deepcopy
 from typing import Any
 
 from sftc.document import Document
-from sftc.findings import ConfigError, Finding
+from sftc.findings import ConfigError, Edit, Finding, Fix
 from sftc.keys import MAX_DEPTH, dotted
 from sftc.overrides import Override
+from sftc.rules.source import BYTE_ORDER_MARK
 from sftc.rules.syntax import NESTING_TOO_DEEP, OVERRIDE_CONFLICT
 from sftc.source import Source, Span
 
@@ -17,9 +18,12 @@ def parse(source: Source, overrides: Iterable[Override] = ()) -> Document:
     """Parse `source` as TOML and set `overrides` over its values, the last one winning.
 
     Raises:
-        ConfigError: the text is not TOML, defines a key twice or nests over 64 levels
-            deep, or an override sets a key inside something that is no table.
+        ConfigError: the text begins with a byte order mark, is not TOML, defines a key
+            twice or nests over 64 levels deep, or an override sets a key inside
+            something that is no table.
     """
+    if source.text.startswith("\ufeff"):
+        raise ConfigError([_byte_order_mark(source)])
     if _may_nest_deep(source.text):
         _refuse_depth(source)
     try:
@@ -38,6 +42,10 @@ def parse(source: Source, overrides: Iterable[Override] = ()) -> Document:
 
 
 def _apply(override: Override, values: dict[str, Any]) -> Iterator[Finding]:
+    left = MAX_DEPTH - len(override.path)
+    if left < 0 or _is_deeper(override.value, left):
+        yield _too_deep(override.value_span())
+        return
     *parents, name = override.path
     table: Any = values
     for depth, parent in enumerate(parents, 1):
@@ -47,9 +55,6 @@ def _apply(override: Override, values: dict[str, Any]) -> Iterator[Finding]:
             message = f"`{at}` is no table in the config, so `{dotted(override.path)}` cannot be set"
             yield OVERRIDE_CONFLICT.finding(override.key_span(), message, path=override.path)
             return
-    if _is_deeper(override.value, MAX_DEPTH - len(override.path)):
-        yield _too_deep(override.value_span())
-        return
     table[name] = deepcopy(override.value)
 
 
@@ -79,3 +84,10 @@ def _refuse_depth(source: Source) -> None:
 def _too_deep(span: Span) -> Finding:
     message = f"values are nested over {MAX_DEPTH} levels deep"
     return NESTING_TOO_DEEP.finding(span, message, help="flatten the value")
+
+
+def _byte_order_mark(source: Source) -> Finding:
+    mark = source.span(0, 1)
+    fix = Fix("remove the byte order mark", (Edit(mark, ""),), safe=True)
+    message = "the file begins with a byte order mark, which TOML does not allow"
+    return BYTE_ORDER_MARK.finding(mark, message, help="save it as UTF-8 without one", fix=fix)

@@ -51,18 +51,36 @@ def run(
     contracts: Contracts = PACKAGED,
 ) -> "Compiled":
     """Compile what `read` returns, by the versions of the contract in `contracts`; see `compile`."""
-    contract = contracts.version(version or contracts.versions[-1])
-    try:
-        document = parse(read(), overrides)
-        contract = _select(document, contract, contracts)
-    except ConfigError as error:
-        return Compiled(error.findings)
-    findings = validate(document, contract)
-    if any(found.is_error for found in findings):
+    findings, document, contract = examine(read, overrides, version, contracts)
+    if not document or not contract or any(found.is_error for found in findings):
         return Compiled(findings)
     payload = mapping.apply(contract.rules, document.values)
     check_payload(payload, contract)
     return Compiled(findings, _Job(payload, document, contract.rules))
+
+
+class Examined(NamedTuple):
+    """What is to be said of a config; no `document` and `contract` where it cannot be read."""
+
+    findings: tuple[Finding, ...]
+    document: Document | None
+    contract: Contract | None
+
+
+def examine(
+    read: Callable[[], Source],
+    overrides: Iterable[Override] = (),
+    version: int | None = None,
+    contracts: Contracts = PACKAGED,
+) -> Examined:
+    """Parse and check what `read` returns, without compiling it."""
+    default = contracts.version(contracts.versions[-1] if version is None else version)
+    try:
+        document = parse(read(), overrides)
+        contract = _select(document, default, contracts)
+    except ConfigError as error:
+        return Examined(error.findings, None, None)
+    return Examined(tuple(validate(document, contract)), document, contract)
 
 
 def _source(config: Config) -> Source:
@@ -162,8 +180,15 @@ class Compiled:
         return self._job
 
     def _refuse_inexact(self) -> None:
-        if any(found.id == INTEGER_NOT_EXACT.id for found in self.findings):
+        job = self._compiled
+        sent = [row.path for row in job.rules.rows if row.path]
+        refused = [
+            found
+            for found in self.findings
+            if found.id == INTEGER_NOT_EXACT.id and any(found.path[: len(path)] == path for path in sent)
+        ]
+        if refused:
             raise ConfigError(
-                found._replace(severity=Severity.ERROR) if found.id == INTEGER_NOT_EXACT.id else found
+                found._replace(severity=Severity.ERROR) if found in refused else found
                 for found in self.findings
             )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sftc.keys import MAX_DEPTH, Path
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
+_COMMENT = re.compile(r"#[^\r\n]*")
 _SPACE = re.compile(r"[ \t]*")
 _KEY = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'""")
 _STRING = re.compile(
@@ -58,7 +59,8 @@ class Scanner:
     """One scan over a text.
 
     `places` maps each path to its first place; `repeats` lists keys and tables that
-    are defined again, as (path, first place, repeated place). Text that is no TOML
+    are defined again, as (path, first place, repeated place); `comments` are the
+    offsets of all comments, the last one last. Text that is no TOML
     ends the scan where it begins, and leaves it not `complete`.
     """
 
@@ -70,6 +72,7 @@ class Scanner:
         """
         self.places: dict[Path, Place] = {}
         self.repeats: list[tuple[Path, Place, Place]] = []
+        self.comments: list[tuple[int, int]] = []
         self._text = text
         self._at = 0
         self._tables: set[Path] = set()
@@ -188,6 +191,7 @@ class Scanner:
         return path in self.places and self.places[path].value is not None
 
     def _note(self, path: Path, place: Place) -> None:
+        self._check_depth(len(path))
         self.places.setdefault(path, place)
 
     def _check_depth(self, depth: int) -> None:
@@ -198,6 +202,11 @@ class Scanner:
         match = pattern.match(self._text, self._at)
         if match:
             self._at = match.end()
+            if pattern is _BLANK and "#" in match.group():
+                start = match.start()
+                self.comments += [
+                    (start + a, start + b) for a, b in map(re.Match.span, _COMMENT.finditer(match.group()))
+                ]
 
     def _take(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self._text, self._at)

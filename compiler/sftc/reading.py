@@ -3,8 +3,8 @@
 import os
 import sys
 
-from sftc.findings import ConfigError, Edit, Finding, Fix
-from sftc.rules.source import BYTE_ORDER_MARK, FILE_TOO_LARGE, NOT_UTF8, UNREADABLE_FILE
+from sftc.findings import ConfigError, Finding
+from sftc.rules.source import FILE_TOO_LARGE, NOT_UTF8, UNREADABLE_FILE
 from sftc.source import Source
 
 MAX_BYTES = 1024 * 1024
@@ -15,10 +15,11 @@ def read(path: str | os.PathLike[str]) -> Source:
     """Read a config file, or standard input for `-`.
 
     Raises:
-        ConfigError: it cannot be read, is over 1 MiB or is not UTF-8 without a byte
-            order mark.
+        ConfigError: it cannot be read, is over 1 MiB or is not UTF-8.
     """
     name = os.fspath(path)
+    if name == STDIN and sys.stdin is None:
+        raise _unreadable(name, "it is closed")
     try:
         if name == STDIN:
             return decode("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
@@ -28,14 +29,18 @@ def read(path: str | os.PathLike[str]) -> Source:
         reason = error.strerror or str(error)
     except ValueError as error:  # a NUL in the path
         reason = str(error)
-    raise ConfigError([UNREADABLE_FILE.finding(Source(name, "").span(0, 0), f"cannot be read: {reason}")])
+    raise _unreadable(name, reason)
+
+
+def _unreadable(name: str, reason: str) -> ConfigError:
+    return ConfigError([UNREADABLE_FILE.finding(Source(name, "").span(0, 0), f"cannot be read: {reason}")])
 
 
 def decode(name: str, data: bytes) -> Source:
     """Return `data` as the source that findings call `name`.
 
     Raises:
-        ConfigError: `data` is over 1 MiB or is not UTF-8 without a byte order mark.
+        ConfigError: `data` is over 1 MiB or is not UTF-8.
     """
     if len(data) > MAX_BYTES:
         span = Source(name, "").span(0, 0)
@@ -44,8 +49,6 @@ def decode(name: str, data: bytes) -> Source:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError([_not_utf8(name, data, error.start)]) from None
-    if text.startswith("\ufeff"):
-        raise ConfigError([_byte_order_mark(Source(name, text))])
     return Source(name, text)
 
 
@@ -56,10 +59,3 @@ def _not_utf8(name: str, data: bytes, offset: int) -> Finding:
     utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     help = "the file looks like UTF-16: save it as UTF-8" if utf16 else "save the file as UTF-8"
     return NOT_UTF8.finding(source.span(len(readable), len(readable) + 1), message, help=help)
-
-
-def _byte_order_mark(source: Source) -> Finding:
-    mark = source.span(0, 1)
-    fix = Fix("remove the byte order mark", (Edit(mark, ""),), safe=True)
-    message = "the file begins with a byte order mark, which TOML does not allow"
-    return BYTE_ORDER_MARK.finding(mark, message, help="save it as UTF-8 without one", fix=fix)

@@ -42,6 +42,34 @@ class Schemas:
         """Return every property that the root schema in file `name` declares, by TOML path."""
         return dict(self._properties((), self.file(name), name))
 
+    def bundle(self, name: str) -> Schema:
+        """Return the schema in file `name` with all it refers to in its `definitions`.
+
+        References in it are local, which every editor reads without a network.
+        """
+        root = self.file(name)
+        definitions: dict[str, Schema] = {}
+        bundled: Schema = self._localised(root, name, name, definitions)
+        return {**bundled, "definitions": {**bundled.get("definitions", {}), **definitions}}
+
+    def _localised(self, node: Any, home: str, root: str, definitions: dict[str, Schema]) -> Any:
+        if isinstance(node, list):
+            return [self._localised(each, home, root, definitions) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if isinstance(node.get("$ref"), str):
+            file, _, fragment = node["$ref"].partition("#")
+            file = file or home
+            if file == root:
+                return {"$ref": f"#{fragment}"}
+            title = file.removesuffix(".schema.json")
+            if title not in definitions:
+                definitions[title] = {}  # it may refer to itself
+                schema = {name: part for name, part in self.file(file).items() if name != "$schema"}
+                definitions[title] = self._localised(schema, file, root, definitions)
+            return {"$ref": f"#/definitions/{title}{fragment}"}
+        return {name: self._localised(each, home, root, definitions) for name, each in node.items()}
+
     def _properties(self, path: Path, schema: Schema, name: str) -> Iterator[tuple[Path, Schema]]:
         for key, reference in schema.get("properties", {}).items():
             child, file = self.resolve(reference, name)

@@ -29,9 +29,15 @@ class Source:
 
     def line(self, number: int) -> str:
         """Return the text of line `number`, counted from 1, without its line ending."""
-        start = self._line_starts[number - 1]
-        end = self.text.find("\n", start)
-        return self.text[start : len(self.text) if end < 0 else end].removesuffix("\r")
+        return self.text[slice(*self.line_bounds(number))]
+
+    def line_bounds(self, number: int) -> tuple[int, int]:
+        """Return the offsets at which line `number`, counted from 1, begins and ends."""
+        starts = self._line_starts
+        end = starts[number] - 1 if number < len(starts) else len(self.text)
+        if self.text.endswith("\r", starts[number - 1], end):
+            end -= 1
+        return starts[number - 1], end
 
     def span(self, start: int, end: int) -> "Span":
         """Return the span of the characters from offset `start` up to `end`."""

@@ -3,18 +3,28 @@
 from collections.abc import Collection
 
 _LONGEST = 40
-_LIKELY = 0.7
-_ALMOST_SURE = 0.85
+_LIKELY = 0.8
+_ALMOST_SURE = 0.9
 
 
 def near(name: str, names: Collection[str], *, sure: bool = False) -> str | None:
     """Return the one of `names` that `name` is most like, or `None` where none is.
 
-    `sure` asks for a likeness that is hardly chance. Letter case does not count.
+    A name with a word more or less, or with a number behind it, is another name. `sure`
+    asks for a likeness that is hardly chance. Letter case does not count.
     """
     from difflib import get_close_matches
 
     if len(name) > _LONGEST:
         return None
-    matches = get_close_matches(name.lower(), names, n=1, cutoff=_ALMOST_SURE if sure else _LIKELY)
-    return matches[0] if matches else None
+    lower = name.lower()
+    cutoff = _ALMOST_SURE if sure else _LIKELY
+    matches = get_close_matches(lower, names, n=3, cutoff=cutoff)
+    return next((each for each in matches if not _is_variant(*sorted((lower, each), key=len))), None)
+
+
+def _is_variant(short: str, long: str) -> bool:
+    if long.startswith(short):
+        rest = long[len(short) :]
+        return rest[:1] in {"_", "-"} or rest.isdigit()
+    return long.endswith(short) and long[: -len(short)][-1:] in {"_", "-"}

@@ -1,43 +1,56 @@
 """Keys and tables that the contract does not know: never sent, and said so, each by name."""
 
+from typing import Any
+
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Edit, Finding, Fix
+from sftc.findings import Finding
 from sftc.keys import Path, dotted, key
+from sftc.moves import move, rename
 from sftc.rules.forwarded import MISPLACED_KEY
+from sftc.rules.lora import LORA_SETTING, SETTINGS
+from sftc.rules.renamed import RENAMED_KEY
 from sftc.rules.shape import UNKNOWN_KEY, UNKNOWN_TABLE
 from sftc.suggest import near
-
-_LISTED = 8
 
 
 def explain(document: Document, contract: Contract, path: Path) -> Finding:
     """Return the finding about the unknown key or table at `path` of a closed table."""
     name, table, span = str(path[-1]), path[:-1], document.span(path, "key")
     value = document.get(path)
-    first = value[0] if isinstance(value, list) and value else value  # [[name]] is a list of tables
-    if isinstance(first, dict):
-        rule, what = UNKNOWN_TABLE, f"the table `[{dotted(path)}]` is unknown: {_contents(first)}"
+    tables = value if isinstance(value, list) else [value]  # [[name]] is a list of tables
+    if tables and all(isinstance(each, dict) for each in tables):
+        rule, what = UNKNOWN_TABLE, f"the table `[{dotted(path)}]` is unknown: {_contents(tables)}"
     else:
         where = f"in `[{dotted(table)}]`" if table else "outside any section"
         rule, what = UNKNOWN_KEY, f"the key `{key(name)}` is unknown {where}: it is never sent"
     help, fix = "remove it: no setting of this name exists", None
-    if places := contract.homes.get(name):
+    newer = next((row.to for row in contract.rules.renames if row.path == path), None)
+    if newer:
+        rule, help = RENAMED_KEY, f"it is called `{dotted(newer)}` now"
+        fix = move(document, path, newer, safe=True)
+    elif name.lower() in SETTINGS:
+        rule, help = (
+            LORA_SETTING,
+            "rank, alpha and the like are the service's own: `training.use_qlora` is the switch",
+        )
+    elif other := contract.other_names.get(name.lower()):
+        help, fix = f"did you mean `{dotted(other)}`?", move(document, path, other, safe=False)
+    elif places := contract.homes.get(name):
         rule, help = MISPLACED_KEY, f"it belongs at {_choices(places)}"
+        fix = move(document, path, places[0], safe=False) if len(places) == 1 else None
     elif meant := near(name, contract.names_in(table)):
-        help = f"did you mean `{meant}`?"
-        fix = None if span.source.is_flag else Fix(f"rename it to {meant}", (Edit(span, meant),), safe=False)
+        help, fix = f"did you mean `{meant}`?", rename(document, path, meant)
     elif meant := near(name, contract.homes.keys(), sure=True):
         help = f"did you mean {_choices(contract.homes[meant])}?"
     return rule.finding(span, what, path=path, help=help, fix=fix)
 
 
-def _contents(table: dict[str, object]) -> str:
-    names = [f"`{key(name)}`" for name in table]
+def _contents(tables: list[Any]) -> str:
+    names = [f"`{key(name)}`" for name in dict.fromkeys(name for table in tables for name in table)]
     if not names:
         return "it is never sent"
-    shown = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
-    return f"{shown} in it {'is' if len(names) == 1 else 'are'} never sent"
+    return f"{', '.join(names)} in it {'is' if len(names) == 1 else 'are'} never sent"
 
 
 def _choices(places: list[Path]) -> str:

@@ -6,6 +6,7 @@ from sftc.catalogue import RULES
 from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Finding, in_order
+from sftc.rules.comments import SUPPRESSION
 
 _CHECKS = tuple(rule.check for rule in RULES.values() if rule.check)
 
@@ -19,6 +20,10 @@ def validate(document: Document, contract: Contract) -> list[Finding]:
         findings += explain(document, contract)
     for check in _CHECKS:
         findings += check(document, contract)
+    if SUPPRESSION in document.source.text:
+        from sftc.suppressions import suppress
+
+        findings = suppress(document, findings)
     return in_order(findings)
 
 

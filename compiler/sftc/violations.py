@@ -17,7 +17,7 @@ from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Edit, Finding, Fix
 from sftc.jsontypes import TYPES, fits_64_bits
-from sftc.keys import Path, dotted, key
+from sftc.keys import Path, dotted, key, quoted
 from sftc.overrides import toml_value
 from sftc.rule import Rule
 from sftc.rules import shape
@@ -69,7 +69,7 @@ def explain(document: Document, contract: Contract) -> list[Finding]:
         path: Path = tuple(error.absolute_path)
         schema: Any = error.schema
         violation = Violation(document, contract, path, error.validator_value, error.instance, schema)
-        for finding in EXPLANATIONS[str(error.validator)](violation):
+        for finding in EXPLANATIONS.get(str(error.validator), _other)(violation):
             found.setdefault((finding.id, finding.path), finding)
     return list(found.values())
 
@@ -127,7 +127,7 @@ def _type(violation: Violation) -> Iterator[Finding]:
 def _great_integer(violation: Violation) -> Finding:
     if fits_64_bits(violation.value):
         message = (
-            f"{violation.name} is beyond 2^53: {violation.written} may be rounded, and has no RFC 8785 form"
+            f"{violation.name} is beyond 2^53 - 1: {violation.written} may be rounded, and has no JCS form"
         )
         return violation.finding(
             shape.INTEGER_NOT_EXACT, message, "write the digits as text if they are a name"
@@ -178,13 +178,12 @@ def _text(violation: Violation) -> Iterator[Finding]:
     if not value.strip():
         yield violation.finding(shape.BLANK_STRING, f"{violation.name} is blank", violation.example())
     elif value != value.strip():
-        text = orjson.dumps(value.strip()).decode()
+        text = quoted(value.strip())
         message = f"{violation.name} begins or ends with white space"
         fix = violation.rewrite(text, safe=True)
         yield violation.finding(shape.SURROUNDING_SPACE, message, f"write `{text}`", fix)
     else:
-        message = f"{violation.name} must not be {violation.written}"
-        yield violation.finding(shape.VALUE_NOT_ALLOWED, message, violation.schema.get("description"))
+        yield from _other(violation)
 
 
 def _choice(violation: Violation) -> Iterator[Finding]:
@@ -194,6 +193,12 @@ def _choice(violation: Violation) -> Iterator[Finding]:
         f"{violation.name} must be {'one of ' if len(allowed) > 1 else ''}{choices}, not {violation.written}"
     )
     yield violation.finding(shape.VALUE_NOT_ALLOWED, message)
+
+
+def _other(violation: Violation) -> Iterator[Finding]:
+    """Explain a keyword that no key of the contract uses yet, by what the key is for."""
+    message = f"{violation.name} must not be {violation.written}"
+    yield violation.finding(shape.VALUE_NOT_ALLOWED, message, violation.schema.get("description"))
 
 
 def _required(violation: Violation) -> Iterator[Finding]:

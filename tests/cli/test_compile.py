@@ -100,6 +100,10 @@ def test_the_digest_goes_to_stderr(sftc: Program) -> None:
         (["compile", "good.toml", "--set", "a b=1"], "not a dotted TOML key"),
         (["compile", "good.toml", "--format", "yaml"], "'yaml' is not one of"),
         (["compile", "-", "-", "--output-dir", "out"], "the same file"),
+        (["compile", "good.toml", "-o", "good.toml"], "would be overwritten"),
+        (["compile", "good.toml", "-o", "./sub/../good.toml"], "would be overwritten"),
+        (["compile", "good.toml", "-o", ""], "the name of the output is empty"),
+        (["compile", "good.toml", "--output-dir", ""], "the name of the output is empty"),
         (["rule", "no-such-rule"], "no-such-rule"),
         (["no-such-command"], "No such command"),
     ],
@@ -120,6 +124,34 @@ def test_files_are_written_whole(sftc: Program, folder: Path) -> None:
     }
     assert sftc("compile", "good.toml", "-o", "one.json") == (0, b"", "")
     assert (folder / "one.json").read_bytes() == payload
+
+
+def test_devices_and_pipes_are_written_as_they_stand(sftc: Program) -> None:
+    payload = sftc("compile", "good.toml")[1].decode()
+    for target in ("-", "/dev/stdout", ">(cat)", "/dev/stderr"):
+        code, out, errors = sftc.shell(f"sftc compile good.toml -o {target} | cat")
+        assert (code, out + errors) == (0, payload)
+
+
+def test_two_names_of_one_file_are_not_two_files(sftc: Program, folder: Path) -> None:
+    (folder / "out").mkdir()
+    (folder / "out/good.json").symlink_to("warned.json")
+    code, _, errors = sftc("compile", "good.toml", "warned.toml", "--output-dir", "out")
+    assert (code, "the same file" in errors) == (2, True)
+
+
+def test_a_closed_stdin_is_an_error(sftc: Program) -> None:
+    code, _, errors = sftc.shell("sftc compile - <&-")
+    assert code == 1
+    assert "-: error[unreadable-file]: cannot be read: it is closed" in errors
+
+
+@pytest.mark.parametrize("arguments", ["rule", "rule unknown-key", "--version", "--help", "lint good.toml"])
+def test_a_full_disk_is_an_error_of_every_command(sftc: Program, arguments: str) -> None:
+    code, _, errors = sftc.shell(f"sftc {arguments} > /dev/full")
+    assert code == 1
+    assert "No space left on device" in errors
+    assert "fault" not in errors
 
 
 def test_one_wrong_config_of_many_writes_none(sftc: Program, folder: Path) -> None:

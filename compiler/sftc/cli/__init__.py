@@ -5,10 +5,11 @@ from importlib import import_module
 
 import click
 
-from sftc import __version__
-from sftc.cli.exits import FAULT, INTERRUPTED
+from sftc.cli.exits import FAULT, FINDINGS, INTERRUPTED
+from sftc.findings import ConfigError
+from sftc.version import __version__
 
-COMMANDS = ("compile", "rule")
+COMMANDS = ("compile", "lint", "rule")
 """The commands; `sftc.cli.NAME` holds `NAME_command`, and is imported when it is used."""
 
 
@@ -28,7 +29,8 @@ class _Commands(click.Group):
 def cli() -> None:
     """Compile fine-tuning configs into the payload of a training service.
 
-    Exit codes: 0 done, 1 findings stop it, 2 wrong usage, 70 a fault of sftc.
+    Exit codes: 0 done, 1 findings stop it, 2 wrong usage, 70 a fault of sftc, 130 interrupted,
+    141 the reader of the output closed it.
     """
 
 
@@ -41,6 +43,12 @@ def main() -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
+    except ConfigError as error:
+        click.echo("\n".join(map(str, error.args)), err=True)
+        code = FINDINGS
+    except OSError as error:
+        click.echo(f"sftc: {error}", err=True)
+        code = FINDINGS
     except Exception:  # the one place that may: whatever arrives here is a fault of ours
         _report_fault()
         code = FAULT

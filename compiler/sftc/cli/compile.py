@@ -43,7 +43,7 @@ def _overrides(ctx: click.Context, param: click.Parameter, values: Sequence[str]
 )
 @click.option("--digest", is_flag=True, help="Also print the payload's SHA-256 digest, to stderr.")
 @click.option("--strict", is_flag=True, help="Let warnings stop it, too.")
-@click.option("-o", "--output", metavar="FILE", help="Write the payload to this file, not to stdout.")
+@click.option("-o", "--output", metavar="FILE", help="Write the payload to this file; `-` is stdout.")
 @click.option(
     "--output-dir",
     metavar="FOLDER",
@@ -76,7 +76,11 @@ def compile_command(
     stopped = any(result.data is None for result in results)
     colored = {"always": True, "never": False}.get(color, False if os.environ.get("NO_COLOR") else None)
     report = partial(_report, strict=strict, color=colored)
-    report([found for result in results for found in result.findings], stopped=stopped)
+    # Notes are advice, which `sftc lint` gives.
+    findings = [
+        found for result in results for found in result.findings if found.severity is not Severity.NOTE
+    ]
+    report(findings, stopped=stopped)
     if stopped:
         sys.exit(FINDINGS)
     payloads = [result.data or b"" for result in results]
@@ -101,16 +105,22 @@ class _Result(NamedTuple):
 
 def _targets(configs: Sequence[str], output: str | None, output_dir: str | None) -> list[str]:
     """Return the file for each config's payload; none where it goes to stdout."""
-    if output and output_dir:
+    if output is not None and output_dir is not None:
         raise click.UsageError("--output and --output-dir exclude each other.")
-    if output_dir:
+    if "" in {output, output_dir}:
+        raise click.UsageError("the name of the output is empty.")
+    if output_dir is not None:
         targets = [os.path.join(output_dir, f"{_stem(each)}.json") for each in configs]
-        if len(set(targets)) < len(targets):
-            raise click.UsageError("two configs of the same name would be written to the same file.")
-        return targets
-    if len(configs) > 1:
+    elif len(configs) > 1:
         raise click.UsageError("several configs need --output-dir.")
-    return [output] if output else []
+    else:
+        targets = [] if output in {None, STDIN} else [str(output)]
+    real = [os.path.realpath(each) for each in targets]
+    if len(set(real)) < len(real):
+        raise click.UsageError("two payloads would be written to the same file.")
+    if overwritten := set(real) & {os.path.realpath(each) for each in configs if each != STDIN}:
+        raise click.UsageError(f"{overwritten.pop()} is a config, and would be overwritten by a payload.")
+    return targets
 
 
 def _stem(config: str) -> str:

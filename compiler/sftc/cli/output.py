@@ -42,7 +42,7 @@ def write_files(files: Mapping[str, bytes]) -> None:
     """Write each file of `files` (path to bytes) whole, and none where one cannot be written.
 
     Missing folders are made, links are followed, and what is no regular file (a device,
-    a FIFO) is written to as it stands.
+    a pipe) is written to as it stands.
 
     Raises:
         ConfigError: a file cannot be written.
@@ -51,16 +51,15 @@ def write_files(files: Mapping[str, bytes]) -> None:
     path = ""
     try:
         for path, data in files.items():
-            target = os.path.realpath(path)
-            if os.path.exists(target) and not os.path.isfile(target):
-                _write(target, data)
+            if os.path.exists(path) and not os.path.isfile(path):
+                with open(path, "wb") as device:
+                    device.write(data)
             else:
-                temporary = f"{target}.{os.getpid()}.tmp"
-                staged.append((temporary, target))
+                target = os.path.realpath(path)
                 os.makedirs(os.path.dirname(target), exist_ok=True)
-                _write(temporary, data)
-                if os.path.exists(target):
-                    os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+                temporary = os.path.join(os.path.dirname(target), f".sftc-{os.getpid()}-{len(staged)}")
+                _stage(temporary, target, data)
+                staged.append((temporary, target))
         while staged:
             temporary, path = staged[0]
             os.replace(temporary, path)
@@ -69,16 +68,22 @@ def write_files(files: Mapping[str, bytes]) -> None:
         raise _unwritable(path, error) from error
     finally:
         for temporary, _ in staged:
-            with suppress(OSError):  # it may never have been made
+            with suppress(OSError):
                 os.unlink(temporary)
 
 
-def _write(path: str, data: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(data)
-        file.flush()
-        if os.path.isfile(path):
+def _stage(temporary: str, target: str, data: bytes) -> None:
+    """Write `data` to the new file `temporary`, which is to replace `target`, or leave no such file."""
+    with open(temporary, "xb") as file:
+        try:
+            file.write(data)
+            file.flush()
             os.fsync(file.fileno())
+            if os.path.exists(target):
+                os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+        except OSError:
+            os.unlink(temporary)
+            raise
 
 
 def _unwritable(name: str, error: OSError) -> ConfigError:

@@ -3,12 +3,21 @@
 import click
 
 from sftc.catalogue import RULES
+from sftc.cli.output import write_stdout
+from sftc.suggest import near
 
 
-@click.command("rule")
-@click.argument("rule_id", metavar="[ID]", required=False, type=click.Choice(list(RULES)))
+@click.command("rule", short_help="List every finding, or explain one.")
+@click.argument("rule_id", metavar="[ID]", required=False)
 def rule_command(rule_id: str | None) -> None:
     """List every finding that sftc can make, or explain the one called ID."""
     from sftc.report.pages import listing, page
 
-    click.echo(page(RULES[rule_id]) if rule_id else listing(RULES.values()), nl=False)
+    if not rule_id:
+        text = listing(RULES.values())
+    elif rule_id in RULES:
+        text = page(RULES[rule_id])
+    else:
+        meant = near(rule_id, RULES.keys())
+        raise click.UsageError(f"no rule {rule_id!r}" + (f"; did you mean {meant!r}?" if meant else "."))
+    write_stdout(text.encode())

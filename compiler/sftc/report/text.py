@@ -57,16 +57,14 @@ def _location(span: Span) -> str:
 
 def _excerpt(span: Span) -> tuple[str, str, str]:
     """Return the first line of `span` as shown, the blanks before the mark, and the mark."""
-    line = span.source.line(span.line)
-    start = span.column - 1
-    end = min(span.end_column - 1 if span.end_line == span.line else len(line), len(line))
-    left = max(0, start - _BEFORE) if len(line) > _WIDTH else 0
-    right = left + _WIDTH
-    before, marked = line[left:start], line[start : min(end, right)]
-    shown = "…" if left else ""
-    after = line[max(start, end) : right] + ("…" if right < len(line) else "")
-    indent = " " * (len(shown) + _columns(before))
-    return printable(shown + before + marked) + printable(after), indent, "^" * max(1, _columns(marked))
+    text = span.source.text
+    line_start, line_end = span.source.line_bounds(span.line)
+    left = max(line_start, span.start - _BEFORE) if line_end - line_start > _WIDTH else line_start
+    right = min(line_end, left + _WIDTH)
+    before = ("…" if left > line_start else "") + printable(text[left : span.start])
+    marked = printable(text[span.start : min(span.end, right)])
+    after = printable(text[max(span.start, min(span.end, right)) : right]) + ("…" if right < line_end else "")
+    return before + marked + after, " " * _columns(before), "^" * max(1, _columns(marked))
 
 
 def _glyph(char: str) -> str:
@@ -78,8 +76,8 @@ def _glyph(char: str) -> str:
 
 
 def _columns(text: str) -> int:
-    """Return how many columns of a terminal `text` takes as it is shown."""
-    return sum(map(_width, printable(text)))
+    """Return how many columns of a terminal `text`, which is printable, takes."""
+    return sum(map(_width, text))
 
 
 def _width(char: str) -> int:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Edit, Finding, Fix, Severity
+from sftc.findings import Finding, Severity
 from sftc.keys import Path, dotted
+from sftc.moves import move, rename
 from sftc.rule import Rule
 from sftc.suggest import near
 
@@ -18,31 +19,36 @@ def _forwarded(document: Document, contract: Contract) -> Iterator[tuple[Path, s
         if schema.get("properties") and schema.get("additionalProperties"):
             table = document.get(path)
             if isinstance(table, dict):
-                yield from ((path, name) for name in table.keys() - schema["properties"].keys())
+                yield from ((path, name) for name in table if name not in schema["properties"])
+
+
+def _places(contract: Contract, name: str) -> list[Path]:
+    """Return the other homes of `name`; a name of one word means too many things to tell."""
+    return [path for path in contract.homes.get(name, ()) if "_" in name]
 
 
 def _misplaced(document: Document, contract: Contract) -> Iterator[Finding]:
     for table, name in _forwarded(document, contract):
-        if places := contract.homes.get(name):
+        if places := _places(contract, name):
             path = (*table, name)
             home = " or ".join(f"`[{dotted(place[:-1])}]`" for place in places)
             message = (
                 f"`{name}` is forwarded inside `[{dotted(table)}]`, where the service does not look for it"
             )
             span = document.span(path, "key")
-            yield MISPLACED_KEY.finding(span, message, path=path, help=f"move it to {home}")
+            fix = move(document, path, places[0], safe=False) if len(places) == 1 else None
+            yield MISPLACED_KEY.finding(span, message, path=path, help=f"move it to {home}", fix=fix)
 
 
 def _likely_typo(document: Document, contract: Contract) -> Iterator[Finding]:
     for table, name in _forwarded(document, contract):
-        if name in contract.homes:
+        if _places(contract, name):
             continue
         if meant := near(name, contract.names_in(table), sure=True):
             path = (*table, name)
             span = document.span(path, "key")
             message = f"`{dotted(path)}` is forwarded as it is, but reads like a misspelt `{meant}`"
-            rename = Fix(f"rename it to {meant}", (Edit(span, meant),), safe=False)
-            fix = None if span.source.is_flag else rename
+            fix = rename(document, path, meant)
             yield LIKELY_TYPO.finding(span, message, path=path, help=f"did you mean `{meant}`?", fix=fix)
 
 

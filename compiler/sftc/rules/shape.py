@@ -128,9 +128,9 @@ UNKNOWN_TABLE = Rule(
     severity=Severity.WARNING,
     title="a table is unknown",
     why="Nothing in it is ever sent, so the run does not follow it.",
-    act="Move its keys to the sections that know them, or remove the table. `--strict` makes such a config fail.",
-    invalid=_JOB + "\n[lora]\nr = 16\nalpha = 32\n",
-    valid=_JOB + "\n[training]\nuse_qlora = true\n",
+    act="Move its keys to the sections that know them, or to `[algorithm]` if they are notes, or remove the table. `--strict` makes such a config fail.",
+    invalid=_JOB + '\n[tags]\nteam = "research"\n',
+    valid=_JOB + '\n[algorithm]\nteam = "research"\n',
 )
 
 LEGACY_KEY = Rule(

@@ -1,0 +1,75 @@
+"""An account of a config: what becomes of every key, and where every payload value is from."""
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+from sftc.contract import Contract
+from sftc.document import Document
+from sftc.keys import Path, leaves, parse_pointer, pointer
+from sftc.mapping import Row
+from sftc.origins import Origin, origins
+from sftc.source import Span
+
+Fate = Literal["sent", "renamed", "submission", "compiler", "dropped"]
+
+
+_READERS: dict[str, Fate] = {"submission": "submission", "compiler": "compiler", "nobody": "dropped"}
+
+
+class Key(NamedTuple):
+    """What becomes of a TOML key.
+
+    It is sent or renamed to the payload pointer `to`, or it is read by submission or the
+    compiler only, or dropped; `why` is the reason of the mapping rule `rule`, both `None`
+    for a key that the contract does not know.
+    """
+
+    path: Path
+    span: Span
+    fate: Fate
+    to: str | None
+    rule: str | None
+    why: str | None
+
+
+class Value(NamedTuple):
+    """A payload value at the JSON pointer `at`, its origin, and why it is there."""
+
+    at: str
+    value: Any
+    origin: Origin
+    why: str
+
+
+def keys(document: Document, contract: Contract) -> Iterator[Key]:
+    """Yield an account of every leaf of a config, in the order of the text."""
+    paths = list(leaves(document.values))
+    spans = {path: document.span(path, "key") for path in paths}
+    for path in sorted(paths, key=lambda path: (spans[path].source.is_flag, spans[path].start)):
+        yield _key(path, spans[path], contract)
+
+
+def _key(path: Path, span: Span, contract: Contract) -> Key:
+    for row in contract.rules.rows:
+        if row.path and path[: len(row.path)] == row.path:
+            fate: Fate = "sent" if row.path[-1] == row.to[-1] else "renamed"
+            return Key(path, span, fate, pointer(row.to + path[len(row.path) :]), row.id, row.why)
+    for unsent in contract.rules.unsent:
+        if path[: len(unsent.path)] == unsent.path:
+            return Key(path, span, _READERS[unsent.used_by], None, None, unsent.why)
+    return Key(path, span, "dropped", None, None, None)
+
+
+def values(document: Document, contract: Contract, payload: dict[str, Any]) -> Iterator[Value]:
+    """Yield an account of every leaf of the `payload` that `document` compiles to."""
+    rows: dict[str, Row] = {row.id: row for row in contract.rules.rows}
+    for at, origin in sorted(origins(document, contract.rules).items()):
+        yield Value(at, value_at(payload, at), origin, rows[origin.rule].why)
+
+
+def value_at(payload: dict[str, Any], at: str) -> Any:
+    """Return the value of `payload` at the JSON pointer `at`."""
+    node: Any = payload
+    for part in parse_pointer(at):
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    return node

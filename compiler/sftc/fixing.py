@@ -1,0 +1,61 @@
+"""Applying fixes to the text of a config; all that they do not touch stays as it is."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from sftc.findings import Edit, Finding, Fix
+from sftc.source import Source
+
+Lint = Callable[[Source], list[Finding]]
+
+
+def fix(source: Source, lint: Lint, *, unsafe: bool) -> Source:
+    """Apply the fixes of `source` until none is left, and return what it is then.
+
+    Only safe fixes are applied unless `unsafe`. A fix that would bring an error, or leave
+    its finding where it was, is not applied.
+    """
+    better: Source | None = source
+    while better:
+        source = better
+        findings = lint(source)
+        fixes = [found.fix for found in findings if found.fix and (unsafe or found.fix.safe)]
+        better = _all_at_once(source, findings, fixes, lint) or _one_by_one(source, findings, fixes, lint)
+    return source
+
+
+def _all_at_once(source: Source, findings: list[Finding], fixes: Iterable[Fix], lint: Lint) -> Source | None:
+    chosen: list[Fix] = []
+    taken: list[tuple[int, int]] = []
+    for each in fixes:
+        spans = [(edit.span.start, edit.span.end) for edit in each.edits]
+        if not any(a <= d and c <= b for a, b in spans for c, d in taken):
+            chosen.append(each)
+            taken += spans
+    fixed = apply(source, chosen)
+    return fixed if chosen and _is_better(lint(fixed), findings) else None
+
+
+def _one_by_one(source: Source, findings: list[Finding], fixes: Iterable[Fix], lint: Lint) -> Source | None:
+    attempts = (apply(source, [each]) for each in fixes)
+    return next((fixed for fixed in attempts if _is_better(lint(fixed), findings)), None)
+
+
+def apply(source: Source, fixes: Iterable[Fix]) -> Source:
+    """Return `source` with the edits of `fixes`, which must not overlap."""
+    edits = sorted((edit for each in fixes for edit in each.edits), key=lambda edit: edit.span.start)
+    return Source(source.name, "".join(_pieces(source.text, edits)))
+
+
+def _pieces(text: str, edits: Iterable[Edit]) -> Iterator[str]:
+    at = 0
+    for edit in edits:
+        yield text[at : edit.span.start]
+        yield edit.text
+        at = edit.span.end
+    yield text[at:]
+
+
+def _is_better(after: list[Finding], before: list[Finding]) -> bool:
+    errors = {(found.id, found.path) for found in before if found.is_error}
+    left = {(found.id, found.path) for found in after if found.is_error}
+    return left <= errors and (len(left), len(after)) < (len(errors), len(before))

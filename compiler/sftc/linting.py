@@ -1,0 +1,86 @@
+"""Linting: a config's findings as `compile` has them, and those about the file it stands in."""
+
+import os
+from collections.abc import Iterable, Iterator
+
+from sftc.findings import ConfigError, Finding, in_order
+from sftc.pipeline import examine
+from sftc.reading import read
+from sftc.rules.comments import MISSING_SCHEMA_FILE
+from sftc.source import Source
+
+SUFFIX = ".sft.toml"
+DIRECTIVE = "#:schema"
+
+
+def lint(source: Source) -> list[Finding]:
+    """Return every finding about `source`, whose name is its path, in the order of the text."""
+    return in_order([*examine(lambda: source).findings, *_schema_line(source)])
+
+
+def lint_file(path: str) -> list[Finding]:
+    """Return every finding about the file at `path`, or standard input for `-`."""
+    try:
+        source = read(path)
+    except ConfigError as error:
+        return list(error.findings)
+    return lint(source)
+
+
+def files(paths: Iterable[str]) -> list[str]:
+    """Return the configs that `paths` mean: files as they are, and those in folders.
+
+    In a folder, and the folders in it, configs are the files that end in `.sft.toml` and
+    the TOML files whose `#:schema` line names a schema of sftc. Hidden folders are left out.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        found.update(dict.fromkeys(_configs(path) if os.path.isdir(path) else [path]))
+    return list(found)
+
+
+def _configs(folder: str) -> Iterator[str]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(place, name)
+            if name.endswith(SUFFIX) or (name.endswith(".toml") and _names_our_schema(path)):
+                yield path
+
+
+def _names_our_schema(path: str) -> bool:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            head = file.read(4096)
+    except OSError:
+        return False
+    schema = _schema(head)
+    return schema is not None and os.path.basename(schema[2]).startswith("sftc")
+
+
+def _schema(text: str) -> tuple[int, int, str] | None:
+    """Return where the `#:schema` line of `text` stands, and what it names, if there is one.
+
+    Editors read it among the comments at the top of a file.
+    """
+    at = 0
+    for line in text.splitlines(keepends=True):
+        words = line.split()
+        if words and not words[0].startswith("#"):
+            return None
+        if len(words) > 1 and words[0] == DIRECTIVE:
+            start = at + line.index(words[1], line.index(DIRECTIVE) + len(DIRECTIVE))
+            return start, start + len(words[1]), words[1]
+        at += len(line)
+    return None
+
+
+def _schema_line(source: Source) -> Iterator[Finding]:
+    schema = _schema(source.text)
+    if not schema or "://" in schema[2]:
+        return
+    start, end, path = schema
+    if not os.path.isfile(os.path.join(os.path.dirname(source.name), path)):
+        message = f"the schema `{path}` is not there"
+        help = f"correct the path, or write the file: `sftc schema --bundle --output {path}`"
+        yield MISSING_SCHEMA_FILE.finding(source.span(start, end), message, help=help)

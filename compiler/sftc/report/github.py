@@ -1,0 +1,33 @@
+"""Findings as workflow commands, which GitHub shows as annotations of a pull request."""
+
+from collections.abc import Mapping, Sequence
+
+from sftc.findings import Finding, Severity
+
+_COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+
+
+def render(files: Mapping[str, Sequence[Finding]]) -> str:
+    """Return a command a line for each finding in `files`, by path."""
+    return "".join(_command(path, found) for path, findings in files.items() for found in findings)
+
+
+def _command(path: str, found: Finding) -> str:
+    span = found.span
+    properties = {
+        "file": path,
+        "line": span.line,
+        "endLine": span.end_line,
+        "col": span.column,
+        "endColumn": span.end_column,
+        "title": f"sftc: {found.id}",
+    }
+    listed = ",".join(f"{name}={_escape(str(value), ':,')}" for name, value in properties.items())
+    message = f"{found.message}\n{found.help}" if found.help else found.message
+    return f"::{_COMMANDS[found.severity]} {listed}::{_escape(message)}\n"
+
+
+def _escape(text: str, more: str = "") -> str:
+    for char in f"%\r\n{more}":
+        text = text.replace(char, f"%{ord(char):02X}")
+    return text

@@ -1,0 +1,48 @@
+"""Findings as JSON: a type of its own, version 1, described by `report.schema.json`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from sftc.findings import Edit, Finding, Severity
+from sftc.keys import dotted
+from sftc.source import Span
+
+VERSION = 1
+
+
+def render(files: Mapping[str, Sequence[Finding]]) -> str:
+    """Return the report on `files`, by path."""
+    findings = [found for each in files.values() for found in each]
+    report = {
+        "version": VERSION,
+        "files": [{"path": path, "findings": list(map(_finding, found))} for path, found in files.items()],
+        "summary": {f"{each}s": sum(found.severity is each for found in findings) for each in Severity},
+    }
+    return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _finding(found: Finding) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "severity": found.severity,
+        "message": found.message,
+        "help": found.help,
+        "key": dotted(found.path) or None,
+        "path": found.path,
+        "range": _range(found.span),
+        "fix": found.fix
+        and {"title": found.fix.title, "safe": found.fix.safe, "edits": list(map(_edit, found.fix.edits))},
+    }
+
+
+def _edit(edit: Edit) -> dict[str, Any]:
+    return {"range": _range(edit.span), "text": edit.text}
+
+
+def _range(span: Span) -> dict[str, Any]:
+    return {
+        "start": {"line": span.line, "column": span.column},
+        "end": {"line": span.end_line, "column": span.end_column},
+    }

@@ -1,0 +1,30 @@
+"""Findings as JUnit XML: a test case a file, failed by its errors and warnings."""
+
+from collections.abc import Mapping, Sequence
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from sftc.findings import Finding, Severity
+from sftc.report.text import printable
+
+
+def render(files: Mapping[str, Sequence[Finding]]) -> str:
+    """Return the report on `files`, by path."""
+    failures = [[found for found in each if found.severity is not Severity.NOTE] for each in files.values()]
+    failed = str(sum(map(bool, failures)))
+    counts = {"name": "sftc lint", "tests": str(len(files)), "failures": failed, "errors": "0"}
+    suites = Element("testsuites", counts)
+    suite = SubElement(suites, "testsuite", counts)
+    for path, found in zip(files, failures, strict=True):
+        case = SubElement(suite, "testcase", {"name": printable(path), "classname": "sftc.lint"})
+        if found:
+            failure = SubElement(
+                case, "failure", {"type": found[0].severity, "message": printable(found[0].message)}
+            )
+            failure.text = "\n".join(map(_line, found))
+    indent(suites)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(suites, encoding="unicode")}\n'
+
+
+def _line(found: Finding) -> str:
+    where = f"{found.span.line}:{found.span.column}"
+    return printable(f"{where}: {found.severity}[{found.id}]: {found.message}")

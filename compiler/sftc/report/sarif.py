@@ -1,0 +1,81 @@
+"""Findings as SARIF 2.1.0, with the page of each rule and all fixes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from sftc.catalogue import RULES
+from sftc.findings import Finding, Fix
+from sftc.rule import Rule
+from sftc.source import Span
+from sftc.version import __version__
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def render(files: Mapping[str, Sequence[Finding]]) -> str:
+    """Return the log of one run over `files`, by path."""
+    order = list(RULES)
+    run = {
+        "tool": {
+            "driver": {
+                "name": "sftc",
+                "semanticVersion": __version__,
+                "rules": [_rule(rule) for rule in RULES.values()],
+            }
+        },
+        "columnKind": "unicodeCodePoints",
+        "artifacts": [{"location": _location(path)} for path in files],
+        "results": [
+            {"ruleIndex": order.index(found.id), **_result(path, found)}
+            for path, findings in files.items()
+            for found in findings
+        ],
+    }
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return orjson.dumps(log, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.why},
+        "help": {"text": rule.act},
+        "defaultConfiguration": {"level": rule.severity},
+    }
+
+
+def _result(path: str, found: Finding) -> dict[str, Any]:
+    text = f"{found.message}\n{found.help}" if found.help else found.message
+    place = {"artifactLocation": _location(path), "region": _region(found.span)}
+    return {
+        "ruleId": found.id,
+        "level": found.severity,
+        "message": {"text": text},
+        "locations": [{"physicalLocation": place}],
+        **({"fixes": [_fix(path, found.fix)]} if found.fix else {}),
+    }
+
+
+def _fix(path: str, fix: Fix) -> dict[str, Any]:
+    replacements = [
+        {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}} for edit in fix.edits
+    ]
+    change = {"artifactLocation": _location(path), "replacements": replacements}
+    return {"description": {"text": fix.title}, "artifactChanges": [change]}
+
+
+def _location(path: str) -> dict[str, str]:
+    return {"uri": quote(path.replace("\\", "/"), errors="surrogateescape")}
+
+
+def _region(span: Span) -> dict[str, int]:
+    return {
+        "startLine": span.line,
+        "startColumn": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
+    }

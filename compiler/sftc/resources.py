@@ -1,0 +1,65 @@
+"""What a config adds up to: GPUs, model copies and batches, and how each sum was made."""
+
+from math import prod
+from typing import NamedTuple
+
+from sftc.document import Document
+
+_NAMES = {
+    "hyperparameters.per_device_batch": "per_device_batch",
+    "hyperparameters.gradient_accumulation_steps": "gradient_accumulation_steps",
+    "compute.gpu_count": "gpu_count",
+    "compute.nodes": "nodes",
+    "hyperparameters.parallelism.tensor_parallel_size": "tensor_parallel_size",
+    "hyperparameters.parallelism.pipeline_parallel_size": "pipeline_parallel_size",
+}
+
+
+class Product(NamedTuple):
+    """A count, and the factors it was made of, as `8 (gpu_count) x 2 (nodes)`."""
+
+    number: int
+    made_of: str
+
+    def __str__(self) -> str:
+        return f"{self.number} = {self.made_of}" if " x " in self.made_of else self.made_of
+
+
+def gpus(document: Document) -> Product | None:
+    """Return the number of GPUs of the job, `None` where the config does not say."""
+    if document.value("compute.gpu_count", int) is None:
+        return None
+    return _product(document, "compute.gpu_count", "compute.nodes")
+
+
+def model_parallel(document: Document) -> Product:
+    """Return how many GPUs share one copy of the model; 1 where nothing is said."""
+    table = "hyperparameters.parallelism"
+    return _product(document, f"{table}.tensor_parallel_size", f"{table}.pipeline_parallel_size")
+
+
+def effective_batch(document: Document) -> Product | None:
+    """Return the rows that one optimizer step sees, `None` where the config does not say.
+
+    That is the batch a GPU x the accumulated steps x the copies of the model, which are the
+    GPUs over those that share a copy.
+    """
+    total, shared = gpus(document), model_parallel(document)
+    rows = _product(
+        document, "hyperparameters.per_device_batch", "hyperparameters.gradient_accumulation_steps"
+    )
+    if not total or not document.value("hyperparameters.per_device_batch", int):
+        return None
+    if shared.number < 1 or total.number % shared.number:
+        return None
+    made_of = f"{rows.made_of} x {total.made_of}"
+    if shared.number > 1:
+        made_of += f" / ({shared.made_of})"
+    return Product(rows.number * (total.number // shared.number), made_of)
+
+
+def _product(document: Document, *keys: str) -> Product:
+    given = {_NAMES[key]: value for key in keys if (value := document.value(key, int)) is not None}
+    return Product(
+        prod(given.values()), " x ".join(f"{value} ({name})" for name, value in given.items()) or "1"
+    )

@@ -1,0 +1,43 @@
+"""Rules about keys that have another name now, by the contract's table of renames."""
+
+from collections.abc import Iterator
+
+from sftc.contract import Contract
+from sftc.document import Document
+from sftc.findings import Finding, Severity
+from sftc.keys import ABSENT, dotted
+from sftc.moves import move
+from sftc.rule import Rule
+
+_JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
+
+
+def _older_name(document: Document, contract: Contract) -> Iterator[Finding]:
+    for path, to, why in contract.rules.renames:
+        known = path in contract.properties
+        if known and document.get(path) is not ABSENT and document.get(to) is ABSENT:
+            message = f"`{dotted(path)}` is the older name of `{dotted(to)}`"
+            fix = move(document, path, to, safe=True)
+            yield OLDER_NAME.finding(document.span(path, "key"), message, path=path, help=why, fix=fix)
+
+
+OLDER_NAME = Rule(
+    id="older-name",
+    severity=Severity.NOTE,
+    title="a key is written by its older name",
+    why="It is still read, and means the same. One name for one thing is easier to find and to override.",
+    act="Use the newer name; `sftc lint --fix` does it.",
+    invalid=_JOB + 'data_path = "train.jsonl"\n',
+    valid=_JOB + 'data = "train.jsonl"\n',
+    check=_older_name,
+)
+
+RENAMED_KEY = Rule(
+    id="renamed-key",
+    severity=Severity.WARNING,
+    title="a key has another name in this version of the contract",
+    why="By the old name it is not read any more, and never sent.",
+    act="Use the new name; `sftc migrate` does it for whole files.",
+)
+
+RULES = (OLDER_NAME, RENAMED_KEY)

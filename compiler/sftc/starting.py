@@ -1,0 +1,48 @@
+"""Starting a config: templates, written out with what the schemas say of each key."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from textwrap import wrap
+from typing import Any
+
+import tomlkit
+
+from sftc.contract import Contract
+from sftc.keys import Path, dotted
+
+_WIDTH = 88
+
+
+def templates(contract: Contract) -> Mapping[str, Mapping[str, Any]]:
+    """Return the templates of `contract` by name: what each is for, and its values."""
+    return tomllib.loads(contract.read("templates.toml").decode())
+
+
+def write(contract: Contract, template: str, schema: str) -> str:
+    """Return the config of a template, each key explained; `schema` is what `#:schema` names.
+
+    Raises:
+        KeyError: there is no such template.
+    """
+    chosen = templates(contract)[template]
+    lines = [f"#:schema {schema}", *_comment(chosen["title"])]
+    lines += _table(contract, (), chosen["config"])
+    return "\n".join(lines) + "\n"
+
+
+def _table(contract: Contract, path: Path, table: Mapping[str, Any]) -> Iterator[str]:
+    plain = {name: value for name, value in table.items() if not isinstance(value, dict)}
+    if path:
+        yield ""
+        yield from _comment(contract.properties[path]["description"])
+        yield f"[{dotted(path)}]"
+    for name, value in plain.items():
+        yield from _comment(contract.properties[(*path, name)]["description"])
+        yield f"{name} = {tomlkit.item(value).as_string()}"
+    for name, value in table.items():
+        if name not in plain:
+            yield from _table(contract, (*path, name), value)
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {line}" for line in wrap(text, _WIDTH)]

@@ -1,0 +1,126 @@
+"""Fixes: they mend what they say, keep every other byte, and never make a config worse."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs import spoiled, toml, valid
+from sftc.findings import Finding
+from sftc.fixing import apply, fix
+from sftc.linting import lint
+from sftc.source import Source
+
+JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
+
+
+EVALUATION = "\n[training.validation]\neval_steps = 20\n"
+
+
+def fixed(text: str, *, unsafe: bool = False) -> str:
+    return fix(Source("c.toml", text), lint, unsafe=unsafe).text
+
+
+def errors(text: str) -> set[tuple[str, Any]]:
+    return {(found.id, found.path) for found in lint(Source("c.toml", text)) if found.is_error}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ('[job]\nmodel = " m\\t"  # the model\n', '[job]\nmodel = "m"  # the model\n'),
+        ('[job]\nmodel = "a\\u007Fb "\n', '[job]\nmodel = "a\\u007Fb"\n'),
+        (JOB + "gpu_count = 2.0 # two\r\n", JOB + "gpu_count = 2 # two\r\n"),
+        (JOB + "[hyperparameters]\nn_epochs = 1e2\n", JOB + "[hyperparameters]\nn_epochs = 100\n"),
+        ('[job]\n"model" = "m"\ndata_path="t.jsonl"\n', '[job]\n"model" = "m"\ndata="t.jsonl"\n'),
+        ("\ufeff" + JOB, JOB),
+        (JOB + "gpu_count = 1 # sftc: ignore[unknown-key]\n", JOB + "gpu_count = 1\n"),
+        ("# sftc: ignore[unknown-key]\r\n" + JOB, JOB),
+    ],
+)
+def test_safe_fixes(wrong: str, right: str) -> None:
+    assert fixed(wrong) == right
+    assert fixed(right) == right
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        (JOB + '[hyperparameters]\nn_epochs = "3"\n', JOB + "[hyperparameters]\nn_epochs = 3\n"),
+        (JOB + "gpu_cout = 1\n", JOB + "gpu_count = 1\n"),
+        (JOB + '["Training"]\nmode = "m"\n', JOB + '[training]\nmode = "m"\n'),
+        (JOB + "epochs = 3 # three\n", JOB + "\n[hyperparameters]\nn_epochs = 3 # three\n"),
+        (
+            JOB + "lr = 1e-4\n\n[hyperparameters] # hp\nn_epochs = 2\n",
+            JOB + "\n[hyperparameters] # hp\nlearning_rate = 1e-4\nn_epochs = 2\n",
+        ),
+        (
+            JOB + "\n[hyperparameters]\nepochs = 3\nnum_epochs = 4\n",
+            JOB + "\n[hyperparameters]\nn_epochs = 3\nnum_epochs = 4\n",
+        ),
+        (
+            JOB + "[hyperparameters.parallelism]\neval_steps = 20\n[data]\nvalidation_path = 'v'\n",
+            JOB + "[hyperparameters.parallelism]\n[data]\nvalidation_path = 'v'\n" + EVALUATION,
+        ),
+    ],
+)
+def test_unsafe_fixes(wrong: str, right: str) -> None:
+    assert fixed(wrong) == wrong
+    assert fixed(wrong, unsafe=True) == right
+    assert fixed(right, unsafe=True) == right
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JOB + "gpu_count = 1\ngpu_cout = 2\n",
+        JOB + "hyperparameters = { n_epochs = 3, eval_steps = 4 }\n",
+        JOB + "learning_rate = 1e-4\n[hyperparameters]\nlearning_rate = 2e-4\n",
+        JOB + "[training]\nuse_qlora = true\n[Training]\nmode = 'm'\n",
+    ],
+)
+def test_there_is_no_fix_where_the_place_is_taken(text: str) -> None:
+    assert fixed(text, unsafe=True) == text
+
+
+@given(config=valid.flatmap(spoiled), unsafe=st.booleans(), newline=st.sampled_from(["\n", "\r\n"]))
+def test_fixing_makes_nothing_worse_and_ends(config: dict[str, Any], *, unsafe: bool, newline: str) -> None:
+    text = toml(config).replace("\n", newline)
+    after = fixed(text, unsafe=unsafe)
+    assert errors(after) <= errors(text)
+    assert fixed(after, unsafe=unsafe) == after
+    assert after.count("\r\n") == (after.count("\n") if newline == "\r\n" else 0)
+
+
+@given(valid.flatmap(spoiled))
+def test_a_fix_changes_its_spans_and_nothing_else(config: dict[str, Any]) -> None:
+    source = Source("c.toml", toml(config))
+    for found in lint(source):
+        if found.fix:
+            after = apply(source, [found.fix]).text
+            rest = "".join(source.text[a:b] for a, b in outside(found, len(source.text)))
+            for edit in found.fix.edits:
+                after = after.replace(edit.text, "", 1)
+            assert len(after) == len(rest)
+            assert (found.id, found.path) not in {
+                (each.id, each.path) for each in lint(apply(source, [found.fix]))
+            }
+
+
+def outside(found: Finding, length: int) -> list[tuple[int, int]]:
+    assert found.fix
+    edges = [0]
+    for edit in sorted(found.fix.edits, key=lambda edit: edit.span.start):
+        edges += [edit.span.start, edit.span.end]
+    edges.append(length)
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+@given(valid)
+def test_a_good_config_stays_as_it_is(config: dict[str, Any]) -> None:
+    text = toml(config)
+    found = lint(Source("c.toml", text))
+    if not any(each.fix for each in found):
+        assert fixed(text, unsafe=True) == text
+    assert not errors(fixed(text, unsafe=True))
