@@ -7,7 +7,7 @@ from sftc.accounting import keys, value_at
 from sftc.contract import Contract
 from sftc.document import Document
 from sftc.keys import ABSENT, dotted
-from sftc.origins import Origin, origins
+from sftc.origins import origins, place
 from sftc.resources import effective_batch, gpus
 
 
@@ -62,18 +62,9 @@ def sums(a: Side, b: Side) -> Iterator[Sum]:
 def _values(side: Side) -> dict[str, tuple[Any, str]]:
     document, contract, payload = side
     found = {
-        at: (value_at(payload, at), _place(origin))
-        for at, origin in origins(document, contract.rules).items()
+        at: (value_at(payload, at), place(origin)) for at, origin in origins(document, contract.rules).items()
     }
     for key in keys(document, contract):
         if key.fate == "submission":
             found[dotted(key.path)] = (document.get(key.path), f"{key.span.source.name}:{key.span.line}")
     return found
-
-
-def _place(origin: Origin) -> str:
-    if origin.span is None:
-        return origin.kind
-    return (
-        origin.span.source.name if origin.kind == "flag" else f"{origin.span.source.name}:{origin.span.line}"
-    )

@@ -31,6 +31,19 @@ class Contract:
         self.rules = mapping.load(read("mapping.toml").decode(), self.properties)
 
     @cached_property
+    def sections(self) -> tuple[Path, ...]:
+        """The TOML sections that have a schema of their own."""
+        return tuple(
+            path
+            for path, schema in self.properties.items()
+            if schema["title"].startswith("[") and "default" not in schema
+        )
+
+    def bundle(self, name: str) -> bytes:
+        """Return the schema in file `name` as one file with local references only."""
+        return orjson.dumps(self.schemas.bundle(name), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    @cached_property
     def homes(self) -> Mapping[str, list[Path]]:
         """The paths of all properties of a name, by that name; legacy ones are nobody's home."""
         homes: dict[str, list[Path]] = {}

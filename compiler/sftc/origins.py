@@ -24,6 +24,14 @@ class Origin(NamedTuple):
     span: Span | None
 
 
+def place(origin: Origin) -> str:
+    """Return where a value is from, as `config.toml:3`, `--set`, `default` or `constant`."""
+    if origin.span is None:
+        return origin.kind
+    name = origin.span.source.name
+    return name if origin.kind == "flag" else f"{name}:{origin.span.line}"
+
+
 def origins(document: Document, rules: Rules) -> Mapping[str, Origin]:
     """Return the origin of every leaf of the payload, by JSON pointer.
 

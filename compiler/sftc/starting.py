@@ -37,7 +37,8 @@ def _table(contract: Contract, path: Path, table: Mapping[str, Any]) -> Iterator
         yield from _comment(contract.properties[path]["description"])
         yield f"[{dotted(path)}]"
     for name, value in plain.items():
-        yield from _comment(contract.properties[(*path, name)]["description"])
+        if (*path, name) in contract.properties:
+            yield from _comment(contract.properties[(*path, name)]["description"])
         yield f"{name} = {tomlkit.item(value).as_string()}"
     for name, value in table.items():
         if name not in plain:

@@ -13,3 +13,9 @@ INTERRUPTED: Final = 130
 
 CLOSED_PIPE: Final = 141
 """Whoever read the output closed it."""
+
+DIFFERS: Final = 1
+"""`sftc diff` found a difference."""
+
+TROUBLE: Final = 2
+"""`sftc diff` could not compare."""

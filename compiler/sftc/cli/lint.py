@@ -78,7 +78,9 @@ def lint_command(
             raise click.UsageError("stdin has no file that could be fixed.")
         changed = [pair for path in configs if (pair := _fixed(path, check, unsafe_fixes))]
         if diff:
-            write_stdout(_diff(changed).encode())
+            from sftc.report.patch import patch
+
+            write_stdout(patch(changed).encode())
             sys.exit(FINDINGS if changed and not exit_zero else 0)
         write_files({after.name: after.text.encode() for _, after in changed})
     reports = {path: list(filter(chosen, lint_file(path))) for path in configs}
@@ -97,21 +99,6 @@ def _fixed(path: str, check: Lint, unsafe: bool) -> tuple[Source, Source] | None
         return None
     after = fix(before, check, unsafe=unsafe)
     return (before, after) if after.text != before.text else None
-
-
-def _diff(changed: Sequence[tuple[Source, Source]]) -> str:
-    from difflib import unified_diff
-
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        for before, after in changed
-        for line in unified_diff(
-            before.text.splitlines(keepends=True),
-            after.text.splitlines(keepends=True),
-            before.name,
-            after.name,
-        )
-    )
 
 
 def _report(format: str, reports: Mapping[str, Sequence[Finding]]) -> str:

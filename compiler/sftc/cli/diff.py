@@ -1,0 +1,63 @@
+"""`sftc diff`: what two configs mean, compared."""
+
+import sys
+
+import click
+
+from sftc.cli.exits import DIFFERS, TROUBLE
+from sftc.cli.loading import load
+from sftc.cli.output import write_stdout
+from sftc.comparing import Change, Sum, changes, sums
+from sftc.keys import ABSENT
+
+
+@click.command("diff", short_help="Compare what two configs mean.")
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="A table, or JSON.",
+)
+def diff_command(before: str, after: str, format: str) -> None:
+    """Compare what configs A and B mean: payload values, files, GPUs and batch; not their text.
+
+    Each is a file, or REV:PATH of the git repository. Exits with 0 where they mean the same, 1
+    where they differ, more where they cannot be compared.
+    """
+    try:
+        a, b = load(before), load(after)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(TROUBLE)
+    found, figures = list(changes(a, b)), list(sums(a, b))
+    if format == "json":
+        write_stdout(_json(found, figures))
+    elif found:
+        from sftc.report.tables import comparison
+
+        write_stdout(comparison(found, figures).encode())
+    sys.exit(DIFFERS if found else 0)
+
+
+def _json(found: list[Change], figures: list[Sum]) -> bytes:
+    import orjson
+
+    def side(value: object, place: str) -> object:
+        return None if value is ABSENT else {"value": value, "from": place}
+
+    report = {
+        "version": 1,
+        "changes": [
+            {
+                "at": each.at,
+                "before": side(each.before, each.before_place),
+                "after": side(each.after, each.after_place),
+            }
+            for each in found
+        ],
+        "consequences": [each._asdict() for each in figures],
+    }
+    return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

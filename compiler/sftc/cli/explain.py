@@ -1,0 +1,79 @@
+"""`sftc explain`: what becomes of every key, and where every payload value is from."""
+
+from functools import partial
+from typing import Any
+
+import click
+
+from sftc.accounting import Key, Value, keys, values
+from sftc.cli.loading import load
+from sftc.cli.output import write_stdout
+from sftc.keys import dotted
+from sftc.source import Span
+
+
+@click.command("explain", short_help="Account for every key and every payload value.")
+@click.argument("config", metavar="CONFIG")
+@click.argument("what", metavar="[KEY]", required=False)
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="A table, or JSON.",
+)
+def explain_command(config: str, what: str | None, format: str) -> None:
+    """Account for every key of CONFIG and every value of its payload.
+
+    A key is sent, renamed, read by submission or the compiler only, or dropped. A value is from a
+    line of the config, a default or a constant. KEY, a dotted TOML key or a JSON pointer into the
+    payload, asks for one of them and what lies below it.
+    """
+    side = load(config)
+    chosen = partial(_is_below, what or "")
+    found_keys = [key for key in keys(side.document, side.contract) if chosen(dotted(key.path), key.to)]
+    found_values = [
+        value
+        for value in values(side.document, side.contract, side.payload)
+        if chosen(dotted(value.origin.path or ()), value.at)
+    ]
+    if what and not found_keys and not found_values:
+        raise click.UsageError(f"{config} has no key and its payload no pointer {what!r}.")
+    if format == "json":
+        write_stdout(_json(found_keys, found_values))
+    else:
+        from sftc.report.tables import account
+
+        write_stdout(account(found_keys, found_values).encode())
+
+
+def _is_below(what: str, key: str, pointer: str | None) -> bool:
+    if what.startswith("/"):
+        return pointer is not None and (pointer == what or pointer.startswith(f"{what}/"))
+    return not what or key == what or key.startswith((f"{what}.", f"{what}["))
+
+
+def _json(found_keys: list[Key], found_values: list[Value]) -> bytes:
+    import orjson
+
+    report = {
+        "version": 1,
+        "keys": [{**key._asdict(), "path": dotted(key.path), "span": _span(key.span)} for key in found_keys],
+        "values": [
+            {
+                "pointer": value.at,
+                "value": value.value,
+                "from": value.origin.kind,
+                "key": dotted(value.origin.path) if value.origin.path else None,
+                "span": _span(value.origin.span),
+                "rule": value.origin.rule,
+                "why": value.why,
+            }
+            for value in found_values
+        ],
+    }
+    return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _span(span: Span | None) -> dict[str, Any] | None:
+    return span and {"file": span.source.name, "line": span.line, "column": span.column}

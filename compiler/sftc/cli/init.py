@@ -1,0 +1,36 @@
+"""`sftc init`: a config to begin with."""
+
+import os
+
+import click
+
+from sftc.cli.output import write_files
+from sftc.contract import CONFIG, PACKAGED
+from sftc.starting import templates, write
+
+SCHEMA = "sftc.schema.json"
+
+
+_CONTRACT = PACKAGED.version(PACKAGED.versions[-1])
+_TITLES = "".join(f"\n\n{name}: {each['title']}" for name, each in templates(_CONTRACT).items())
+
+
+@click.command("init", short_help="Write a commented config to begin with.", epilog=f"Templates:{_TITLES}")
+@click.argument("path", metavar="[PATH]", default="job.sft.toml")
+@click.option(
+    "--template",
+    type=click.Choice(list(templates(_CONTRACT))),
+    default="lora",
+    show_default=True,
+    help="What to begin with.",
+)
+def init_command(path: str, template: str) -> None:
+    """Write a commented config to PATH (job.sft.toml), and beside it the schema for your editor."""
+    if os.path.exists(path):
+        raise click.UsageError(f"{path} exists, and is left as it is.")
+    schema = os.path.join(os.path.dirname(path), SCHEMA)
+    files = {path: write(_CONTRACT, template, f"./{SCHEMA}").encode()}
+    if not os.path.exists(schema):
+        files[schema] = _CONTRACT.bundle(CONFIG)
+    write_files(files)
+    click.echo(f"Wrote {' and '.join(files)}. Next: sftc lint {path}", err=True)

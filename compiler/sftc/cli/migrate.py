@@ -1,0 +1,46 @@
+"""`sftc migrate`: configs to the newest version of the contract."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from sftc.cli.exits import FINDINGS
+from sftc.cli.output import write_files, write_stdout
+from sftc.contract import PACKAGED
+from sftc.findings import ConfigError
+from sftc.linting import files
+from sftc.migrating import migrate
+from sftc.reading import read
+
+
+@click.command("migrate", short_help="Bring configs to the newest version of the contract.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--diff", is_flag=True, help="Show what would change, and change nothing.")
+def migrate_command(paths: Sequence[str], diff: bool) -> None:
+    """Bring configs to the newest version of the contract, comments and layout kept.
+
+    PATH is a file or a folder, as for `sftc lint`.
+    """
+    changed, failed = [], False
+    for path in files(paths):
+        try:
+            before = read(path)
+            after = migrate(before, PACKAGED)
+        except ConfigError as error:
+            from sftc.report.text import render
+
+            click.echo(render(error.findings), err=True, nl=False)
+            failed = True
+            continue
+        if after.text != before.text:
+            changed.append((before, after))
+    if diff:
+        from sftc.report.patch import patch
+
+        write_stdout(patch(changed).encode())
+    elif not failed:
+        write_files({after.name: after.text.encode() for _, after in changed})
+    if not changed and not failed:
+        click.echo(f"Nothing to do: version {PACKAGED.versions[-1]} is the newest.", err=True)
+    sys.exit(FINDINGS if failed else 0)

@@ -1,0 +1,42 @@
+"""`sftc schema`: the schemas, for editors and other programs."""
+
+import click
+
+from sftc.cli.output import write_files, write_stdout
+from sftc.contract import CONFIG, PACKAGED, PAYLOAD
+from sftc.keys import dotted
+
+SUFFIX = ".schema.json"
+
+
+def _names() -> list[str]:
+    """Return the names of all schemas: the whole config, its sections, the payload."""
+    contract = PACKAGED.version(PACKAGED.versions[-1])
+    sections = [dotted(path) for path in contract.sections]
+    return [CONFIG.removesuffix(SUFFIX), *sections, PAYLOAD.removesuffix(SUFFIX)]
+
+
+@click.command("schema", short_help="Print the JSON Schemas.")
+@click.argument("section", metavar="[SECTION]", required=False)
+@click.option("--bundle", is_flag=True, help="One file, all references local, as editors want it.")
+@click.option("-o", "--output", metavar="FILE", help="Write it to this file, not to stdout.")
+@click.option("--list", "listing", is_flag=True, help="List the names of all schemas.")
+def schema_command(section: str | None, bundle: bool, output: str | None, listing: bool) -> None:
+    """Print the JSON Schema of SECTION, or of the whole config (draft-07).
+
+    For an editor: `sftc schema --bundle --output sftc.schema.json`, and in the first line of a
+    config `#:schema ./sftc.schema.json`.
+    """
+    names = _names()
+    if listing:
+        write_stdout("".join(f"{name}\n" for name in names).encode())
+        return
+    name = section or names[0]
+    if name not in names:
+        raise click.UsageError(f"no schema {name!r}; there are {', '.join(names)}.")
+    contract = PACKAGED.version(PACKAGED.versions[-1])
+    data = contract.bundle(f"{name}{SUFFIX}") if bundle else contract.read(f"{name}{SUFFIX}")
+    if output:
+        write_files({output: data})
+    else:
+        write_stdout(data)

@@ -1,0 +1,57 @@
+"""Accounts and comparisons as a person reads them, in columns."""
+
+from collections.abc import Iterable, Sequence
+
+import orjson
+
+from sftc.accounting import Key, Value
+from sftc.comparing import Change, Sum
+from sftc.keys import ABSENT, dotted
+from sftc.origins import place
+from sftc.report.text import printable
+
+
+def account(keys: Sequence[Key], values: Sequence[Value]) -> str:
+    """Return the account of a config's keys and of its payload's values."""
+    parts = []
+    if keys:
+        head = ("line", "key", "fate", "where, or why not")
+        parts.append(_columns(head, map(_key, keys)))
+    if values:
+        head = ("payload", "value", "from", "rule")
+        parts.append(_columns(head, map(_value, values)))
+    return "\n".join(parts)
+
+
+def _key(key: Key) -> Sequence[str]:
+    return str(key.span.line), dotted(key.path), key.fate, key.to or key.why or "the contract has no such key"
+
+
+def _value(value: Value) -> Sequence[str]:
+    return value.at, json(value.value), place(value.origin), value.origin.rule
+
+
+def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
+    """Return what differs between two configs, and what follows from it."""
+    rows = [
+        (each.at, json(each.before), each.before_place, json(each.after), each.after_place)
+        for each in changes
+    ]
+    text = _columns(("what", "before", "from", "after", "from"), rows)
+    for each in sums:
+        text += f"\n{each.name}: {each.before or 'not said'} -> {each.after or 'not said'}"
+    return text + ("\n" if sums else "")
+
+
+def json(value: object) -> str:
+    """Return `value` on one line, `-` for an absent one."""
+    return "-" if value is ABSENT else orjson.dumps(value, default=str).decode()
+
+
+def _columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    table = [head, *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[index]) for row in table) for index in range(len(head))]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
+        for row in table
+    )
