@@ -20,6 +20,8 @@ ENVIRONMENTS = ROOT / "build" / "benchmarks"
 CONFIG = HERE / "config.toml"
 SCHEMA = ROOT / "schemas/sftc_schemas/v1/config.schema.json"
 RUNS = 31
+FEW = 7
+FILES = 1000
 
 
 def environment(name: str, *packages: str | Path) -> Path:
@@ -31,45 +33,76 @@ def environment(name: str, *packages: str | Path) -> Path:
     return folder / "bin"
 
 
+def many_files(number: int) -> list[Path]:
+    """Write distinct valid configs of sixty lines, and return their paths."""
+    folder = ENVIRONMENTS / "configs"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = CONFIG.read_text(encoding="utf-8")
+    text += "".join(f"knob_{line} = {line / 7}\n" for line in range(60 - text.count("\n")))
+    paths = [folder / f"{index}.sft.toml" for index in range(number)]
+    for index, path in enumerate(paths):
+        path.write_text(text.replace("n_epochs = 3", f"n_epochs = {index + 1}"), encoding="utf-8")
+    return paths
+
+
 def measure() -> dict[str, Any]:
     """Return all figures."""
-    ours, peers = environment("sftc", ROOT), environment("peers", "check-jsonschema==0.39.0")
+    ours = environment("sftc", ROOT)
+    peers = environment("peers", "check-jsonschema==0.39.0", "taplo==0.9.3", "tombi==1.9.6")
     compiling: Command = [ours / "sftc", "compile", CONFIG]
     floor: Command = [ours / "python", "-c", "import click, orjson, tomllib"]
     checking: Command = [peers / "check-jsonschema", "--schemafile", SCHEMA, CONFIG]
     throughput = subprocess.run(
         [ours / "python", HERE / "throughput.py", CONFIG], env=QUIET, check=True, capture_output=True
     )
+    wrong = ENVIRONMENTS / "wrong.toml"
+    wrong.write_text(
+        CONFIG.read_text(encoding="utf-8").replace("n_epochs = 3", "n_epochs = 0"), encoding="utf-8"
+    )
+    bundle = ENVIRONMENTS / "sftc.schema.json"
+    subprocess.run([ours / "sftc", "schema", "--bundle", "--output", bundle], env=QUIET, check=True)
+    files = many_files(FILES)
+    linting: Command = [ours / "sftc", "lint", *files]
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "cold_start": paired(compiling, floor, RUNS),
         "beside_check_jsonschema": paired(compiling, checking, RUNS),
         "throughput": json.loads(throughput.stdout),
+        "cold_lint": paired([ours / "sftc", "lint", CONFIG], compiling, RUNS),
+        "one_error": paired([ours / "sftc", "lint", "--exit-zero", wrong], floor, RUNS),
+        "lint_beside_check_jsonschema": paired(
+            linting, [peers / "check-jsonschema", "--schemafile", bundle, *files], FEW
+        ),
+        "lint_beside_taplo": paired(
+            linting, [peers / "taplo", "lint", "--schema", bundle.as_uri(), *files], FEW
+        ),
     }
 
 
 def table(figures: dict[str, Any]) -> str:
     """Return the figures as Markdown."""
-    cold, check, through = (figures[k] for k in ("cold_start", "beside_check_jsonschema", "throughput"))
+    through = figures["throughput"]
     rows = [
-        (
-            "`sftc compile`, cold, to importing click, orjson and tomllib",
-            f"{cold['ratio']:.2f}",
-            "at most 1.3",
-        ),
-        ("`sftc compile`, cold, to check-jsonschema", f"{check['ratio']:.2f}", "at most 0.35"),
+        ("`sftc compile`, cold, to importing click, orjson and tomllib", "cold_start", "at most 1.3"),
+        ("`sftc compile`, cold, to check-jsonschema", "beside_check_jsonschema", "at most 0.35"),
+        ("`sftc lint` of one file, cold, to `sftc compile`", "cold_lint", "at most 1.1"),
+        (f"`sftc lint` of {FILES} files, to check-jsonschema", "lint_beside_check_jsonschema", "at most 0.6"),
+        (f"`sftc lint` of {FILES} files, to taplo", "lint_beside_taplo", "at most 2"),
+        ("`sftc lint` of a file with one error, cold, to the imports", "one_error", "at most 0.25 s"),
+    ]
+    text = "| a ratio of wall times | measured | seconds | aim |\n| --- | --- | --- | --- |\n"
+    for name, key, aim in rows:
+        each = figures[key]
+        seconds = f"{each['seconds']:.3f} to {each['reference_seconds']:.3f}"
+        text += f"| {name} | {each['ratio']:.3f} | {seconds} | {aim} |\n"
+    rates = [
         ("`sftc.compile` on one core, configs a second", f"{through['configs_a_second']:.0f}", "3000"),
         ("the same, time to that of `tomllib.loads` alone", f"{through['ratio_to_tomllib']:.2f}", ""),
         ("time a line at 4,000 lines to that at 40", f"{through['growth_in_topology']:.2f}", "linear"),
         ("the same, all added keys unknown to the contract", f"{through['growth_in_parallelism']:.2f}", ""),
     ]
-    cells = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    times = " and ".join(
-        f"{each['seconds'] * 1e3:.0f} ms to {each['reference_seconds'] * 1e3:.0f} ms"
-        for each in (cold, check)
-    )
-    head = "| figure | measured | aim |\n| --- | --- | --- |\n"
-    return f"{head}{cells}\nWall times behind the first two: {times}.\n"
+    text += "\n| in one process | measured | aim |\n| --- | --- | --- |\n"
+    return text + "".join(f"| {' | '.join(row)} |\n" for row in rates)
 
 
 if __name__ == "__main__":
@@ -77,7 +110,8 @@ if __name__ == "__main__":
     text = table(results)
     head = (
         "# Results\n\nPrinted by `benchmarks/run.py`, on "
-        f"{results['machine']}. Ratios are medians of {RUNS} pairs of runs taken in turn.\n\n"
+        f"{results['machine']}. Ratios and seconds are medians of {RUNS} pairs of runs taken in turn, "
+        f"of {FEW} for {FILES} files.\n\n"
     )
     (HERE / "RESULTS.md").write_text(head + text, encoding="utf-8")
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

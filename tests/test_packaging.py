@@ -28,7 +28,7 @@ def test_it_installs_and_compiles_away_from_the_checkout(kind: str, root: Path, 
         "for number in PACKAGED.versions:\n"
         "    contract = PACKAGED.version(number)\n"
         "    contract.schemas.file(PAYLOAD), contract.accepts, contract.accepts_payload\n"
-        "    print(*sorted(contract.schemas._files))\n"
+        "    print(*sorted(contract.schemas.names))\n"
     )
     files = run([tmp_path / "env/bin/python", "-c", loaded], cwd=tmp_path).decode().split()
     assert files == sorted(path.name for path in (root / "schemas/sftc_schemas/v1").glob("*.schema.json"))

@@ -78,6 +78,13 @@ def test_every_module_is_drawn_in_the_architecture(root: Path) -> None:
     assert unnamed == set()
 
 
+def test_the_reference_page_is_fresh(root: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, root / "docs/generate.py"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == (root / "docs/reference.md").read_text(encoding="utf-8")
+
+
 def test_files_stay_short(root: Path) -> None:
     long = {
         path.name: lines

@@ -16,6 +16,10 @@ Fate = Literal["sent", "renamed", "submission", "compiler", "dropped"]
 _READERS: dict[str, Fate] = {"submission": "submission", "compiler": "compiler", "nobody": "dropped"}
 
 
+_EMPTY = "It is an empty table, and there is nothing in it to send."
+_GATE = "Where the table stands, its settings are sent, by their defaults if need be."
+
+
 class Key(NamedTuple):
     """What becomes of a TOML key.
 
@@ -57,7 +61,9 @@ def _key(path: Path, span: Span, contract: Contract) -> Key:
     for unsent in contract.rules.unsent:
         if path[: len(unsent.path)] == unsent.path:
             return Key(path, span, _READERS[unsent.used_by], None, None, unsent.why)
-    return Key(path, span, "dropped", None, None, None)
+    if any(row.op == "when-present" and row.path[:-1] == path for row in contract.rules.rows):
+        return Key(path, span, "compiler", None, None, _GATE)
+    return Key(path, span, "dropped", None, None, _EMPTY if path in contract.properties else None)
 
 
 def values(document: Document, contract: Contract, payload: dict[str, Any]) -> Iterator[Value]:

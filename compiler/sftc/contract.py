@@ -9,7 +9,7 @@ import orjson
 
 from sftc import mapping
 from sftc.acceptance import Predicate, predicate
-from sftc.keys import Path
+from sftc.keys import Path, dotted
 from sftc.schemas import Schema, Schemas
 
 CONFIG: Final = "config.schema.json"
@@ -33,11 +33,7 @@ class Contract:
     @cached_property
     def sections(self) -> tuple[Path, ...]:
         """The TOML sections that have a schema of their own."""
-        return tuple(
-            path
-            for path, schema in self.properties.items()
-            if schema["title"].startswith("[") and "default" not in schema
-        )
+        return tuple(path for path in self.properties if f"{dotted(path)}.schema.json" in self.schemas.names)
 
     def bundle(self, name: str) -> bytes:
         """Return the schema in file `name` as one file with local references only."""

@@ -1,6 +1,6 @@
 """The JSON Schemas of one version of the contract, and references between them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import orjson
@@ -17,6 +17,11 @@ class Schemas:
         """Take `read`, which returns the bytes of a schema file of that name."""
         self._read = read
         self._files: dict[str, Schema] = {}
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of the files that were read so far."""
+        return self._files.keys()
 
     def file(self, name: str) -> Schema:
         """Return the schema in the file `name`."""

@@ -33,7 +33,8 @@ def suppress(document: Document, findings: Iterable[Finding]) -> list[Finding]:
     used: set[_Suppression] = set()
     kept = []
     for found in findings:
-        matches = [each for each in suppressions if _covers(each, found)]
+        lines = _lines(document, found)
+        matches = [each for each in suppressions if _covers(each, found, lines)]
         used.update(matches)
         if not matches:
             kept.append(found)
@@ -66,13 +67,19 @@ def _what_follows(document: Document, line: int) -> range:
     return range(0)
 
 
-def _covers(suppression: _Suppression, found: Finding) -> bool:
+def _lines(document: Document, found: Finding) -> range:
+    """Return the lines that a finding is about: those of what it underlines, and of the whole value."""
+    value = document.span(found.path) if found.path else found.span
+    return range(found.span.line, max(found.span.end_line, value.end_line) + 1)
+
+
+def _covers(suppression: _Suppression, found: Finding, lines: range) -> bool:
     return (
         suppression.id == found.id
         and not found.is_error
         and not found.span.source.is_flag
-        and found.span.line < suppression.lines.stop
-        and suppression.lines.start <= found.span.end_line
+        and lines.start < suppression.lines.stop
+        and suppression.lines.start < lines.stop
     )
 
 

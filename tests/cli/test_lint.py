@@ -1,0 +1,196 @@
+"""`sftc lint`: what it takes for a config, when it fails, and how it changes files."""
+
+import json
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+GOOD = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
+NOTED = GOOD + '\n[data]\nvalidation_path = "v.jsonl"\n'
+WARNED = GOOD + "gpu_cout = 1\n"
+WRONG = '[job]\nmodel = "m "\n\n[compute]\ngpu_type = "H100"\ngpu_count = 2.0 # two\n'
+
+
+class Lint:
+    """The installed command, in the current folder."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+
+    def __call__(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
+        run = subprocess.run(
+            [self.program, "lint", *arguments],
+            input=stdin.encode(),
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        return run.returncode, run.stdout.decode(), run.stderr.decode()
+
+
+@pytest.fixture
+def lint(sftc_program: str) -> Lint:
+    return Lint(sftc_program)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"good": GOOD, "noted": NOTED, "warned": WARNED, "wrong": WRONG}.items():
+        (tmp_path / f"{name}.sft.toml").write_text(text)
+    return tmp_path
+
+
+def test_it_fails_on_errors_and_warnings_and_not_on_notes(lint: Lint) -> None:
+    assert lint("good.sft.toml") == (0, "no findings in 1 file\n", "")
+    assert lint("wrong.sft.toml")[0] == 1
+    assert lint("warned.sft.toml")[0] == 1
+    code, report, errors = lint("noted.sft.toml")
+    assert (code, errors) == (0, "")
+    assert "note[file-without-validation]" in report
+    assert report.endswith("\n1 note in 1 file\n")
+    assert lint("wrong.sft.toml", "--exit-zero")[0] == 0
+
+
+def test_a_folder_means_its_configs(lint: Lint, folder: Path) -> None:
+    inner = folder / "a/b"
+    inner.mkdir(parents=True)
+    (inner / "named.toml").write_text("# a comment\n#:schema ../sftc.schema.json\n" + WARNED)
+    (inner / "other.toml").write_text("#:schema ./other.json\n" + WARNED)
+    (inner / "plain.toml").write_text(WARNED)
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden/x.sft.toml").write_text(WARNED)
+    code, report, _ = lint(".", "--format", "json")
+    assert code == 1
+    paths = [each["path"] for each in json.loads(report)["files"]]
+    assert paths == [f"./{name}.sft.toml" for name in ("good", "noted", "warned", "wrong")] + [
+        "./a/b/named.toml"
+    ]
+    assert json.loads(lint("a", "good.sft.toml", "a", "--format", "json")[1])["summary"]["warnings"] == 2
+
+
+def test_a_folder_without_configs_is_wrong_usage(lint: Lint, folder: Path) -> None:
+    (folder / "empty").mkdir()
+    code, report, errors = lint("empty")
+    assert (code, report) == (2, "")
+    assert "no configs in empty" in errors
+
+
+def test_a_schema_line_is_read_from_the_folder_of_the_config(lint: Lint, folder: Path) -> None:
+    (folder / "sub").mkdir()
+    config = folder / "sub/x.sft.toml"
+    config.write_text("#:schema ./sftc.schema.json\n" + GOOD)
+    assert "warning[missing-schema-file]" in lint("sub/x.sft.toml")[1]
+    (folder / "sub/sftc.schema.json").write_text("{}")
+    assert lint("sub/x.sft.toml")[0] == 0
+    config.write_text("#:schema https://example.org/sftc.schema.json\n" + GOOD)
+    assert lint("sub/x.sft.toml")[0] == 0
+
+
+def test_rules_are_selected_and_ignored(lint: Lint) -> None:
+    assert lint("wrong.sft.toml", "--ignore", "surrounding-space", "--ignore", "float-for-integer")[0] == 0
+    report = lint("wrong.sft.toml", "warned.sft.toml", "--select", "unknown-key")[1]
+    assert report.endswith("\n1 warning in 2 files\n")
+    assert lint("wrong.sft.toml", "--select", "no-such-rule")[0] == 2
+
+
+def test_safe_fixes_are_applied_and_the_rest_is_reported(lint: Lint, folder: Path) -> None:
+    config = folder / "wrong.sft.toml"
+    config.write_bytes((WRONG + "gpu_cout = 1\n").replace("\n", "\r\n").encode())
+    config.chmod(0o640)
+    code, report, _ = lint("wrong.sft.toml", "--fix")
+    assert code == 1
+    assert report.endswith("1 warning in 1 file\n")
+    fixed = GOOD + "gpu_count = 2 # two\ngpu_cout = 1\n"
+    assert config.read_bytes().decode() == fixed.replace("\n", "\r\n")
+    assert stat.S_IMODE(config.stat().st_mode) == 0o640
+    assert sorted(path.suffix for path in folder.iterdir()) == [".toml"] * 4
+
+
+def test_unsafe_fixes_are_asked_for(lint: Lint, folder: Path) -> None:
+    assert lint("warned.sft.toml", "--fix")[0] == 1
+    assert lint("warned.sft.toml", "--fix", "--unsafe-fixes") == (0, "no findings in 1 file\n", "")
+    assert (folder / "warned.sft.toml").read_text() == GOOD + "gpu_count = 1\n"
+
+
+def test_a_diff_changes_nothing_and_can_be_applied(lint: Lint, folder: Path) -> None:
+    code, diff, _ = lint(".", "--diff", "--unsafe-fixes")
+    assert code == 1
+    assert (folder / "wrong.sft.toml").read_text() == WRONG
+    subprocess.run(["patch", "-p0"], input=diff.encode(), check=True, capture_output=True)
+    assert lint(".", "--diff", "--unsafe-fixes") == (0, "", "")
+
+
+def test_only_the_fixes_of_chosen_rules_are_applied(lint: Lint, folder: Path) -> None:
+    lint("wrong.sft.toml", "--fix", "--select", "float-for-integer")
+    assert (folder / "wrong.sft.toml").read_text() == WRONG.replace("2.0", "2")
+
+
+def test_a_file_that_cannot_be_written_stays(lint: Lint, folder: Path) -> None:
+    (folder / "real").mkdir()
+    (folder / "real/c.sft.toml").write_text(WRONG)
+    run = subprocess.run(
+        ["bash", "-c", f"trap '' XFSZ; ulimit -f 0; {lint.program} lint --fix real/c.sft.toml 2>&1 | cat"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    assert "File too large" in run.stdout
+    assert (folder / "real/c.sft.toml").read_text() == WRONG
+    assert [path.name for path in (folder / "real").iterdir()] == ["c.sft.toml"]
+
+
+def test_stdin_is_linted_and_never_fixed(lint: Lint) -> None:
+    assert lint("-", stdin=GOOD)[0] == 0
+    assert "<stdin>:6:1: warning[unknown-key]" in lint("-", stdin=WARNED)[1]
+    assert lint("-", "--fix", stdin=WRONG)[0] == 2
+
+
+def test_a_file_that_is_not_there_is_a_finding(lint: Lint) -> None:
+    code, report, _ = lint("absent.toml", "good.sft.toml")
+    assert code == 1
+    assert "absent.toml: error[unreadable-file]" in report
+
+
+def test_a_project_sets_options_once(lint: Lint, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = folder / "pyproject.toml"
+    project.write_text('[tool.sftc]\nignore = ["unknown-key"]\nformat = "json"\n')
+    inner = folder / "inner"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    code, report, _ = lint("../warned.sft.toml")
+    assert (code, json.loads(report)["summary"]) == (0, {"errors": 0, "warnings": 0, "notes": 0})
+    assert lint("../warned.sft.toml", "--format", "text", "--ignore", "wrong-type")[0] == 1
+    project.write_text("[tool.sftc]\nexit-zero = true\n")
+    assert lint("../wrong.sft.toml")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[tool.sftc]\nignored = []\n",
+        "[tool]\nsftc = 1\n",
+        '[tool.sftc]\nformat = "yaml"\n',
+        "[tool.sftc]\nselect = [1]\n",
+        "a =",
+    ],
+)
+def test_a_project_with_wrong_options_is_wrong_usage(lint: Lint, folder: Path, table: str) -> None:
+    (folder / "pyproject.toml").write_text(table)
+    code, report, errors = lint("good.sft.toml")
+    assert (code, report) == (2, "")
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("format", ["json", "github", "gitlab", "sarif", "junit"])
+def test_every_format_reports_on_stdout(lint: Lint, format: str) -> None:
+    code, report, errors = lint(".", "--format", format)
+    assert (code, errors) == (1, "")
+    assert "wrong.sft.toml" in report
+    if format == "junit":
+        assert '<testsuite name="sftc lint" tests="4" failures="2" errors="0">' in report
+    elif format != "github":
+        assert json.loads(report)

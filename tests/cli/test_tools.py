@@ -1,0 +1,193 @@
+"""`explain`, `diff`, `init`, `schema` and `migrate`, as a person or a script runs them."""
+
+import json
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft7Validator
+
+A = """[job]
+model = "m"
+data = "a.jsonl"
+lora_rank = 8
+
+[compute]
+gpu_type = "H100"
+gpu_count = 2
+
+[hyperparameters]
+per_device_batch = 2
+gradient_accumulation_steps = 4
+"""
+B = (
+    A.replace("a.jsonl", "b.jsonl")
+    .replace("gpu_count = 2", "gpu_count = 8 # more")
+    .replace("steps = 4", "steps = 1")
+)
+
+
+class Program:
+    """The installed command, in the current folder."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        run = subprocess.run(
+            [self.program, *arguments], capture_output=True, text=True, check=False, timeout=60
+        )
+        return run.returncode, run.stdout, run.stderr
+
+
+@pytest.fixture
+def sftc(sftc_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    monkeypatch.chdir(tmp_path)
+    Path("a.toml").write_text(A)
+    Path("b.toml").write_text(B)
+    Path("wrong.toml").write_text('[job]\nmodel = ""\n')
+    return Program(sftc_program)
+
+
+def test_explain_accounts_for_keys_and_values(sftc: Program) -> None:
+    code, table, errors = sftc("explain", "a.toml")
+    assert (code, errors) == (0, "")
+    lines = [" ".join(line.split()) for line in table.splitlines()]
+    assert "2 job.model sent /model" in lines
+    assert "3 job.data submission It names the training file, which submission uploads." in lines
+    assert "4 job.lora_rank dropped the contract has no such key" in lines
+    assert "/hyperparameters/n_epochs 1 default epochs" in lines
+    assert '/training_type "sft_offline" constant training-type' in lines
+    assert "/metadata/effective_config/compute/gpu_count 2 a.toml:8 gpu-count" in lines
+
+
+def test_explain_is_asked_for_a_key_or_a_pointer(sftc: Program) -> None:
+    for what in ("compute", "/metadata/effective_config/compute"):
+        report = json.loads(sftc("explain", "a.toml", what, "--format", "json")[1])
+        assert [key["path"] for key in report["keys"]] == ["compute.gpu_type", "compute.gpu_count"]
+        assert [value["value"] for value in report["values"]] == [2, "H100"]
+    [value] = json.loads(sftc("explain", "a.toml", "/hyperparameters/n_epochs", "--format", "json")[1])[
+        "values"
+    ]
+    assert value["from"] == "default"
+    assert value["why"].startswith("The service wants")
+    assert sftc("explain", "a.toml", "no.such.key")[0] == 2
+    code, table, errors = sftc("explain", "wrong.toml")
+    assert (code, table) == (1, "")
+    assert "wrong.toml:2:9: error[blank-string]" in errors
+
+
+def test_diff_has_kubectls_exit_codes(sftc: Program) -> None:
+    Path("same.toml").write_text(
+        "# the same\n" + A.replace("2\n\n[hyper", "2\n\n\n[hyper").replace(" = ", "=")
+    )
+    assert sftc("diff", "a.toml", "same.toml") == (0, "", "")
+    assert sftc("diff", "a.toml", "b.toml")[0] == 1
+    for pair in (("a.toml", "wrong.toml"), ("a.toml", "absent.toml"), ("a.toml", "HEAD:a.toml"), ("a.toml",)):
+        code, table, errors = sftc("diff", *pair)
+        assert (code, table) == (2, "")
+        assert errors
+
+
+def test_diff_says_what_changes_and_what_follows(sftc: Program) -> None:
+    table = sftc("diff", "a.toml", "b.toml")[1]
+    lines = [" ".join(line.split()) for line in table.splitlines()]
+    assert lines == [
+        "what before from after from",
+        "/hyperparameters/gradient_accumulation_steps 4 a.toml:12 1 b.toml:12",
+        "/metadata/effective_config/compute/gpu_count 2 a.toml:8 8 b.toml:8",
+        'job.data "a.jsonl" a.toml:3 "b.jsonl" b.toml:3',
+        "",
+        "GPUs: 2 (gpu_count) -> 8 (gpu_count)",
+    ]
+    Path("c.toml").write_text(B.replace("steps = 1", "steps = 2"))
+    report = json.loads(sftc("diff", "a.toml", "c.toml", "--format", "json")[1])
+    assert report["consequences"][1] == {
+        "name": "effective batch",
+        "before": "16 = 2 (per_device_batch) x 4 (gradient_accumulation_steps) x 2 (gpu_count)",
+        "after": "32 = 2 (per_device_batch) x 2 (gradient_accumulation_steps) x 8 (gpu_count)",
+    }
+
+
+def test_diff_reads_revisions_of_the_repository(sftc: Program) -> None:
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e@localhost"]
+    for command in (["init", "-q"], ["add", "a.toml"], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *command], check=True)
+    Path("a.toml").write_text(B)
+    code, table, _ = sftc("diff", "HEAD:a.toml", "a.toml")
+    assert code == 1
+    assert "HEAD:a.toml:8" in table
+    assert sftc("diff", "HEAD:b.toml", "a.toml")[0] == 2
+
+
+@pytest.mark.parametrize("template", ["lora", "full", "multi-gpu", "minimal"])
+def test_init_writes_a_config_that_lints_clean(sftc: Program, template: str) -> None:
+    code, _, said = sftc("init", "new/job.sft.toml", "--template", template)
+    assert (code, said) == (
+        0,
+        "Wrote new/job.sft.toml and new/sftc.schema.json. Next: sftc lint new/job.sft.toml\n",
+    )
+    text = Path("new/job.sft.toml").read_text()
+    assert text.startswith("#:schema ./sftc.schema.json\n")
+    assert sftc("lint", "new") == (0, "no findings in 1 file\n", "")
+    schema = json.loads(Path("new/sftc.schema.json").read_text())
+    Draft7Validator(schema).validate(tomllib.loads(text))
+    compute = tomllib.loads(text)["training"]
+    assert compute["use_qlora"] == (template != "full")
+
+
+def test_init_overwrites_nothing(sftc: Program) -> None:
+    code, _, errors = sftc("init", "a.toml")
+    assert (code, "a.toml exists" in errors) == (2, True)
+    assert Path("a.toml").read_text() == A
+    Path("sftc.schema.json").write_text("mine")
+    assert sftc("init")[0] == 0
+    assert Path("sftc.schema.json").read_text() == "mine"
+    assert Path("job.sft.toml").exists()
+
+
+def test_schemas_are_listed_and_printed(sftc: Program) -> None:
+    names = sftc("schema", "--list")[1].split()
+    assert names[0] == "config"
+    assert "hyperparameters.parallelism" in names
+    assert names[-1] == "payload"
+    for name in names:
+        for flags in ([], ["--bundle"]):
+            code, text, errors = sftc("schema", name, *flags)
+            assert (code, errors) == (0, "")
+            Draft7Validator.check_schema(json.loads(text))
+            assert ('"$ref": "#' in text or '"$ref"' not in text) or not flags
+    assert sftc("schema", "no-such")[0] == 2
+    assert sftc("schema", "--bundle", "-o", "out.json") == (0, "", "")
+    assert Path("out.json").read_text() == sftc("schema", "--bundle")[1]
+
+
+def test_the_bundle_says_what_the_schemas_say(sftc: Program) -> None:
+    bundle = Draft7Validator(json.loads(sftc("schema", "--bundle")[1]))
+    payload = Draft7Validator(json.loads(sftc("schema", "payload", "--bundle")[1]))
+    assert bundle.is_valid(tomllib.loads(A.replace("lora_rank = 8\n", "")))
+    assert not bundle.is_valid(tomllib.loads(A))
+    assert payload.is_valid(json.loads(sftc("compile", "a.toml")[1]))
+
+
+def test_migrate_has_nothing_to_do_yet(sftc: Program) -> None:
+    code, out, said = sftc("migrate", "a.toml", "b.toml")
+    assert (code, out, said) == (0, "", "Nothing to do: version 1 is the newest.\n")
+    assert sftc("migrate", "a.toml", "--diff")[:2] == (0, "")
+    assert Path("a.toml").read_text() == A
+    Path("bad.toml").write_text("a =")
+    code, _, errors = sftc("migrate", "bad.toml")
+    assert (code, "toml-syntax" in errors) == (1, True)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_the_commands(sftc: Program, shell: str) -> None:
+    run = subprocess.run(
+        [sftc.program], capture_output=True, text=True, check=False, env={"_SFTC_COMPLETE": f"{shell}_source"}
+    )
+    assert "_SFTC_COMPLETE" in run.stdout
+    words = {"COMP_WORDS": "sftc li", "COMP_CWORD": "1" if shell != "fish" else "li"}
+    complete = {"_SFTC_COMPLETE": f"{shell}_complete", **words}
+    run = subprocess.run([sftc.program], capture_output=True, text=True, check=False, env=complete)
+    assert "lint" in run.stdout

@@ -1,0 +1,138 @@
+"""Migrating to a later version of the contract: the renames are followed, the rest stays."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sftc.contract import PACKAGED, Contracts
+from sftc.findings import ConfigError
+from sftc.migrating import migrate
+from sftc.pipeline import examine
+from sftc.source import Source
+
+SCHEMAS = Path(__file__).parent.parent / "schemas" / "sftc_schemas"
+
+BEFORE = """\
+# our best run
+schema_version = 1 # pinned
+[job]
+model = "m"   # the model
+
+[compute]
+gpu_type = "H100"
+
+[training]
+use_qlora=true  # LoRA
+[hyperparameters] # figures
+n_epochs    = 3 # three is enough
+# not too high
+learning_rate = 1e-4
+"""
+AFTER = """\
+# our best run
+schema_version = 3 # pinned
+[job]
+model = "m"   # the model
+
+[compute]
+gpu_type = "H100"
+
+[training]
+adapter=true  # LoRA
+[hyperparameters] # figures
+# not too high
+lr = 1e-4
+
+[schedule]
+epochs = 3 # three is enough
+"""
+
+
+@pytest.fixture
+def contracts(tmp_path: Path) -> Contracts:
+    """Return three versions: the second moves a key, the third renames two."""
+    folder = tmp_path / "contract"
+    shutil.copytree(SCHEMAS, folder)
+    shutil.copytree(folder / "v1", folder / "v2")
+    config = folder / "v2/config.schema.json"
+    root = json.loads(config.read_bytes())
+    root["properties"]["schema_version"]["const"] = 2
+    epochs = pop(folder / "v2/hyperparameters.schema.json", "n_epochs")
+    schedule = {
+        "title": "[schedule]",
+        "type": "object",
+        "description": "How long.",
+        "properties": {"epochs": epochs},
+        "additionalProperties": False,
+    }
+    (folder / "v2/schedule.schema.json").write_text(json.dumps(schedule))
+    root["properties"]["schedule"] = {"$ref": "schedule.schema.json"}
+    config.write_text(json.dumps(root))
+    rename(folder / "v2/mapping.toml", {"hyperparameters.n_epochs": "schedule.epochs"})
+    shutil.copytree(folder / "v2", folder / "v3")
+    root["properties"]["schema_version"]["const"] = 3
+    (folder / "v3/config.schema.json").write_text(json.dumps(root))
+    for name, (old, new) in {
+        "training": ("use_qlora", "adapter"),
+        "hyperparameters": ("learning_rate", "lr"),
+    }.items():
+        pop(folder / f"v3/{name}.schema.json", old, new)
+    rename(
+        folder / "v3/mapping.toml",
+        {"training.use_qlora": "training.adapter", "hyperparameters.learning_rate": "hyperparameters.lr"},
+    )
+    (folder / "versions.json").write_text('{"versions": [1, 2, 3]}')
+    return Contracts(lambda name: (folder / name).read_bytes())
+
+
+def pop(path: Path, name: str, to: str | None = None) -> object:
+    schema = json.loads(path.read_bytes())
+    value = schema["properties"].pop(name)
+    if to:
+        schema["properties"][to] = value
+    path.write_text(json.dumps(schema))
+    return value
+
+
+def rename(mapping: Path, names: dict[str, str]) -> None:
+    text = mapping.read_text().partition("\n[[rename]]")[0]
+    for old, new in names.items():
+        text = text.replace(f'from = "{old}"', f'from = "{new}"')
+        text += f'\n[[rename]]\nfrom = "{old}"\nto = "{new}"\nwhy = "It is clearer what it is."\n'
+    mapping.write_text(text)
+
+
+def test_comments_and_layout_are_kept(contracts: Contracts) -> None:
+    assert migrate(Source("c", BEFORE), contracts).text == AFTER
+    windows = migrate(Source("c", BEFORE.replace("\n", "\r\n")), contracts).text
+    assert windows == AFTER.replace("\n", "\r\n")
+
+
+def test_what_is_migrated_is_valid_and_stays_as_it_is(contracts: Contracts) -> None:
+    findings = examine(lambda: Source("c", AFTER), contracts=contracts).findings
+    assert [found.id for found in findings] == []
+    assert migrate(Source("c", AFTER), contracts).text == AFTER
+
+
+def test_a_config_without_a_version_is_taken_for_the_oldest(contracts: Contracts) -> None:
+    text = BEFORE.replace("schema_version = 1 # pinned\n", "")
+    assert migrate(Source("c", text), contracts).text == AFTER.replace("schema_version = 3 # pinned\n", "")
+
+
+def test_a_renamed_key_is_said_and_mended_by_the_same_table(contracts: Contracts) -> None:
+    text = BEFORE.replace("schema_version = 1 # pinned\n", "")
+    findings = examine(lambda: Source("c", text), contracts=contracts).findings
+    renamed = {found.path: found for found in findings if found.id == "renamed-key"}
+    assert renamed.keys() == {("training", "use_qlora"), ("hyperparameters", "learning_rate")}
+    assert all(found.fix and found.fix.safe for found in renamed.values())
+
+
+def test_with_one_version_there_is_nothing_to_do() -> None:
+    assert migrate(Source("c", BEFORE), PACKAGED).text == BEFORE
+
+
+def test_what_is_no_toml_is_not_migrated(contracts: Contracts) -> None:
+    with pytest.raises(ConfigError):
+        migrate(Source("c", "a = "), contracts)

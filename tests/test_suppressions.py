@@ -1,0 +1,65 @@
+"""Comments that suppress warnings and notes, and what they reach."""
+
+import pytest
+
+import sftc
+
+JOB = '[job]\nmodel = "m"\n'
+GPU = JOB + '[compute]\ngpu_type = "H100"\n'
+
+
+def ids(text: str) -> list[str]:
+    return [found.id for found in sftc.compile(text).findings]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GPU + "variant = 1 # sftc: ignore[unknown-key]\n",
+        GPU + "variant = 1 # sftc: ignore[ unknown-key , ]\n",
+        GPU + "# sftc: ignore[unknown-key]\nvariant = 1\n",
+        GPU + "# sftc: ignore[unknown-key]\n\n# more\n  variant = 1\n",
+        GPU + "variant = [ # sftc: ignore[unknown-key]\n 1,\n]\n",
+        GPU + "variant = [\n 1,\n] # sftc: ignore[unknown-key]\n",
+        GPU + "# sftc: ignore[lora-setting]\n[lora]\nr = 1\n",
+        GPU + "[lora] # sftc: ignore[lora-setting]\nr = 1\n",
+        JOB + "# sftc: ignore[missing-gpu-type]\n[compute]\ngpu_count = 1\n",
+        GPU + "# sftc: ignore[unknown-key]\n[hyperparameters]\na = 1\n\nb = 2\nn_epochs = 1\n",
+        (GPU + "# sftc: ignore[unknown-key]\n[hyperparameters]\na = 1\n").replace("\n", "\r\n"),
+    ],
+)
+def test_what_is_suppressed(text: str) -> None:
+    assert ids(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (GPU + "variant = 1 # sftc: ignore[legacy-key]\n", ["unknown-key", "unused-suppression"]),
+        (GPU + "# sftc: ignore[unknown-key]\na = 1\nb = 2\n", ["unknown-key"]),
+        (GPU + "# sftc: ignore[unknown-key]\n[data]\na = 1\n[training]\nb = 2\n", ["unknown-key"]),
+        (GPU + 'a = "# sftc: ignore[unknown-key]"\n', ["unknown-key"]),
+        (GPU + "gpu_count = 0 # sftc: ignore[out-of-range]\n", ["out-of-range", "unused-suppression"]),
+        (GPU + "# sftc: ignore[unknown-key]", ["unused-suppression"]),
+        (GPU + "nodes = 1 # sftc: ignore[no-such-rule, a]\n", ["unused-suppression"] * 2),
+    ],
+)
+def test_what_is_not(text: str, left: list[str]) -> None:
+    assert ids(text) == left
+
+
+def test_a_flag_is_not_suppressed_by_the_file() -> None:
+    text = "# sftc: ignore[unknown-key]\n" + GPU
+    compiled = sftc.compile(text, overrides={"job.variant": 1})
+    assert [(found.id, found.span.source.is_flag) for found in compiled.findings] == [
+        ("unused-suppression", False),
+        ("unknown-key", True),
+    ]
+
+
+def test_every_comment_is_seen_wherever_it_stands() -> None:
+    comments = "# sftc: ignore[a]"
+    text = f"{comments}\n[job] {comments}\nmodel = 'm' {comments}\ndata = '''\n{comments}\n''' {comments}\n"
+    text += f"[data]\ntopology.x = [ {comments}\n1, {comments}\n] {comments}"
+    found = [each for each in sftc.compile(text).findings if each.id == "unused-suppression"]
+    assert [each.span.line for each in found] == [1, 2, 3, 6, 8, 9, 10]
