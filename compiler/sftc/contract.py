@@ -77,13 +77,13 @@ class Contracts:
 
     def __init__(self, read: Read) -> None:
         """Take `read`, which returns the bytes of a file of the contract, by relative path."""
-        self._read = read
+        self.read = read
         self._known: dict[int, Contract] = {}
 
     @cached_property
     def versions(self) -> tuple[int, ...]:
         """The versions there are, the newest last."""
-        return tuple(sorted(orjson.loads(self._read("versions.json"))["versions"]))
+        return tuple(sorted(orjson.loads(self.read("versions.json"))["versions"]))
 
     def version(self, number: int) -> Contract:
         """Return version `number` of the contract.
@@ -94,7 +94,7 @@ class Contracts:
         if number not in self.versions:
             raise ValueError(f"no version {number} of the contract; known: {self.versions}")
         if number not in self._known:
-            self._known[number] = Contract(number, lambda name: self._read(f"v{number}/{name}"))
+            self._known[number] = Contract(number, lambda name: self.read(f"v{number}/{name}"))
         return self._known[number]
 
 

@@ -1,109 +1,113 @@
 """A client of the Language Server Protocol, as small as an editor can be."""
 
 import json
+import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Thread
-from types import TracebackType
-from typing import IO, Any, Self
+from threading import Timer
+from typing import Any, Self
 
 Message = dict[str, Any]
-SECONDS = 20.0
+
+SECONDS = 30
+NO_NETWORK = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
 
 
 class LanguageServer:
-    """A language server at work in a folder: started on entry, killed on exit.
+    """A language server at work in a folder, with its default settings.
 
-    Every wait reads what the server sends, in order, and answers its requests on the
-    way; a server that is silent for `SECONDS` raises `TimeoutError`.
+    It is started on entry and killed on exit, or after `SECONDS`, so that no wait is
+    without end: a wait for a server that is gone raises `EOFError`. Whoever waits
+    answers what the server asks meanwhile.
     """
 
     def __init__(self, command: Sequence[str | Path], folder: Path) -> None:
+        self.diagnostics: dict[str, list[Message]] = {}
         self._command = command
-        self._folder = folder
-        self._received: Queue[Message | None] = Queue()
+        self._folder = {"uri": folder.as_uri(), "name": folder.name}
         self._requests = 0
-        self.notifications: list[Message] = []
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            self._command,
-            cwd=self._folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=None,
+        pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+        environment = os.environ | NO_NETWORK
+        self._server = subprocess.Popen(
+            self._command, stdin=pipe, stdout=pipe, stderr=nowhere, env=environment
         )
-        Thread(target=self._read, daemon=True).start()
-        self._initialize()
+        self._limit = Timer(SECONDS, self._server.kill)
+        self._limit.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.communicate()
+    def __exit__(self, *error: object) -> None:
+        self._limit.cancel()
+        self._server.kill()
+        self._server.communicate()
 
-    def open(self, path: Path) -> str:
-        """Open a document as an editor does; return its URI."""
-        uri = path.as_uri()
-        text = path.read_text(encoding="utf-8")
-        document = {"uri": uri, "languageId": "toml", "version": 1, "text": text}
-        self.notify("textDocument/didOpen", {"textDocument": document})
+    def initialize(self) -> None:
+        """Agree with the server on what both can do; comes before all else."""
+        capabilities = {
+            "workspace": {"configuration": True, "workspaceFolders": True},
+            "window": {"workDoneProgress": True},
+            "textDocument": {"hover": {"contentFormat": ["markdown"]}},
+        }
+        folders = {"rootUri": self._folder["uri"], "workspaceFolders": [self._folder]}
+        self._request("initialize", {"processId": os.getpid(), "capabilities": capabilities, **folders})
+        self._send({"method": "initialized", "params": {}})
+
+    def open(self, document: Path) -> str:
+        """Open a document; return its URI."""
+        uri, text = document.as_uri(), document.read_text(encoding="utf-8")
+        item = {"uri": uri, "languageId": "toml", "version": 1, "text": text}
+        self._send({"method": "textDocument/didOpen", "params": {"textDocument": item}})
         return uri
 
-    def at(self, method, uri, line, character):
-        return self.request(method, {"textDocument": {"uri": uri}, "position": {"line": line, "character": character}})
+    def ask(self, what: str, uri: str, line: int, character: int) -> Any:
+        """Return what the server knows at a place: its `hover`, say, or its `completion`."""
+        position = {"line": line, "character": character}
+        return self._request(f"textDocument/{what}", {"textDocument": {"uri": uri}, "position": position})
 
-    def request(self, method: str, params: Message) -> Any:
-        """Send a request; return its result."""
+    def wait_for_diagnostics(self, uri: str) -> list[Message]:
+        """Return the diagnostics of a document as soon as there are any."""
+        while not self.diagnostics.get(uri):
+            self._receive()
+        return self.diagnostics[uri]
+
+    def _request(self, method: str, params: Message) -> Any:
         self._requests += 1
         self._send({"id": self._requests, "method": method, "params": params})
-        reply = self._wait(lambda m: m.get("id") == self._requests and "method" not in m)
-        if "error" in reply:
-            raise RuntimeError(reply["error"])
-        return reply["result"]
-
-    def notify(self, method: str, params: Message) -> None:
-        self._send({"method": method, "params": params})
-
-    def _initialize(self) -> None:
-        uri = self._folder.as_uri()
-        params = {
-            "processId": None,
-            "rootUri": uri,
-            "workspaceFolders": [{"uri": uri, "name": self._folder.name}],
-            "capabilities": {"workspace": {"configuration": True, "workspaceFolders": True}, "window": {"workDoneProgress": True},
-              "textDocument": {"hover": {"contentFormat": ["markdown", "plaintext"]}, "publishDiagnostics": {}}},
-        }
-        r = self.request("initialize", params)
-        print(json.dumps(r)[:3000])
-        self.notify("initialized", {})
-
-    def _wait(self, wanted: Callable[[Message], bool]) -> Message:
         while True:
-            try:
-                message = self._received.get(timeout=SECONDS)
-            except Empty:
-                raise TimeoutError from None
-            if message is None: raise EOFError
-            print("<-", json.dumps(message)[:1500])
-            if "method" in message and "id" in message:
-                n = len(message["params"].get("items", [])) if message["method"]=="workspace/configuration" else None
-                self._send({"id": message["id"], "result": [None]*n if n is not None else None})
-            if wanted(message):
-                return message
+            message = self._receive()
+            if "method" not in message and message["id"] == self._requests:
+                return message["result"]
+
+    def _receive(self) -> Message:
+        message = self._read()
+        method, params = message.get("method"), message.get("params")
+        if method == "textDocument/publishDiagnostics":
+            self.diagnostics[message["params"]["uri"]] = message["params"]["diagnostics"]
+        elif method and "id" in message:
+            self._send({"id": message["id"], "result": self._answer(method, params)})
+        return message
+
+    def _answer(self, method: str, params: Any) -> Any:
+        if method == "workspace/configuration":
+            return [None] * len(params["items"])
+        return [self._folder] if method == "workspace/workspaceFolders" else None
 
     def _send(self, message: Message) -> None:
+        assert self._server.stdin
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        self._process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-        self._process.stdin.flush()
+        self._server.stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        self._server.stdin.flush()
 
-    def _read(self) -> None:
-        out = self._process.stdout
-        while header := out.readline():
-            length = int(header.split(b":")[1]) if header.lower().startswith(b"content-length") else 0
-            while out.readline().strip(): pass
-            self._received.put(json.loads(out.read(length)))
-        self._received.put(None)
+    def _read(self) -> Message:
+        assert self._server.stdout
+        length = 0
+        while header := self._server.stdout.readline().strip():
+            name, _, value = header.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        if not length:
+            raise EOFError(f"{self._command[0]} has ended, or said nothing for {SECONDS} seconds")
+        message: Message = json.loads(self._server.stdout.read(length))
+        return message

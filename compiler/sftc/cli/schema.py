@@ -7,13 +7,15 @@ from sftc.contract import CONFIG, PACKAGED, PAYLOAD
 from sftc.keys import dotted
 
 SUFFIX = ".schema.json"
+REPORT = "report"
+"""What `sftc lint --format json` prints; it has a version of its own, and no references."""
 
 
 def _names() -> list[str]:
-    """Return the names of all schemas: the whole config, its sections, the payload."""
+    """Return the names of all schemas: the whole config, its sections, the payload, a report."""
     contract = PACKAGED.version(PACKAGED.versions[-1])
     sections = [dotted(path) for path in contract.sections]
-    return [CONFIG.removesuffix(SUFFIX), *sections, PAYLOAD.removesuffix(SUFFIX)]
+    return [CONFIG.removesuffix(SUFFIX), *sections, PAYLOAD.removesuffix(SUFFIX), REPORT]
 
 
 @click.command("schema", short_help="Print the JSON Schemas.")
@@ -34,8 +36,9 @@ def schema_command(section: str | None, bundle: bool, output: str | None, listin
     name = section or names[0]
     if name not in names:
         raise click.UsageError(f"no schema {name!r}; there are {', '.join(names)}.")
-    contract = PACKAGED.version(PACKAGED.versions[-1])
-    data = contract.bundle(f"{name}{SUFFIX}") if bundle else contract.read(f"{name}{SUFFIX}")
+    file, contract = f"{name}{SUFFIX}", PACKAGED.version(PACKAGED.versions[-1])
+    read = contract.bundle if bundle else contract.read
+    data = PACKAGED.read(file) if name == REPORT else read(file)
     if output:
         write_files({output: data})
     else:

@@ -1,5 +1,6 @@
 """Findings as workflow commands, which GitHub shows as annotations of a pull request."""
 
+import os
 from collections.abc import Mapping, Sequence
 
 from sftc.findings import Finding, Severity
@@ -14,12 +15,13 @@ def render(files: Mapping[str, Sequence[Finding]]) -> str:
 
 def _command(path: str, found: Finding) -> str:
     span = found.span
+    # GitHub takes columns only within one line.
+    columns = {"col": span.column, "endColumn": span.end_column} if span.line == span.end_line else {}
     properties = {
-        "file": path,
+        "file": os.path.normpath(path),
         "line": span.line,
         "endLine": span.end_line,
-        "col": span.column,
-        "endColumn": span.end_column,
+        **columns,
         "title": f"sftc: {found.id}",
     }
     listed = ",".join(f"{name}={_escape(str(value), ':,')}" for name, value in properties.items())

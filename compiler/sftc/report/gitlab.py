@@ -1,5 +1,7 @@
 """Findings as a GitLab code quality report."""
 
+import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -10,15 +12,18 @@ from sftc.findings import Finding, Severity
 
 _SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
 
+_NUMBER = re.compile(r"\d+")
+
 
 def render(files: Mapping[str, Sequence[Finding]]) -> str:
     """Return the report on `files`, by path."""
     seen: Counter[str] = Counter()
     issues = []
-    for path, findings in files.items():
+    for name, findings in files.items():
+        path = _path(name)
         for found in findings:
-            # Line numbers are left out: a finding stays the same when lines are added above it.
-            identity = f"{path}\n{found.id}\n{found.path}\n{found.message}"
+            # No line numbers, in the message neither: a finding stays the same when lines are added above.
+            identity = f"{path}\n{found.id}\n{found.path}\n{_NUMBER.sub('', found.message)}"
             seen[identity] += 1
             issues.append(
                 {
@@ -33,3 +38,8 @@ def render(files: Mapping[str, Sequence[Finding]]) -> str:
                 }
             )
     return orjson.dumps(issues, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _path(name: str) -> str:
+    """Return the path `name` as GitLab compares it, and with bytes that are not UTF-8 escaped."""
+    return os.path.normpath(name).encode("utf-8", "backslashreplace").decode()

@@ -17,10 +17,17 @@ def render(files: Mapping[str, Sequence[Finding]]) -> str:
     findings = [found for each in files.values() for found in each]
     report = {
         "version": VERSION,
-        "files": [{"path": path, "findings": list(map(_finding, found))} for path, found in files.items()],
+        "files": [
+            {"path": _name(path), "findings": list(map(_finding, found))} for path, found in files.items()
+        ],
         "summary": {f"{each}s": sum(found.severity is each for found in findings) for each in Severity},
     }
     return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _name(path: str) -> str:
+    """Return `path` with bytes that are not UTF-8 escaped, for which JSON has no form."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _finding(found: Finding) -> dict[str, Any]:

@@ -6,6 +6,9 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from sftc.findings import Finding, Severity
 from sftc.report.text import printable
 
+_NOT_XML = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}
+"""The characters that `printable` leaves and XML forbids."""
+
 
 def render(files: Mapping[str, Sequence[Finding]]) -> str:
     """Return the report on `files`, by path."""
@@ -15,10 +18,10 @@ def render(files: Mapping[str, Sequence[Finding]]) -> str:
     suites = Element("testsuites", counts)
     suite = SubElement(suites, "testsuite", counts)
     for path, found in zip(files, failures, strict=True):
-        case = SubElement(suite, "testcase", {"name": printable(path), "classname": "sftc.lint"})
+        case = SubElement(suite, "testcase", {"name": _text(path), "classname": "sftc.lint"})
         if found:
             failure = SubElement(
-                case, "failure", {"type": found[0].severity, "message": printable(found[0].message)}
+                case, "failure", {"type": found[0].severity, "message": _text(found[0].message)}
             )
             failure.text = "\n".join(map(_line, found))
     indent(suites)
@@ -27,4 +30,8 @@ def render(files: Mapping[str, Sequence[Finding]]) -> str:
 
 def _line(found: Finding) -> str:
     where = f"{found.span.line}:{found.span.column}"
-    return printable(f"{where}: {found.severity}[{found.id}]: {found.message}")
+    return _text(f"{where}: {found.severity}[{found.id}]: {found.message}")
+
+
+def _text(text: str) -> str:
+    return printable(text).translate(_NOT_XML)

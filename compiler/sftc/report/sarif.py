@@ -1,6 +1,8 @@
 """Findings as SARIF 2.1.0, with the page of each rule and all fixes."""
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
@@ -27,7 +29,7 @@ def render(files: Mapping[str, Sequence[Finding]]) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "artifacts": [{"location": _location(path)} for path in files],
+        "artifacts": [{"location": {"uri": uri}} for uri in dict.fromkeys(map(_uri, files))],
         "results": [
             {"ruleIndex": order.index(found.id), **_result(path, found)}
             for path, findings in files.items()
@@ -69,7 +71,12 @@ def _fix(path: str, fix: Fix) -> dict[str, Any]:
 
 
 def _location(path: str) -> dict[str, str]:
-    return {"uri": quote(path.replace("\\", "/"), errors="surrogateescape")}
+    return {"uri": _uri(path)}
+
+
+def _uri(path: str) -> str:
+    plain = PurePath(os.path.normpath(path))
+    return plain.as_uri() if plain.is_absolute() else quote(plain.as_posix(), errors="surrogateescape")
 
 
 def _region(span: Span) -> dict[str, int]:

