@@ -15,11 +15,15 @@ from sftc.source import Source
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
 
 
+LATER_HEADER = "[hyperparameters.parallelism]\n[hyperparameters]\n"
 EVALUATION = "\n[training.validation]\neval_steps = 20\n"
 
 
 def fixed(text: str, *, unsafe: bool = False) -> str:
-    return fix(Source("c.toml", text), lint, unsafe=unsafe).text
+    def wanted(found: Finding) -> bool:
+        return found.fix is not None and (unsafe or found.fix.safe)
+
+    return fix(Source("c.toml", text), lint, wanted).text
 
 
 def errors(text: str) -> set[tuple[str, Any]]:
@@ -81,7 +85,52 @@ def test_unsafe_fixes(wrong: str, right: str) -> None:
     ],
 )
 def test_there_is_no_fix_where_the_place_is_taken(text: str) -> None:
+    assert not [found.fix for found in lint(Source("c.toml", text)) if found.fix]
     assert fixed(text, unsafe=True) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JOB + '[hyperparameters]\nn_epochs = "5 # x"\n',
+        'compte.gpu_type = "H"\ncompte.gpu_count = 2\njob.model = "m"\n',
+        JOB + "[compte]\ngpu_count = 1\n[compte.extra]\na = 1\n",
+        JOB + "gpu_count = 1 # sftc: ignore[unknown-key]: agreed until March\n",
+        JOB + "gpu_count = 1 # sftc: ignore[unknown-key, legacy-key]\n",
+        "training = { use_qlora = true }\n" + JOB + "eval_steps = 20\n",
+    ],
+)
+def test_what_a_person_has_to_mend_has_no_fix(text: str) -> None:
+    assert not [found.fix for found in lint(Source("c.toml", text)) if found.fix]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        (
+            JOB
+            + "# agreed\n# with ops\n  eval_steps   =  20   # yes\nnodes = 1\n[training.validation]\n# v\n",
+            JOB
+            + "nodes = 1\n[training.validation]\n# agreed\n# with ops\n  eval_steps   =  20   # yes\n# v\n",
+        ),
+        ("use_qlora = true\n" + JOB, JOB + "\n[training]\nuse_qlora = true\n"),
+        (JOB + "eval_steps = 20", JOB + "\n[training.validation]\neval_steps = 20\n"),
+        (JOB + "eval_steps = 20\n[training.validation]", JOB + "[training.validation]\neval_steps = 20\n"),
+        (
+            f"{JOB}[training.validation]\n[training]\nlr = 1e-4\n{LATER_HEADER}",
+            f"{JOB}[training.validation]\n[training]\n{LATER_HEADER}lr = 1e-4\n",
+        ),
+    ],
+)
+def test_a_key_moves_with_its_comments_and_its_spacing(wrong: str, right: str) -> None:
+    [found] = [each for each in lint(Source("c.toml", wrong)) if each.id in {"misplaced-key", "unknown-key"}]
+    assert found.fix
+    assert apply(Source("c.toml", wrong), [found.fix]).text == right.replace("\nlr =", "\nlearning_rate =")
+
+
+def test_a_fix_that_trades_one_error_for_another_is_left_out() -> None:
+    text = JOB + 'gpu_count = 2.0\n[hyperparameters]\nn_epochs = "0"\n'
+    assert fixed(text, unsafe=True) == text.replace("2.0", "2")
 
 
 @given(config=valid.flatmap(spoiled), unsafe=st.booleans(), newline=st.sampled_from(["\n", "\r\n"]))

@@ -46,7 +46,7 @@ adapter=true  # LoRA
 lr = 1e-4
 
 [schedule]
-epochs = 3 # three is enough
+epochs    = 3 # three is enough
 """
 
 
@@ -114,6 +114,38 @@ def test_what_is_migrated_is_valid_and_stays_as_it_is(contracts: Contracts) -> N
     findings = examine(lambda: Source("c", AFTER), contracts=contracts).findings
     assert [found.id for found in findings] == []
     assert migrate(Source("c", AFTER), contracts).text == AFTER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'schema_version = 1\njob = {model = "m"}\nhyperparameters = {n_epochs = 3}\n',
+        'schema_version = 1\njob.model = "m"\nhyperparameters.n_epochs = 3\n',
+        'schema_version = 1\n[job]\nmodel = "m"\n["hyperparameters"]\nn_epochs = 3\n',
+        BEFORE + "\n[schedule]\nepochs = 4\n",
+    ],
+)
+def test_what_has_to_be_moved_by_hand_is_said_and_the_version_stays(contracts: Contracts, text: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        migrate(Source("c", text), contracts)
+    [found] = raised.value.findings
+    assert (found.id, found.severity) == ("renamed-key", "error")
+    assert found.path == ("hyperparameters", "n_epochs")
+
+
+def test_a_later_header_of_a_table_is_the_one_that_counts(contracts: Contracts) -> None:
+    text = BEFORE.replace(
+        "[hyperparameters] # figures", "[hyperparameters.parallelism]\n[hyperparameters] # figures"
+    )
+    expected = AFTER.replace(
+        "[hyperparameters] # figures", "[hyperparameters.parallelism]\n[hyperparameters] # figures"
+    )
+    assert migrate(Source("c", text), contracts).text == expected
+
+
+def test_an_unknown_version_is_not_migrated(contracts: Contracts) -> None:
+    with pytest.raises(ConfigError, match="unknown-schema-version"):
+        migrate(Source("c", BEFORE.replace("version = 1", "version = 99")), contracts)
 
 
 def test_a_config_without_a_version_is_taken_for_the_oldest(contracts: Contracts) -> None:

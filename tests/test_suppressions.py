@@ -8,6 +8,9 @@ JOB = '[job]\nmodel = "m"\n'
 GPU = JOB + '[compute]\ngpu_type = "H100"\n'
 
 
+EVALUATION = "[data]\nvalidation_path = 'v'\n[training.validation]\neval_steps = 1\n"
+
+
 def ids(text: str) -> list[str]:
     return [found.id for found in sftc.compile(text).findings]
 
@@ -26,6 +29,9 @@ def ids(text: str) -> list[str]:
         JOB + "# sftc: ignore[missing-gpu-type]\n[compute]\ngpu_count = 1\n",
         GPU + "# sftc: ignore[unknown-key]\n[hyperparameters]\na = 1\n\nb = 2\nn_epochs = 1\n",
         (GPU + "# sftc: ignore[unknown-key]\n[hyperparameters]\na = 1\n").replace("\n", "\r\n"),
+        "# sftc: ignore[missing-gpu-type]\n" + JOB,
+        GPU + "[training.validation]\neval_steps = 1\n# sftc: ignore[unknown-key]\n[training]\na = 1\nb = 2\n"
+        "[data]\nvalidation_path = 'v'\n",
     ],
 )
 def test_what_is_suppressed(text: str) -> None:
@@ -41,6 +47,11 @@ def test_what_is_suppressed(text: str) -> None:
         (GPU + 'a = "# sftc: ignore[unknown-key]"\n', ["unknown-key"]),
         (GPU + "gpu_count = 0 # sftc: ignore[out-of-range]\n", ["out-of-range", "unused-suppression"]),
         (GPU + "# sftc: ignore[unknown-key]", ["unused-suppression"]),
+        (
+            f"{GPU}{EVALUATION}".replace("[training", "# sftc: ignore[unknown-key]\n[training")
+            + "foo = 1\n[training]\na = 1\n",
+            ["unknown-key"],
+        ),
         (GPU + "nodes = 1 # sftc: ignore[no-such-rule, a]\n", ["unused-suppression"] * 2),
     ],
 )

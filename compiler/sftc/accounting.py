@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.keys import Path, leaves, parse_pointer, pointer
+from sftc.keys import ABSENT, Path, dotted, leaves, parse_pointer, pointer
 from sftc.mapping import Row
 from sftc.origins import Origin, origins
 from sftc.source import Span
@@ -50,10 +50,13 @@ def keys(document: Document, contract: Contract) -> Iterator[Key]:
     paths = list(leaves(document.values))
     spans = {path: document.span(path, "key") for path in paths}
     for path in sorted(paths, key=lambda path: (spans[path].source.is_flag, spans[path].start)):
-        yield _key(path, spans[path], contract)
+        yield _key(path, spans[path], document, contract)
 
 
-def _key(path: Path, span: Span, contract: Contract) -> Key:
+def _key(path: Path, span: Span, document: Document, contract: Contract) -> Key:
+    for old, new, _ in contract.rules.renames:
+        if path == old and document.get(new) is not ABSENT:
+            return Key(path, span, "dropped", None, None, f"`{dotted(new)}` stands too, and wins.")
     for row in contract.rules.rows:
         if row.path and path[: len(row.path)] == row.path:
             fate: Fate = "sent" if row.path[-1] == row.to[-1] else "renamed"

@@ -47,8 +47,13 @@ def changes(a: Side, b: Side) -> Iterator[Change]:
     nothing = (ABSENT, "")
     for at in sorted(before.keys() | after.keys()):
         (old, old_place), (new, new_place) = before.get(at, nothing), after.get(at, nothing)
-        if type(old) is not type(new) or old != new:
+        if not _means_the_same(old, new):
             yield Change(at, old, new, old_place, new_place)
+
+
+def _means_the_same(old: Any, new: Any) -> bool:
+    """Whether two leaves are one to the service: `1` and `1.0` are, `1` and `true` are not."""
+    return (type(old) is bool) == (type(new) is bool) and bool(old == new)
 
 
 def sums(a: Side, b: Side) -> Iterator[Sum]:
@@ -66,5 +71,6 @@ def _values(side: Side) -> dict[str, tuple[Any, str]]:
     }
     for key in keys(document, contract):
         if key.fate == "submission":
-            found[dotted(key.path)] = (document.get(key.path), f"{key.span.source.name}:{key.span.line}")
+            newer = next((row.to for row in contract.rules.renames if row.path == key.path), key.path)
+            found[dotted(newer)] = (document.get(key.path), f"{key.span.source.name}:{key.span.line}")
     return found

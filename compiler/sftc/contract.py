@@ -1,7 +1,7 @@
 """One version of the contract, and the versions there are; the only reader of `sftc_schemas`."""
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Final
 
@@ -55,6 +55,15 @@ class Contract:
             name: path
             for path, schema in self.properties.items()
             for name in schema.get("x-sftc", {}).get("also", ())
+        }
+
+    @cached_property
+    def open_tables(self) -> Mapping[Path, Collection[str]]:
+        """The tables that take any key but know some, and the names of those."""
+        return {
+            path: schema["properties"].keys()
+            for path, schema in self.properties.items()
+            if schema.get("properties") and schema.get("additionalProperties")
         }
 
     def names_in(self, table: Path) -> list[str]:

@@ -2,23 +2,24 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from sftc.findings import Edit, Finding, Fix
+from sftc.findings import Edit, Finding, Fix, Severity
 from sftc.source import Source
 
 Lint = Callable[[Source], list[Finding]]
+Wanted = Callable[[Finding], bool]
 
 
-def fix(source: Source, lint: Lint, *, unsafe: bool) -> Source:
-    """Apply the fixes of `source` until none is left, and return what it is then.
+def fix(source: Source, lint: Lint, wanted: Wanted) -> Source:
+    """Apply the fixes of `wanted` findings until none is left, and return what `source` is then.
 
-    Only safe fixes are applied unless `unsafe`. A fix that would bring an error, or leave
-    its finding where it was, is not applied.
+    `lint` must tell all findings, wanted or not: a fix that would bring an error of any
+    kind, or settle nothing, is not applied.
     """
     better: Source | None = source
     while better:
         source = better
         findings = lint(source)
-        fixes = [found.fix for found in findings if found.fix and (unsafe or found.fix.safe)]
+        fixes = [found.fix for found in findings if found.fix and wanted(found)]
         better = _all_at_once(source, findings, fixes, lint) or _one_by_one(source, findings, fixes, lint)
     return source
 
@@ -56,6 +57,10 @@ def _pieces(text: str, edits: Iterable[Edit]) -> Iterator[str]:
 
 
 def _is_better(after: list[Finding], before: list[Finding]) -> bool:
-    errors = {(found.id, found.path) for found in before if found.is_error}
-    left = {(found.id, found.path) for found in after if found.is_error}
-    return left <= errors and (len(left), len(after)) < (len(errors), len(before))
+    old, new = ({(found.id, found.path) for found in each if found.is_error} for each in (before, after))
+    return new <= old and _weight(after) < _weight(before)
+
+
+def _weight(findings: list[Finding]) -> list[int]:
+    """Return how many findings there are of each severity, the gravest first."""
+    return [sum(found.severity is each for found in findings) for each in Severity]

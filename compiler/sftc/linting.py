@@ -33,19 +33,24 @@ def files(paths: Iterable[str]) -> list[str]:
     In a folder, and the folders in it, configs are the files that end in `.sft.toml` and
     the TOML files whose `#:schema` line names a schema of sftc. Hidden folders are left out.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for path in paths:
-        found.update(dict.fromkeys(_configs(path) if os.path.isdir(path) else [path]))
-    return list(found)
+        for config in _configs(path) if os.path.isdir(path) else [path]:
+            found.setdefault(os.path.realpath(config), config)
+    return list(found.values())
 
 
 def _configs(folder: str) -> Iterator[str]:
-    for place, folders, names in os.walk(folder):
+    unreadable: list[str] = []
+    for place, folders, names in os.walk(folder, onerror=lambda error: unreadable.append(error.filename)):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in sorted(names):
             path = os.path.join(place, name)
-            if name.endswith(SUFFIX) or (name.endswith(".toml") and _names_our_schema(path)):
+            if not name.endswith(".toml") or not os.path.isfile(path):
+                continue
+            if name.endswith(SUFFIX) or _names_our_schema(path):
                 yield path
+    yield from unreadable  # reading it says why
 
 
 def _names_our_schema(path: str) -> bool:

@@ -1,11 +1,14 @@
 """Moving a config from the version of the contract it was written for to the newest one."""
 
 from sftc.contract import SELECTOR, Contract, Contracts
-from sftc.findings import Edit, Fix
+from sftc.document import Document
+from sftc.findings import ConfigError, Edit, Finding, Fix, Severity
 from sftc.fixing import apply
-from sftc.keys import ABSENT
-from sftc.moves import move, rename
+from sftc.keys import ABSENT, Path, dotted
+from sftc.moves import move
 from sftc.parsing import parse
+from sftc.pipeline import examine
+from sftc.rules.renamed import RENAMED_KEY
 from sftc.source import Source
 
 
@@ -17,10 +20,14 @@ def migrate(source: Source, contracts: Contracts) -> Source:
     be of the first.
 
     Raises:
-        ConfigError: `source` is not TOML.
+        ConfigError: `source` is not TOML, names a version that is not known, or has a key
+            whose new place has to be made by hand.
     """
-    number = parse(source).get((SELECTOR,))
-    first = number if type(number) is int else contracts.versions[0]
+    findings, document, _ = examine(lambda: source, contracts=contracts)
+    if not document:
+        raise ConfigError(findings)
+    number = document.get((SELECTOR,))
+    first = contracts.versions[0] if number is ABSENT else number
     for version in contracts.versions:
         if version > first:
             source = _to(source, contracts.version(version))
@@ -30,12 +37,20 @@ def migrate(source: Source, contracts: Contracts) -> Source:
 def _to(source: Source, contract: Contract) -> Source:
     for path, to, _ in contract.rules.renames:
         document = parse(source)
-        table = isinstance(document.get(path), dict) and path[:-1] == to[:-1]
-        fix = rename(document, path, str(to[-1]), safe=True) if table else move(document, path, to, safe=True)
-        if document.get(path) is not ABSENT and fix:
-            source = apply(source, [fix])
+        if document.get(path) is ABSENT or path in contract.properties:
+            continue
+        fix = move(document, path, to, safe=True)
+        if not fix:
+            raise ConfigError([_by_hand(document, path, to)])
+        source = apply(source, [fix])
     document = parse(source)
     if document.get((SELECTOR,)) is not ABSENT:
         edit = Edit(document.span((SELECTOR,)), str(contract.version))
         source = apply(source, [Fix("name the version", (edit,), safe=True)])
     return source
+
+
+def _by_hand(document: Document, path: Path, to: Path) -> Finding:
+    message = f"`{dotted(path)}` is called `{dotted(to)}` now, and has to be moved by hand"
+    found = RENAMED_KEY.finding(document.span(path, "key"), message, path=path)
+    return found._replace(severity=Severity.ERROR)

@@ -13,40 +13,59 @@ def move(document: Document, path: Path, to: Path, *, safe: bool) -> Fix | None:
     """
     if path[:-1] == to[:-1]:
         return rename(document, path, str(to[-1]), safe=safe)
-    source, places = document.source, document.scan.places
+    source, places, section = document.source, document.scan.places, to[:-1]
     place = places.get(path)
     if document.override(path) or not place or not place.value or document.get(to) is not ABSENT:
         return None
-    name, text = key(str(to[-1])), source.text
-    start = text.rfind("\n", 0, place.key[0]) + 1
-    end = text.find("\n", place.value[1]) + 1 or len(text)
+    if isinstance(document.get(path), dict) or (len(path) > 1 and not _is_header(document, path[:-1])):
+        return None
+    text, newline = source.text, "\r\n" if "\r\n" in source.text else "\n"
+    start, end = text.rfind("\n", 0, place.key[0]) + 1, text.find("\n", place.value[1]) + 1 or len(text)
     rest = text[place.value[1] : end].strip()
     if text[start : place.key[0]].strip() or (rest and not rest.startswith("#")):
         return None
-    if isinstance(document.get(path), dict) or not _is_header(document, path[:-1]):
-        return None
-    newline = "\r\n" if "\r\n" in text else "\n"
-    line = f"{name} = {text[place.value[0] : end].rstrip()}{newline}"
-    section = to[:-1]
+    line = text[start : place.key[0]] + key(str(to[-1])) + text[place.key[1] : end]
+    if not line.endswith("\n"):
+        line += newline
+    above = _comments_above(text, start)
+    line = text[above:start] + line
     if _is_header(document, section):
-        below = text.find("\n", places[section].key[1]) + 1
-        insert = Edit(source.span(below, below), line) if below else None
-    elif document.get(section) is ABSENT:
-        gap = "" if not text or text.endswith("\n") else newline
+        below = text.find("\n", places[section].key[1]) + 1 or len(text)
+        gap = "" if text[:below].endswith("\n") else newline
+        insert = Edit(source.span(below, below), gap + line)
+    elif document.get(section) is ABSENT and not _is_inline(document, section):
+        left = text[:above] if end == len(text) else text
+        gap = "" if not left or left.endswith("\n") else newline
         at_end = source.span(len(text), len(text))
         insert = Edit(at_end, f"{gap}{newline}[{dotted(section)}]{newline}{line}")
     else:
-        insert = None
-    if not insert:
         return None
-    remove = Edit(source.span(start, end), "")
-    return Fix(f"move it to [{dotted(section)}]", (remove, insert), safe)
+    return Fix(f"move it to [{dotted(section)}]", (Edit(source.span(above, end), ""), insert), safe)
+
+
+def _comments_above(text: str, start: int) -> int:
+    """Return where the comments begin that stand right above the line at offset `start`."""
+    while start:
+        line = text.rfind("\n", 0, start - 1) + 1
+        words = text[line:start].strip()
+        if not words.startswith("#") or words.startswith("#:"):
+            break
+        start = line
+    return start
+
+
+def _is_inline(document: Document, table: Path) -> bool:
+    """Whether a table around `table` is written as a value, which no header can add to."""
+    around = (document.scan.places.get(table[:depth]) for depth in range(1, len(table) + 1))
+    return any(place and place.value for place in around)
 
 
 def rename(document: Document, path: Path, name: str, *, safe: bool = False) -> Fix | None:
     """Return the fix that renames the key or table at `path`; none where the name is taken."""
     span = document.span(path, "key")
     if span.source.is_flag or document.get((*path[:-1], name)) is not ABSENT:
+        return None
+    if document.scan.mentions[path] > 1:  # it would have to be renamed in all those places
         return None
     return Fix(f"rename it to {name}", (Edit(span, name),), safe)
 

@@ -7,6 +7,7 @@ the text: it decides nothing about TOML but where things begin and end.
 
 import re
 import tomllib
+from collections import Counter
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -60,7 +61,7 @@ class Scanner:
 
     `places` maps each path to its first place; `repeats` lists keys and tables that
     are defined again, as (path, first place, repeated place); `comments` are the
-    offsets of all comments, the last one last. Text that is no TOML
+    offsets of all comments, and `mentions` counts how often each path is named. Text that is no TOML
     ends the scan where it begins, and leaves it not `complete`.
     """
 
@@ -73,6 +74,7 @@ class Scanner:
         self.places: dict[Path, Place] = {}
         self.repeats: list[tuple[Path, Place, Place]] = []
         self.comments: list[tuple[int, int]] = []
+        self.mentions: Counter[Path] = Counter()
         self._text = text
         self._at = 0
         self._tables: set[Path] = set()
@@ -112,7 +114,10 @@ class Scanner:
             path += (size,)
             self._note(path, place)
         else:
-            self._define(path, place, again=path in self._tables or self._has_value(path))
+            again = path in self._tables or self._has_value(path)
+            self._define(path, place, again=again)
+            if not again:
+                self.places[path] = place  # a header of its own says more than one of a table in it
             self._tables.add(path)
         self._expect("]" * brackets)
         return path
@@ -192,6 +197,7 @@ class Scanner:
 
     def _note(self, path: Path, place: Place) -> None:
         self._check_depth(len(path))
+        self.mentions[path] += 1
         self.places.setdefault(path, place)
 
     def _check_depth(self, depth: int) -> None:

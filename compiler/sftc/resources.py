@@ -15,6 +15,9 @@ _NAMES = {
 }
 
 
+_ROWS = ("hyperparameters.per_device_batch", "hyperparameters.gradient_accumulation_steps")
+
+
 class Product(NamedTuple):
     """A count, and the factors it was made of, as `8 (gpu_count) x 2 (nodes)`."""
 
@@ -38,24 +41,28 @@ def model_parallel(document: Document) -> Product:
     return _product(document, f"{table}.tensor_parallel_size", f"{table}.pipeline_parallel_size")
 
 
-def effective_batch(document: Document) -> Product | None:
-    """Return the rows that one optimizer step sees, `None` where the config does not say.
+def known_batch(document: Document) -> tuple[Product, bool]:
+    """Return what the config says of the rows that one optimizer step sees, and whether that is all.
 
-    That is the batch a GPU x the accumulated steps x the copies of the model, which are the
-    GPUs over those that share a copy.
+    The rows are the batch a GPU x the accumulated steps x the copies of the model, which are
+    the GPUs over those that share a copy. A factor that is not said is left out, and the
+    product then a divisor of the rows.
     """
     total, shared = gpus(document), model_parallel(document)
-    rows = _product(
-        document, "hyperparameters.per_device_batch", "hyperparameters.gradient_accumulation_steps"
-    )
-    if not total or not document.value("hyperparameters.per_device_batch", int):
-        return None
-    if shared.number < 1 or total.number % shared.number:
-        return None
+    rows = _product(document, *_ROWS)
+    is_whole = total is not None and all(document.value(key, int) is not None for key in _ROWS)
+    if not total or shared.number < 1 or total.number % shared.number:
+        return rows, False
     made_of = f"{rows.made_of} x {total.made_of}"
     if shared.number > 1:
         made_of += f" / ({shared.made_of})"
-    return Product(rows.number * (total.number // shared.number), made_of)
+    return Product(rows.number * (total.number // shared.number), made_of), is_whole
+
+
+def effective_batch(document: Document) -> Product | None:
+    """Return the rows that one optimizer step sees, `None` where the config does not say."""
+    product, is_whole = known_batch(document)
+    return product if is_whole else None
 
 
 def _product(document: Document, *keys: str) -> Product:

@@ -5,13 +5,14 @@ follows: the next line, or, above a table's header, the whole table.
 """
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sftc.document import Document
 from sftc.findings import Edit, Finding, Fix
 from sftc.rules.comments import UNUSED_SUPPRESSION
-from sftc.source import Span
+from sftc.source import Source, Span
 
 _COMMENT = re.compile(r"#\s*sftc: ignore\[([^\]]*)\]")
 _ID = re.compile(r"[^,\s]+")
@@ -30,63 +31,69 @@ def suppress(document: Document, findings: Iterable[Finding]) -> list[Finding]:
     Errors are never suppressed, nor is what a flag brought.
     """
     suppressions = list(_suppressions(document))
+    reach: dict[tuple[str, int], set[_Suppression]] = {}
+    for each in suppressions:
+        for line in each.lines:
+            reach.setdefault((each.id, line), set()).add(each)
     used: set[_Suppression] = set()
     kept = []
     for found in findings:
-        lines = _lines(document, found)
-        matches = [each for each in suppressions if _covers(each, found, lines)]
-        used.update(matches)
+        matches = set[_Suppression]()
+        if not found.is_error and not found.span.source.is_flag:
+            matches = matches.union(*(reach.get((found.id, line), ()) for line in _lines(document, found)))
+        used |= matches
         if not matches:
             kept.append(found)
     return kept + [_unused(each) for each in suppressions if each not in used]
 
 
-def _suppressions(document: Document) -> Iterable[_Suppression]:
-    source = document.source
+def _suppressions(document: Document) -> Iterator[_Suppression]:
+    source, places = document.source, document.scan.places.values()
+    headers = sorted({source.span(*place.key).line for place in places if place.header})
     for start, end in document.scan.comments:
         found = _COMMENT.match(source.text, start, end)
         if found:
             comment = source.span(start, end)
             alone = not source.line(comment.line)[: comment.column - 1].strip()
-            lines = _what_follows(document, comment.line) if alone else range(comment.line, comment.line + 1)
+            lines = (
+                _what_follows(source, comment.line, headers)
+                if alone
+                else range(comment.line, comment.line + 1)
+            )
             for each in _ID.findall(found[1]):
                 yield _Suppression(each, comment, lines, alone)
 
 
-def _what_follows(document: Document, line: int) -> range:
-    source = document.source
+def _what_follows(source: Source, line: int, headers: list[int]) -> range:
     last = source.position(len(source.text))[0]
     while line < last:
         line += 1
         text = source.line(line).strip()
         if text and not text.startswith("#"):
-            headers = sorted(source.span(*p.key).line for p in document.scan.places.values() if p.header)
-            if line not in headers:
+            after = bisect_right(headers, line)
+            if not after or headers[after - 1] != line:
                 return range(line, line + 1)
-            return range(line, next((each for each in headers if each > line), last + 1))
+            return range(line, headers[after] if after < len(headers) else last + 1)
     return range(0)
 
 
 def _lines(document: Document, found: Finding) -> range:
-    """Return the lines that a finding is about: those of what it underlines, and of the whole value."""
+    """Return the lines that a finding is about: those of what it underlines, and of the whole value.
+
+    What is said of the whole file is said of the first line that holds anything.
+    """
+    if found.span.start == found.span.end:
+        spans = [document.source.span(*place.key) for place in document.scan.places.values()]
+        first = min((span.line for span in spans), default=1)
+        return range(first, first + 1)
     value = document.span(found.path) if found.path else found.span
     return range(found.span.line, max(found.span.end_line, value.end_line) + 1)
 
 
-def _covers(suppression: _Suppression, found: Finding, lines: range) -> bool:
-    return (
-        suppression.id == found.id
-        and not found.is_error
-        and not found.span.source.is_flag
-        and lines.start < suppression.lines.stop
-        and suppression.lines.start < lines.stop
-    )
-
-
 def _unused(suppression: _Suppression) -> Finding:
     message = f"there is no `{suppression.id}` here that could be suppressed"
+    only = re.fullmatch(r"#\s*sftc: ignore\[[^,\]]*\]\s*", suppression.comment.text)
     fix = Fix("remove the comment", (Edit(_with_its_space(suppression), ""),), safe=True)
-    only = suppression.comment.text.count(",") == 0
     help = "remove the comment" if only else f"take `{suppression.id}` out of the comment"
     return UNUSED_SUPPRESSION.finding(suppression.comment, message, help=help, fix=fix if only else None)
 

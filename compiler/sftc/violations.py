@@ -5,8 +5,8 @@ keyword of `EXPLANATIONS` has a function that says what it means for a person.
 """
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -15,51 +15,12 @@ from sftc import unknown
 from sftc.authority import violations
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Edit, Finding, Fix
+from sftc.findings import Finding
 from sftc.jsontypes import TYPES, fits_64_bits
-from sftc.keys import Path, dotted, key, quoted
+from sftc.keys import Path, dotted, quoted
 from sftc.overrides import toml_value
-from sftc.rule import Rule
 from sftc.rules import shape
-from sftc.schemas import Schema
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """What stands at `path` breaks one keyword of its `schema`, whose argument is `limit`."""
-
-    document: Document
-    contract: Contract
-    path: Path
-    limit: Any
-    value: Any
-    schema: Schema
-
-    @property
-    def name(self) -> str:
-        """The dotted key, as messages quote it."""
-        return f"`{dotted(self.path)}`"
-
-    @property
-    def written(self) -> str:
-        """The value as it is written, shortened."""
-        return f"`{self.document.snippet(self.path)}`"
-
-    def finding(self, rule: Rule, message: str, help: str | None = None, fix: Fix | None = None) -> Finding:
-        """Return a finding of `rule` about the value."""
-        return rule.finding(self.document.span(self.path), message, path=self.path, help=help, fix=fix)
-
-    def rewrite(self, text: str, *, safe: bool) -> Fix | None:
-        """Return the fix that writes `text` in place of the value; a flag has none."""
-        span = self.document.span(self.path)
-        return None if span.source.is_flag else Fix(f"write {text}", (Edit(span, text),), safe)
-
-    def example(self) -> str | None:
-        """Return help that shows an example of the schema, where it is a plain value."""
-        example = next(iter(self.schema.get("examples", ())), None)
-        if example is None or isinstance(example, dict | list):
-            return None
-        return f"write, for one, `{key(str(self.path[-1]))} = {orjson.dumps(example).decode()}`"
+from sftc.violation import Violation
 
 
 def explain(document: Document, contract: Contract) -> list[Finding]:
@@ -153,6 +114,8 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
 
 def _meant(text: str, expected: list[str]) -> bool:
     """Whether `text`, without its quotes, is a value of one of the types."""
+    if not re.fullmatch(r"\s*[\w.+-]+\s*", text):  # a comment behind it would be one then
+        return False
     value = toml_value(text.strip())
     return any(TYPES[each](value) for each in expected)
 

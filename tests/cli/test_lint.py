@@ -1,6 +1,7 @@
 """`sftc lint`: what it takes for a config, when it fails, and how it changes files."""
 
 import json
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_a_schema_line_is_read_from_the_folder_of_the_config(lint: Lint, folder:
 def test_rules_are_selected_and_ignored(lint: Lint) -> None:
     assert lint("wrong.sft.toml", "--ignore", "surrounding-space", "--ignore", "float-for-integer")[0] == 0
     report = lint("wrong.sft.toml", "warned.sft.toml", "--select", "unknown-key")[1]
-    assert report.endswith("\n1 warning in 2 files\n")
+    assert report.endswith("\n1 warning in 2 files; sftc can mend 1 with --fix --unsafe-fixes\n")
     assert lint("wrong.sft.toml", "--select", "no-such-rule")[0] == 2
 
 
@@ -102,7 +103,7 @@ def test_safe_fixes_are_applied_and_the_rest_is_reported(lint: Lint, folder: Pat
     config.chmod(0o640)
     code, report, _ = lint("wrong.sft.toml", "--fix")
     assert code == 1
-    assert report.endswith("1 warning in 1 file\n")
+    assert report.endswith("\n1 warning in 1 file\n")
     fixed = GOOD + "gpu_count = 2 # two\ngpu_cout = 1\n"
     assert config.read_bytes().decode() == fixed.replace("\n", "\r\n")
     assert stat.S_IMODE(config.stat().st_mode) == 0o640
@@ -111,7 +112,9 @@ def test_safe_fixes_are_applied_and_the_rest_is_reported(lint: Lint, folder: Pat
 
 def test_unsafe_fixes_are_asked_for(lint: Lint, folder: Path) -> None:
     assert lint("warned.sft.toml", "--fix")[0] == 1
-    assert lint("warned.sft.toml", "--fix", "--unsafe-fixes") == (0, "no findings in 1 file\n", "")
+    assert lint("warned.sft.toml", "--unsafe-fixes")[0] == 2
+    code, report, said = lint("warned.sft.toml", "--fix", "--unsafe-fixes")
+    assert (code, report, said) == (0, "no findings in 1 file\n", "Fixed warned.sft.toml.\n")
     assert (folder / "warned.sft.toml").read_text() == GOOD + "gpu_count = 1\n"
 
 
@@ -120,7 +123,54 @@ def test_a_diff_changes_nothing_and_can_be_applied(lint: Lint, folder: Path) -> 
     assert code == 1
     assert (folder / "wrong.sft.toml").read_text() == WRONG
     subprocess.run(["patch", "-p0"], input=diff.encode(), check=True, capture_output=True)
-    assert lint(".", "--diff", "--unsafe-fixes") == (0, "", "")
+    code, diff, left = lint(".", "--diff", "--unsafe-fixes")
+    assert (code, diff) == (0, "")
+    assert left.endswith("\n1 note in 4 files\n")
+
+
+@pytest.mark.parametrize("char", ["\u2028", "\u0085", "\f", "\x1c", "é"])
+def test_a_diff_can_be_applied_whatever_the_text(lint: Lint, folder: Path, char: str) -> None:
+    config = folder / "odd.toml"
+    text = f'[job]\nmodel = "m "\ndata = "a{char}b"\n[compute]\ngpu_type = "H"'
+    config.write_text(text.replace("\f", "").replace("\x1c", ""))
+    diff = lint("odd.toml", "--diff")[1]
+    subprocess.run(["patch", "-p0"], input=diff.encode(), check=True, capture_output=True)
+    assert config.read_text() == text.replace("\f", "").replace("\x1c", "").replace("m ", "m")
+
+
+def test_a_diff_tells_what_it_would_leave(lint: Lint, folder: Path) -> None:
+    (folder / "broken.toml").write_text("a = ")
+    for path, said in {"absent.toml": "unreadable-file", "broken.toml": "toml-syntax"}.items():
+        code, diff, left = lint(path, "--diff")
+        assert (code, diff) == (1, "")
+        assert said in left
+
+
+def test_a_fix_is_held_against_all_rules_chosen_or_not(lint: Lint, folder: Path) -> None:
+    config = folder / "inline.toml"
+    text = "training = {use_qlora = true}\n" + GOOD + "[hyperparameters]\neval_steps = 20\n"
+    config.write_text(text)
+    lint("inline.toml", "--fix", "--unsafe-fixes", "--select", "misplaced-key")
+    assert config.read_text() == text
+
+
+def test_a_folder_holds_strange_things(lint: Lint, folder: Path) -> None:
+    (folder / "strange").mkdir()
+    os.mkfifo(folder / "strange/pipe.sft.toml")
+    (folder / "strange/dangling.sft.toml").symlink_to("nowhere")
+    (folder / "strange/loop").symlink_to(".")
+    (folder / "strange/one.sft.toml").write_text(GOOD)
+    (folder / "strange/two.sft.toml").symlink_to("one.sft.toml")
+    assert lint("strange", "strange/one.sft.toml", f"{folder}/strange") == (0, "no findings in 1 file\n", "")
+
+
+def test_a_name_of_strange_bytes_is_no_trouble(lint: Lint, folder: Path) -> None:
+    name = os.fsdecode(b"x\xff.sft.toml")
+    (folder / name).write_text(WRONG)
+    for arguments in (["--diff"], ["--format", "json"], ["--format", "sarif"], ["--format", "junit"], []):
+        code, _, errors = lint(name, *arguments)
+        assert code == 1
+        assert "Traceback" not in errors
 
 
 def test_only_the_fixes_of_chosen_rules_are_applied(lint: Lint, folder: Path) -> None:
@@ -174,6 +224,9 @@ def test_a_project_sets_options_once(lint: Lint, folder: Path, monkeypatch: pyte
         "[tool.sftc]\nignored = []\n",
         "[tool]\nsftc = 1\n",
         '[tool.sftc]\nformat = "yaml"\n',
+        "[tool.sftc]\nfix = 2\n",
+        '[tool.sftc]\nselect = "unknown-key"\n',
+        f"x = {'[' * 5000}",
         "[tool.sftc]\nselect = [1]\n",
         "a =",
     ],

@@ -121,6 +121,43 @@ def test_diff_reads_revisions_of_the_repository(sftc: Program) -> None:
     assert sftc("diff", "HEAD:b.toml", "a.toml")[0] == 2
 
 
+def test_diff_knows_what_means_the_same(sftc: Program) -> None:
+    meaning = A + "learning_rate = 1\n"
+    Path("one.toml").write_text(meaning)
+    for text in (
+        meaning.replace("data =", "data_path ="),
+        meaning.replace("data =", 'data_path = "other.jsonl"\ndata ='),
+        meaning.replace("rate = 1", "rate = 1.0"),
+    ):
+        Path("other.toml").write_text(text)
+        assert sftc("diff", "one.toml", "other.toml") == (0, "", "")
+
+
+def test_trouble_is_not_a_difference(sftc: Program) -> None:
+    for line in (
+        f"PATH= {sftc.program} diff HEAD:x a.toml",
+        f"{sftc.program} diff a.toml b.toml > /dev/full",
+    ):
+        run = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+        assert run.returncode == 2
+        assert "Traceback" not in run.stderr
+
+
+def test_explain_accounts_for_flags_and_for_what_is_not_set(sftc: Program) -> None:
+    table = sftc("explain", "a.toml", "hyperparameters.n_epochs", "--set", "hyperparameters.n_epochs=7")[1]
+    assert "/hyperparameters/n_epochs  7      --set  epochs" in table
+    code, text, _ = sftc("explain", "a.toml", "training.use_qlora")
+    assert code == 0
+    assert text.startswith("training.use_qlora is not set, and nothing is sent for it.\n\n`true` trains")
+
+
+@pytest.mark.parametrize("path", ["-", "", "new/"])
+def test_init_wants_the_name_of_a_file(sftc: Program, path: str) -> None:
+    before = sorted(Path().iterdir())
+    assert sftc("init", path)[0] == 2
+    assert sorted(Path().iterdir()) == before
+
+
 @pytest.mark.parametrize("template", ["lora", "full", "multi-gpu", "minimal"])
 def test_init_writes_a_config_that_lints_clean(sftc: Program, template: str) -> None:
     code, _, said = sftc("init", "new/job.sft.toml", "--template", template)

@@ -44,7 +44,9 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except ConfigError as error:
-        click.echo("\n".join(map(str, error.args)), err=True)
+        from sftc.report.text import render
+
+        click.echo(render(error.findings), err=True, nl=False)
         code = FINDINGS
     except OSError as error:
         click.echo(f"sftc: {error}", err=True)

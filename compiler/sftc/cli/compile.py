@@ -9,6 +9,7 @@ from typing import NamedTuple
 import click
 
 from sftc.cli.exits import FINDINGS
+from sftc.cli.options import set_option
 from sftc.cli.output import write_files, write_stdout
 from sftc.findings import ConfigError, Finding, Severity
 from sftc.overrides import Override
@@ -17,23 +18,9 @@ from sftc.pipeline import run
 from sftc.reading import STDIN, read
 
 
-def _overrides(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> list[Override]:
-    try:
-        return [Override.parse(value) for value in values]
-    except ValueError as error:
-        raise click.BadParameter(str(error), ctx, param) from error
-
-
 @click.command("compile")
 @click.argument("configs", nargs=-1, required=True, metavar="CONFIG...")
-@click.option(
-    "overrides",
-    "--set",
-    multiple=True,
-    callback=_overrides,
-    metavar="KEY=VALUE",
-    help="Set a TOML value over that of the config; a bare word is a string. Repeatable.",
-)
+@set_option
 @click.option(
     "--format",
     type=click.Choice(list(FORMATS)),

@@ -6,8 +6,9 @@ import click
 
 from sftc.cli.exits import DIFFERS, TROUBLE
 from sftc.cli.loading import load
-from sftc.cli.output import write_stdout
+from sftc.cli.output import escaped, write_stdout
 from sftc.comparing import Change, Sum, changes, sums
+from sftc.findings import ConfigError
 from sftc.keys import ABSENT
 
 
@@ -33,12 +34,16 @@ def diff_command(before: str, after: str, format: str) -> None:
         error.show()
         sys.exit(TROUBLE)
     found, figures = list(changes(a, b)), list(sums(a, b))
-    if format == "json":
-        write_stdout(_json(found, figures))
-    elif found:
-        from sftc.report.tables import comparison
+    try:
+        if format == "json":
+            write_stdout(_json(found, figures))
+        elif found:
+            from sftc.report.tables import comparison
 
-        write_stdout(comparison(found, figures).encode())
+            write_stdout(comparison(found, figures))
+    except ConfigError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(TROUBLE)
     sys.exit(DIFFERS if found else 0)
 
 
@@ -46,7 +51,7 @@ def _json(found: list[Change], figures: list[Sum]) -> bytes:
     import orjson
 
     def side(value: object, place: str) -> object:
-        return None if value is ABSENT else {"value": value, "from": place}
+        return None if value is ABSENT else {"value": value, "from": escaped(place)}
 
     report = {
         "version": 1,

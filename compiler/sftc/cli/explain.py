@@ -1,5 +1,6 @@
 """`sftc explain`: what becomes of every key, and where every payload value is from."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -7,8 +8,10 @@ import click
 
 from sftc.accounting import Key, Value, keys, values
 from sftc.cli.loading import load
-from sftc.cli.output import write_stdout
-from sftc.keys import dotted
+from sftc.cli.options import set_option
+from sftc.cli.output import escaped, write_stdout
+from sftc.keys import dotted, split
+from sftc.overrides import Override
 from sftc.source import Span
 
 
@@ -22,14 +25,15 @@ from sftc.source import Span
     show_default=True,
     help="A table, or JSON.",
 )
-def explain_command(config: str, what: str | None, format: str) -> None:
+@set_option
+def explain_command(config: str, what: str | None, format: str, overrides: Sequence[Override]) -> None:
     """Account for every key of CONFIG and every value of its payload.
 
     A key is sent, renamed, read by submission or the compiler only, or dropped. A value is from a
-    line of the config, a default or a constant. KEY, a dotted TOML key or a JSON pointer into the
+    line of the config, a flag, a default or a constant. KEY, a dotted TOML key or a JSON pointer into the
     payload, asks for one of them and what lies below it.
     """
-    side = load(config)
+    side = load(config, overrides)
     chosen = partial(_is_below, what or "")
     found_keys = [key for key in keys(side.document, side.contract) if chosen(dotted(key.path), key.to)]
     found_values = [
@@ -38,13 +42,16 @@ def explain_command(config: str, what: str | None, format: str) -> None:
         if chosen(dotted(value.origin.path or ()), value.at)
     ]
     if what and not found_keys and not found_values:
+        if schema := side.contract.properties.get(split(what)):
+            write_stdout(f"{what} is not set, and nothing is sent for it.\n\n{schema['description']}\n")
+            return
         raise click.UsageError(f"{config} has no key and its payload no pointer {what!r}.")
     if format == "json":
         write_stdout(_json(found_keys, found_values))
     else:
         from sftc.report.tables import account
 
-        write_stdout(account(found_keys, found_values).encode())
+        write_stdout(account(found_keys, found_values))
 
 
 def _is_below(what: str, key: str, pointer: str | None) -> bool:
@@ -76,4 +83,4 @@ def _json(found_keys: list[Key], found_values: list[Value]) -> bytes:
 
 
 def _span(span: Span | None) -> dict[str, Any] | None:
-    return span and {"file": span.source.name, "line": span.line, "column": span.column}
+    return span and {"file": escaped(span.source.name), "line": span.line, "column": span.column}

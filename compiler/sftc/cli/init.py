@@ -26,6 +26,8 @@ _TITLES = "".join(f"\n\n{name}: {each['title']}" for name, each in templates(_CO
 )
 def init_command(path: str, template: str) -> None:
     """Write a commented config to PATH (job.sft.toml), and beside it the schema for your editor."""
+    if path == "-" or not os.path.basename(path):
+        raise click.UsageError(f"{path!r} is no name of a file.")
     if os.path.exists(path):
         raise click.UsageError(f"{path} exists, and is left as it is.")
     schema = os.path.join(os.path.dirname(path), SCHEMA)

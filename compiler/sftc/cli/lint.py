@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +17,8 @@ from sftc.linting import files, lint, lint_file
 from sftc.reading import STDIN, read
 from sftc.source import Source
 
-Lint = Callable[[Source], list[Finding]]
+if TYPE_CHECKING:
+    from sftc.fixing import Wanted
 
 FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
 """The formats; `sftc.report.NAME` holds the function `render`."""
@@ -61,44 +63,64 @@ def lint_command(
 
     PATH is a TOML file, `-` for stdin, or a folder: then its `*.sft.toml` files are meant, and
     every TOML file whose `#:schema` line names a schema of sftc. The table `[tool.sftc]` of the
-    nearest pyproject.toml sets the same options, by the same names.
+    nearest pyproject.toml sets the same options, by the same names; a flag takes their place.
     """
+    if unsafe_fixes and not (fixing or diff):
+        raise click.UsageError("--unsafe-fixes needs --fix or --diff.")
+    configs = files(paths)
+    if not configs:
+        raise click.UsageError(f"no configs in {', '.join(paths)}.")
+    if (fixing or diff) and STDIN in configs:
+        raise click.UsageError("stdin has no file that could be fixed.")
 
     def chosen(found: Finding) -> bool:
         return found.id not in ignore and (not select or found.id in select)
 
-    def check(source: Source) -> list[Finding]:
-        return list(filter(chosen, lint(source)))
-
-    configs = files(paths)
-    if not configs:
-        raise click.UsageError(f"no configs in {', '.join(paths)}.")
+    changed: list[tuple[Source, Source]] = []
     if fixing or diff:
-        if STDIN in configs:
-            raise click.UsageError("stdin has no file that could be fixed.")
-        changed = [pair for path in configs if (pair := _fixed(path, check, unsafe_fixes))]
-        if diff:
-            from sftc.report.patch import patch
-
-            write_stdout(patch(changed).encode())
-            sys.exit(FINDINGS if changed and not exit_zero else 0)
+        changed = _fixed(configs, lambda found: chosen(found) and (unsafe_fixes or _is_safe(found)))
+    if fixing and not diff:
         write_files({after.name: after.text.encode() for _, after in changed})
-    reports = {path: list(filter(chosen, lint_file(path))) for path in configs}
-    write_stdout(_report(format, reports).encode("utf-8", "backslashreplace"))
+        if changed:
+            click.echo(f"Fixed {', '.join(after.name for _, after in changed)}.", err=True)
+    fixed = {after.name: after for _, after in changed}
+    findings = ((path, lint(fixed[path]) if path in fixed else lint_file(path)) for path in configs)
+    reports = {path: list(filter(chosen, found)) for path, found in findings}
     failing = any(found.severity is not Severity.NOTE for each in reports.values() for found in each)
-    sys.exit(FINDINGS if failing and not exit_zero else 0)
+    if diff:
+        _show(changed, reports)
+    else:
+        write_stdout(_report(format, reports))
+    sys.exit(FINDINGS if (failing or (diff and changed)) and not exit_zero else 0)
 
 
-def _fixed(path: str, check: Lint, unsafe: bool) -> tuple[Source, Source] | None:
-    """Return the config at `path` before and after its fixes, `None` where nothing changes."""
+def _is_safe(found: Finding) -> bool:
+    return found.fix is not None and found.fix.safe
+
+
+def _fixed(configs: Iterable[str], wanted: "Wanted") -> list[tuple[Source, Source]]:
+    """Return each config that `wanted` fixes change, before and after."""
     from sftc.fixing import fix
 
-    try:
-        before = read(path)
-    except ConfigError:
-        return None
-    after = fix(before, check, unsafe=unsafe)
-    return (before, after) if after.text != before.text else None
+    changed = []
+    for path in configs:
+        try:
+            before = read(path)
+        except ConfigError:
+            continue
+        after = fix(before, lint, wanted)
+        if after.text != before.text:
+            changed.append((before, after))
+    return changed
+
+
+def _show(changed: Sequence[tuple[Source, Source]], left: Mapping[str, Sequence[Finding]]) -> None:
+    """Write the diff to stdout, and to stderr what the fixes would leave."""
+    from sftc.report.patch import patch
+
+    write_stdout(patch(changed))
+    if any(left.values()):
+        click.echo(_report("text", left), err=True, nl=False)
 
 
 def _report(format: str, reports: Mapping[str, Sequence[Finding]]) -> str:
@@ -106,11 +128,16 @@ def _report(format: str, reports: Mapping[str, Sequence[Finding]]) -> str:
         rendered: str = import_module(f"sftc.report.{format}").render(reports)
         return rendered
     findings = [found for each in reports.values() for found in each]
-    where = f"in {len(reports)} file{'s' if len(reports) > 1 else ''}\n"
+    where = f"in {len(reports)} file{'s' if len(reports) > 1 else ''}"
     if not findings:
-        return f"no findings {where}"
+        return f"no findings {where}\n"
     from sftc.report.text import count, render
 
+    safe = sum(map(_is_safe, findings))
+    unsafe = sum(found.fix is not None for found in findings) - safe
+    ways = {"--fix": safe, "--fix --unsafe-fixes": unsafe}
+    fixes = [f"{number} with {flags}" for flags, number in ways.items() if number]
+    mended = f"; sftc can mend {' and '.join(fixes)}" if fixes else ""
     colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    text = f"{render(findings)}{count(findings)} {where}"
+    text = f"{render(findings)}{count(findings)} {where}{mended}\n"
     return text if colored else click.unstyle(text)

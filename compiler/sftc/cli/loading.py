@@ -2,17 +2,19 @@
 
 import os
 import subprocess
+from collections.abc import Iterable
 
 import click
 
 from sftc.comparing import Side
 from sftc.mapping import apply
+from sftc.overrides import Override
 from sftc.pipeline import examine
 from sftc.reading import decode, read
 from sftc.source import Source
 
 
-def load(path: str) -> Side:
+def load(path: str, overrides: Iterable[Override] = ()) -> Side:
     """Return the config at `path`, a file or, as `REV:PATH`, one of the git repository, compiled.
 
     Raises:
@@ -20,7 +22,7 @@ def load(path: str) -> Side:
         click.UsageError: git does not know it.
     """
     in_git = ":" in path and not os.path.exists(path)
-    findings, document, contract = examine(lambda: _from_git(path) if in_git else read(path))
+    findings, document, contract = examine(lambda: _from_git(path) if in_git else read(path), overrides)
     errors = [found for found in findings if found.is_error]
     if errors or not document or not contract:
         from sftc.report.text import count, render
@@ -32,7 +34,10 @@ def load(path: str) -> Side:
 
 def _from_git(name: str) -> Source:
     command = ["git", "show", "--end-of-options", name]
-    show = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  no shell, and no option
+    try:
+        show = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  no shell, and no option
+    except OSError as error:
+        raise click.UsageError(f"git cannot be run: {error}") from error
     if show.returncode:
         raise click.UsageError(show.stderr.decode(errors="replace").strip())
     return decode(name, show.stdout)

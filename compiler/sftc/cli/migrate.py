@@ -38,7 +38,7 @@ def migrate_command(paths: Sequence[str], diff: bool) -> None:
     if diff:
         from sftc.report.patch import patch
 
-        write_stdout(patch(changed).encode())
+        write_stdout(patch(changed))
     elif not failed:
         write_files({after.name: after.text.encode() for _, after in changed})
     if not changed and not failed:

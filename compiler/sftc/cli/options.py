@@ -1,11 +1,32 @@
-"""Options of a command that a project sets once, in the table `[tool.sftc]` of its pyproject.toml."""
+"""Options that commands share, and those that a project sets once, in its pyproject.toml."""
 
 import tomllib
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from sftc.overrides import Override
+
 FILE = "pyproject.toml"
+
+
+def _overrides(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> list[Override]:
+    try:
+        return [Override.parse(value) for value in values]
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+set_option = click.option(
+    "overrides",
+    "--set",
+    multiple=True,
+    callback=_overrides,
+    metavar="KEY=VALUE",
+    help="Set a TOML value over that of the config; a bare word is a string. Repeatable.",
+)
+"""The option `--set` of commands that compile."""
 
 
 class ProjectCommand(click.Command):
@@ -27,7 +48,24 @@ class ProjectCommand(click.Command):
             raise click.UsageError(
                 f"[tool.sftc] in {FILE} sets {', '.join(sorted(unknown))}, and only {known} can be set there."
             )
+        for param in self.params:
+            name = param.opts[0].lstrip("-")
+            if isinstance(param, click.Option) and name in table and not _fits(table[name], param):
+                raise click.UsageError(f"[tool.sftc] in {FILE}: {name} must be {_kind(param)}.")
         return {str(flags[name]): value for name, value in table.items()}
+
+
+def _fits(value: object, option: click.Option) -> bool:
+    if option.is_flag:
+        return isinstance(value, bool)
+    values = value if option.multiple else [value]
+    return isinstance(values, list) and all(isinstance(each, str) for each in values)
+
+
+def _kind(option: click.Option) -> str:
+    if option.is_flag:
+        return "true or false"
+    return "a list of strings" if option.multiple else "a string"
 
 
 def _table() -> dict[str, Any]:
@@ -41,7 +79,7 @@ def _table() -> dict[str, Any]:
             try:
                 with open(path, "rb") as file:
                     tool = tomllib.load(file).get("tool", {})
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 raise click.UsageError(f"{path}: {error}") from error
             table = tool.get("sftc", {}) if isinstance(tool, dict) else {}
             if not isinstance(table, dict):

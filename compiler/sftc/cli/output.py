@@ -13,14 +13,18 @@ from sftc.rules.source import UNWRITABLE_OUTPUT
 from sftc.source import Source
 
 
-def write_stdout(data: bytes) -> None:
+def write_stdout(data: bytes | str) -> None:
     """Write `data` to standard output; a reader that has closed it ends the program quietly.
+
+    Text is written as UTF-8, with what has no UTF-8 (a strange file name) escaped.
 
     Raises:
         ConfigError: it cannot be written.
     """
     if sys.stdout is None:
         raise _unwritable("<stdout>", OSError(errno.EBADF, os.strerror(errno.EBADF)))
+    if isinstance(data, str):
+        data = escaped(data).encode()
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
@@ -30,6 +34,11 @@ def write_stdout(data: bytes) -> None:
     except OSError as error:
         _abandon_stdout()
         raise _unwritable("<stdout>", error) from error
+
+
+def escaped(text: str) -> str:
+    """Return `text` with what has no UTF-8 escaped, as a file name of strange bytes has."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _abandon_stdout() -> None:

@@ -20,4 +20,4 @@ def rule_command(rule_id: str | None) -> None:
     else:
         meant = near(rule_id, RULES.keys())
         raise click.UsageError(f"no rule {rule_id!r}" + (f"; did you mean {meant!r}?" if meant else "."))
-    write_stdout(text.encode())
+    write_stdout(text)

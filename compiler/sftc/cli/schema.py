@@ -31,7 +31,7 @@ def schema_command(section: str | None, bundle: bool, output: str | None, listin
     """
     names = _names()
     if listing:
-        write_stdout("".join(f"{name}\n" for name in names).encode())
+        write_stdout("".join(f"{name}\n" for name in names))
         return
     name = section or names[0]
     if name not in names:

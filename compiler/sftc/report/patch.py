@@ -11,10 +11,11 @@ def patch(changed: Iterable[tuple[Source, Source]]) -> str:
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         for before, after in changed
-        for line in unified_diff(
-            before.text.splitlines(keepends=True),
-            after.text.splitlines(keepends=True),
-            before.name,
-            after.name,
-        )
+        for line in unified_diff(_lines(before.text), _lines(after.text), before.name, after.name)
     )
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of `text` with their ends; nothing but a line feed ends one."""
+    lines = [f"{line}\n" for line in text.split("\n")]
+    return [*lines[:-1], lines[-1][:-1]] if lines[-1] != "\n" else lines[:-1]

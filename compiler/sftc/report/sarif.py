@@ -67,7 +67,8 @@ def _fix(path: str, fix: Fix) -> dict[str, Any]:
         {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}} for edit in fix.edits
     ]
     change = {"artifactLocation": _location(path), "replacements": replacements}
-    return {"description": {"text": fix.title}, "artifactChanges": [change]}
+    title = fix.title if fix.safe else f"{fix.title} (unsafe: it changes what is meant)"
+    return {"description": {"text": title}, "artifactChanges": [change]}
 
 
 def _location(path: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Finding, Severity
 from sftc.keys import split
-from sftc.resources import effective_batch
+from sftc.resources import known_batch
 from sftc.rule import Rule
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\ngpu_count = 8\n\n[hyperparameters]\n'
@@ -14,13 +14,19 @@ _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\ngpu_coun
 
 def _mismatch(document: Document, contract: Contract) -> Iterator[Finding]:
     written = document.value("hyperparameters.global_batch", int)
-    accumulated = document.value("hyperparameters.gradient_accumulation_steps", int)
-    product = effective_batch(document)
-    if written and accumulated and product and written != product.number:
-        path = split("hyperparameters.global_batch")
+    product, is_whole = known_batch(document)
+    if not written or not product.number or written == product.number:
+        return
+    path = split("hyperparameters.global_batch")
+    if is_whole:
         message = f"`global_batch` is {written}, but the other figures make {product}"
         help = f"write `global_batch = {product.number}`, leave it out, or change a factor"
-        yield GLOBAL_BATCH_MISMATCH.finding(document.span(path), message, path=path, help=help)
+    elif written % product.number:
+        message = f"`global_batch` is {written}, which is no multiple of {product}"
+        help = "make it a multiple, leave it out, or change a factor"
+    else:
+        return
+    yield GLOBAL_BATCH_MISMATCH.finding(document.span(path), message, path=path, help=help)
 
 
 def _two_sizes(document: Document, contract: Contract) -> Iterator[Finding]:

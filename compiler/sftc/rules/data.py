@@ -40,18 +40,23 @@ def _same_file(document: Document, contract: Contract) -> Iterator[Finding]:
 
 
 def _topology(document: Document, contract: Contract) -> Iterator[Finding]:
-    topology = document.value("data.topology", dict) or {}
+    topology, total = document.value("data.topology", dict) or {}, gpus(document)
     for name, key in _SAME_AS.items():
         expected = document.get(split(key))
-        if name in topology and type(topology[name]) is type(expected) and topology[name] != expected:
+        if name in topology and type(topology[name]) is type(expected) and _differ(topology[name], expected):
+            if name == "gpu_count" and total and topology[name] == total.number:
+                continue  # all of them, which it may mean too
             yield _contradiction(document, name, f"`{key}` is {document.snippet(split(key))}")
-    total = gpus(document)
     for name in _ALL_GPUS:
         if total and type(topology.get(name)) is int and topology[name] != total.number:
             yield _contradiction(document, name, f"the config asks for {total} GPUs")
     containers = topology.get("container_count")
     if total and type(containers) is int and containers > total.number:
         yield _contradiction(document, "container_count", f"the config asks for {total} GPUs")
+
+
+def _differ(one: object, other: object) -> bool:
+    return one.lower() != other.lower() if isinstance(one, str) and isinstance(other, str) else one != other
 
 
 def _contradiction(document: Document, name: str, fact: str) -> Finding:

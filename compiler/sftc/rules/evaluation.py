@@ -1,20 +1,28 @@
 """Rules about evaluation while training: whether it runs, on what, and which model is best."""
 
+import re
 from collections.abc import Iterator
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Finding, Severity
+from sftc.findings import Edit, Finding, Fix, Severity
 from sftc.keys import ABSENT, split
 from sftc.rule import Rule
+from sftc.suggest import near
 
 _TABLE = split("training.validation")
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\n\n'
 _FILE = '[data]\nvalidation_path = "val.jsonl"\n\n'
 _VALIDATION = f"{_JOB}{_FILE}[training.validation]\n"
 
-_LESS_IS_BETTER = ("loss", "perplexity", "ppl", "error", "wer", "cer")
-_MORE_IS_BETTER = ("accuracy", "acc", "f1", "bleu", "rouge", "score", "reward", "exact_match")
+_LESS_IS_BETTER = frozenset(
+    {"loss", "perplexity", "ppl", "error", "wer", "cer", "nll", "mse", "mae", "rmse", "entropy"}
+)
+_MORE_IS_BETTER = frozenset(
+    {"accuracy", "acc", "f1", "score", "reward", "match", "auc", "recall", "precision", "mcc", "em"}
+)
+_FAMILIES_MORE = ("rouge", "bleu", "f1")
+_STRATEGIES = ("steps", "epoch", "no")
 
 
 def _setting(document: Document, contract: Contract, name: str) -> object:
@@ -24,7 +32,8 @@ def _setting(document: Document, contract: Contract, name: str) -> object:
 
 def _runs(document: Document) -> bool:
     table = document.get(_TABLE)
-    return isinstance(table, dict) and table.get("enabled", True) is True
+    strategy = table.get("evaluation_strategy", "steps") if isinstance(table, dict) else "no"
+    return strategy != "no" and table.get("enabled", True) is True
 
 
 def _never(document: Document, contract: Contract) -> Iterator[Finding]:
@@ -66,16 +75,31 @@ def _without_table(document: Document, contract: Contract) -> Iterator[Finding]:
 def _reversed(document: Document, contract: Contract) -> Iterator[Finding]:
     metric = _setting(document, contract, "metric_for_best_model")
     greater = _setting(document, contract, "greater_is_better")
-    if not _runs(document) or not isinstance(metric, str):
+    saves = _setting(document, contract, "save_best_model_at_end")
+    if not _runs(document) or saves is not True or not isinstance(metric, str):
         return
-    last = metric.lower().replace("/", ".").rpartition(".")[2].removeprefix("eval_").removeprefix("val_")
-    wrong = _LESS_IS_BETTER if greater is True else _MORE_IS_BETTER if greater is False else ()
-    if any(word in last.replace("-", "_").split("_") or last == word for word in wrong):
+    # The last word says what is measured: an accuracy loss is a loss.
+    word = re.split(r"[._/\s-]", metric.lower())[-1]
+    more = word in _MORE_IS_BETTER or word.startswith(_FAMILIES_MORE)
+    if (greater is True and word in _LESS_IS_BETTER) or (greater is False and more):
         path = (*_TABLE, "greater_is_better")
         better = "less" if greater else "more"
         message = f"of `{metric}`, {better} is better, and `greater_is_better` is {str(greater).lower()}"
         help = f"write `greater_is_better = {str(not greater).lower()}`: else the worst model is kept as the best"
         yield BEST_MODEL_REVERSED.finding(document.span(path), message, path=path, help=help)
+
+
+def _misspelt(document: Document, contract: Contract) -> Iterator[Finding]:
+    path = (*_TABLE, "evaluation_strategy")
+    word = document.get(path)
+    meant = near(word, _STRATEGIES) if isinstance(word, str) and word not in _STRATEGIES else None
+    if meant:
+        message = f"`{word}` reads like a misspelt `{meant}`"
+        fix = None
+        span = document.span(path)
+        if not span.source.is_flag:
+            fix = Fix(f'write "{meant}"', (Edit(span, f'"{meant}"'),), safe=False)
+        yield MISSPELT_STRATEGY.finding(span, message, path=path, help=f'did you mean "{meant}"?', fix=fix)
 
 
 EVALUATION_NEVER_RUNS = Rule(
@@ -133,7 +157,19 @@ BEST_MODEL_REVERSED = Rule(
     check=_reversed,
 )
 
+MISSPELT_STRATEGY = Rule(
+    id="misspelt-strategy",
+    severity=Severity.WARNING,
+    title="the evaluation strategy reads like a misspelt word",
+    why="Any word is sent. One that the service does not know may mean no evaluation at all.",
+    act="Write `steps`, `epoch` or `no`; if the word is meant as it stands, keep it.",
+    invalid=_VALIDATION + 'evaluation_strategy = "epochs"\n',
+    valid=_VALIDATION + 'evaluation_strategy = "epoch"\n',
+    check=_misspelt,
+)
+
 RULES = (
+    MISSPELT_STRATEGY,
     EVALUATION_NEVER_RUNS,
     UNUSED_EVAL_STEPS,
     VALIDATION_WITHOUT_FILE,

@@ -15,11 +15,10 @@ _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 
 def _forwarded(document: Document, contract: Contract) -> Iterator[tuple[Path, str]]:
     """Yield table and name of each key that passes unknown through an open table with known keys."""
-    for path, schema in contract.properties.items():
-        if schema.get("properties") and schema.get("additionalProperties"):
-            table = document.get(path)
-            if isinstance(table, dict):
-                yield from ((path, name) for name in table if name not in schema["properties"])
+    for path, known in contract.open_tables.items():
+        table = document.get(path)
+        if isinstance(table, dict):
+            yield from ((path, name) for name in table if name not in known)
 
 
 def _places(contract: Contract, name: str) -> list[Path]:

@@ -6,7 +6,7 @@ from math import inf
 from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Finding, Severity
-from sftc.keys import split
+from sftc.keys import dotted, split
 from sftc.rule import Rule
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\n\n'
@@ -21,22 +21,37 @@ SETTINGS = frozenset(
 )
 """Names of keys and tables by which other trainers tune an adapter."""
 
-_ADAPTER = {
-    "training.mode": {"lora", "qlora", "peft"},
-    "hyperparameters.train_kind": {"peft", "lora", "qlora"},
-}
-_ALL_WEIGHTS = {
-    "training.mode": {"full", "fft", "full_finetune", "full-finetune"},
-    "hyperparameters.train_kind": {"fft", "full"},
-}
+_GENERIC = frozenset({"r", "rank", "alpha", "adapter"})
+"""Those that may mean something else where any key may stand."""
+
+_WORDS = ("training.mode", "hyperparameters.train_kind")
 _SANE = {True: (1e-6, 1e-2), False: (1e-8, 1e-3)}
+
+
+def _forwarded(document: Document, contract: Contract) -> Iterator[Finding]:
+    for table in contract.open_tables:
+        for name in document.value(dotted(table), dict) or ():
+            if name.lower() in SETTINGS - _GENERIC:
+                path = (*table, name)
+                message = f"`{name}` is forwarded inside `[{dotted(table)}]`, where the service does not look for it"
+                help = "remove it: rank, alpha and the like are the service's own"
+                yield LORA_SETTING.finding(document.span(path, "key"), message, path=path, help=help)
+
+
+def _says_adapter(word: str) -> bool | None:
+    """Return whether `word` says LoRA, or all weights, `None` where it says neither."""
+    plain = word.lower()
+    if any(part in plain for part in ("lora", "dora", "peft", "adapter")):
+        return True
+    return False if plain.startswith(("full", "fft")) else None
 
 
 def _contradiction(document: Document, contract: Contract) -> Iterator[Finding]:
     switch = document.value("training.use_qlora", bool)
-    for key, words in (_ALL_WEIGHTS if switch else _ADAPTER).items():
+    for key in _WORDS:
         word = document.value(key, str)
-        if word is None or word.lower() not in words:
+        says = _says_adapter(word) if word else None
+        if says is None or says == bool(switch):
             continue
         path, name = split(key), key.rpartition(".")[2]
         if switch:
@@ -71,6 +86,7 @@ LORA_SETTING = Rule(
     act="Remove it. `training.use_qlora = true` is all there is to set.",
     invalid=_JOB + "[training]\nuse_qlora = true\n\n[hyperparameters]\nlora_rank = 64\n",
     valid=_JOB + "[training]\nuse_qlora = true\n",
+    check=_forwarded,
 )
 
 CONTRADICTING_MODE = Rule(

@@ -35,7 +35,7 @@ def _two_shardings(document: Document, contract: Contract) -> Iterator[Finding]:
 
 def _stage_without_deepspeed(document: Document, contract: Contract) -> Iterator[Finding]:
     stage = document.value(f"{_TABLE}.deepspeed_stage", int)
-    if stage and not _on(document, "use_deepspeed"):
+    if stage is not None and not _on(document, "use_deepspeed"):
         path = split(f"{_TABLE}.deepspeed_stage")
         message = f"`deepspeed_stage = {stage}` has no effect, since `use_deepspeed` is not on"
         help = "add `use_deepspeed = true`, or remove the stage"
