@@ -9,7 +9,7 @@ each other.
 
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, reduce
 from typing import Any, Final
 
 from sftc.jsontypes import TYPES, is_number
@@ -62,9 +62,15 @@ class _Builder:
         tests = [KEYWORDS[keyword](schema[keyword], build) for keyword in keywords - _OBJECT_KEYWORDS]
         if not keywords.isdisjoint(_OBJECT_KEYWORDS):
             tests.append(_object(schema, build))
-        if len(tests) == 1:
-            return tests[0]
-        return lambda value: all(test(value) for test in tests)
+        return reduce(_both, tests) if tests else _always
+
+
+def _always(value: Any) -> bool:
+    return True
+
+
+def _both(one: Predicate, other: Predicate) -> Predicate:
+    return lambda value: one(value) and other(value)
 
 
 def _never(limit: Any, build: Build) -> Predicate:
@@ -74,8 +80,15 @@ def _never(limit: Any, build: Build) -> Predicate:
 def _type(limit: Any, build: Build) -> Predicate:
     if isinstance(limit, str):
         return TYPES[limit]
-    tests = [TYPES[name] for name in limit]
-    return lambda value: any(test(value) for test in tests)
+    tests = tuple(TYPES[name] for name in limit)
+
+    def test(value: Any) -> bool:
+        for each in tests:  # noqa: SIM110  a loop costs half of `any` with a generator
+            if each(value):
+                return True
+        return False
+
+    return test
 
 
 def _const(limit: Any, build: Build) -> Predicate:
@@ -131,9 +144,12 @@ def _object(schema: Schema, build: Build) -> Predicate:
     def test(value: Any) -> bool:
         if not isinstance(value, dict):
             return True
-        return required <= value.keys() and all(
-            properties.get(name, other)(child) for name, child in value.items()
-        )
+        if not required <= value.keys():
+            return False
+        for name, child in value.items():  # noqa: SIM110  as above
+            if not properties.get(name, other)(child):
+                return False
+        return True
 
     return test
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -44,6 +45,7 @@ def leaves(value: Any, path: Path = ()) -> Iterator[Path]:
         yield from leaves(child, (*path, part))
 
 
+@cache
 def split(dotted: str) -> tuple[str, ...]:
     """Return the path that a dotted key of bare parts names: `"a.b"` is `("a", "b")`."""
     return tuple(dotted.split("."))

@@ -33,11 +33,20 @@ def files(paths: Iterable[str]) -> list[str]:
     In a folder, and the folders in it, configs are the files that end in `.sft.toml` and
     the TOML files whose `#:schema` line names a schema of sftc. Hidden folders are left out.
     """
-    found: dict[str, str] = {}
+    found: dict[object, str] = {}
     for path in paths:
         for config in _configs(path) if os.path.isdir(path) else [path]:
-            found.setdefault(os.path.realpath(config), config)
+            found.setdefault(_identity(config), config)
     return list(found.values())
+
+
+def _identity(path: str) -> object:
+    """Return what tells a file from all others, by whichever path it is named."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return path
+    return status.st_dev, status.st_ino
 
 
 def _configs(folder: str) -> Iterator[str]:
