@@ -62,7 +62,7 @@ def lint_command(
     """Check configs, and fail on errors and warnings.
 
     PATH is a TOML file, `-` for stdin, or a folder: then its `*.sft.toml` files are meant, and
-    every TOML file whose `#:schema` line names a schema of sftc. The table `[tool.sftc]` of the
+    every TOML file whose `#:schema` line names a file called `sftc...`. The table `[tool.sftc]` of the
     nearest pyproject.toml sets the same options, by the same names; a flag takes their place.
     """
     if unsafe_fixes and not (fixing or diff):
