@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile(
-    "default", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("default")
+# New examples every day at a desk, the same ones in CI, and many on demand: HYPOTHESIS=soak.
+desk = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("desk", desk)
+settings.register_profile("ci", desk, derandomize=True)
+settings.register_profile("soak", desk, max_examples=3000)
+settings.load_profile(os.environ.get("HYPOTHESIS") or ("ci" if os.environ.get("CI") else "desk"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
