@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def test_the_version_is_chosen_by_the_config_then_by_the_caller(scratch: Path) -
         ("schema_version = 1\n" + JOB, 2, True),
         ("schema_version = 2\n" + JOB, 1, False),
     ]:
-        compiled = run(lambda text=text: Source("c", text), version=version, contracts=contracts)  # type: ignore[misc]
+        compiled = run(partial(Source, "c", text), version=version, contracts=contracts)
         assert (compiled.findings == ()) == known
 
 
