@@ -122,7 +122,7 @@ def test_a_diff_changes_nothing_and_can_be_applied(lint: Lint, folder: Path) -> 
     code, diff, _ = lint(".", "--diff", "--unsafe-fixes")
     assert code == 1
     assert (folder / "wrong.sft.toml").read_text() == WRONG
-    subprocess.run(["patch", "-p0"], input=diff.encode(), check=True, capture_output=True)
+    subprocess.run(["git", "apply"], input=diff.encode(), check=True, capture_output=True)
     code, diff, left = lint(".", "--diff", "--unsafe-fixes")
     assert (code, diff) == (0, "")
     assert left.endswith("\n1 note in 4 files\n")
@@ -134,7 +134,7 @@ def test_a_diff_can_be_applied_whatever_the_text(lint: Lint, folder: Path, char:
     text = f'[job]\nmodel = "m "\ndata = "a{char}b"\n[compute]\ngpu_type = "H"'
     config.write_text(text.replace("\f", "").replace("\x1c", ""))
     diff = lint("odd.toml", "--diff")[1]
-    subprocess.run(["patch", "-p0"], input=diff.encode(), check=True, capture_output=True)
+    subprocess.run(["git", "apply"], input=diff.encode(), check=True, capture_output=True)
     assert config.read_text() == text.replace("\f", "").replace("\x1c", "").replace("m ", "m")
 
 

@@ -1,5 +1,6 @@
 """Changes of files as a unified diff."""
 
+import os
 from collections.abc import Iterable
 from difflib import unified_diff
 
@@ -7,12 +8,18 @@ from sftc.source import Source
 
 
 def patch(changed: Iterable[tuple[Source, Source]]) -> str:
-    """Return the diff from each source to what it becomes."""
+    """Return the diff from each source to what it becomes, as `git apply` and `patch -p1` take it."""
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         for before, after in changed
-        for line in unified_diff(_lines(before.text), _lines(after.text), before.name, after.name)
+        for line in unified_diff(
+            _lines(before.text), _lines(after.text), _name("a", before.name), _name("b", after.name)
+        )
     )
+
+
+def _name(side: str, path: str) -> str:
+    return path if os.path.isabs(path) else f"{side}/{os.path.normpath(path)}"
 
 
 def _lines(text: str) -> list[str]:
