@@ -92,6 +92,31 @@ valid = st.fixed_dictionaries(
 """Configs that there is nothing to say against."""
 
 
+odd = st.sampled_from(
+    [0, -1, 1, 3, 8, 2.0, True, "", "steps", "lora", "3", [], [1], {}, {"a": 1}, 2**53, float("nan")]
+)
+
+
+def _odd(*names: str, **tables: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return odd | st.fixed_dictionaries({}, optional=dict.fromkeys(names, odd) | tables)
+
+
+odd_configs = st.fixed_dictionaries(
+    {},
+    optional={
+        "job": _odd("model", "data", "data_path", "poll_seconds", "lora_rank"),
+        "compute": _odd("gpu_type", "gpu_count", "nodes"),
+        "data": _odd("validation_path", topology=_odd("nodes", "world_size", "gpu_type", "container_count")),
+        "training": _odd("mode", "use_qlora", validation=_odd(*VALIDATION)),
+        "hyperparameters": _odd(
+            *("n_epochs", *COUNTS, "learning_rate", "train_kind"),
+            parallelism=_odd(*PARALLELISM, "eval_steps"),
+        ),
+    },
+)
+"""Configs of the right keys with values that are right, on an edge or of another type, all at once."""
+
+
 def spoiled(config: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Return variants of `config` in which one value is replaced, added or removed anywhere."""
     places = [(), *_tables(config)]

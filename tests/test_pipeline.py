@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sftc
-from configs import spoiled, toml, valid
+from configs import odd_configs, spoiled, toml, valid
 from sftc.reading import MAX_BYTES
 from sftc.report.text import render
 
@@ -58,6 +58,23 @@ def test_a_finding_says_what_and_where_and_how_to_mend_it() -> None:
     assert found.fix is not None
     assert found.fix.safe
     assert found.fix.edits == (sftc.Edit(found.span, "2"),)
+
+
+@given(odd_configs)
+def test_right_keys_with_odd_values_are_judged_and_not_stumbled_over(config: dict[str, Any]) -> None:
+    compiled = sftc.compile(toml(config).encode())
+    assert compiled.ok == (not any(found.is_error for found in compiled.findings))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[compute]\ngpu_count = 8\n[hyperparameters.parallelism]\ntensor_parallel_size = 0\n",
+        '[training.validation]\nevaluation_strategy = "epoch"\neval_steps = [1]\n',
+    ],
+)
+def test_rules_take_values_of_any_type_and_size(text: str) -> None:
+    assert not sftc.compile(text).ok
 
 
 @given(st.binary(max_size=60))

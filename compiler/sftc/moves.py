@@ -1,4 +1,4 @@
-"""Moving a key to the section it belongs in, as edits of the text."""
+"""Fixes as edits of the text: a value rewritten, a key renamed, or moved to where it belongs."""
 
 from sftc.document import Document
 from sftc.findings import Edit, Fix
@@ -68,6 +68,12 @@ def rename(document: Document, path: Path, name: str, *, safe: bool = False) -> 
     if document.scan.mentions[path] > 1:  # it would have to be renamed in all those places
         return None
     return Fix(f"rename it to {name}", (Edit(span, name),), safe)
+
+
+def rewrite(document: Document, path: Path, text: str, *, safe: bool) -> Fix | None:
+    """Return the fix that writes `text` in place of the value at `path`; a flag has none."""
+    span = document.span(path)
+    return None if span.source.is_flag else Fix(f"write {text}", (Edit(span, text),), safe)
 
 
 def _is_header(document: Document, table: Path) -> bool:

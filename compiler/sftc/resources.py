@@ -4,16 +4,7 @@ from math import prod
 from typing import NamedTuple
 
 from sftc.document import Document
-
-_NAMES = {
-    "hyperparameters.per_device_batch": "per_device_batch",
-    "hyperparameters.gradient_accumulation_steps": "gradient_accumulation_steps",
-    "compute.gpu_count": "gpu_count",
-    "compute.nodes": "nodes",
-    "hyperparameters.parallelism.tensor_parallel_size": "tensor_parallel_size",
-    "hyperparameters.parallelism.pipeline_parallel_size": "pipeline_parallel_size",
-}
-
+from sftc.keys import split
 
 _ROWS = ("hyperparameters.per_device_batch", "hyperparameters.gradient_accumulation_steps")
 
@@ -30,7 +21,7 @@ class Product(NamedTuple):
 
 def gpus(document: Document) -> Product | None:
     """Return the number of GPUs of the job, `None` where the config does not say."""
-    if document.value("compute.gpu_count", int) is None:
+    if _count(document, "compute.gpu_count") is None:
         return None
     return _product(document, "compute.gpu_count", "compute.nodes")
 
@@ -50,8 +41,8 @@ def known_batch(document: Document) -> tuple[Product, bool]:
     """
     total, shared = gpus(document), model_parallel(document)
     rows = _product(document, *_ROWS)
-    is_whole = total is not None and all(document.value(key, int) is not None for key in _ROWS)
-    if not total or shared.number < 1 or total.number % shared.number:
+    is_whole = total is not None and all(_count(document, key) for key in _ROWS)
+    if not total or total.number % shared.number:
         return rows, False
     made_of = f"{rows.made_of} x {total.made_of}"
     if shared.number > 1:
@@ -66,7 +57,12 @@ def effective_batch(document: Document) -> Product | None:
 
 
 def _product(document: Document, *keys: str) -> Product:
-    given = {_NAMES[key]: value for key in keys if (value := document.value(key, int)) is not None}
-    return Product(
-        prod(given.values()), " x ".join(f"{value} ({name})" for name, value in given.items()) or "1"
-    )
+    given = {key: count for key in keys if (count := _count(document, key))}
+    names = (f"{count} ({split(key)[-1]})" for key, count in given.items())
+    return Product(prod(given.values()), " x ".join(names) or "1")
+
+
+def _count(document: Document, key: str) -> int | None:
+    """Return the count at `key`; one below 1 is an error of its own, and says nothing here."""
+    count = document.value(key, int)
+    return count if count and count > 0 else None

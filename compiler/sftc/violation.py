@@ -7,7 +7,7 @@ import orjson
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Edit, Finding, Fix
+from sftc.findings import Finding, Fix
 from sftc.keys import Path, dotted, key
 from sftc.rule import Rule
 from sftc.schemas import Schema
@@ -37,11 +37,6 @@ class Violation:
     def finding(self, rule: Rule, message: str, help: str | None = None, fix: Fix | None = None) -> Finding:
         """Return a finding of `rule` about the value."""
         return rule.finding(self.document.span(self.path), message, path=self.path, help=help, fix=fix)
-
-    def rewrite(self, text: str, *, safe: bool) -> Fix | None:
-        """Return the fix that writes `text` in place of the value; a flag has none."""
-        span = self.document.span(self.path)
-        return None if span.source.is_flag else Fix(f"write {text}", (Edit(span, text),), safe)
 
     def example(self) -> str | None:
         """Return help that shows an example of the schema, where it is a plain value."""

@@ -18,6 +18,7 @@ from sftc.document import Document
 from sftc.findings import Finding
 from sftc.jsontypes import TYPES, fits_64_bits
 from sftc.keys import Path, dotted, quoted
+from sftc.moves import rewrite
 from sftc.overrides import toml_value
 from sftc.rules import shape
 from sftc.violation import Violation
@@ -72,7 +73,7 @@ def _type(violation: Violation) -> Iterator[Finding]:
     ):
         text = str(int(value))
         message = f"{violation.name} must be an integer, and {violation.written} is a float"
-        fix = violation.rewrite(text, safe=True)
+        fix = rewrite(violation.document, violation.path, text, safe=True)
         yield violation.finding(shape.FLOAT_FOR_INTEGER, message, f"write `{text}`", fix)
     elif isinstance(value, float) and "number" in expected:
         message = f"{violation.name} is {violation.written}, and JSON has no form for it"
@@ -108,7 +109,10 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
         single = isinstance(value, list) and any(isinstance(each, dict) for each in value)
         help = f"write it as a table, `[{name}]`{' with single brackets' if single else ''}"
     elif isinstance(value, str) and _meant(value, expected):
-        help, fix = f"remove the quotes: `{value.strip()}`", violation.rewrite(value.strip(), safe=False)
+        help, fix = (
+            f"remove the quotes: `{value.strip()}`",
+            rewrite(violation.document, violation.path, value.strip(), safe=False),
+        )
     return violation.finding(shape.WRONG_TYPE, message, help, fix)
 
 
@@ -143,7 +147,7 @@ def _text(violation: Violation) -> Iterator[Finding]:
     elif value != value.strip():
         text = quoted(value.strip())
         message = f"{violation.name} begins or ends with white space"
-        fix = violation.rewrite(text, safe=True)
+        fix = rewrite(violation.document, violation.path, text, safe=True)
         yield violation.finding(shape.SURROUNDING_SPACE, message, f"write `{text}`", fix)
     else:
         yield from _other(violation)

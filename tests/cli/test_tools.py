@@ -213,6 +213,8 @@ def test_migrate_has_nothing_to_do_yet(sftc: Program) -> None:
     assert (code, out, said) == (0, "", "Nothing to do: version 1 is the newest.\n")
     assert sftc("migrate", "a.toml", "--diff")[:2] == (0, "")
     assert Path("a.toml").read_text() == A
+    Path("empty").mkdir()
+    assert sftc("migrate", "empty")[0] == sftc("migrate", "-")[0] == 2
     Path("bad.toml").write_text("a =")
     code, _, errors = sftc("migrate", "bad.toml")
     assert (code, "toml-syntax" in errors) == (1, True)

@@ -6,6 +6,7 @@ import click
 
 from sftc.cli.exits import DIFFERS, TROUBLE
 from sftc.cli.loading import load
+from sftc.cli.options import table_option
 from sftc.cli.output import escaped, write_stdout
 from sftc.comparing import Change, Sum, changes, sums
 from sftc.findings import ConfigError
@@ -15,13 +16,7 @@ from sftc.keys import ABSENT
 @click.command("diff", short_help="Compare what two configs mean.")
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
-@click.option(
-    "--format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="A table, or JSON.",
-)
+@table_option
 def diff_command(before: str, after: str, format: str) -> None:
     """Compare what configs A and B mean: payload values, files, GPUs and batch; not their text.
 

@@ -8,7 +8,7 @@ import click
 
 from sftc.accounting import Key, Value, keys, values
 from sftc.cli.loading import load
-from sftc.cli.options import set_option
+from sftc.cli.options import set_option, table_option
 from sftc.cli.output import escaped, write_stdout
 from sftc.keys import dotted, split
 from sftc.overrides import Override
@@ -18,13 +18,7 @@ from sftc.source import Span
 @click.command("explain", short_help="Account for every key and every payload value.")
 @click.argument("config", metavar="CONFIG")
 @click.argument("what", metavar="[KEY]", required=False)
-@click.option(
-    "--format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="A table, or JSON.",
-)
+@table_option
 @set_option
 def explain_command(config: str, what: str | None, format: str, overrides: Sequence[Override]) -> None:
     """Account for every key of CONFIG and every value of its payload.

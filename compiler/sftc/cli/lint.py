@@ -12,9 +12,10 @@ from sftc.catalogue import RULES
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import ProjectCommand
 from sftc.cli.output import write_files, write_stdout
+from sftc.cli.paths import expand
 from sftc.findings import ConfigError, Finding, Severity
-from sftc.linting import files, lint, lint_file
-from sftc.reading import STDIN, read
+from sftc.linting import lint, lint_file
+from sftc.reading import read
 from sftc.source import Source
 
 if TYPE_CHECKING:
@@ -67,11 +68,7 @@ def lint_command(
     """
     if unsafe_fixes and not (fixing or diff):
         raise click.UsageError("--unsafe-fixes needs --fix or --diff.")
-    configs = files(paths)
-    if not configs:
-        raise click.UsageError(f"no configs in {', '.join(paths)}.")
-    if (fixing or diff) and STDIN in configs:
-        raise click.UsageError("stdin has no file that could be fixed.")
+    configs = expand(paths, to_change=fixing or diff)
 
     def chosen(found: Finding) -> bool:
         return found.id not in ignore and (not select or found.id in select)

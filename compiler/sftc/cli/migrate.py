@@ -7,9 +7,9 @@ import click
 
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_files, write_stdout
+from sftc.cli.paths import expand
 from sftc.contract import PACKAGED
 from sftc.findings import ConfigError
-from sftc.linting import files
 from sftc.migrating import migrate
 from sftc.reading import read
 
@@ -23,7 +23,7 @@ def migrate_command(paths: Sequence[str], diff: bool) -> None:
     PATH is a file or a folder, as for `sftc lint`.
     """
     changed, failed = [], False
-    for path in files(paths):
+    for path in expand(paths, to_change=True):
         try:
             before = read(path)
             after = migrate(before, PACKAGED)

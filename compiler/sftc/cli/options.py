@@ -28,6 +28,15 @@ set_option = click.option(
 )
 """The option `--set` of commands that compile."""
 
+table_option = click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="A table, or JSON.",
+)
+"""The option `--format` of commands whose answer is a table."""
+
 
 class ProjectCommand(click.Command):
     """A command whose options have the defaults of the project it runs in."""

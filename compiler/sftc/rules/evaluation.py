@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Edit, Finding, Fix, Severity
+from sftc.findings import Finding, Severity
 from sftc.keys import ABSENT, split
+from sftc.moves import rewrite
 from sftc.rule import Rule
 from sftc.suggest import near
 
@@ -48,8 +49,9 @@ def _never(document: Document, contract: Contract) -> Iterator[Finding]:
 
 
 def _unused_steps(document: Document, contract: Contract) -> Iterator[Finding]:
-    steps, strategy = document.get((*_TABLE, "eval_steps")), document.get((*_TABLE, "evaluation_strategy"))
-    if _runs(document) and isinstance(strategy, str) and strategy != "steps" and steps not in {ABSENT, 0}:
+    steps = document.value("training.validation.eval_steps", int)
+    strategy = document.value("training.validation.evaluation_strategy", str)
+    if _runs(document) and steps and strategy and strategy != "steps":
         path = (*_TABLE, "eval_steps")
         message = f'`eval_steps` has no effect with `evaluation_strategy = "{strategy}"`'
         yield UNUSED_EVAL_STEPS.finding(document.span(path), message, path=path, help="remove one of the two")
@@ -95,11 +97,8 @@ def _misspelt(document: Document, contract: Contract) -> Iterator[Finding]:
     meant = near(word, _STRATEGIES) if isinstance(word, str) and word not in _STRATEGIES else None
     if meant:
         message = f"`{word}` reads like a misspelt `{meant}`"
-        fix = None
-        span = document.span(path)
-        if not span.source.is_flag:
-            fix = Fix(f'write "{meant}"', (Edit(span, f'"{meant}"'),), safe=False)
-        yield MISSPELT_STRATEGY.finding(span, message, path=path, help=f'did you mean "{meant}"?', fix=fix)
+        help, fix = f'did you mean "{meant}"?', rewrite(document, path, f'"{meant}"', safe=False)
+        yield MISSPELT_STRATEGY.finding(document.span(path), message, path=path, help=help, fix=fix)
 
 
 EVALUATION_NEVER_RUNS = Rule(
