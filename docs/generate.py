@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 
-from sftc.catalogue import FAMILIES
 from sftc.contract import PACKAGED, Contract
 from sftc.keys import Path, dotted, pointer
 from sftc.rule import Rule
+from sftc.rulebook import FAMILIES
 
 _LIMITS = {"minimum": ">= {}", "exclusiveMinimum": "> {}", "maximum": "<= {}", "const": "{}"}
 

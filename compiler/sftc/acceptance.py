@@ -131,6 +131,15 @@ def _items(limit: Any, build: Build) -> Predicate:
     return lambda value: not isinstance(value, list) or all(map(test, value))
 
 
+def _min_items(limit: Any, build: Build) -> Predicate:
+    return lambda value: not isinstance(value, list) or len(value) >= limit
+
+
+def _any_of(limit: Any, build: Build) -> Predicate:
+    tests = [build(each) for each in limit]
+    return lambda value: any(test(value) for test in tests)
+
+
 _OBJECT_KEYWORDS: Final = frozenset({"properties", "additionalProperties", "required"})
 
 
@@ -165,5 +174,7 @@ KEYWORDS: Final[Mapping[str, Callable[[Any, Build], Predicate]]] = {
     "pattern": _pattern,
     "not": _not,
     "items": _items,
+    "minItems": _min_items,
+    "anyOf": _any_of,
     "deprecated": _never,
 }

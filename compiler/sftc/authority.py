@@ -8,7 +8,7 @@ from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from sftc.contract import CONFIG, PAYLOAD, Contract
+from sftc.contract import CONFIG, PAYLOAD, ROW, Contract
 from sftc.jsontypes import TYPES
 from sftc.schemas import Schema
 
@@ -41,6 +41,11 @@ Dialect: Final = extend(  # type: ignore[no-untyped-call]  # the stubs leave `ex
 def violations(contract: Contract, values: Any) -> Iterator[ValidationError]:
     """Yield all that a config's `values` violate in the schemas of `contract`."""
     yield from _validator(Dialect, contract, CONFIG).iter_errors(values)
+
+
+def row_violations(contract: Contract, row: Any) -> Iterator[ValidationError]:
+    """Yield all that one row of a training file violates."""
+    yield from _validator(Draft7Validator, contract, ROW).iter_errors(row)
 
 
 def payload_faults(contract: Contract, payload: Any) -> list[str]:

@@ -14,6 +14,7 @@ from sftc.schemas import Schema, Schemas
 
 CONFIG: Final = "config.schema.json"
 PAYLOAD: Final = "payload.schema.json"
+ROW: Final = "row.schema.json"
 SELECTOR: Final = "schema_version"
 
 Read = Callable[[str], bytes]
@@ -79,6 +80,11 @@ class Contract:
     def accepts_payload(self) -> Predicate:
         """Whether a value is beyond doubt a compiled payload."""
         return predicate(self.schemas, PAYLOAD)
+
+    @cached_property
+    def accepts_row(self) -> Predicate:
+        """Whether a value is beyond doubt a row of a training file."""
+        return predicate(self.schemas, ROW)
 
 
 class Contracts:

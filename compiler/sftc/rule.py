@@ -1,7 +1,7 @@
 """The type of a rule: a row of the catalogue of findings."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sftc.findings import Finding, Fix, Severity
 from sftc.keys import Path
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Rule(NamedTuple):
     """One kind of finding, and its page: what it is, why it matters, how to act on it.
 
-    `invalid` is a config that raises the finding and `valid` one that does not; a
-    rule about something else than TOML text has neither. `check` finds what no
-    schema can say.
+    `invalid` is a config, or, where the `examples` are `jsonl`, a training file that raises
+    the finding, and `valid` one that does not; a rule about something else than the text has
+    neither. `check` finds what no schema can say of a config.
     """
 
     id: str
@@ -30,6 +30,7 @@ class Rule(NamedTuple):
     invalid: str | None = None
     valid: str | None = None
     check: "Check | None" = None
+    examples: Literal["toml", "jsonl"] = "toml"
 
     def finding(
         self,

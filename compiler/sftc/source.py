@@ -9,8 +9,11 @@ from typing import NamedTuple
 class Source:
     """A text that findings point into; `name` is what a person knows it by.
 
-    `is_flag` marks the text of a command-line flag, which has no lines to count.
+    `is_flag` marks the text of a command-line flag, which has no lines to count. `byte` is
+    the offset in the file of what a finding points to, where the text is but a piece of it.
     """
+
+    byte: int | None = None
 
     def __init__(self, name: str, text: str, *, is_flag: bool = False) -> None:
         self.name = name

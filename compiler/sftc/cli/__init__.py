@@ -9,7 +9,7 @@ from sftc.cli.exits import FAULT, FINDINGS, INTERRUPTED
 from sftc.findings import ConfigError
 from sftc.version import __version__
 
-COMMANDS = ("compile", "lint", "explain", "diff", "init", "schema", "migrate", "rule")
+COMMANDS = ("compile", "lint", "explain", "diff", "init", "schema", "migrate", "rule", "dataset")
 """The commands; `sftc.cli.NAME` holds `NAME_command`, and is imported when it is used."""
 
 

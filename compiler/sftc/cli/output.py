@@ -4,13 +4,16 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from sftc.cli.exits import CLOSED_PIPE
 from sftc.findings import ConfigError
 from sftc.rules.source import UNWRITABLE_OUTPUT
 from sftc.source import Source
+
+Data = bytes | Iterable[bytes]
+"""What a file is to hold: all of it, or piece by piece."""
 
 
 def write_stdout(data: bytes | str) -> None:
@@ -47,8 +50,8 @@ def _abandon_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def write_files(files: Mapping[str, bytes]) -> None:
-    """Write each file of `files` (path to bytes) whole, and none where one cannot be written.
+def write_files(files: Mapping[str, Data]) -> None:
+    """Write each file of `files` (path to what is in it) whole, and none where one cannot be written.
 
     Missing folders are made, links are followed, and what is no regular file (a device,
     a pipe) is written to as it stands.
@@ -62,7 +65,7 @@ def write_files(files: Mapping[str, bytes]) -> None:
         for path, data in files.items():
             if os.path.exists(path) and not os.path.isfile(path):
                 with open(path, "wb") as device:
-                    device.write(data)
+                    device.writelines([data] if isinstance(data, bytes) else data)
             else:
                 target = os.path.realpath(path)
                 os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -81,16 +84,16 @@ def write_files(files: Mapping[str, bytes]) -> None:
                 os.unlink(temporary)
 
 
-def _stage(temporary: str, target: str, data: bytes) -> None:
+def _stage(temporary: str, target: str, data: Data) -> None:
     """Write `data` to the new file `temporary`, which is to replace `target`, or leave no such file."""
     with open(temporary, "xb") as file:
         try:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
             if os.path.exists(target):
                 os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
-        except OSError:
+        except BaseException:
             os.unlink(temporary)
             raise
 

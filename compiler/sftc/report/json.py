@@ -12,20 +12,26 @@ from sftc.source import Span
 VERSION = 1
 
 
-def render(files: Mapping[str, Sequence[Finding]]) -> str:
-    """Return the report on `files`, by path."""
+def render(files: Mapping[str, Sequence[Finding]], data: Mapping[str, object] | None = None) -> str:
+    """Return the report on `files`, by path, with what else is known of them as `data`."""
+    data = data or {}
     findings = [found for each in files.values() for found in each]
     report = {
         "version": VERSION,
         "files": [
-            {"path": _name(path), "findings": list(map(_finding, found))} for path, found in files.items()
+            {
+                "path": escaped(path),
+                "findings": list(map(_finding, found)),
+                **({"data": data[path]} if path in data else {}),
+            }
+            for path, found in files.items()
         ],
         "summary": {f"{each}s": sum(found.severity is each for found in findings) for each in Severity},
     }
     return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def _name(path: str) -> str:
+def escaped(path: str) -> str:
     """Return `path` with bytes that are not UTF-8 escaped, for which JSON has no form."""
     return path.encode("utf-8", "backslashreplace").decode()
 
@@ -39,6 +45,7 @@ def _finding(found: Finding) -> dict[str, Any]:
         "key": dotted(found.path) or None,
         "path": found.path,
         "range": _range(found.span),
+        "byte": found.span.source.byte,
         "fix": found.fix
         and {"title": found.fix.title, "safe": found.fix.safe, "edits": list(map(_edit, found.fix.edits))},
     }

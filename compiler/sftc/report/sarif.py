@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import orjson
 
-from sftc.catalogue import RULES
 from sftc.findings import Finding, Fix
 from sftc.rule import Rule
+from sftc.rulebook import RULES
 from sftc.source import Span
 from sftc.version import __version__
 

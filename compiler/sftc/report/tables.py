@@ -16,10 +16,10 @@ def account(keys: Sequence[Key], values: Sequence[Value]) -> str:
     parts = []
     if keys:
         head = ("line", "key", "fate", "where, or why not")
-        parts.append(_columns(head, map(_key, keys)))
+        parts.append(columns([head, *map(_key, keys)]))
     if values:
         head = ("payload", "value", "from", "rule")
-        parts.append(_columns(head, map(_value, values)))
+        parts.append(columns([head, *map(_value, values)]))
     return "\n".join(parts)
 
 
@@ -37,7 +37,7 @@ def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
         (each.at, json(each.before), each.before_place, json(each.after), each.after_place)
         for each in changes
     ]
-    text = _columns(("what", "before", "from", "after", "from"), rows)
+    text = columns([("what", "before", "from", "after", "from"), *rows])
     for each in sums:
         text += f"\n{each.name}: {each.before or 'not said'} -> {each.after or 'not said'}"
     return text + ("\n" if sums else "")
@@ -48,9 +48,10 @@ def json(value: object) -> str:
     return "-" if value is ABSENT else orjson.dumps(value, default=str).decode()
 
 
-def _columns(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    table = [head, *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[index]) for row in table) for index in range(len(head))]
+def columns(rows: Iterable[Sequence[str]]) -> str:
+    """Return `rows` of cells as lines, with columns as wide as their widest cell."""
+    table = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
         for row in table

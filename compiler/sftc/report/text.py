@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import click
 
 from sftc.findings import Finding, Severity
+from sftc.keys import dotted
 from sftc.source import Span
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -43,6 +44,9 @@ def _finding(found: Finding) -> str:
         lines.append(f"{margin}{bar}")
         lines.append(f"{click.style(label, fg='blue')} {bar} {line}")
         lines.append(f"{margin}{bar} {indent}{click.style(mark, fg=color, bold=True)}")
+    if span.source.byte is not None:
+        place = f"`{dotted(found.path)}`, byte" if found.path else "byte"
+        lines.append(f"{margin}{click.style('= at:', fg='blue')} {printable(place)} {span.source.byte:,}")
     if found.help:
         lines.append(f"{margin}{click.style('= help:', fg='blue')} {printable(found.help)}")
     return "\n".join(lines)

@@ -1,0 +1,111 @@
+"""`sftc dataset check`: training files, checked row by row."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from sftc.cli.dataset.jobs import jobs_option
+from sftc.cli.dataset.paths import expand
+from sftc.cli.dataset.progress import Progress
+from sftc.cli.exits import FINDINGS
+from sftc.cli.output import write_stdout
+from sftc.dataset.checking import Checked, Options, check
+from sftc.dataset.together import Setup, load
+from sftc.findings import Finding, Severity
+from sftc.report import json
+from sftc.report.text import count, printable, render
+
+FORMATS = ("text", "json", "github", "sarif")
+"""The formats; `sftc.report.NAME` holds the function `render`."""
+
+
+@click.command("check")
+@click.argument("files", nargs=-1, metavar="FILE...")
+@click.option("--config", metavar="CONFIG", help="Also check the files against this config.")
+@click.option(
+    "--max-errors",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="Stop reading a file at this many errors, show this many of each other finding; 0: no limit.",
+)
+@click.option(
+    "--examples", type=click.IntRange(1), metavar="N", help="Check the first N rows of each file only."
+)
+@click.option(
+    "--format", type=click.Choice(FORMATS), default="text", show_default=True, help="The form of the report."
+)
+@jobs_option
+def check_command(
+    files: Sequence[str],
+    config: str | None,
+    max_errors: int,
+    examples: int | None,
+    format: str,
+    jobs: int,
+) -> None:
+    """Check training files, and fail on errors and warnings.
+
+    FILE is JSON Lines, plain or compressed (`.gz`, `.zst`), a glob, or `-` for stdin. Without
+    FILE the files that the config names are checked.
+    """
+    setup = load(config) if config else None
+    paths = expand(files) or (setup.files if setup else [])
+    if not paths:
+        raise click.UsageError("name a FILE, or a config that names one.")
+    tokens = setup.sequence_length if setup else None
+    options = Options(max_errors, examples, tokens, jobs)
+    with Progress() as progress:
+
+        def tell(path: str, found: Finding) -> None:
+            progress.clear()
+            write_stdout(_styled(f"{render([found])}"))
+
+        silent = format != "text"
+        results = check(paths, options, (lambda path, found: None) if silent else tell, progress.step)
+    _report(results, setup, format)
+
+
+def _report(results: Sequence[Checked], setup: Setup | None, format: str) -> None:
+    reports = {result.path: list(result.findings) for result in results}
+    together = setup.findings(results) if setup else []
+    if setup:
+        reports[setup.path] = together
+    if format == "text":
+        write_stdout(_styled(render(together) + "".join(map(_summary, results))))
+    elif format == "json":
+        write_stdout(json.render(reports, {result.path: _data(result) for result in results}))
+    else:
+        write_stdout(import_module(f"sftc.report.{format}").render(reports))
+    findings = [found for each in reports.values() for found in each]
+    sys.exit(FINDINGS if any(found.severity is not Severity.NOTE for found in findings) else 0)
+
+
+def _data(result: Checked) -> dict[str, object]:
+    return {
+        "rows": result.rows,
+        "bytes": result.length,
+        "digest": result.digest or None,
+        "stopped": result.stopped,
+        "more": result.more,
+    }
+
+
+def _summary(result: Checked) -> str:
+    text = f"{printable(result.path)}: {count(result.findings) or 'no findings'}"
+    if result.more:
+        more = [f"{number:,} more of {id}" for id, number in sorted(result.more.items())]
+        text += f", and {', '.join(more)}"
+    if result.stopped:
+        text += f"; stopped at line {result.findings[-1].span.line:,} by --max-errors"
+    elif result.digest:
+        text += f" in {result.rows:,} rows, {result.length:,} bytes, {result.digest}"
+    return f"{text}\n"
+
+
+def _styled(text: str) -> str:
+    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return text if colored else click.unstyle(text)

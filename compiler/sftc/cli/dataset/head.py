@@ -1,0 +1,31 @@
+"""`sftc dataset head`: the first rows of a training file."""
+
+import os
+
+import click
+
+from sftc.cli.output import write_files, write_stdout
+from sftc.dataset.opening import UnreadableError
+from sftc.dataset.sampling import head
+from sftc.reading import STDIN
+
+
+@click.command("head")
+@click.argument("file")
+@click.option("-n", "number", type=click.IntRange(1), default=10, show_default=True, help="How many rows.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write them to this file, replaced whole; `-` is stdout."
+)
+def head_command(file: str, number: int, output: str | None) -> None:
+    """Write the first rows of a training file, byte for byte; blank lines do not count."""
+    if output and os.path.realpath(output) == os.path.realpath(file):
+        raise click.UsageError("the sample would overwrite the file.")
+    try:
+        rows = head(file, number)
+        if output not in {None, STDIN}:
+            write_files({str(output): rows})
+        else:
+            for piece in rows:
+                write_stdout(piece)
+    except UnreadableError as error:
+        raise click.ClickException(f"{file} {error}.") from error

@@ -1,0 +1,25 @@
+"""The option `--jobs` of commands that read training files."""
+
+import os
+
+import click
+
+MOST_JOBS = 8
+"""With more processes the one that reads and hashes is what all others wait for."""
+
+
+def _jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> int:
+    if value is not None:
+        return value
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores or 1, MOST_JOBS)
+
+
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    callback=_jobs,
+    help=f"The number of processes; one a core by default, {MOST_JOBS} at most.",
+)
+"""The option `--jobs`."""

@@ -1,0 +1,51 @@
+"""A progress bar on a terminal, from the first second on."""
+
+import sys
+import time
+from typing import Any, Self
+
+import click
+
+_AFTER = 1.0
+_EVERY = 0.1
+
+
+class Progress:
+    """Shows how far the reading of a file is, on stderr, if that is a terminal.
+
+    It appears after the first second, is drawn anew ten times a second at most, and is gone
+    at the end.
+    """
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr is not None and sys.stderr.isatty()
+        self._next = time.monotonic() + _AFTER
+        self._path = ""
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def step(self, path: str, done: int, size: int | None) -> None:
+        """Take note that `done` bytes of the file, of `size` if that is known, have been read."""
+        now = time.monotonic()
+        if not self._shown or now < self._next:
+            return
+        self._next = now + _EVERY
+        if path != self._path:
+            self.clear()
+            self._path = path
+            self._bar = click.progressbar(length=size or 0, label=path, file=sys.stderr, show_pos=False)
+        if size:
+            self._bar.update(done - self._bar.pos)
+        self._bar.render_progress()
+
+    def clear(self) -> None:
+        """Take the bar away, so that something else can be written."""
+        if self._bar:
+            click.echo("\r\x1b[2K", file=sys.stderr, nl=False)
+            self._bar = None
+            self._path = ""

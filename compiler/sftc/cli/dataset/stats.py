@@ -1,0 +1,47 @@
+"""`sftc dataset stats`: what training files hold."""
+
+from collections.abc import Sequence
+from os.path import splitext
+
+import click
+
+from sftc.cli.dataset.jobs import jobs_option
+from sftc.cli.dataset.paths import expand
+from sftc.cli.dataset.progress import Progress
+from sftc.cli.options import table_option
+from sftc.cli.output import write_files, write_stdout
+from sftc.dataset.describing import describe
+from sftc.dataset.opening import UnreadableError
+from sftc.report import statistics
+
+PICTURES = (".svg", ".png")
+
+
+@click.command("stats")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@table_option
+@click.option("--plot", metavar="PICTURE", help="Also draw it, as .svg or .png.")
+@jobs_option
+def stats_command(files: Sequence[str], format: str, plot: str | None, jobs: int) -> None:
+    """Say what training files hold: rows, messages, lengths, tools, images, scripts.
+
+    Tokens are an estimate: a quarter of the bytes of text, in UTF-8. Percentiles have three digits.
+    """
+    if plot is not None and splitext(plot)[1] not in PICTURES:
+        raise click.UsageError(f"--plot writes {' or '.join(PICTURES)}.")
+    with Progress() as progress:
+        tallies = {}
+        for path in expand(files):
+            try:
+                tallies[path] = describe(path, jobs, progress.step)
+            except UnreadableError as error:
+                raise click.ClickException(f"{path} {error}.") from error
+    write_stdout(statistics.json(tallies) if format == "json" else statistics.table(tallies))
+    if plot is not None:
+        try:
+            from sftc.report.plot import tallies as picture
+        except ModuleNotFoundError as error:
+            raise click.ClickException(
+                f"--plot needs the package {error.name}: pip install 'sftc[plot]'"
+            ) from error
+        write_files({plot: picture(tallies, splitext(plot)[1][1:])})

@@ -1,0 +1,158 @@
+"""What a row teaches: advice on conversations whose form is right."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from sftc.dataset.remark import Remark
+from sftc.keys import Path, dotted
+from sftc.rules import chat
+from sftc.suggest import near
+
+Row = dict[str, Any]
+Message = dict[str, Any]
+
+ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
+_RESULTS: Final = {"tool", "function"}
+_OTHER_NAMES: Final = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
+
+TOKENS: Final = re.compile(
+    r"<\|[\w ./-]{1,40}\|>|<｜[^｜<>]{1,40}｜>|</?SYS>>|<</?SYS>>|\[/?INST\]"
+    r"|<(?:start_of_turn|end_of_turn|bos|eos)>|\A\s*<s>|</s>\s*\Z"
+)
+"""Special tokens; `<s>` is a tag of HTML too, and one of those only at the ends of a text."""
+
+BLANKS: Final = " \n\r\t\f\u00a0\u3000"
+"""What makes an answer of nothing else a blank one."""
+
+_IMAGES: Final = {"image", "image_url", "input_image"}
+_SOURCES: Final = ("image_url", "image", "url", "path", "file", "file_id", "data", "base64", "source")
+_COLUMNS: Final = ("images", "image")
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*(\\u0000)")
+
+
+def advice(row: Row) -> Iterator[Remark]:
+    """Yield what is to be said of `row`, which is of the form that the schema asks for."""
+    for check in CHECKS:
+        yield from check(row)
+
+
+def nul(text: str) -> Iterator[Remark]:
+    """Yield a remark for each escaped NUL in `text`, the row as it is written."""
+    for match in _NUL.finditer(text):
+        yield Remark(chat.NUL_IN_TEXT, "`\\u0000` is the character NUL", at=match.span(1))
+
+
+def texts(message: Message) -> Iterator[tuple[Path, str]]:
+    """Yield the texts in the content of `message`, each with its path from there."""
+    content = message.get("content")
+    if isinstance(content, str):
+        yield ("content",), content
+    elif isinstance(content, dict):
+        yield from _part(("content",), content)
+    elif isinstance(content, list):
+        for index, part in enumerate(content):
+            if isinstance(part, str):
+                yield ("content", index), part
+            else:
+                yield from _part(("content", index), part)
+
+
+def _part(path: Path, part: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    if isinstance(text := part.get("text"), str):
+        yield (*path, "text"), text
+
+
+def _assistant(row: Row) -> Iterator[Remark]:
+    roles = [message["role"] for message in row["messages"]]
+    if "assistant" not in roles:
+        message = "no message of this row is the assistant's: there is nothing to learn"
+        yield Remark(chat.NO_ASSISTANT, message, ("messages",))
+    elif roles[-1] != "assistant":
+        message = f"the last message is of `{roles[-1][:40]}`: nothing answers it"
+        yield Remark(chat.LAST_NOT_ASSISTANT, message, ("messages", len(roles) - 1, "role"))
+
+
+def _blank(row: Row) -> Iterator[Remark]:
+    for index, message in enumerate(row["messages"]):
+        if message["role"] == "assistant" and not message.get("tool_calls"):
+            content = message.get("content")
+            if not content or (isinstance(content, str) and not content.strip(BLANKS)):
+                yield Remark(
+                    chat.BLANK_ASSISTANT,
+                    "the assistant's message is blank",
+                    ("messages", index, "content"),
+                )
+
+
+def _roles(row: Row) -> Iterator[Remark]:
+    for index, message in enumerate(row["messages"]):
+        role = message["role"]
+        if role not in ROLES:
+            meant = _OTHER_NAMES.get(role) or near(role, ROLES)
+            help = f"did you mean `{meant}`?" if meant else f"known are {', '.join(f'`{r}`' for r in ROLES)}"
+            text = f"the role `{role[:40]}` is not one that chat templates know"
+            yield Remark(chat.UNKNOWN_ROLE, text, ("messages", index, "role"), help)
+
+
+def _results(row: Row) -> Iterator[Remark]:
+    calls: set[object] = set()
+    for index, message in enumerate(row["messages"]):
+        calls.update(_id(call) for call in message.get("tool_calls") or ())
+        if "function_call" in message:
+            calls.add(None)
+        if message["role"] in _RESULTS:
+            answered = message.get("tool_call_id")
+            if not calls:
+                text = "this result answers no call: no message before it has `tool_calls`"
+                yield Remark(chat.RESULT_WITHOUT_CALL, text, ("messages", index, "role"))
+            elif answered is not None and None not in calls and answered not in calls:
+                text = f"no call before this result has the id `{answered[:40]}`"
+                yield Remark(chat.RESULT_WITHOUT_CALL, text, ("messages", index, "tool_call_id"))
+
+
+def _id(call: dict[str, Any]) -> str | None:
+    """Return what results name a call by; `None`, if it has no such name, may be any."""
+    name = call.get("id")
+    return name if isinstance(name, str) else None
+
+
+def _images(row: Row) -> Iterator[Remark]:
+    if any(row.get(column) for column in _COLUMNS):
+        return  # the parts only say where the row's own images go
+    for index, message in enumerate(row["messages"]):
+        content = message.get("content")
+        for place, part in enumerate(content if isinstance(content, list) else ()):
+            if is_image(part) and not _source(part):
+                path = ("messages", index, "content", place)
+                yield Remark(
+                    chat.IMAGE_WITHOUT_SOURCE, f"`{dotted(path)}` is an image without a source", path
+                )
+
+
+def is_image(part: Any) -> bool:
+    """Whether a part of a message's content is an image."""
+    return isinstance(part, dict) and part.get("type") in _IMAGES
+
+
+def _source(part: dict[str, Any]) -> bool:
+    sources = (part.get(name) for name in _SOURCES)
+    return any(_source(each) or bool(each.get("id")) if isinstance(each, dict) else each for each in sources)
+
+
+def _tokens(row: Row) -> Iterator[Remark]:
+    for index, message in enumerate(row["messages"]):
+        for path, text in texts(message):
+            if ("<" in text or "[" in text) and (match := TOKENS.search(text)):
+                message_ = f"the text holds `{match[0].strip()}`, a special token of a chat template"
+                yield Remark(chat.SPECIAL_TOKEN, message_, ("messages", index, *path))
+
+
+CHECKS: Final[tuple[Callable[[Row], Iterator[Remark]], ...]] = (
+    _assistant,
+    _blank,
+    _roles,
+    _results,
+    _images,
+    _tokens,
+)

@@ -1,0 +1,165 @@
+"""Training files, checked: from paths to findings, rows and digests, in one read of each."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from functools import partial
+from typing import NamedTuple
+
+from sftc.dataset.chunks import Chunk, Cutter
+from sftc.dataset.excerpt import whole_file
+from sftc.dataset.looking import Look, Looker, Wanted
+from sftc.dataset.opening import Opened, UnreadableError, opened
+from sftc.dataset.pool import Pool
+from sftc.dataset.repeats import Repeats
+from sftc.findings import Finding
+from sftc.rule import Rule
+from sftc.rules.rows import DAMAGED_ARCHIVE, EMPTY_DATA, FILE_CHANGED, UNREADABLE_DATA
+
+Tell = Callable[[str, Finding], None]
+Step = Callable[[str, int, int | None], None]
+
+
+class Options(NamedTuple):
+    """How training files are checked.
+
+    `max_errors` is how many errors stop the reading of a file, and how many findings of each
+    other rule are shown; 0 sets no limit. Of each file the first `examples` rows are
+    checked, all of them by default. `tokens` is a config's `sequence_length`. `jobs` is the
+    number of processes.
+    """
+
+    max_errors: int = 20
+    examples: int | None = None
+    tokens: int | None = None
+    jobs: int = 1
+
+
+class Checked(NamedTuple):
+    """What a training file is: all that was found, and what was counted but not kept.
+
+    `rows`, `length` (bytes of JSON Lines) and `digest` (their SHA-256) are those of what was
+    checked; `stopped` says that this is not the whole file, because of errors.
+    """
+
+    path: str
+    findings: tuple[Finding, ...]
+    more: Counter[str]
+    rows: int
+    length: int
+    digest: str
+    stopped: bool
+
+    @property
+    def ok(self) -> bool:
+        """Whether the service takes it: there is no error."""
+        return not any(found.is_error for found in self.findings)
+
+
+def check(
+    paths: Iterable[str],
+    options: Options = Options(),  # noqa: B008  it cannot be changed
+    tell: Tell = lambda path, found: None,
+    step: Step = lambda path, done, size: None,
+) -> list[Checked]:
+    """Check training files, and tell what is found as it is found.
+
+    Args:
+        paths: files of JSON Lines, plain or compressed (`.gz`, `.zst`), or `-`.
+        options: how to check them.
+        tell: is called with the path and each finding that is kept, in the order of the file.
+        step: is called with the path, the bytes read so far and the size on disk, if known.
+
+    Returns:
+        One result a file, in the order of `paths`. What is wrong with a file raises nothing.
+    """
+    repeats = Repeats()
+    looker = partial(_look, Wanted(options.max_errors, options.tokens))
+    with Pool(looker, options.jobs) as pool:
+        files = [_File(path, options, tell).check(pool, repeats, step) for path in dict.fromkeys(paths)]
+    by_path = {file.path: file for file in files}
+    for found in repeats.findings():
+        by_path[found.span.source.name].add(found)
+    return [file.checked() for file in files]
+
+
+def _look(wanted: Wanted) -> Callable[[str, Chunk], Look]:
+    return Looker(wanted).look
+
+
+class _File:
+    """One file while it is checked."""
+
+    def __init__(self, path: str, options: Options, tell: Tell) -> None:
+        self.path = path
+        self._options = options
+        self._tell = tell
+        self._findings: list[Finding] = []
+        self._kept: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+        self._rows = 0
+        self._length = 0
+        self._digest = ""
+        self._stopped = False
+
+    def check(self, pool: Pool[Look], repeats: Repeats, step: Step) -> "_File":
+        try:
+            with opened(self.path) as file:
+                self._read(file, pool, repeats, step)
+        except UnreadableError as error:
+            self._say(UNREADABLE_DATA, str(error))
+        return self
+
+    def _read(self, file: Opened, pool: Pool[Look], repeats: Repeats, step: Step) -> None:
+        cutter = Cutter(file.stream, self._options.examples)
+        with closing(pool.map(self.path, cutter)) as looks:
+            for look in looks:
+                self._take(look, repeats)
+                step(self.path, file.position, file.size)
+                if self._stopped:
+                    break
+        self._length, self._digest = cutter.length, cutter.digest
+        if self._stopped:
+            return
+        if cutter.damage is not None:
+            self._say(DAMAGED_ARCHIVE, f"cannot be read beyond line {cutter.lines:,}: {cutter.damage}")
+        elif not self._rows:
+            self._say(EMPTY_DATA, "has no rows")
+        if change := file.changed():
+            self._say(FILE_CHANGED, f"changed while it was read: {change}")
+
+    def _take(self, look: Look, repeats: Repeats) -> None:
+        self._rows += len(look.digests)
+        self._counts += look.counts
+        repeats.add(self.path, look.digests, look.numbers)
+        for found in look.findings:
+            self.add(found, counted=True)
+            if self._stopped:
+                return
+
+    def add(self, found: Finding, *, counted: bool = False) -> None:
+        """Keep a finding, if there are not too many of its kind."""
+        self._counts[found.id] += not counted
+        kind, most = "error" if found.is_error else found.id, self._options.max_errors
+        if most and self._kept[kind] >= most:
+            return
+        self._kept[kind] += 1
+        self._kept[found.id] += found.is_error
+        self._findings.append(found)
+        self._tell(self.path, found)
+        self._stopped = found.is_error and self._kept[kind] == most
+
+    def _say(self, rule: Rule, message: str) -> None:
+        self.add(rule.finding(whole_file(self.path), message))
+
+    def checked(self) -> Checked:
+        more = Counter({id: number - self._kept[id] for id, number in self._counts.items()})
+        return Checked(
+            self.path,
+            tuple(self._findings),
+            +more,
+            self._rows,
+            self._length,
+            self._digest,
+            self._stopped,
+        )

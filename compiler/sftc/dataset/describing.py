@@ -1,0 +1,132 @@
+"""What training files hold: rows, messages, lengths, tools, images, scripts."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+import orjson
+
+from sftc.contract import PACKAGED
+from sftc.dataset import scripts
+from sftc.dataset.chat import is_image, texts
+from sftc.dataset.chunks import Chunk, Cutter
+from sftc.dataset.opening import UnreadableError, opened
+from sftc.dataset.pool import Pool
+
+BYTES_A_TOKEN: Final = 4
+"""What a token takes on average, roughly: English near 4, Chinese near 4 (of three bytes a character)."""
+
+PERCENTILES: Final = (0, 25, 50, 75, 95, 99, 100)
+
+_EXACT: Final = 1000
+"""Numbers below this are kept as they are, greater ones with three digits."""
+
+
+@dataclass
+class Tally:
+    """What some rows hold. A distribution counts rows by number; 1,234 counts as 1,230.
+
+    `tokens` is an estimate: UTF-8 bytes of text by `BYTES_A_TOKEN`. `unread` rows are not JSON,
+    or not of the form of a row, and in no other figure.
+    """
+
+    rows: int = 0
+    unread: int = 0
+    roles: Counter[str] = field(default_factory=Counter)
+    turns: Counter[int] = field(default_factory=Counter)
+    characters: Counter[int] = field(default_factory=Counter)
+    tokens: Counter[int] = field(default_factory=Counter)
+    all_tokens: int = 0
+    with_tools: int = 0
+    calls: int = 0
+    images: int = 0
+    scripts: Counter[str] = field(default_factory=Counter)
+
+    def __iadd__(self, other: Self) -> Self:
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+        return self
+
+
+def describe(
+    path: str, jobs: int = 1, step: Callable[[str, int, int | None], None] = lambda path, done, size: None
+) -> Tally:
+    """Return what the training file at `path` holds.
+
+    Raises:
+        UnreadableError: it cannot be read, or not to its end.
+    """
+    total = Tally()
+    with opened(path) as file, Pool(_work, jobs) as pool:
+        cutter = Cutter(file.stream)
+        for tally in pool.map(path, cutter):
+            total += tally
+            step(path, file.position, file.size)
+        if cutter.damage is not None:
+            raise UnreadableError(f"cannot be read beyond line {cutter.lines:,}: {cutter.damage}")
+    return total
+
+
+def percentiles(counts: Counter[int], wanted: Iterable[int] = PERCENTILES) -> dict[int, int]:
+    """Return the percentiles of a distribution, by rank: the least number that so many rows do not exceed."""
+    ordered, total = sorted(counts.items()), counts.total()
+    found = {}
+    for percent in wanted:
+        rank, below = max(1, -(-total * percent // 100)), 0
+        for number, rows in ordered:
+            below += rows
+            if below >= rank:
+                found[percent] = number
+                break
+    return found
+
+
+def _work() -> Callable[[str, Chunk], Tally]:
+    accepts = PACKAGED.version(PACKAGED.versions[-1]).accepts_row
+
+    def work(path: str, chunk: Chunk) -> Tally:
+        tally = Tally(unread=int(chunk.skipped > 0), rows=int(chunk.skipped > 0))
+        said: list[str] = []
+        for line in chunk.data.split(b"\n"):
+            if line.strip():
+                tally.rows += 1
+                try:
+                    row = orjson.loads(line)
+                except ValueError:
+                    row = None
+                if row is not None and accepts(row):
+                    _count(tally, row, said)
+                else:
+                    tally.unread += 1
+        tally.scripts = scripts.count("".join(said))
+        return tally
+
+    return work
+
+
+def _count(tally: Tally, row: dict[str, Any], said: list[str]) -> None:
+    characters = size = 0
+    for message in row["messages"]:
+        tally.roles[message["role"]] += 1
+        tally.calls += len(message.get("tool_calls") or ())
+        content = message.get("content")
+        if isinstance(content, list):
+            tally.images += sum(map(is_image, content))
+        for _, text in texts(message):
+            said.append(text)
+            characters += len(text)
+            size += len(text) if text.isascii() else len(text.encode())
+    tokens = -(-size // BYTES_A_TOKEN)
+    tally.with_tools += bool(row.get("tools"))
+    tally.turns[_rounded(sum(each["role"] == "assistant" for each in row["messages"]))] += 1
+    tally.characters[_rounded(characters)] += 1
+    tally.tokens[_rounded(tokens)] += 1
+    tally.all_tokens += tokens
+
+
+def _rounded(number: int) -> int:
+    unit = 1
+    while number >= _EXACT * unit:
+        unit *= 10
+    return number // unit * unit

@@ -1,0 +1,140 @@
+"""One row, examined: the authority on what is wrong with it, and on what it teaches."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import orjson
+
+from sftc.contract import PACKAGED
+from sftc.dataset.chat import advice
+from sftc.dataset.excerpt import Line
+from sftc.dataset.length import too_long
+from sftc.dataset.remark import Remark
+from sftc.dataset.scan import NotJsonError, Scan
+from sftc.findings import Finding
+from sftc.keys import Path
+from sftc.rules import rows
+
+MAX_DEPTH = 500
+
+
+def remarks(data: bytes, tokens: int | None = None) -> list[Remark]:
+    """Return all that is to be said of the row `data`, which is to fit in that many `tokens`."""
+    try:
+        value = orjson.loads(data)
+    except ValueError:
+        return _unparsed(data, tokens)
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+        scan = Scan(data.decode())
+        if scan.depth > MAX_DEPTH:
+            return [_too_deep(scan)]
+    return [*_repeated(data, value), *_meaning(value, tokens), *_nul(data)]
+
+
+def locate(found: Iterable[Remark], line: Line) -> list[Finding]:
+    """Return remarks about `line` as findings, in the order of the text."""
+    scan = _scan(line.text)
+    findings = []
+    for remark in found:
+        start, end = remark.at or _place(scan, remark.path)
+        finding = remark.rule.finding(
+            line.span(start, end), remark.message, path=remark.path, help=remark.help
+        )
+        findings.append((start, finding))
+    return [finding for _, finding in sorted(findings, key=lambda pair: pair[0])]
+
+
+def _scan(text: str) -> Scan | None:
+    try:
+        return Scan(text)
+    except NotJsonError:
+        return None
+
+
+def _place(scan: Scan | None, path: Path) -> tuple[int, int]:
+    """Return where the value at `path` stands, or the nearest value around it."""
+    while scan and path not in scan.places:
+        path = path[:-1]
+    if not scan:
+        return 0, 1
+    start, end = scan.places[path]
+    return (start, end) if scan.text[start] not in "{[" else (start, start + 1)
+
+
+def _unparsed(data: bytes, tokens: int | None) -> list[Remark]:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        at = len(data[: error.start].decode("utf-8"))
+        message = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        utf16 = b"\0" in data
+        help = "the file looks like UTF-16: save it as UTF-8" if utf16 else "save the file as UTF-8"
+        return [Remark(rows.ROW_NOT_UTF8, message, help=help, at=(at, at + 1))]
+    try:
+        scan = Scan(text)
+    except NotJsonError as error:
+        return [Remark(rows.ROW_NOT_JSON, str(error), at=(error.at, error.at + 1))]
+    if scan.depth > MAX_DEPTH:
+        return [_too_deep(scan)]
+    found = [
+        Remark(
+            rows.LONE_SURROGATE, f"`{text[start:end]}` is half of a pair, without the other", at=(start, end)
+        )
+        for start, end in scan.surrogates
+    ]
+    # What is left is JSON that orjson has no value for: numbers beyond all doubles.
+    value = json.loads(text, parse_int=lambda digits: 0, parse_float=lambda digits: 0.0)
+    return [*found, *_names(scan), *_meaning(value, tokens), *_nul(data)]
+
+
+def _too_deep(scan: Scan) -> Remark:
+    message = f"the row nests {scan.depth:,} levels deep, and {MAX_DEPTH} is the most that is read"
+    return Remark(rows.ROW_TOO_DEEP, message)
+
+
+def _repeated(data: bytes, value: Any) -> list[Remark]:
+    """Return the names that stand twice: what is the same when it is written again has none."""
+    with suppress(TypeError):  # it nests deeper than orjson writes
+        again = orjson.dumps(value)
+        if again == data or msgspec.json.format(again, indent=0) == data:
+            return []
+    try:
+        json.loads(data, object_pairs_hook=_distinct)
+    except _RepeatedError:
+        return _names(Scan(data.decode()))
+    return []
+
+
+class _RepeatedError(Exception):
+    pass
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) < len(pairs):
+        raise _RepeatedError
+
+
+def _names(scan: Scan) -> list[Remark]:
+    return [
+        Remark(rows.DUPLICATE_NAME, f"`{each.path[-1]}` stands in this object twice", each.path, at=each[1:])
+        for each in scan.repeated
+    ]
+
+
+def _nul(data: bytes) -> Iterator[Remark]:
+    if b"\\u0000" in data:
+        from sftc.dataset.chat import nul
+
+        yield from nul(data.decode())
+
+
+def _meaning(value: Any, tokens: int | None) -> list[Remark]:
+    contract = PACKAGED.version(PACKAGED.versions[-1])
+    if contract.accepts_row(value):
+        return [*advice(value), *(too_long(value, tokens) if tokens else ())]
+    from sftc.dataset.shape import explain
+
+    return explain(contract, value)

@@ -1,0 +1,128 @@
+"""A chunk of rows, looked at: what each process does."""
+
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from stringzilla import Str, hash
+
+from sftc.dataset.chunks import MAX_ROW, Chunk
+from sftc.dataset.examine import locate, remarks
+from sftc.dataset.excerpt import Line
+from sftc.dataset.layout import Layout, learn
+from sftc.dataset.length import most_bytes
+from sftc.findings import Finding
+from sftc.rules import rows
+
+_BLANK = b" \t\r\n"
+_BOM = b"\xef\xbb\xbf"
+
+
+class Wanted(NamedTuple):
+    """What is to be looked for: `tokens` is the `sequence_length` of a config, if there is one.
+
+    Of each rule at most `keep` findings a chunk are worked out, all of them if it is 0; the
+    others are counted.
+    """
+
+    keep: int
+    tokens: int | None = None
+
+
+class Look(NamedTuple):
+    """What was seen in a chunk.
+
+    `counts` has all findings by rule, `digests` (unsigned, 64 bits) and `numbers` (of lines)
+    have an item a row.
+    """
+
+    findings: list[Finding]
+    counts: Counter[str]
+    digests: "array[int]"
+    numbers: "array[int]"
+
+
+class Looker:
+    """Looks at chunks; it remembers in which layouts rows were written."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._layout: Layout | None = None
+        # glibc gives memory back to the system in pieces up to the largest that was ever
+        # freed, and getting it again chunk by chunk is slow: half of the time, as measured.
+        bytes(16 << 20)
+
+    def look(self, name: str, chunk: Chunk) -> Look:
+        """Return what is seen in a chunk of the file `name`."""
+        look = Look([], Counter(), array("Q"), array("Q"))
+        if chunk.skipped:
+            self._too_large(name, chunk, look)
+            return look
+        data, byte = chunk.data, chunk.byte
+        if chunk.byte == 0 and data.startswith(_BOM):
+            span = Line(name, 1, 0, _BOM).span(0, 1)
+            look.findings.append(rows.DATA_BYTE_ORDER_MARK.finding(span, "a byte order mark begins the file"))
+            look.counts[rows.DATA_BYTE_ORDER_MARK.id] += 1
+            data, byte = data[len(_BOM) :], byte + len(_BOM)
+        if not data.endswith(b"\n"):
+            data += b"\n"
+        digests = [*map(hash, Str(data).split("\n"))][:-1]
+        numbers = [*range(chunk.line, chunk.line + len(digests))]
+        blank = []
+        doubtful = self._doubtful(data, len(digests))
+        starts = _starts(data) if doubtful else []
+        for at in doubtful:
+            line = data[starts[at] : starts[at + 1]].rstrip(_BLANK)
+            if line:
+                digests[at] = hash(line.lstrip(_BLANK))
+                self._examine(Line(name, numbers[at], byte + starts[at], line), look)
+            else:
+                blank.append(at)
+        for at in reversed(blank):
+            del digests[at], numbers[at]
+        look.digests.extend(digests)
+        look.numbers.extend(numbers)
+        return look
+
+    def _doubtful(self, data: bytes, lines: int) -> Sequence[int]:
+        """Return the indices of the lines that are to be examined."""
+        doubtful: Sequence[int] = range(lines)
+        if self._layout:
+            doubtful = self._layout.doubtful(data)
+        if len(doubtful) * 2 > lines:  # another layout may do better
+            other = learn(data.split(b"\n", doubtful[0] + 1)[doubtful[0]])
+            if other and other is not self._layout:
+                self._layout, doubtful = other, other.doubtful(data)
+        if self._wanted.tokens:
+            most = most_bytes(self._wanted.tokens)
+            long = [at for at, line in enumerate(Str(data).split("\n")) if len(line) > most]
+            doubtful = sorted({*doubtful, *long})
+        return doubtful
+
+    def _examine(self, line: Line, look: Look) -> None:
+        found = remarks(line.data, self._wanted.tokens)
+        kept = []
+        for remark in found:
+            look.counts[remark.rule.id] += 1
+            if not self._wanted.keep or look.counts[remark.rule.id] <= self._wanted.keep:
+                kept.append(remark)
+        if kept:
+            look.findings.extend(locate(kept, line))
+
+    def _too_large(self, name: str, chunk: Chunk, look: Look) -> None:
+        message = f"this row has {chunk.skipped:,} bytes, and {MAX_ROW:,} are the most that is read"
+        span = Line(name, chunk.line, chunk.byte, b"...").span(0, 3)
+        look.findings.append(rows.ROW_TOO_LARGE.finding(span, message))
+        look.counts[rows.ROW_TOO_LARGE.id] += 1
+        look.digests.append(chunk.byte)  # it is like no other
+        look.numbers.append(chunk.line)
+
+
+def _starts(data: bytes) -> list[int]:
+    """Return where the lines of `data` begin, and where it ends."""
+    starts, at = [0], data.find(b"\n") + 1
+    while at:
+        starts.append(at)
+        at = data.find(b"\n", at) + 1
+    return starts

@@ -1,0 +1,151 @@
+"""Work on chunks spread over processes, with the answers in order.
+
+One process reads and hands out; where all others are busy it works itself. Chunks go
+through shared memory, answers through pipes.
+"""
+
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from multiprocessing import Pipe, Process, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any, Generic, Self, TypeVar
+
+from sftc.dataset.chunks import CHUNK, Chunk
+
+_T = TypeVar("_T")
+Work = Callable[[str, Chunk], _T]
+
+_AHEAD = 2
+"""The chunks that wait for a process, so that it need not wait for the next."""
+
+_BEFORE = 8
+"""The chunks that are worked on alone first: a small file needs no processes."""
+
+_PENDING = 64
+"""The answers that may wait for an earlier one."""
+
+
+class Pool(Generic[_T]):
+    """Does `make()(path, chunk)` for chunks of files, in `jobs` processes with this one."""
+
+    def __init__(self, make: Callable[[], Work[_T]], jobs: int, before: int = _BEFORE) -> None:
+        self._make = make
+        self._work = make()
+        self._jobs = jobs
+        self._before = before
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.close()
+        self._workers.clear()
+
+    def map(self, path: str, chunks: Iterable[Chunk]) -> Generator[_T, None, None]:
+        """Yield what the work on each of `chunks` of a file gives, in order.
+
+        Raises:
+            RuntimeError: a process ended before its work was done.
+        """
+        done: dict[int, _T] = {}
+        following = 0
+        try:
+            for number, chunk in enumerate(chunks):
+                if number == self._before and self._jobs > 1 and not self._workers:
+                    self._workers = [_Worker(self._make) for _ in range(self._jobs - 1)]
+                if not self._hand_out(path, number, chunk):
+                    done[number] = self._work(path, chunk)
+                self._collect(done, 0)
+                while number + 1 - following > _PENDING and following not in done:
+                    self._collect(done, None)
+                while following in done:
+                    yield done.pop(following)
+                    following += 1
+            while any(worker.waiting for worker in self._workers):
+                self._collect(done, None)
+            for number in sorted(done):
+                yield done.pop(number)
+        finally:
+            while any(worker.waiting for worker in self._workers):
+                self._collect({}, None)
+
+    def _hand_out(self, path: str, number: int, chunk: Chunk) -> bool:
+        if len(chunk.data) > CHUNK:
+            return False
+        for worker in sorted(self._workers, key=lambda each: len(each.waiting)):
+            if len(worker.waiting) < _AHEAD:
+                worker.send(path, number, chunk)
+                return True
+        return False
+
+    def _collect(self, done: dict[int, _T], timeout: float | None) -> None:
+        """Take the answers that are there, or, with `timeout` none, wait for one."""
+        busy = {worker.connection: worker for worker in self._workers if worker.waiting}
+        for connection in wait(list(busy), timeout) if busy else ():
+            worker = busy[connection]  # type: ignore[index]  # what is waited for are connections
+            done[worker.waiting.popleft()] = worker.receive()
+
+
+class _Worker:
+    """A process, and the memory through which it is given chunks, in turn."""
+
+    def __init__(self, make: Callable[[], Work[Any]]) -> None:
+        self._slots = [SharedMemory(create=True, size=CHUNK) for _ in range(_AHEAD)]
+        self._next = 0
+        self.waiting: deque[int] = deque()
+        self.connection, theirs = Pipe()
+        names = [slot.name for slot in self._slots]
+        self._process = Process(target=_serve, args=(make, theirs, names), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def send(self, path: str, number: int, chunk: Chunk) -> None:
+        size = len(chunk.data)
+        _buffer(self._slots[self._next])[:size] = chunk.data
+        self.connection.send((path, self._next, size, chunk._replace(data=b"")))
+        self._next = (self._next + 1) % _AHEAD
+        self.waiting.append(number)
+
+    def receive(self) -> Any:
+        try:
+            return self.connection.recv()
+        except EOFError:
+            self.waiting.clear()
+            raise RuntimeError("a process that checks rows has ended, perhaps for want of memory") from None
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self.connection.send(None)
+        self.connection.close()
+        self._process.join()
+        for slot in self._slots:
+            slot.close()
+            slot.unlink()
+
+
+def _serve(make: Callable[[], Work[Any]], connection: "Connection[Any, Any]", names: list[str]) -> None:
+    """Do the work of one process, until it is told to stop or its parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+    work, parent = make(), parent_process()
+    slots = [SharedMemory(name) for name in names]
+    with suppress(EOFError, OSError):
+        while True:
+            while not connection.poll(1):
+                if parent and not parent.is_alive():
+                    return
+            order = connection.recv()
+            if order is None:
+                return
+            path, slot, size, chunk = order
+            connection.send(work(path, chunk._replace(data=bytes(_buffer(slots[slot])[:size]))))
+
+
+def _buffer(slot: SharedMemory) -> memoryview:
+    """Return the memory of `slot`; it is there until the slot is closed, which types cannot say."""
+    assert slot.buf is not None  # noqa: S101  as said
+    return slot.buf

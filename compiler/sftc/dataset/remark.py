@@ -1,0 +1,16 @@
+"""What is to be said of a row, before it is known where in the text it stands."""
+
+from typing import NamedTuple
+
+from sftc.keys import Path
+from sftc.rule import Rule
+
+
+class Remark(NamedTuple):
+    """A finding to be: about what stands at `path` of the row, or `at` two offsets in its text."""
+
+    rule: Rule
+    message: str
+    path: Path = ()
+    help: str | None = None
+    at: tuple[int, int] | None = None

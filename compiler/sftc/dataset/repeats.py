@@ -1,0 +1,112 @@
+"""Rows that stand more than once, known by their digests, in bounded memory."""
+
+from array import array
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from sftc.dataset.excerpt import whole_file
+from sftc.findings import Finding
+from sftc.rules.chat import DUPLICATE_ROWS, SHARED_ROWS
+
+CAPACITY: Final = 1 << 22
+"""The most digests that are kept."""
+
+_SHOWN: Final = 3
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Digests = NDArray[np.uint64]
+
+
+class Repeats:
+    """The digests of the rows of some files, by file; beyond `capacity`, of an even part of them.
+
+    Which rows are kept depends on their digests alone, so that of rows that are the same
+    either all are kept or none.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._files: dict[str, tuple[array[int], array[int]]] = {}
+        self._halvings = 0
+
+    def add(self, path: str, digests: "array[int]", numbers: "array[int]") -> None:
+        """Take the digests of rows of a file, and the numbers of their lines."""
+        kept = self._files.setdefault(path, (array("Q"), array("Q")))
+        new = self._sampled(digests, numbers) if self._halvings else (digests, numbers)
+        for old, more in zip(kept, new, strict=True):
+            old.extend(more)
+        while sum(len(each) for each, _ in self._files.values()) > self._capacity:
+            self._halvings += 1
+            self._files = {name: self._sampled(*each) for name, each in self._files.items()}
+
+    def _sampled(self, digests: "array[int]", numbers: "array[int]") -> "tuple[array[int], array[int]]":
+        np = _numpy()
+        all = np.frombuffer(digests, np.uint64)
+        keep = all >> np.uint64(64 - self._halvings) == 0
+        return array("Q", all[keep].tobytes()), array("Q", np.frombuffer(numbers, np.uint64)[keep].tobytes())
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield, for each file, what of its rows stands elsewhere too."""
+        np = _numpy()
+        earlier: list[str] = []
+        for path, (digests, numbers) in self._files.items():
+            rows, lines = np.frombuffer(digests, np.uint64), np.frombuffer(numbers, np.uint64)
+            yield from self._within(path, rows, lines)
+            for other in earlier:
+                yield from self._between(path, rows, lines, other)
+            earlier.append(path)
+
+    def _within(self, path: str, rows: "Digests", lines: "Digests") -> Iterator[Finding]:
+        np = _numpy()
+        ordered = np.sort(rows)
+        at = np.flatnonzero(np.isin(rows, ordered[1:][ordered[1:] == ordered[:-1]]))
+        if not len(at):
+            return
+        del ordered
+        _, first, which = np.unique(rows[at], return_index=True, return_inverse=True)
+        again = np.delete(np.arange(len(at)), first)
+        pairs = [
+            f"line {lines[at[each]]:,} is line {lines[at[first[which[each]]]]:,} again"
+            for each in again[:_SHOWN]
+        ]
+        message = f"{self._rows(len(again))} repeating an earlier one: {_listed(pairs, len(again))}"
+        yield DUPLICATE_ROWS.finding(whole_file(path), message)
+
+    def _between(self, path: str, rows: "Digests", lines: "Digests", other: str) -> Iterator[Finding]:
+        np = _numpy()
+        others, numbers = (np.frombuffer(each, np.uint64) for each in self._files[other])
+        shared = np.flatnonzero(np.isin(rows, others))
+        if not len(shared):
+            return
+        pairs = [
+            f"line {lines[at]:,} is line {numbers[np.flatnonzero(others == rows[at])[0]]:,} there"
+            for at in shared[:_SHOWN]
+        ]
+        message = f"{self._rows(len(shared))} shared with {other}: {_listed(pairs, len(shared))}"
+        yield SHARED_ROWS.finding(whole_file(path), message)
+
+    def _rows(self, number: int) -> str:
+        """Return how many rows there are, of which `number` are among those that were kept."""
+        if self._halvings:
+            part = 1 << self._halvings
+            return f"about {number * part:,} rows (an estimate from one row in {part})"
+        return f"{number:,} row{'s' if number > 1 else ''}"
+
+
+def _numpy() -> "ModuleType":
+    """Return numpy, imported when it is needed, and without the threads of its linear algebra."""
+    import os
+
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    import numpy as np
+
+    return np
+
+
+def _listed(pairs: list[str], number: int) -> str:
+    return ", ".join(pairs) + (", and so on" if number > len(pairs) else "")

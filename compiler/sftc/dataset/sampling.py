@@ -1,0 +1,22 @@
+"""The first rows of a training file, byte for byte."""
+
+from collections.abc import Iterator
+
+from sftc.dataset.chunks import Cutter
+from sftc.dataset.opening import UnreadableError, opened
+
+
+def head(path: str, number: int) -> Iterator[bytes]:
+    """Yield the first `number` rows of a training file, in pieces; blank lines do not count.
+
+    Raises:
+        UnreadableError: it cannot be read that far.
+    """
+    with opened(path) as file:
+        cutter = Cutter(file.stream, number)
+        for chunk in cutter:
+            if chunk.skipped:
+                raise UnreadableError(f"line {chunk.line:,} has {chunk.skipped:,} bytes, and is not read")
+            yield chunk.data if chunk.data.endswith(b"\n") else chunk.data + b"\n"
+        if cutter.damage is not None:
+            raise UnreadableError(f"cannot be read beyond line {cutter.lines:,}: {cutter.damage}")

@@ -1,0 +1,163 @@
+"""JSON text, scanned by the letter of RFC 8259: where each value stands, and what is wrong.
+
+The parsers in use are faster and say less. This one is asked when there is something to
+tell. It keeps a stack of its own, so that no depth of nesting can exhaust Python's.
+"""
+
+import re
+from typing import NamedTuple
+
+from sftc.keys import Path
+
+_SPACE = re.compile(r"[ \t\n\r]*+")
+_STRING = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"')
+_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null")
+_WORD = re.compile(r"[\w.+-]+")
+_IN_STRING = re.compile(r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+')
+_LONE = re.compile(
+    r"\\u(?:[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\.",
+    re.DOTALL,
+)
+_PAIR = 12
+
+
+class NotJsonError(Exception):
+    """The text is no JSON; `at` is where, in characters, and the message says why."""
+
+    def __init__(self, message: str, at: int) -> None:
+        self.at = at
+        super().__init__(message)
+
+
+class Name(NamedTuple):
+    """A name in an object: the path it leads to, and where it stands."""
+
+    path: Path
+    start: int
+    end: int
+
+
+class Scan:
+    """What stands where in `text`; `places` has each value by its path.
+
+    `repeated` are the names that stand in an object for a second time, `surrogates` where a
+    half of a pair stands alone, `depth` how deep it nests.
+
+    Raises:
+        NotJsonError: the text is no JSON.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.places: dict[Path, tuple[int, int]] = {}
+        self.repeated: list[Name] = []
+        self.surrogates: list[tuple[int, int]] = []
+        self.depth = 0
+        self._path: list[str | int] = []
+        self._names: list[set[str] | None] = []
+        self._begun: list[int] = []
+        self._run()
+
+    def _run(self) -> None:
+        text = self.text
+        at, opened = self._value(self._space(0))
+        while self._names:
+            names, at = self._names[-1], self._space(at)
+            closing = "]" if names is None else "}"
+            if text.startswith(closing, at):
+                at, opened = self._close(at), False
+                continue
+            if not opened:
+                if not text.startswith(",", at):
+                    raise NotJsonError(self._instead(at, f"`,` or `{closing}`"), at)
+                comma, at = at, self._space(at + 1)
+                if text.startswith(closing, at):
+                    raise NotJsonError(f"a comma stands before `{closing}`", comma)
+            if names is None:
+                self._path[-1] = int(self._path[-1]) + 1
+            else:
+                at = self._name(at, names)
+            at, opened = self._value(at)
+        if self._space(at) < len(text):
+            raise NotJsonError("something stands behind the value: one row a line", self._space(at))
+
+    def _value(self, at: int) -> tuple[int, bool]:
+        """Return where the value at `at` ends, or, for one that holds others, where they begin, and which."""
+        char = self.text[at : at + 1]
+        if char in {"{", "["}:
+            self._begun.append(at)
+            self._names.append(set() if char == "{" else None)
+            self._path.append(-1)
+            self.depth = max(self.depth, len(self._names))
+            return at + 1, True
+        end = self._string(at) if char == '"' else self._scalar(at)
+        self.places[tuple(self._path)] = (at, end)
+        return end, False
+
+    def _close(self, at: int) -> int:
+        self._path.pop()
+        self._names.pop()
+        self.places[tuple(self._path)] = (self._begun.pop(), at + 1)
+        return at + 1
+
+    def _name(self, at: int, names: set[str]) -> int:
+        if self.text[at : at + 1] != '"':
+            raise NotJsonError(self._instead(at, "a name in double quotes"), at)
+        end = self._string(at)
+        name = _unescaped(self.text[at:end])
+        self._path[-1] = name
+        if name in names:
+            self.repeated.append(Name(tuple(self._path), at, end))
+        names.add(name)
+        colon = self._space(end)
+        if self.text[colon : colon + 1] != ":":
+            raise NotJsonError(self._instead(colon, "`:`"), colon)
+        return self._space(colon + 1)
+
+    def _space(self, at: int) -> int:
+        match = _SPACE.match(self.text, at)
+        return match.end() if match else at
+
+    def _string(self, at: int) -> int:
+        match = _STRING.match(self.text, at)
+        if match:
+            if "\\u" in match[0]:
+                for found in _LONE.finditer(self.text, at, match.end()):
+                    if found[0].startswith("\\u") and len(found[0]) < _PAIR:
+                        self.surrogates.append(found.span())
+            return match.end()
+        inside = _IN_STRING.match(self.text, at + 1)
+        stop = inside.end() if inside else at + 1
+        char = self.text[stop : stop + 1]
+        if not char:
+            raise NotJsonError("the row ends inside this string", at)
+        if char == "\\":
+            raise NotJsonError(f"`{self.text[stop : stop + 2]}` is no escape of JSON", stop)
+        raise NotJsonError(f"a control character, U+{ord(char):04X}, stands bare in a string", stop)
+
+    def _scalar(self, at: int) -> int:
+        match = _SCALAR.match(self.text, at)
+        if not match:
+            raise NotJsonError(self._instead(at, "a value"), at)
+        word = _WORD.match(self.text, at)
+        if word and word.end() > match.end():
+            raise NotJsonError(f"`{word[0][:40]}` is no value of JSON", at)
+        return match.end()
+
+    def _instead(self, at: int, expected: str) -> str:
+        rest = self.text[at : at + 40]
+        if not rest:
+            return f"the row ends where {expected} should stand"
+        if rest[0] == "\0":
+            return f"NUL bytes stand where {expected} should, as where a write was cut off"
+        word = _WORD.match(rest)
+        return f"`{word[0] if word else rest[0]}` stands where {expected} should"
+
+
+def _unescaped(token: str) -> str:
+    if "\\" not in token:
+        return token[1:-1]
+    import json
+
+    return str(json.loads(token))

@@ -1,0 +1,138 @@
+"""Rules about training files: whether they can be read, and the form of each row."""
+
+from sftc.findings import Severity
+from sftc.rule import Rule
+
+_ROW = '{"messages": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]}\n'
+
+UNREADABLE_DATA = Rule(
+    id="unreadable-data",
+    severity=Severity.ERROR,
+    title="the training file cannot be read",
+    why="The operating system refused to open or read the file, so nothing is known of its rows.",
+    act="Check the path, that it is a file and not a folder, and that you may read it. `-` reads standard input.",
+)
+
+DAMAGED_ARCHIVE = Rule(
+    id="damaged-archive",
+    severity=Severity.ERROR,
+    title="the compressed file is damaged",
+    why="It ends too early or fails its checksum, as after an interrupted copy. Rows are missing, and which is not known.",
+    act="Copy or compress the file again.",
+)
+
+FILE_CHANGED = Rule(
+    id="file-changed",
+    severity=Severity.ERROR,
+    title="the file changed while it was read",
+    why="What was checked is neither what the file was nor what it is, and the digest fits neither.",
+    act="Wait until whatever writes the file is done, and check it again.",
+)
+
+EMPTY_DATA = Rule(
+    id="empty-data",
+    severity=Severity.ERROR,
+    title="the file has no rows",
+    why="There is nothing to train on: the file is empty, or all of its lines are blank.",
+    act="Check that this is the right file, and that what writes it has finished.",
+    invalid="\n\n",
+    valid=_ROW,
+    examples="jsonl",
+)
+
+DATA_BYTE_ORDER_MARK = Rule(
+    id="data-byte-order-mark",
+    severity=Severity.ERROR,
+    title="the file begins with a byte order mark",
+    why="JSON has no place for the mark: readers refuse the first row, or drop it.",
+    act="Save the file as UTF-8 without a byte order mark.",
+    invalid="\ufeff" + _ROW,
+    valid=_ROW,
+    examples="jsonl",
+)
+
+ROW_NOT_UTF8 = Rule(
+    id="row-not-utf8",
+    severity=Severity.ERROR,
+    title="a row is not UTF-8",
+    why="JSON Lines are UTF-8. Where another encoding is guessed, the model learns broken words.",
+    act="Save the file as UTF-8. Where only some rows fail, look at how their text was put in.",
+)
+
+ROW_NOT_JSON = Rule(
+    id="row-not-json",
+    severity=Severity.ERROR,
+    title="a row is not JSON",
+    why="Each line is one JSON value by RFC 8259, without comments, trailing commas, `NaN` or single quotes.",
+    act="Write rows with a JSON library, one a line.",
+    invalid='{"messages": [{"role": "user", "content": "2 + 2?"},]}\n',
+    valid=_ROW,
+    examples="jsonl",
+)
+
+LONE_SURROGATE = Rule(
+    id="lone-surrogate",
+    severity=Severity.ERROR,
+    title="half of a surrogate pair stands alone",
+    why="An escape such as `\\ud83d` is half a character: most often an emoji that was cut in two. It has no UTF-8, and tokenizers fail on it.",
+    act="Cut text between characters, not between UTF-16 units, and write the row again.",
+    invalid=_ROW.replace("4", "\\ud83d"),
+    valid=_ROW.replace("4", "\\ud83d\\ude42"),
+    examples="jsonl",
+)
+
+ROW_TOO_LARGE = Rule(
+    id="row-too-large",
+    severity=Severity.ERROR,
+    title="a row is over 64 MiB",
+    why="No model reads that much at once; most likely line breaks are missing.",
+    act="Write one row a line, and split what is too long for the model.",
+)
+
+ROW_TOO_DEEP = Rule(
+    id="row-too-deep",
+    severity=Severity.ERROR,
+    title="a row nests more than 500 levels deep",
+    why="RFC 8259 lets readers set a limit, and they do; beyond it they refuse the row or crash.",
+    act="Flatten it, or keep it as text.",
+    invalid=_ROW.replace("}\n", ', "metadata": {"a": ' + "[" * 500 + "]" * 500 + "}}\n"),
+    valid=_ROW.replace("}\n", ', "metadata": {"a": ' + "[" * 400 + "]" * 400 + "}}\n"),
+    examples="jsonl",
+)
+
+DUPLICATE_NAME = Rule(
+    id="duplicate-name",
+    severity=Severity.ERROR,
+    title="a JSON object has the same name twice",
+    why="One of the values is lost, and readers differ on which.",
+    act="Keep one of the two.",
+    invalid=_ROW.replace('"content": "4"', '"content": "5", "content": "4"'),
+    valid=_ROW,
+    examples="jsonl",
+)
+
+ROW_SHAPE = Rule(
+    id="row-shape",
+    severity=Severity.ERROR,
+    title="a row is not of the form that the service takes",
+    why="The service reads conversations: `messages`, each with a `role`, and with `content` or `tool_calls`. It refuses a file in which one row differs.",
+    act="Give the row the form that the finding names.",
+    invalid='{"messages": [{"content": "2 + 2?"}]}\n',
+    valid=_ROW,
+    examples="jsonl",
+)
+
+RULES = (
+    UNREADABLE_DATA,
+    DAMAGED_ARCHIVE,
+    FILE_CHANGED,
+    EMPTY_DATA,
+    DATA_BYTE_ORDER_MARK,
+    ROW_NOT_UTF8,
+    ROW_NOT_JSON,
+    LONE_SURROGATE,
+    ROW_TOO_LARGE,
+    ROW_TOO_DEEP,
+    DUPLICATE_NAME,
+    ROW_SHAPE,
+)
