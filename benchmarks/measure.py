@@ -1,13 +1,17 @@
 """How figures are taken: whole processes in turn, and ratios pair by pair."""
 
 import os
+import re
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 Command = Sequence[str | Path]
+HERE = Path(__file__).parent
+ENVIRONMENTS = HERE.parent / "build" / "benchmarks"
 QUIET = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COV"))}
 
 
@@ -29,3 +33,22 @@ def paired(one: Command, other: Command, runs: int) -> dict[str, float]:
         "ratio": median(a / b for a, b in pairs),
         "runs": runs,
     }
+
+
+def environment(name: str, *packages: str | Path) -> Path:
+    """Return the folder of programs of a fresh environment with `packages`."""
+    folder = ENVIRONMENTS / name
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], env=QUIET, check=True)
+    install = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+    subprocess.run(install, env=QUIET, check=True)
+    return folder / "bin"
+
+
+def publish(title: str, text: str) -> None:
+    """Write a part of RESULTS.md, by its title, in the place of what it said before."""
+    page = HERE / "RESULTS.md"
+    found = re.findall(r"(?ms)^## ([^\n]*)\n\n(.*?)(?=^## |\Z)", page.read_text(encoding="utf-8"))
+    parts = dict(found)
+    parts[title] = f"{text.strip()}\n\n"
+    body = "".join(f"## {name}\n\n{part}" for name, part in parts.items())
+    page.write_text(f"# Results\n\n{body}".rstrip() + "\n", encoding="utf-8")

@@ -8,29 +8,17 @@ import json
 import os
 import platform
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from measure import QUIET, Command, paired
+from measure import ENVIRONMENTS, HERE, QUIET, Command, environment, paired, publish
 
-HERE = Path(__file__).parent
 ROOT = HERE.parent
-ENVIRONMENTS = ROOT / "build" / "benchmarks"
 CONFIG = HERE / "config.toml"
 SCHEMA = ROOT / "schemas/sftc_schemas/v1/config.schema.json"
 RUNS = 31
 FEW = 7
 FILES = 1000
-
-
-def environment(name: str, *packages: str | Path) -> Path:
-    """Return the folder of programs of a fresh environment with `packages`."""
-    folder = ENVIRONMENTS / name
-    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], env=QUIET, check=True)
-    install = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *packages]
-    subprocess.run(install, env=QUIET, check=True)
-    return folder / "bin"
 
 
 def many_files(number: int) -> list[Path]:
@@ -109,11 +97,10 @@ if __name__ == "__main__":
     results = measure()
     text = table(results)
     head = (
-        "# Results\n\nPrinted by `benchmarks/run.py`, on "
-        f"{results['machine']}. Ratios and seconds are medians of {RUNS} pairs of runs taken in turn, "
-        f"of {FEW} for {FILES} files.\n\n"
+        f"Printed by `benchmarks/run.py`, on {results['machine']}. Ratios and seconds are medians of {RUNS} "
+        f"pairs of runs taken in turn, of {FEW} for {FILES} files.\n\n"
     )
-    (HERE / "RESULTS.md").write_text(head + text, encoding="utf-8")
+    publish("Configs", head + text)
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     print(text)
     print(json.dumps(results, indent=2))

@@ -25,7 +25,12 @@ def page() -> str:
     ]
     for section in ((), *contract.sections):
         lines += _section(contract, section)
-    lines += ["", "## Findings", "", "Errors stop the compiler. Errors and warnings fail `sftc lint`."]
+    lines += [
+        "",
+        "## Findings",
+        "",
+        "Errors stop the compiler. Errors and warnings fail `sftc lint` and `sftc dataset check`.",
+    ]
     for family in FAMILIES:
         heading = (family.__doc__ or "").strip().rstrip(".")
         lines += ["", f"### {heading}", ""]

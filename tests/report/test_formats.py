@@ -19,7 +19,7 @@ from jsonschema import Draft7Validator
 from jsonschema.validators import validator_for
 
 from golden import GOLDEN, cases
-from sftc.catalogue import RULES
+from sftc.rulebook import RULES
 from sftc.cli.lint import lint_command
 from sftc.findings import Finding, Severity
 from sftc.fixing import apply

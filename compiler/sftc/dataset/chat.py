@@ -22,6 +22,9 @@ TOKENS: Final = re.compile(
 )
 """Special tokens; `<s>` is a tag of HTML too, and one of those only at the ends of a text."""
 
+_ENDS: Final = ("|>", "s>", "S>", "n>", "｜>", "INST]")
+"""What the special tokens end in, sought first."""
+
 BLANKS: Final = " \n\r\t\f\u00a0\u3000"
 """What makes an answer of nothing else a blank one."""
 
@@ -143,7 +146,7 @@ def _source(part: dict[str, Any]) -> bool:
 def _tokens(row: Row) -> Iterator[Remark]:
     for index, message in enumerate(row["messages"]):
         for path, text in texts(message):
-            if ("<" in text or "[" in text) and (match := TOKENS.search(text)):
+            if any(end in text for end in _ENDS) and (match := TOKENS.search(text)):
                 message_ = f"the text holds `{match[0].strip()}`, a special token of a chat template"
                 yield Remark(chat.SPECIAL_TOKEN, message_, ("messages", index, *path))
 

@@ -12,7 +12,8 @@ import codecs
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, not_
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -56,6 +57,7 @@ class Layout:
         self._encoder = msgspec.json.Encoder()
         self._messages = attrgetter(f"f{keys.index('messages')}")
         self._spaced = spaced
+        self._mixed = False
         self._content = b'"content": "' if spaced else b'"content":"'
         blank = re.escape(self._content) + _SPACE
         signs = [*_SIGNS, *((self._content + begin, blank) for begin in _SPACE_BEGINS)]
@@ -65,11 +67,15 @@ class Layout:
         """Return the indices of the lines of `data`, which ends in a line break, that are not plain."""
         if not is_utf8(data):
             return [*range(data.count(b"\n"))]
+        if self._mixed:
+            return self._one_by_one(data)
         try:
             rows = self._decoder.decode_lines(data)
+            if self._same(rows, data):
+                return self._searched(data, rows)
         except (msgspec.MsgspecError, RecursionError):
-            return self._one_by_one(data)
-        return self._searched(data, rows) if self._same(rows, data) else self._one_by_one(data)
+            pass
+        return self._one_by_one(data)
 
     def _same(self, rows: list[Any], data: bytes) -> bool:
         """Whether the rows, written one a line, are `data`."""
@@ -80,19 +86,20 @@ class Layout:
 
     def _one_by_one(self, data: bytes) -> list[int]:
         doubtful, plain, rows, numbers = [], [], [], []
-        for number, bare in enumerate(data.split(b"\n")[:-1]):
-            line = bare + b"\n"
+        for number, line in enumerate(data.split(b"\n")[:-1]):
             try:
-                row = self._decoder.decode(line)
+                rows.append(self._decoder.decode(line))
             except (msgspec.MsgspecError, RecursionError):
                 doubtful.append(number)
-                continue
-            if self._same([row], line):
-                plain.append(line)
-                rows.append(row)
-                numbers.append(number)
             else:
-                doubtful.append(number)
+                plain.append(line + b"\n")
+                numbers.append(number)
+        self._mixed = bool(doubtful)  # and most likely in the next chunk, too
+        if not self._same(rows, b"".join(plain)):
+            same = [self._same([row], line) for row, line in zip(rows, plain, strict=True)]
+            doubtful += compress(numbers, map(not_, same))
+            plain, rows = [*compress(plain, same)], [*compress(rows, same)]
+            numbers = [*compress(numbers, same)]
         return sorted([*doubtful, *(numbers[at] for at in self._searched(b"".join(plain), rows))])
 
     def _searched(self, data: bytes, rows: list[Any]) -> list[int]:

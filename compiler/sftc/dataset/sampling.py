@@ -6,8 +6,8 @@ from sftc.dataset.chunks import Cutter
 from sftc.dataset.opening import UnreadableError, opened
 
 
-def head(path: str, number: int) -> Iterator[bytes]:
-    """Yield the first `number` rows of a training file, in pieces; blank lines do not count.
+def head(path: str, number: int | None) -> Iterator[bytes]:
+    """Yield the first `number` rows of a training file, or all, in pieces; blank lines do not count.
 
     Raises:
         UnreadableError: it cannot be read that far.
@@ -17,6 +17,6 @@ def head(path: str, number: int) -> Iterator[bytes]:
         for chunk in cutter:
             if chunk.skipped:
                 raise UnreadableError(f"line {chunk.line:,} has {chunk.skipped:,} bytes, and is not read")
-            yield chunk.data if chunk.data.endswith(b"\n") else chunk.data + b"\n"
+            yield chunk.data
         if cutter.damage is not None:
             raise UnreadableError(f"cannot be read beyond line {cutter.lines:,}: {cutter.damage}")

@@ -65,6 +65,7 @@ def _given(value: Any) -> str:
     if value == []:
         return "an empty list"
     if isinstance(value, dict):
-        names = ", ".join(f"`{name[:40]}`" for name in [*value][:5])
+        nulls = {name for name, each in value.items() if each is None}
+        names = ", ".join(f"`{name[:40]}`{' (null)' * (name in nulls)}" for name in [*value][:5])
         return f"an object with {names}" if value else "an empty object"
     return _KINDS[type(value)]

@@ -22,7 +22,7 @@ def render(files: Mapping[str, Sequence[Finding]], data: Mapping[str, object] | 
             {
                 "path": escaped(path),
                 "findings": list(map(_finding, found)),
-                **({"data": data[path]} if path in data else {}),
+                "data": data.get(path),
             }
             for path, found in files.items()
         ],

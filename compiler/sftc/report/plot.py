@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 from sftc.dataset.describing import Tally, percentiles
 from sftc.report.text import printable
 
-_INK, _SOFT, _FILL, _MARK = "#1f2933", "#7b8794", "#3b82c4", "#d9480f"
-_STYLE: dict[Any, Any] = {
+_INK, SOFT, _FILL, _MARK = "#1f2933", "#7b8794", "#3b82c4", "#d9480f"
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 10,
     "text.color": _INK,
-    "axes.edgecolor": _SOFT,
-    "axes.labelcolor": _SOFT,
-    "xtick.color": _SOFT,
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": SOFT,
+    "xtick.color": SOFT,
     "ytick.color": _INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -35,7 +35,7 @@ _ROWS = 8
 
 def tallies(files: Mapping[str, Tally], format: str) -> bytes:
     """Return a picture of what each file holds, one below the other, as `svg` or `png`."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11, 4.4 * len(files)), layout="constrained")
         parts: Any = figure.subfigures(len(files), squeeze=False)
         for part, (path, tally) in zip(parts.flat, files.items(), strict=True):
@@ -56,7 +56,7 @@ def _file(part: Any, path: str, tally: Tally) -> None:
 
 
 def _lengths(axes: Any, counts: Counter[int]) -> None:
-    axes.set_title("estimated tokens a row", loc="left", fontsize=10, color=_SOFT)
+    axes.set_title("estimated tokens a row", loc="left", fontsize=10, color=SOFT)
     if not counts:
         return
     numbers = np.array([max(1, number) for number in counts])
@@ -86,12 +86,12 @@ def _lengths(axes: Any, counts: Counter[int]) -> None:
 
 
 def _bars(axes: Any, counts: Counter[str], title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=10, color=_SOFT)
+    axes.set_title(title, loc="left", fontsize=10, color=SOFT)
     shown = counts.most_common(_ROWS)[::-1]
     names, numbers = [printable(name) for name, _ in shown], [number for _, number in shown]
     bars = axes.barh(names, numbers, height=0.7, color=_FILL)
     axes.set_ylim(len(shown) - _ROWS - 0.5, len(shown) - 0.5)
-    axes.bar_label(bars, [f"{number / counts.total():.1%}" for _, number in shown], padding=3, color=_SOFT)
+    axes.bar_label(bars, [f"{number / counts.total():.1%}" for _, number in shown], padding=3, color=SOFT)
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(left=False, bottom=False, labelbottom=False)
     axes.margins(x=0.2)

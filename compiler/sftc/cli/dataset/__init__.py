@@ -7,8 +7,6 @@ import click
 COMMANDS = ("check", "stats", "head")
 """The commands; `sftc.cli.dataset.NAME` holds `NAME_command`, and is imported when it is used."""
 
-_EXTRA = {"msgspec", "stringzilla", "numpy", "backports"}
-
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -17,14 +15,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        try:
-            module = import_module(f"sftc.cli.dataset.{cmd_name}")
-        except ModuleNotFoundError as error:
-            if error.name not in _EXTRA:
-                raise
-            raise click.ClickException(
-                f"`sftc dataset` needs the package {error.name}: pip install 'sftc[dataset]'"
-            ) from error
+        module = import_module(f"sftc.cli.dataset.{cmd_name}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 

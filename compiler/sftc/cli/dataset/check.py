@@ -4,19 +4,22 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from sftc.cli.dataset.jobs import jobs_option
 from sftc.cli.dataset.paths import expand
-from sftc.cli.dataset.progress import Progress
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_stdout
-from sftc.dataset.checking import Checked, Options, check
-from sftc.dataset.together import Setup, load
+from sftc.cli.progress import Progress
 from sftc.findings import Finding, Severity
 from sftc.report import json
 from sftc.report.text import count, printable, render
+
+if TYPE_CHECKING:
+    from sftc.dataset.checking import Checked
+    from sftc.dataset.together import Setup
 
 FORMATS = ("text", "json", "github", "sarif")
 """The formats; `sftc.report.NAME` holds the function `render`."""
@@ -52,6 +55,9 @@ def check_command(
     FILE is JSON Lines, plain or compressed (`.gz`, `.zst`), a glob, or `-` for stdin. Without
     FILE the files that the config names are checked.
     """
+    from sftc.dataset.checking import Options, check
+    from sftc.dataset.together import load
+
     setup = load(config) if config else None
     paths = expand(files) or (setup.files if setup else [])
     if not paths:
@@ -69,7 +75,7 @@ def check_command(
     _report(results, setup, format)
 
 
-def _report(results: Sequence[Checked], setup: Setup | None, format: str) -> None:
+def _report(results: "Sequence[Checked]", setup: "Setup | None", format: str) -> None:
     reports = {result.path: list(result.findings) for result in results}
     together = setup.findings(results) if setup else []
     if setup:
@@ -84,7 +90,7 @@ def _report(results: Sequence[Checked], setup: Setup | None, format: str) -> Non
     sys.exit(FINDINGS if any(found.severity is not Severity.NOTE for found in findings) else 0)
 
 
-def _data(result: Checked) -> dict[str, object]:
+def _data(result: "Checked") -> dict[str, object]:
     return {
         "rows": result.rows,
         "bytes": result.length,
@@ -94,7 +100,7 @@ def _data(result: Checked) -> dict[str, object]:
     }
 
 
-def _summary(result: Checked) -> str:
+def _summary(result: "Checked") -> str:
     text = f"{printable(result.path)}: {count(result.findings) or 'no findings'}"
     if result.more:
         more = [f"{number:,} more of {id}" for id, number in sorted(result.more.items())]

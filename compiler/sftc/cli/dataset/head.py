@@ -5,8 +5,6 @@ import os
 import click
 
 from sftc.cli.output import write_files, write_stdout
-from sftc.dataset.opening import UnreadableError
-from sftc.dataset.sampling import head
 from sftc.reading import STDIN
 
 
@@ -20,6 +18,9 @@ def head_command(file: str, number: int, output: str | None) -> None:
     """Write the first rows of a training file, byte for byte; blank lines do not count."""
     if output and os.path.realpath(output) == os.path.realpath(file):
         raise click.UsageError("the sample would overwrite the file.")
+    from sftc.dataset.opening import UnreadableError
+    from sftc.dataset.sampling import head
+
     try:
         rows = head(file, number)
         if output not in {None, STDIN}:

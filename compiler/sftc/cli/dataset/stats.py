@@ -7,12 +7,9 @@ import click
 
 from sftc.cli.dataset.jobs import jobs_option
 from sftc.cli.dataset.paths import expand
-from sftc.cli.dataset.progress import Progress
 from sftc.cli.options import table_option
 from sftc.cli.output import write_files, write_stdout
-from sftc.dataset.describing import describe
-from sftc.dataset.opening import UnreadableError
-from sftc.report import statistics
+from sftc.cli.progress import Progress
 
 PICTURES = (".svg", ".png")
 
@@ -29,6 +26,10 @@ def stats_command(files: Sequence[str], format: str, plot: str | None, jobs: int
     """
     if plot is not None and splitext(plot)[1] not in PICTURES:
         raise click.UsageError(f"--plot writes {' or '.join(PICTURES)}.")
+    from sftc.dataset.describing import describe
+    from sftc.dataset.opening import UnreadableError
+    from sftc.report import statistics
+
     with Progress() as progress:
         tallies = {}
         for path in expand(files):
@@ -38,10 +39,6 @@ def stats_command(files: Sequence[str], format: str, plot: str | None, jobs: int
                 raise click.ClickException(f"{path} {error}.") from error
     write_stdout(statistics.json(tallies) if format == "json" else statistics.table(tallies))
     if plot is not None:
-        try:
-            from sftc.report.plot import tallies as picture
-        except ModuleNotFoundError as error:
-            raise click.ClickException(
-                f"--plot needs the package {error.name}: pip install 'sftc[plot]'"
-            ) from error
+        from sftc.report.plot import tallies as picture
+
         write_files({plot: picture(tallies, splitext(plot)[1][1:])})

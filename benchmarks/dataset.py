@@ -1,0 +1,121 @@
+"""Measure `sftc dataset check` on files of 1 GB: its speed, its memory, its first answer.
+
+Speeds are ratios to a bare loop of `orjson.loads` over the lines of the same file, in one process,
+all in turn. Memory is the greatest sum over the processes of a run, pages shared by several
+counted once for all of them.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+
+from measure import ENVIRONMENTS, HERE, QUIET, Command, environment, publish, wall
+from rows import SHAPES, write
+
+GIGABYTE = 10**9
+RUNS = 5
+LOOP = "import orjson, sys\nfor line in open(sys.argv[1], 'rb'): orjson.loads(line)"
+READ = "import sys\nwith open(sys.argv[1], 'rb', buffering=0) as file:\n    while file.read(1 << 19): pass"
+
+
+def file(shape: str, size: int) -> Path:
+    """Return a file of that shape and size, made when it is first asked for."""
+    path = ENVIRONMENTS / f"{shape}-{size}.jsonl"
+    if not path.exists():
+        write(path, shape, size)
+    return path
+
+
+def peak(command: Command) -> float:
+    """Return the most memory that a command and the processes it starts have together, in MB."""
+    most = 0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=QUIET, start_new_session=True) as run:
+        while run.poll() is None:
+            most = max(most, sum(map(_memory, _family(run.pid))))
+            time.sleep(0.02)
+    return most / 1000
+
+
+def _family(group: int) -> list[int]:
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with suppress(OSError):
+                if os.getpgid(int(entry)) == group:
+                    found.append(int(entry))
+    return found
+
+
+def _memory(process: int) -> int:
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0
+
+
+def answers(check: Sequence[str | Path], path: Path) -> tuple[float, float]:
+    """Return the seconds until the first finding is printed, and until `--max-errors 1` ends."""
+    start = time.perf_counter()
+    with subprocess.Popen([*check, path], stdout=subprocess.PIPE, env=QUIET) as run:
+        if not run.stdout or not run.stdout.read(1):
+            sys.exit("nothing was found in a file that is bad")
+        first = time.perf_counter() - start
+        run.kill()
+    start = time.perf_counter()
+    subprocess.run([*check, "--max-errors", "1", path], stdout=subprocess.DEVNULL, env=QUIET, check=False)
+    return first, time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure, print and publish."""
+    ours = environment("dataset", f"{HERE.parent}[dataset]")
+    python = ours / "python"
+    check: list[str | Path] = [ours / "sftc", "dataset", "check"]
+    text = "| rows | orjson loop, MB/s | to reading alone | one job, to the loop | two jobs, to the loop |\n"
+    text += "| --- | --- | --- | --- | --- |\n"
+    for shape in SHAPES:
+        path = file(shape, GIGABYTE)
+        commands: list[Command] = [
+            [python, "-c", LOOP, path],
+            [python, "-c", READ, path],
+            [*check, "--jobs", "1", path],
+            [*check, "--jobs", "2", path],
+        ]
+        for command in commands:
+            wall(command)
+        times = [[wall(command) for command in commands] for _ in range(RUNS)]
+        loop = median(each[0] for each in times)
+        reading, one, two = (median(each[0] / each[at] for each in times) for at in (1, 2, 3))
+        text += f"| {shape} | {GIGABYTE / loop / 1e6:.0f} | {1 / reading:.2f} | {one:.2f} | {two:.2f} |\n"
+        print(text.splitlines()[-1], flush=True)
+    small, large = file("300-byte", GIGABYTE // 10), file("300-byte", 2 * GIGABYTE)
+    memory = [peak([*check, "--jobs", "2", path]) for path in (small, large)]
+    bad = ENVIRONMENTS / "bad.jsonl"
+    with bad.open("wb") as into, file("4-KB", GIGABYTE).open("rb") as rest:
+        into.write(b'{"messages": []}\n')
+        while piece := rest.read(1 << 20):
+            into.write(piece)
+    first, end = map(median, zip(*(answers(check, bad) for _ in range(RUNS)), strict=True))
+    text += f"""
+Aims: 1.0 with one job, 1.9 with two. The most memory of two jobs, all processes together:
+{memory[0]:.0f} MB for 100 MB of 300-byte rows, {memory[1]:.0f} MB for 2 GB (aim: under 200 MB, flat). A file
+of 1 GB that is bad at its first row says so after {first:.2f} s (aim: 0.3 s), and with `--max-errors 1` it is
+done after {end:.2f} s.
+"""
+    head = (
+        f"Printed by `benchmarks/dataset.py`, on {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}. Files of 1 GB; medians of {RUNS} runs taken in turn.\n\n"
+    )
+    publish("Training files", head + text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Training files to measure with: three shapes, as large as asked for, the same every time."""
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+SHAPES = {"300-byte": 300, "4-KB": 4_000, "200-KB": 200_000}
+"""How many bytes a row has, about."""
+
+ENGLISH = "the model of training a data loss to and in is for that with rows token we use rate batch"
+OTHERS = 'café naïve “quoted” 北京 данные 🙂 return None x = [1, 2]; if (a < b): "yes" \n C:\\path'
+WORDS = [*ENGLISH.split(" "), *OTHERS.split(" ")]
+COMMON = 20
+POOL = 400
+
+
+def write(path: Path, shape: str, size: int) -> None:
+    """Write about `size` bytes of rows; no two are the same."""
+    rng = random.Random(shape)  # noqa: S311  the same rows every time
+    pool = [row(rng, SHAPES[shape]) for _ in range(POOL if shape != "200-KB" else POOL // 10)]
+    with path.open("w", encoding="utf-8") as file:
+        written = number = 0
+        while written < size:
+            each = rng.choice(pool)
+            first = each["messages"][0]
+            text = first["content"]
+            first["content"] = f"{number} {text}"
+            line = json.dumps(each, ensure_ascii=False) + "\n"
+            first["content"] = text
+            written += file.write(line)
+            number += 1
+
+
+def row(rng: random.Random, size: int) -> dict[str, Any]:
+    """Return a row of about `size` bytes; one in eight of those of 4 KB calls a tool."""
+    turns = {300: 1, 4_000: 3}.get(size, 6)
+    each = size // turns - 80
+    messages: list[dict[str, Any]] = []
+    for _ in range(turns):
+        messages += [
+            {"role": "user", "content": text(rng, each // 3)},
+            {"role": "assistant", "content": text(rng, each * 2 // 3)},
+        ]
+    if size != SHAPES["4-KB"] or rng.random() > 1 / 8:
+        return {"messages": messages}
+    call = {"id": "call_1", "type": "function", "function": {"name": "search", "arguments": '{"q": "loss"}'}}
+    messages[1:1] = [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": text(rng, 200)},
+    ]
+    query = {"type": "object", "properties": {"q": {"type": "string", "description": "what to search for"}}}
+    return {
+        "messages": messages,
+        "tools": [{"type": "function", "function": {"name": "search", "parameters": query}}],
+    }
+
+
+def text(rng: random.Random, size: int) -> str:
+    """Return words of about `size` characters, most of them English."""
+
+    def words() -> Iterator[str]:
+        length = 0
+        while length < size:
+            word = rng.choice(WORDS if rng.random() < 1 / 8 else WORDS[:COMMON])
+            length += len(word) + 1
+            yield word
+
+    return " ".join(words())
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
