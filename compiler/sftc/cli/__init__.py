@@ -9,7 +9,21 @@ from sftc.cli.exits import FAULT, FINDINGS, INTERRUPTED
 from sftc.findings import ConfigError
 from sftc.version import __version__
 
-COMMANDS = ("compile", "lint", "explain", "diff", "init", "schema", "migrate", "rule", "dataset")
+COMMANDS = (
+    "compile",
+    "lint",
+    "explain",
+    "diff",
+    "init",
+    "schema",
+    "migrate",
+    "rule",
+    "dataset",
+    "train",
+    "submit",
+    "jobs",
+    "serve",
+)
 """The commands; `sftc.cli.NAME` holds `NAME_command`, and is imported when it is used."""
 
 
@@ -51,6 +65,15 @@ def main() -> None:
     except OSError as error:
         click.echo(f"sftc: {error}", err=True)
         code = FINDINGS
+    except ModuleNotFoundError as error:
+        from sftc.cli.extras import advice
+
+        code = FINDINGS
+        if text := advice(error):
+            click.echo(f"Error: {text}", err=True)
+        else:
+            _report_fault()
+            code = FAULT
     except Exception:  # the one place that may: whatever arrives here is a fault of ours
         _report_fault()
         code = FAULT

@@ -19,3 +19,15 @@ DIFFERS: Final = 1
 
 TROUBLE: Final = 2
 """`sftc diff` could not compare."""
+
+REFUSED: Final = 3
+"""The service refuses the job."""
+
+UNREACHABLE: Final = 4
+"""The service is out of reach, or it took too long."""
+
+JOB_FAILED: Final = 5
+"""The job failed."""
+
+JOB_CANCELLED: Final = 6
+"""The job was cancelled."""

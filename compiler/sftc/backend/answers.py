@@ -1,0 +1,77 @@
+"""What the service answers: bodies of files and jobs, and errors of one shape."""
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+Row = dict[str, Any]
+
+
+class Refusal(Exception):
+    """A request is refused with an HTTP status, a code for programs and a message for people."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        self.status = status
+        self.code = code
+        super().__init__(message)
+
+
+def refused(request: Request, error: Exception) -> JSONResponse:
+    """Return the answer to a request that is refused."""
+    assert isinstance(error, Refusal)  # noqa: S101  Starlette hands over what was raised
+    return failure(request, error.status, error.code, str(error))
+
+
+def http(request: Request, error: Exception) -> JSONResponse:
+    """Return the answer to a request that no route takes."""
+    assert isinstance(error, HTTPException)  # noqa: S101  as above
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    return failure(request, error.status_code, codes.get(error.status_code, "refused"), error.detail)
+
+
+def fault(request: Request, error: Exception) -> JSONResponse:
+    """Return the answer to a request that the service fails on; the server logs why."""
+    return failure(request, 500, "fault", "a fault of the service; its log says more")
+
+
+def failure(request: Request, status: int, code: str, message: str) -> JSONResponse:
+    """Return an error, in the one shape that all have."""
+    body = {"error": {"code": code, "message": message, "request_id": request.state.id}}
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse(body, status, headers)
+
+
+def file(row: Row) -> Row:
+    """Return the body of a file."""
+    return {
+        "id": row["id"],
+        "object": "file",
+        "filename": row["filename"],
+        "purpose": row["purpose"],
+        "bytes": row["bytes"],
+        "sha256": row["digest"],
+        "rows": row["rows"],
+        "status": row["status"],
+        "error": row["error"],
+        "created_at": row["created_at"],
+    }
+
+
+def job(row: Row) -> Row:
+    """Return the body of a job."""
+    return {
+        "job_id": row["id"],
+        "id": row["id"],
+        "object": "job",
+        "type": row["payload"]["training_type"],
+        "model": row["payload"]["model"],
+        "status": row["status"],
+        "payload_digest": row["payload_digest"],
+        "idempotency_key": row["idempotency_key"],
+        "fine_tuned_model": row["fine_tuned_model"],
+        "error": row["error"],
+        "created_at": row["created_at"],
+        "finished_at": row["finished_at"],
+    }

@@ -1,0 +1,194 @@
+"""The service as an ASGI application: a route for each request of the wire contract."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sftc.backend import answers, rules
+from sftc.backend.answers import Refusal
+from sftc.backend.executor import Executor
+from sftc.backend.folder import Folder
+from sftc.backend.guard import Guard
+from sftc.backend.running import Checks, Runner
+from sftc.backend.store import Store
+from sftc.backend.uploads import receive
+from sftc.contract import PACKAGED
+
+MAX_JOB = 1 << 20
+"""The most bytes the body of a job may have."""
+
+_PAGE = 1000
+_LAST = 2**63 - 1
+
+
+class Service:
+    """The service over a data folder; `token` is what requests must carry."""
+
+    def __init__(self, root: Path, token: str, executor: Executor) -> None:
+        self._folder = Folder(root)
+        self._store = Store(self._folder.database)
+        self._token = token
+        self._checks = Checks(self._store, self._folder)
+        self._runner = Runner(self._store, self._folder, executor)
+
+    def app(self) -> Starlette:
+        """Return the application."""
+        routes = [
+            Route("/api/openapi.json", self.openapi),
+            Route("/api/learning/files", self.upload, methods=["POST"]),
+            Route("/api/learning/files/{id}", self.file),
+            Route("/api/learning/jobs", self.create, methods=["POST"]),
+            Route("/api/learning/jobs", self.jobs),
+            Route("/api/learning/jobs/{id}", self.job),
+            Route("/api/learning/jobs/{id}/start", self.start, methods=["POST"]),
+            Route("/api/learning/jobs/{id}/cancel", self.cancel, methods=["POST"]),
+            Route("/api/learning/jobs/{id}/events", self.events),
+            Route("/api/learning/jobs/{id}/metrics", self.metrics),
+            Route("/api/learning/jobs/{id}/timeline", self.timeline),
+        ]
+        return Starlette(
+            routes=routes,
+            middleware=[Middleware(Guard, token=self._token)],
+            exception_handlers={
+                Refusal: answers.refused,
+                HTTPException: answers.http,
+                Exception: answers.fault,
+            },
+            lifespan=self._lifespan,
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        work = [asyncio.create_task(self._checks.run()), asyncio.create_task(self._runner.run())]
+        yield
+        for task in work:
+            task.cancel()
+        for task in work:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._store.close()
+        self._folder.close()
+
+    async def openapi(self, request: Request) -> Response:
+        """Return the OpenAPI document."""
+        return Response(PACKAGED.read("wire.openapi.json"), media_type="application/json")
+
+    async def upload(self, request: Request) -> Response:
+        """Take a file."""
+        try:
+            upload = await receive(request, self._folder.incoming)
+            self._folder.keep(upload)
+        except OSError as error:
+            raise Refusal(507, "no_space", f"the file cannot be kept: {error.strerror}") from error
+        row = self._store.add_file(upload.filename, upload.purpose, upload.digest, upload.size)
+        self._checks.add()
+        return JSONResponse(answers.file(row))
+
+    async def file(self, request: Request) -> Response:
+        """Return a file's body."""
+        row = self._store.file(request.path_params["id"])
+        if not row:
+            raise Refusal(404, "unknown_file", "there is no such file")
+        return JSONResponse(answers.file(row))
+
+    async def create(self, request: Request) -> Response:
+        """Make a job, once for each idempotency key."""
+        payload = await _json(request)
+        key = rules.idempotency_key(request.headers.get("idempotency-key"))
+        digest = rules.check(payload, self._store)
+        row, is_new = self._store.add_job(payload, digest, key)
+        if not is_new and row["payload_digest"] != digest:
+            raise Refusal(409, "idempotency_conflict", "another payload was sent with this idempotency key")
+        return JSONResponse(answers.job(row), 201 if is_new else 200)
+
+    async def start(self, request: Request) -> Response:
+        """Let a job run; what has been started stays so."""
+        row = self._job(request)
+        if await _json(request) != {}:
+            raise Refusal(400, "invalid_body", "the body must be {}")
+        if self._store.move(row["id"], "queued", of=("created",)):
+            self._runner.add()
+        return JSONResponse(answers.job(self._job(request)))
+
+    async def cancel(self, request: Request) -> Response:
+        """Stop a job; one that has ended stays as it is."""
+        self._runner.cancel(self._job(request)["id"])
+        return JSONResponse(answers.job(self._job(request)))
+
+    async def job(self, request: Request) -> Response:
+        """Return a job's body."""
+        return JSONResponse(answers.job(self._job(request)))
+
+    async def jobs(self, request: Request) -> Response:
+        """List jobs, the newest first."""
+        query, kind = request.query_params, request.query_params.get("type")
+        limit = _number(request, "limit", 100, least=1, most=_PAGE)
+        rows = (
+            []
+            if kind not in {None, "sft_offline"}
+            else self._store.jobs(query.get("status"), query.get("created_after"), limit)
+        )
+        return JSONResponse({"jobs": [*map(answers.job, rows)]})
+
+    async def events(self, request: Request) -> Response:
+        """List a job's events behind `since_seq`."""
+        since, limit = _number(request, "since_seq", 0), _number(request, "limit", 100, least=1, most=_PAGE)
+        return JSONResponse({"events": self._store.events(self._job(request)["id"], since, limit)})
+
+    async def metrics(self, request: Request) -> Response:
+        """List points of a job's metrics behind `after_step`."""
+        after = _number(request, "after_step", -1, least=-2)
+        limit = _number(request, "limit", 100, least=1, most=_PAGE)
+        name = request.query_params.get("name")
+        return JSONResponse({"points": self._store.metrics(self._job(request)["id"], name, after, limit)})
+
+    async def timeline(self, request: Request) -> Response:
+        """List the phases a job went through."""
+        events = self._store.events(self._job(request)["id"], 0, _PAGE, "status")
+        phases = [{"phase": each["data"]["phase"], "created_at": each["created_at"]} for each in events]
+        return JSONResponse({"events": phases})
+
+    def _job(self, request: Request) -> dict[str, Any]:
+        row = self._store.job(request.path_params["id"])
+        if not row:
+            raise Refusal(404, "unknown_job", "there is no such job")
+        return row
+
+
+async def _json(request: Request) -> Any:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_JOB:
+            raise Refusal(413, "too_large", f"a job may have {MAX_JOB:,} bytes")
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, "invalid_json", "the body is not JSON") from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _number(request: Request, name: str, default: int, least: int = 0, most: int = _LAST) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most or len(text) > len(str(_LAST)):
+        raise Refusal(400, "invalid_query", f"`{name}` must be an integer from {least} to {most}")
+    return number

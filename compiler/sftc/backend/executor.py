@@ -1,0 +1,57 @@
+"""What runs a job: the interface, and the one there is until a trainer is installed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+
+class Task(NamedTuple):
+    """A job to run: its payload, its files by id, a folder of its own that outlives crashes.
+
+    `attempt` counts from 1; a later one goes on where an earlier one was stopped.
+    """
+
+    id: str
+    payload: Mapping[str, Any]
+    files: Mapping[str, Path]
+    folder: Path
+    attempt: int
+
+
+class Report(Protocol):
+    """How an executor tells of its progress."""
+
+    def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
+        """Add an event to the job."""
+
+    def metric(self, name: str, step: int, value: float) -> None:
+        """Add a point of a metric, such as `train.loss`."""
+
+
+class FailedError(Exception):
+    """The job cannot be done; the message says why, and what to do."""
+
+
+class Executor(Protocol):
+    """Runs jobs, one at a time."""
+
+    async def run(self, task: Task, report: Report) -> str:
+        """Run `task` and return the name of the model that came of it.
+
+        A cancelled job is cancelled as asyncio tasks are.
+
+        Raises:
+            FailedError: the job cannot be done.
+        """
+
+
+class Missing:
+    """The executor of an installation that cannot train."""
+
+    async def run(self, task: Task, report: Report) -> str:
+        """Fail, and say what to install.
+
+        Raises:
+            FailedError: always.
+        """
+        raise FailedError("this installation cannot train: pip install 'sftc[train]'")

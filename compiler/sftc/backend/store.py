@@ -1,0 +1,200 @@
+"""What the service knows, in SQLite: files, jobs, their events and metrics."""
+
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+Row = dict[str, Any]
+
+FINAL: Final = ("succeeded", "failed", "cancelled")
+"""The states in which a job stays."""
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS files (
+  id TEXT PRIMARY KEY, filename TEXT NOT NULL, purpose TEXT NOT NULL, digest TEXT NOT NULL,
+  bytes INTEGER NOT NULL, status TEXT NOT NULL, rows INTEGER, error TEXT, created_at TEXT NOT NULL,
+  UNIQUE (digest, purpose));
+CREATE TABLE IF NOT EXISTS jobs (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, payload TEXT NOT NULL,
+  payload_digest TEXT NOT NULL, idempotency_key TEXT UNIQUE, status TEXT NOT NULL,
+  attempt INTEGER NOT NULL DEFAULT 0, error TEXT,
+  fine_tuned_model TEXT, created_at TEXT NOT NULL, finished_at TEXT);
+CREATE TABLE IF NOT EXISTS events (
+  job TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL, data TEXT NOT NULL,
+  created_at TEXT NOT NULL, PRIMARY KEY (job, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS metrics (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, name TEXT NOT NULL, step INTEGER NOT NULL,
+  value REAL NOT NULL, created_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS metrics_of_job ON metrics (job, step);
+"""
+
+
+class Store:
+    """The database in a folder; every method that changes something has it on disk when it returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _one(self, query: str, *values: object) -> Row | None:
+        row = self._db.execute(query, values).fetchone()
+        return dict(row) if row else None
+
+    def _all(self, query: str, *values: object) -> list[Row]:
+        return [dict(row) for row in self._db.execute(query, values)]
+
+    def add_file(self, filename: str, purpose: str, digest: str, size: int) -> Row:
+        """Return the file of that content and purpose, made anew if there is none."""
+        with self._change() as db:
+            db.execute(
+                "INSERT INTO files (id, filename, purpose, digest, bytes, status, created_at)"
+                " VALUES (?, ?, ?, ?, ?, 'processing', ?) ON CONFLICT DO NOTHING",
+                (f"file-{uuid.uuid4().hex}", filename, purpose, digest, size, _now()),
+            )
+        found = self._one("SELECT * FROM files WHERE digest = ? AND purpose = ?", digest, purpose)
+        assert found  # noqa: S101  it was just made, or was there
+        return found
+
+    def file(self, id: str) -> Row | None:
+        """Return a file by its id."""
+        return self._one("SELECT * FROM files WHERE id = ?", id)
+
+    def unchecked_files(self) -> list[Row]:
+        """Return the files that are still to be checked."""
+        return self._all("SELECT * FROM files WHERE status = 'processing' ORDER BY created_at")
+
+    def checked(self, id: str, rows: int | None, error: str | None) -> None:
+        """Say what the check of a file gave."""
+        status = "failed" if error else "ready"
+        with self._change() as db:
+            db.execute(
+                "UPDATE files SET status = ?, rows = ?, error = ? WHERE id = ?", (status, rows, error, id)
+            )
+
+    def add_job(self, payload: Mapping[str, Any], digest: str, key: str | None) -> tuple[Row, bool]:
+        """Return a new job, or the one that the idempotency key stands for, and whether it is new."""
+        with self._change() as db:
+            if key is not None and (known := self._one("SELECT * FROM jobs WHERE idempotency_key = ?", key)):
+                return _job(known), False
+            id = f"job-{uuid.uuid4().hex}"
+            db.execute(
+                "INSERT INTO jobs (id, payload, payload_digest, idempotency_key, status, created_at)"
+                " VALUES (?, ?, ?, ?, 'created', ?)",
+                (id, json.dumps(payload), digest, key, _now()),
+            )
+            self._event(id, "status", "created", {"phase": "created"})
+        job = self.job(id)
+        assert job  # noqa: S101  it was just made
+        return job, True
+
+    def job(self, id: str) -> Row | None:
+        """Return a job by its id."""
+        found = self._one("SELECT * FROM jobs WHERE id = ?", id)
+        return _job(found) if found else None
+
+    def jobs(self, status: str | None, created_after: str | None, limit: int) -> list[Row]:
+        """Return jobs, the newest first."""
+        rows = self._all(
+            "SELECT * FROM jobs WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR created_at > ?2)"
+            " ORDER BY number DESC LIMIT ?3",
+            status,
+            created_after,
+            limit,
+        )
+        return [*map(_job, rows)]
+
+    def waiting_jobs(self) -> list[str]:
+        """Return the ids of jobs that are to run, or ran when the service ended."""
+        rows = self._all("SELECT id FROM jobs WHERE status IN ('queued', 'running') ORDER BY number")
+        return [row["id"] for row in rows]
+
+    def move(
+        self, id: str, to: str, *, of: tuple[str, ...], message: str = "", model: str | None = None
+    ) -> bool:
+        """Give a job the status `to`, if it is one `of` those; return whether it was."""
+        error = message if to == "failed" else None
+        finished = _now() if to in FINAL else None
+        with self._change() as db:
+            marks = ", ".join("?" * len(of))
+            changed = db.execute(
+                "UPDATE jobs SET status = ?, error = ?, fine_tuned_model = ?, finished_at = ?,"  # noqa: S608  only marks
+                f" attempt = attempt + ? WHERE id = ? AND status IN ({marks})",
+                (to, error, model, finished, to == "running", id, *of),
+            )
+            if changed.rowcount:
+                self._event(id, "status", message or to, {"phase": to})
+        return bool(changed.rowcount)
+
+    def event(self, id: str, type: str, message: str, data: Mapping[str, Any]) -> None:
+        """Add an event to a job."""
+        with self._change():
+            self._event(id, type, message, data)
+
+    def _event(self, id: str, type: str, message: str, data: Mapping[str, Any]) -> None:
+        self._db.execute(
+            "INSERT INTO events SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4, ?5"
+            " FROM events WHERE job = ?1",
+            (id, type, message, json.dumps(data), _now()),
+        )
+
+    def events(self, id: str, since: int, limit: int, type: str | None = None) -> list[Row]:
+        """Return the events of a job behind `since`, in order."""
+        rows = self._all(
+            "SELECT seq, type, message, data, created_at FROM events WHERE job = ?1 AND seq > ?2"
+            " AND (?3 IS NULL OR type = ?3) ORDER BY seq LIMIT ?4",
+            id,
+            since,
+            type,
+            limit,
+        )
+        return [{**row, "data": json.loads(row["data"])} for row in rows]
+
+    def metric(self, id: str, name: str, step: int, value: float) -> None:
+        """Add a point of a metric to a job."""
+        with self._change() as db:
+            db.execute(
+                "INSERT INTO metrics (job, name, step, value, created_at) VALUES (?, ?, ?, ?, ?)",
+                (id, name, step, value, _now()),
+            )
+
+    def metrics(self, id: str, name: str | None, after: int, limit: int) -> list[Row]:
+        """Return the points of a job's metrics behind the step `after`, in order."""
+        return self._all(
+            "SELECT name, step, value, created_at FROM metrics WHERE job = ?1 AND step > ?2"
+            " AND (?3 IS NULL OR name = ?3) ORDER BY step, number LIMIT ?4",
+            id,
+            after,
+            name,
+            limit,
+        )
+
+
+def _job(row: Row) -> Row:
+    return {**row, "payload": json.loads(row["payload"])}
+
+
+def _now() -> str:
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="microseconds")

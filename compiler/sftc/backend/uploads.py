@@ -1,0 +1,150 @@
+"""Uploads: a multipart body, written to disk as it comes, hashed on the way."""
+
+import asyncio
+import hashlib
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from sftc.backend.answers import Refusal
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+MAX_BYTES = 64 << 30
+"""The most bytes a body may have."""
+
+PATIENCE = 30.0
+"""Seconds that a client may take for the next piece."""
+
+_FIELD = 1 << 12
+
+
+class Upload(NamedTuple):
+    """A file that has arrived: where its bytes lie, and what it is."""
+
+    path: Path
+    filename: str
+    purpose: str
+    digest: str
+    size: int
+
+
+async def receive(request: Request, folder: Path) -> Upload:
+    """Write the part `file` of a multipart body into `folder`, and read the field `purpose`.
+
+    Raises:
+        Refusal: the body is too large or too slow, or not such a form.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise Refusal(400, "not_multipart", "the body must be multipart/form-data, with a part `file`")
+    if int(request.headers.get("content-length") or 0) > MAX_BYTES:
+        raise Refusal(413, "too_large", f"a file may have {MAX_BYTES:,} bytes")
+    form = _Form(folder)
+    try:
+        parser = MultipartParser(boundary, form.callbacks)
+        await _feed(request, parser)
+        parser.finalize()
+        return form.upload()
+    except FormParserError as error:
+        form.discard()
+        raise Refusal(400, "broken_multipart", f"the multipart body is broken: {error}") from error
+    except BaseException:
+        form.discard()
+        raise
+
+
+async def _feed(request: Request, parser: MultipartParser) -> None:
+    pieces, size = request.stream().__aiter__(), 0
+    while True:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise Refusal(408, "too_slow", f"no byte came for {PATIENCE:.0f} seconds") from None
+        except ClientDisconnect:
+            raise Refusal(400, "cut_off", "the connection ended inside the body") from None
+        size += len(piece)
+        if size > MAX_BYTES:
+            raise Refusal(413, "too_large", f"a file may have {MAX_BYTES:,} bytes")
+        parser.write(piece)
+
+
+class _Form:
+    """The parts of a body as the parser finds them; what is not asked for is let go."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / f"incoming-{uuid.uuid4().hex}"
+        self._file = self._path.open("xb")
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._filename: str | None = None
+        self._complete = False
+        self._purpose = bytearray()
+        self._header = (bytearray(), bytearray())
+        self._part = b""
+        self._done = False
+        self.callbacks: MultipartCallbacks = {
+            "on_part_begin": self._begin,
+            "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
+            "on_header_end": self._end_of_header,
+            "on_part_data": self._data,
+            "on_part_end": self._end,
+            "on_end": self._finish,
+        }
+
+    def _begin(self) -> None:
+        self._part = b""
+
+    def _end_of_header(self) -> None:
+        name, value = bytes(self._header[0]).lower(), bytes(self._header[1])
+        self._header = (bytearray(), bytearray())
+        if name == b"content-disposition":
+            _, options = parse_options_header(value)
+            self._part = options.get(b"name", b"")
+            if self._part == b"file":
+                if self._filename is not None:
+                    raise Refusal(400, "two_files", "the body has two parts `file`")
+                self._filename = options.get(b"filename", b"").decode("utf-8", "replace") or "file.jsonl"
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        piece = memoryview(data)[start:end]
+        if self._part == b"file":
+            self._file.write(piece)
+            self._hash.update(piece)
+            self._size += len(piece)
+        elif self._part == b"purpose":
+            self._purpose += piece
+            if len(self._purpose) > _FIELD:
+                raise Refusal(400, "bad_purpose", "the field `purpose` is too long")
+
+    def _end(self) -> None:
+        self._complete = self._complete or self._part == b"file"
+
+    def _finish(self) -> None:
+        self._done = True
+
+    def upload(self) -> Upload:
+        if not self._done or not self._complete or self._filename is None:
+            raise Refusal(400, "no_file", "the body has no complete part `file`")
+        purpose = self._purpose.decode("utf-8", "replace")
+        if purpose != "fine-tune":
+            raise Refusal(400, "bad_purpose", "the field `purpose` must be `fine-tune`")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return Upload(self._path, self._filename, purpose, self._hash.hexdigest(), self._size)
+
+    def discard(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,125 @@
+"""`sftc jobs`: the jobs on a service."""
+
+import sys
+from os.path import splitext
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from sftc.cli.connecting import ServiceOptions, connected, failures, service_options
+from sftc.cli.output import write_files, write_stdout
+from sftc.report.tables import columns
+
+if TYPE_CHECKING:
+    from sftc.submission.service import Service
+
+_PICTURES = (".svg", ".png")
+_PAGE = 1000
+
+
+@click.group("jobs")
+def jobs_command() -> None:
+    """List jobs on the service, look at one, follow it, cancel it."""
+
+
+@jobs_command.command("list")
+@service_options
+def list_command(**service: Any) -> None:
+    """List the latest jobs."""
+    with failures(), connected(ServiceOptions(**service)) as connection:
+        jobs = connection.service.get("jobs", {"limit": 100}).get("jobs")
+    rows = [
+        [str(job.get(name) or "-") for name in ("id", "status", "model", "created_at", "fine_tuned_model")]
+        for job in jobs or ()
+        if isinstance(job, dict)
+    ]
+    head = ["job", "status", "model", "created", "fine-tuned model"]
+    write_stdout(columns([head, *rows]) if rows else "no jobs\n")
+
+
+@jobs_command.command("show")
+@click.argument("job")
+@service_options
+def show_command(job: str, **service: Any) -> None:
+    """Print what the service says of a job, as JSON."""
+    with failures(), connected(ServiceOptions(**service)) as connection:
+        body = connection.service.get(f"jobs/{_name(job)}")
+    write_stdout(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+@jobs_command.command("follow")
+@click.argument("job")
+@click.option(
+    "--poll-interval",
+    type=click.FloatRange(0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="Seconds.",
+)
+@click.option(
+    "--poll-timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    help="Seconds.",
+)
+@service_options
+def follow_command(job: str, poll_interval: float, poll_timeout: float, **service: Any) -> None:
+    """Follow a job to its end; the exit code tells how it ended."""
+    from sftc.cli.watching import watch
+    from sftc.submission.following import Pace
+
+    with failures(), connected(ServiceOptions(**service)) as connection:
+        watch(_name(job), connection, Pace(poll_interval, poll_timeout), f"sftc jobs follow {job}")
+
+
+@jobs_command.command("cancel")
+@click.argument("job")
+@service_options
+def cancel_command(job: str, **service: Any) -> None:
+    """Cancel a job."""
+    with failures(), connected(ServiceOptions(**service)) as connection:
+        body = connection.service.post(f"jobs/{_name(job)}/cancel", {})
+    write_stdout(f"{job}: {body.get('status') or body.get('state')}\n")
+
+
+@jobs_command.command("metrics")
+@click.argument("job")
+@click.option("--plot", metavar="PICTURE", help="Draw the curves, as .svg or .png.")
+@service_options
+def metrics_command(job: str, plot: str | None, **service: Any) -> None:
+    """Print the metrics of a job as tab-separated lines: name, step, value."""
+    if plot is not None and splitext(plot)[1] not in _PICTURES:
+        raise click.UsageError(f"--plot writes {' or '.join(_PICTURES)}.")
+    with failures(), connected(ServiceOptions(**service)) as connection:
+        points = _points(connection.service, _name(job))
+    if plot is None:
+        write_stdout("".join(f"{each['name']}\t{each['step']}\t{each['value']}\n" for each in points))
+        return
+    if not points:
+        click.echo(f"{job} has no metrics", err=True)
+        sys.exit(1)
+    from sftc.report.curves import curves
+
+    write_files({plot: curves(points, splitext(plot)[1][1:])})
+
+
+def _points(service: "Service", job: str) -> list[dict[str, Any]]:
+    """Return all points of a job's metrics; of the last step of a page the next one may have more."""
+    points: dict[tuple[str, int], dict[str, Any]] = {}
+    step = before = -1
+    while True:
+        page = service.get(f"jobs/{job}/metrics", {"after_step": step - 1, "limit": _PAGE}).get("points")
+        for each in page if isinstance(page, list) else ():
+            points[each["name"], each["step"]] = each
+            step = max(step, each["step"])
+        if step == before:
+            return list(points.values())
+        before = step
+
+
+def _name(job: str) -> str:
+    if not job.isascii() or not job.replace("-", "").replace("_", "").isalnum():
+        raise click.UsageError(f"{job!r} is no id of a job.")
+    return job

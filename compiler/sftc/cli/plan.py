@@ -1,0 +1,39 @@
+"""What a dry run shows besides the payload."""
+
+from typing import TYPE_CHECKING
+
+from sftc.report.tables import columns
+
+if TYPE_CHECKING:
+    from sftc.submission.submitting import Order
+
+
+def plan(order: "Order", backend: str | None, env_file: str | None) -> str:
+    """Return the files and the requests of `order`, as they would be sent.
+
+    Raises:
+        click.UsageError: the service is not named as it should be.
+    """
+    import click
+
+    from sftc.submission import settings
+
+    try:
+        url = settings.base_url(backend, settings.environment(env_file))
+    except settings.SettingsError as error:
+        raise click.UsageError(f"{error}.") from error
+    files = [("training", order.training), *([("validation", order.validation)] if order.validation else [])]
+    rows = [
+        (name, file.path, f"{file.rows:,} rows", f"{file.length:,} bytes", file.digest)
+        for name, file in files
+    ]
+    where = "(the embedded service) /api" if url == settings.LOCAL else url
+    uploads = [("POST", f"{where}/learning/files", name) for name, _ in files]
+    requests = [
+        *uploads,
+        ("GET", f"{where}/learning/files/ID", "until ready"),
+        ("POST", f"{where}/learning/jobs", f"Idempotency-Key: {next(order.names())}"),
+        ("POST", f"{where}/learning/jobs/ID/start", ""),
+        ("GET", f"{where}/learning/jobs/ID", "until it has ended"),
+    ]
+    return f"\nFiles\n{columns(rows)}\nRequests\n{columns(requests)}\nNothing was sent.\n"

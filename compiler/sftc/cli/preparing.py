@@ -1,0 +1,56 @@
+"""Data files made ready to be sent: checked, and sampled or unpacked where that is asked for."""
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import click
+
+from sftc.cli.dataset.jobs import cores
+from sftc.cli.exits import FINDINGS
+from sftc.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from sftc.dataset.checking import Checked
+    from sftc.submission.files import DataFile
+
+
+def prepare(
+    paths: Sequence[str], examples: int | None, tokens: int | None, stack: ExitStack
+) -> "list[DataFile]":
+    """Return the files at `paths`, all of them checked, as they are to be sent.
+
+    What is found is printed; errors end the command. Copies live as long as `stack`.
+    """
+    from sftc.dataset.checking import Options, check
+    from sftc.report.text import count, render
+
+    for path in paths:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise click.UsageError(f"{path} is no file.")
+    with Progress() as progress:
+        results = check(paths, Options(examples=examples, tokens=tokens, jobs=cores()), step=progress.step)
+    findings = [found for result in results for found in result.findings]
+    if findings:
+        click.echo(f"{render(findings)}{count(findings)}", err=True)
+    if not all(result.ok for result in results):
+        click.echo("sftc: nothing was sent", err=True)
+        sys.exit(FINDINGS)
+    return [_file(result, examples, stack) for result in results]
+
+
+def _file(result: "Checked", examples: int | None, stack: ExitStack) -> "DataFile":
+    from sftc.dataset.opening import ARCHIVES
+    from sftc.dataset.sampling import head
+    from sftc.submission.files import DataFile
+
+    path, name = result.path, os.path.basename(result.path)
+    if examples is not None or path.endswith(ARCHIVES):
+        name = name.removesuffix(".gz").removesuffix(".zst")
+        path = os.path.join(stack.enter_context(TemporaryDirectory(prefix="sftc-")), name)
+        with open(path, "wb") as copy:
+            copy.writelines(head(result.path, examples))
+    return DataFile(path, name, result.digest, result.length, result.rows)

@@ -1,0 +1,66 @@
+"""`sftc serve`: the embedded service."""
+
+import os
+import secrets
+import signal
+import sys
+from pathlib import Path
+from threading import Thread
+
+import click
+
+from sftc.cli.connecting import LISTENING, data_folder, say
+from sftc.cli.output import write_stdout
+
+
+@click.command("serve", short_help="Run the training service on this machine.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="The port; 0 takes a free one.",
+)
+@click.option(
+    "--data-dir", metavar="FOLDER", help="Where files and jobs are kept; in your state folder by default."
+)
+@click.option(
+    "--token",
+    envvar="SFTC_TOKEN",
+    metavar="TOKEN",
+    help="What requests must carry; made up by default. [$SFTC_TOKEN]",
+)
+@click.option("--until-stdin-ends", is_flag=True, hidden=True)
+def serve_command(
+    host: str, port: int, data_dir: str | None, token: str | None, until_stdin_ends: bool
+) -> None:
+    """Run the training service on this machine, until interrupted.
+
+    It speaks the contract of the hosted service. What it answered is kept: after a crash it goes
+    on where it was.
+    """
+    from sftc.backend.app import Service
+    from sftc.backend.executor import Missing
+    from sftc.backend.folder import InUseError
+    from sftc.backend.serving import serve
+
+    folder = Path(data_dir) if data_dir else data_folder()
+    if token is None:
+        token = secrets.token_urlsafe(24)
+        say(f"requests need this key: export SYNTH_API_KEY={token}")
+    try:
+        service = Service(folder, token, Missing())
+    except InUseError as error:
+        raise click.ClickException(f"{error}: name its URL with --backend, or another --data-dir.") from error
+    if until_stdin_ends:
+        Thread(target=_end_with_stdin, daemon=True).start()
+    else:
+        say(f"files and jobs are in {folder}")
+    serve(service, host, port, lambda url: write_stdout(f"{LISTENING}{url}\n"))
+
+
+def _end_with_stdin() -> None:
+    """End this process when whoever started it is gone, however that came about."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)

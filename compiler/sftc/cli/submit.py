@@ -1,0 +1,65 @@
+"""`sftc submit`: a payload that is compiled already, and its files."""
+
+from contextlib import ExitStack
+from typing import Any
+
+import click
+import orjson
+
+from sftc.cli.connecting import ServiceOptions, connected, failures, say, service_options
+from sftc.cli.output import write_stdout
+from sftc.cli.preparing import prepare
+
+
+@click.command("submit", short_help="Submit a payload that is compiled already.")
+@click.argument("payload", metavar="PAYLOAD")
+@click.option("--dataset", required=True, metavar="FILE", help="The training file.")
+@click.option("--validation", metavar="FILE", help="The validation file.")
+@click.option(
+    "--idempotency", metavar="KEY", help="The idempotency key; derived from payload and files by default."
+)
+@service_options
+def submit_command(
+    payload: str, dataset: str, validation: str | None, idempotency: str | None, **service: Any
+) -> None:
+    """Check and upload the files, create the job and start it; its id goes to stdout.
+
+    PAYLOAD is what `sftc compile` writes, or `-` for stdin. Run again, it comes back to the same job.
+    """
+    values = _payload(payload)
+    with ExitStack() as stack:
+        data = prepare([each for each in (dataset, validation) if each], None, None, stack)
+        from sftc.submission.submitting import Order, Submission
+
+        order = Order(values, data[0], data[1] if len(data) > 1 else None, idempotency)
+        stack.enter_context(failures())
+        connection = stack.enter_context(connected(ServiceOptions(**service)))
+        if connection.is_local:
+            raise click.UsageError(
+                "name a service that stays: run `sftc serve`, and pass its URL with --backend."
+            )
+        from sftc.cli.watching import bar
+
+        job = Submission(connection.service, connection.journal, say, bar("upload")).submit(order)
+    write_stdout(f"{job}\n")
+
+
+def _payload(path: str) -> dict[str, Any]:
+    """Return the payload in the file at `path`.
+
+    Raises:
+        click.ClickException: it cannot be read, or is no compiled payload.
+    """
+    from sftc.authority import payload_faults
+    from sftc.contract import PACKAGED
+    from sftc.reading import read
+
+    text = read(path).text
+    try:
+        values = orjson.loads(text)
+    except ValueError as error:
+        raise click.ClickException(f"{path} is not JSON: {error}") from error
+    if faults := payload_faults(PACKAGED.version(PACKAGED.versions[-1]), values):
+        raise click.ClickException(f"{path} is no compiled payload: {'; '.join(faults)[:1000]}")
+    result: dict[str, Any] = values
+    return result

@@ -1,0 +1,170 @@
+"""`sftc train`: compile, check, submit, follow."""
+
+import os
+import shlex
+import sys
+from contextlib import ExitStack
+from glob import glob
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from sftc.cli.connecting import ServiceOptions, connected, failures, say, service_options
+from sftc.cli.exits import FINDINGS
+from sftc.cli.output import write_stdout
+from sftc.cli.plan import plan
+from sftc.cli.preparing import prepare
+from sftc.findings import Finding, Severity
+from sftc.overrides import Override
+from sftc.payload import to_bytes
+from sftc.pipeline import examine, run
+from sftc.reading import read
+
+if TYPE_CHECKING:
+    from sftc.document import Document
+    from sftc.submission.failures import RefusedError
+
+_POSITIVE = click.FloatRange(0, min_open=True)
+
+
+class _Files(NamedTuple):
+    training: str
+    validation: str | None
+
+
+@click.command("train", short_help="Compile a config, check its data, submit the job and follow it.")
+@click.option(
+    "--type", type=click.Choice(["sft"]), default="sft", show_default=True, help="The kind of training."
+)
+@click.option("--config", required=True, metavar="CONFIG", help="The TOML config.")
+@click.option("--dataset", metavar="FILE", help="The training file, over that of the config.")
+@click.option(
+    "--examples", type=click.IntRange(1), metavar="N", help="Send the first N rows of each file only."
+)
+@click.option("--model", metavar="MODEL", help="The base model, over that of the config.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show the payload and the plan; no key is needed, nothing is sent."
+)
+@click.option(
+    "--idempotency", metavar="KEY", help="The idempotency key; derived from payload and files by default."
+)
+@click.option(
+    "--preflight/--no-preflight",
+    default=True,
+    help="Stop before the upload at what the service is certain to refuse.",
+)
+@click.option("--poll/--no-poll", default=True, help="Follow the job to its end, or exit once it is started.")
+@click.option(
+    "--poll-interval", type=_POSITIVE, default=5.0, show_default=True, help="Seconds between questions."
+)
+@click.option(
+    "--poll-timeout", type=_POSITIVE, default=3600.0, show_default=True, help="Seconds to follow it for."
+)
+@service_options
+def train_command(
+    type: str,
+    config: str,
+    dataset: str | None,
+    examples: int | None,
+    model: str | None,
+    dry_run: bool,
+    idempotency: str | None,
+    preflight: bool,
+    poll: bool,
+    poll_interval: float,
+    poll_timeout: float,
+    **service: Any,
+) -> None:
+    """Compile a config, check its data, submit the job and follow it to its end.
+
+    Run again, it comes back to the same job and pays for nothing twice. A job that failed or was
+    cancelled is tried anew.
+
+    Exit codes: 0 it succeeded, or was started with --no-poll; 1 findings stop it; 2 wrong usage;
+    3 the service refuses it; 4 the service is out of reach, or it takes too long; 5 it failed;
+    6 it was cancelled.
+    """
+    overrides = [Override.of("job.model", model)] if model is not None else []
+    compiled = run(lambda: read(config), overrides)
+    document = examine(lambda: read(config), overrides).document
+    refusals = [found for found in compiled.findings if found.id in _CERTAIN] if preflight else []
+    _show([found for found in compiled.findings if found.severity is not Severity.NOTE])
+    if not compiled.ok or document is None or refusals:
+        say("the service is certain to refuse this; nothing was sent" if refusals else "nothing was sent")
+        sys.exit(FINDINGS)
+    compiled.digest  # noqa: B018  it raises where a number has no exact form, before anything is sent
+    files = _files(document, dataset)
+    with ExitStack() as stack:
+        tokens = document.value("hyperparameters.sequence_length", int)
+        data = prepare([each for each in files if each], examples, tokens, stack)
+        from sftc.submission.submitting import Order, Submission
+
+        order = Order(compiled.payload, data[0], data[1] if len(data) > 1 else None, idempotency)
+        if dry_run:
+            write_stdout(to_bytes(compiled.payload))
+            click.echo(plan(order, service["backend"], service["env_file"]), err=True, nl=False)
+            return
+        stack.enter_context(failures())
+        connection = stack.enter_context(connected(ServiceOptions(**service)))
+        if connection.is_local and not poll:
+            raise click.UsageError(
+                "--no-poll needs a service that stays: run `sftc serve`, and name it with --backend."
+            )
+        from sftc.cli.watching import bar, watch
+        from sftc.submission.failures import RefusedError
+        from sftc.submission.following import Pace
+
+        try:
+            job = Submission(connection.service, connection.journal, say, bar("upload")).submit(order)
+        except RefusedError as error:
+            _explain(error, document)
+            raise
+        write_stdout(f"{job}\n")
+        if poll:
+            again = shlex.join(["sftc", *sys.argv[1:]])
+            watch(job, connection, Pace(poll_interval, poll_timeout), again)
+
+
+_CERTAIN = {"missing-gpu-type": "missing_gpu_type"}
+"""The rules about what the service refuses for certain, and its codes."""
+
+
+def _show(findings: list[Finding]) -> None:
+    if findings:
+        from sftc.report.text import count, render
+
+        click.echo(f"{render(findings)}{count(findings)}", err=True)
+
+
+def _files(document: "Document", dataset: str | None) -> _Files:
+    training = dataset or document.value("job.data", str) or document.value("job.data_path", str)
+    if not training:
+        training = _asked()
+    validation = document.value("data.validation_path", str)
+    if validation and not os.path.isfile(validation):
+        say(f"warning: there is no validation file {validation}; the job goes on without validation")
+        validation = None
+    return _Files(training, validation)
+
+
+def _asked() -> str:
+    """Ask for the training file on a terminal."""
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise click.UsageError("no training file: set `job.data` in the config, or name one with --dataset.")
+    found = sorted(glob("*.jsonl") + glob("*/*.jsonl"))[:20]
+    for number, path in enumerate(found, 1):
+        click.echo(f"  {number}  {path}", err=True)
+    answer = str(click.prompt("Training file (a path, or a number from the list)", err=True))
+    return found[int(answer) - 1] if answer.isdigit() and 0 < int(answer) <= len(found) else answer
+
+
+def _explain(error: "RefusedError", document: "Document") -> None:
+    """Show a refusal that a key of the config can mend where that key belongs."""
+    from sftc.rulebook import RULES
+
+    for id, code in _CERTAIN.items():
+        if code == error.code:
+            path = ("compute", "gpu_type")
+            rule = RULES[id]._replace(severity=Severity.ERROR)
+            message = f"the service refuses the job: HTTP {error.status} `{code}`: {error.reason}"
+            _show([rule.finding(document.span(path[:1], "key"), message, path=path, help=rule.act)])
