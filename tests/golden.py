@@ -1,9 +1,9 @@
-"""The golden cases: what the command says for each config under `golden/`, byte for byte.
+"""The golden cases: what the command says for each file under `golden/`, byte for byte.
 
-A case is a folder with `config.toml` and, where it is run with flags, `flags.txt` (as a
-shell reads them). What the command wrote stands beside, where it wrote anything: of
-`sftc compile`, `payload.json` for stdout and `findings.txt` for stderr; of `sftc lint`,
-`report.txt`.
+A case is a folder with `config.toml`, or `rows.jsonl` if it is about a training file, and,
+where it is run with flags, `flags.txt` (as a shell reads them). What the command wrote
+stands beside, where it wrote anything: of `sftc compile`, `payload.json` for stdout and
+`findings.txt` for stderr; of `sftc lint` and `sftc dataset check`, `report.txt`.
 """
 
 import os
@@ -15,30 +15,36 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from sftc.cli.compile import compile_command
+from sftc.cli.dataset.check import check_command
 from sftc.cli.lint import lint_command
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 EXIT_CODES = {"accept": 0, "reject": 1, "lint": 1}
+KINDS = (*EXIT_CODES, "dataset")
 OUTPUTS = ("payload.json", "findings.txt", "report.txt")
+_COMMANDS = {
+    "accept": (compile_command, "config.toml", "payload.json"),
+    "reject": (compile_command, "config.toml", "payload.json"),
+    "lint": (lint_command, "config.toml", "report.txt"),
+    "dataset": (check_command, "rows.jsonl", "report.txt"),
+}
 
 
 def cases(kind: str, root: Path = GOLDEN) -> list[Path]:
-    """Return the folders of all cases of a kind: `accept`, `reject` or `lint`."""
-    return sorted(config.parent for config in (root / kind).glob("*/config.toml"))
+    """Return the folders of all cases of a kind: `accept`, `reject`, `lint` or `dataset`."""
+    return sorted(path for path in (root / kind).iterdir() if path.is_dir())
 
 
 def produce(case: Path) -> tuple[int, dict[str, bytes]]:
-    """Compile or lint a case; return the exit code and the output files it should have."""
+    """Run the command on a case; return the exit code and the output files it should have."""
     flags = case / "flags.txt"
     arguments = shlex.split(flags.read_text(encoding="utf-8")) if flags.exists() else []
-    linting = case.parent.name == "lint"
+    command, file, output = _COMMANDS[case.parent.name]
     with _inside(case):
-        command = lint_command if linting else compile_command
-        result = CliRunner().invoke(command, ["config.toml", *arguments])
+        result = CliRunner().invoke(command, [file, *arguments])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
-    names = ("report.txt", "findings.txt") if linting else ("payload.json", "findings.txt")
-    files = dict(zip(names, (result.stdout_bytes, result.stderr_bytes), strict=True))
+    files = {output: result.stdout_bytes, "findings.txt": result.stderr_bytes}
     return result.exit_code, {name: data for name, data in files.items() if data}
 
 

@@ -29,7 +29,9 @@ def write_stdout(data: bytes | str) -> None:
     if isinstance(data, str):
         data = escaped(data).encode()
     try:
-        sys.stdout.buffer.write(data)
+        left = memoryview(data)
+        while left:  # without a buffer (PYTHONUNBUFFERED) a write may take only a part
+            left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.flush()
     except BrokenPipeError:
         _abandon_stdout()

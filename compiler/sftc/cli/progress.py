@@ -6,8 +6,11 @@ from typing import Any, Self
 
 import click
 
+from sftc.report.text import printable
+
 _AFTER = 1.0
 _EVERY = 0.1
+_LABEL = 40
 
 
 class Progress:
@@ -38,7 +41,8 @@ class Progress:
         if path != self._path:
             self.clear()
             self._path = path
-            self._bar = click.progressbar(length=size or 0, label=path, file=sys.stderr, show_pos=False)
+            label = printable(path)[-_LABEL:]
+            self._bar = click.progressbar(length=size or 0, label=label, file=sys.stderr)
         if size:
             self._bar.update(done - self._bar.pos)
         self._bar.render_progress()
@@ -46,6 +50,6 @@ class Progress:
     def clear(self) -> None:
         """Take the bar away, so that something else can be written."""
         if self._bar:
-            click.echo("\r\x1b[2K", file=sys.stderr, nl=False)
+            click.echo("\r\x1b[2K\x1b[?25h", file=sys.stderr, nl=False)  # click hides the cursor
             self._bar = None
             self._path = ""

@@ -28,7 +28,7 @@ _ENDS: Final = ("|>", "s>", "S>", "n>", "｜>", "INST]")
 BLANKS: Final = " \n\r\t\f\u00a0\u3000"
 """What makes an answer of nothing else a blank one."""
 
-_IMAGES: Final = {"image", "image_url", "input_image"}
+_IMAGES: Final = ("image", "image_url", "input_image")
 _SOURCES: Final = ("image_url", "image", "url", "path", "file", "file_id", "data", "base64", "source")
 _COLUMNS: Final = ("images", "image")
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*(\\u0000)")
@@ -138,9 +138,15 @@ def is_image(part: Any) -> bool:
     return isinstance(part, dict) and part.get("type") in _IMAGES
 
 
-def _source(part: dict[str, Any]) -> bool:
-    sources = (part.get(name) for name in _SOURCES)
-    return any(_source(each) or bool(each.get("id")) if isinstance(each, dict) else each for each in sources)
+def _source(part: dict[str, Any], levels: int = 2) -> bool:
+    """Whether `part` says where its image is, itself or in an object of it."""
+    for each in map(part.get, _SOURCES):
+        if isinstance(each, dict) and levels:
+            if each.get("id") or _source(each, levels - 1):
+                return True
+        elif each:
+            return True
+    return False
 
 
 def _tokens(row: Row) -> Iterator[Remark]:

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import partial
+from gzip import BadGzipFile
 from typing import NamedTuple
 
-from sftc.dataset.chunks import Chunk, Cutter
+from sftc.dataset.chunks import Chunk, Cutter, unread
 from sftc.dataset.excerpt import whole_file
 from sftc.dataset.looking import Look, Looker, Wanted
 from sftc.dataset.opening import Opened, UnreadableError, opened
@@ -39,7 +40,8 @@ class Checked(NamedTuple):
     """What a training file is: all that was found, and what was counted but not kept.
 
     `rows`, `length` (bytes of JSON Lines) and `digest` (their SHA-256) are those of what was
-    checked; `stopped` says that this is not the whole file, because of errors.
+    checked; `stopped` says that errors ended it, and there is no digest then. `is_whole` is
+    whether it was the whole file.
     """
 
     path: str
@@ -49,6 +51,7 @@ class Checked(NamedTuple):
     length: int
     digest: str
     stopped: bool
+    is_whole: bool
 
     @property
     def ok(self) -> bool:
@@ -101,6 +104,7 @@ class _File:
         self._length = 0
         self._digest = ""
         self._stopped = False
+        self._is_whole = False
 
     def check(self, pool: Pool[Look], repeats: Repeats, step: Step) -> "_File":
         try:
@@ -118,18 +122,23 @@ class _File:
                 step(self.path, file.position, file.size)
                 if self._stopped:
                     break
-        self._length, self._digest = cutter.length, cutter.digest
         if self._stopped:
             return
+        self._digest = cutter.digest
+        self._is_whole = self._options.examples is None or self._rows < self._options.examples
         if cutter.damage is not None:
-            self._say(DAMAGED_ARCHIVE, f"cannot be read beyond line {cutter.lines:,}: {cutter.damage}")
+            self._is_whole = False
+            is_archive = not isinstance(cutter.damage, OSError) or isinstance(cutter.damage, BadGzipFile)
+            self._say(DAMAGED_ARCHIVE if is_archive else UNREADABLE_DATA, unread(cutter))
         elif not self._rows:
             self._say(EMPTY_DATA, "has no rows")
         if change := file.changed():
+            self._is_whole = False
             self._say(FILE_CHANGED, f"changed while it was read: {change}")
 
     def _take(self, look: Look, repeats: Repeats) -> None:
         self._rows += len(look.digests)
+        self._length += look.length
         self._counts += look.counts
         repeats.add(self.path, look.digests, look.numbers)
         for found in look.findings:
@@ -147,7 +156,7 @@ class _File:
         self._kept[found.id] += found.is_error
         self._findings.append(found)
         self._tell(self.path, found)
-        self._stopped = found.is_error and self._kept[kind] == most
+        self._stopped = self._stopped or (counted and found.is_error and self._kept[kind] == most)
 
     def _say(self, rule: Rule, message: str) -> None:
         self.add(rule.finding(whole_file(self.path), message))
@@ -162,4 +171,5 @@ class _File:
             self._length,
             self._digest,
             self._stopped,
+            self._is_whole,
         )

@@ -14,6 +14,9 @@ MAX_ROW = 64 << 20
 CHUNK = 512 << 10
 """The bytes of a chunk, unless one row is longer."""
 
+BOM = b"\xef\xbb\xbf"
+_BLANK = b" \t\r\n"
+
 
 class Chunk(NamedTuple):
     """Whole lines of a file: `data` ends in a line break, or where the file does.
@@ -39,12 +42,12 @@ class Cutter:
         self._stream = stream
         self._left = limit
         self._hash = hashlib.sha256()
-        self._buffer = bytearray(size)
-        self._size = size
+        self._size = min(size, MAX_ROW + 1)
+        self._buffer = bytearray(self._size)
         self._held = 0
         self.lines = 0
         self.length = 0
-        self.damage: str | None = None
+        self.damage: Exception | None = None
 
     @property
     def digest(self) -> str:
@@ -57,7 +60,8 @@ class Cutter:
             end = self._held if is_last else self._buffer.rfind(b"\n", 0, self._held) + 1
             if not end and not is_last:
                 if len(self._buffer) <= MAX_ROW:
-                    self._buffer.extend(bytes(len(self._buffer)))
+                    more = min(len(self._buffer), MAX_ROW + 1 - len(self._buffer))
+                    self._buffer.extend(bytes(more))
                 else:
                     yield self._skip()
                 continue
@@ -76,7 +80,7 @@ class Cutter:
                 try:
                     read = self._stream.readinto(view[self._held :])
                 except DAMAGE as error:
-                    self.damage = str(error) or type(error).__name__
+                    self.damage = error
                     self._held = self._buffer.rfind(b"\n", 0, self._held) + 1
                     return False
                 if not read:
@@ -121,7 +125,8 @@ class Cutter:
         at = 0
         while self._left and at < len(data):
             end = data.find(b"\n", at) + 1 or len(data)
-            self._left -= bool(data[at:end].strip())
+            line = data[at:end].removeprefix(BOM) if self.length + at == 0 else data[at:end]
+            self._left -= bool(line.strip(_BLANK))
             at = end
         return data[:at]
 
@@ -131,3 +136,10 @@ class Cutter:
         self.length += len(data)
         self.lines += count(data, b"\n") + (not data.endswith(b"\n"))
         return chunk
+
+
+def unread(cutter: Cutter) -> str:
+    """Return what to say of a file that was read to where it is damaged."""
+    error = cutter.damage
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"cannot be read beyond line {cutter.lines:,}: {reason or error or type(error).__name__}"

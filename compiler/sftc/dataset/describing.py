@@ -10,7 +10,7 @@ import orjson
 from sftc.contract import PACKAGED
 from sftc.dataset import scripts
 from sftc.dataset.chat import is_image, texts
-from sftc.dataset.chunks import Chunk, Cutter
+from sftc.dataset.chunks import Chunk, Cutter, unread
 from sftc.dataset.opening import UnreadableError, opened
 from sftc.dataset.pool import Pool
 
@@ -64,7 +64,7 @@ def describe(
             total += tally
             step(path, file.position, file.size)
         if cutter.damage is not None:
-            raise UnreadableError(f"cannot be read beyond line {cutter.lines:,}: {cutter.damage}")
+            raise UnreadableError(unread(cutter))
     return total
 
 
@@ -80,6 +80,11 @@ def percentiles(counts: Counter[int], wanted: Iterable[int] = PERCENTILES) -> di
                 found[percent] = number
                 break
     return found
+
+
+def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
+    """Return names and how often they occur, the most frequent first, and by name where that is the same."""
+    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
 
 
 def _work() -> Callable[[str, Chunk], Tally]:

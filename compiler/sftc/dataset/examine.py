@@ -40,11 +40,17 @@ def locate(found: Iterable[Remark], line: Line) -> list[Finding]:
     findings = []
     for remark in found:
         start, end = remark.at or _place(scan, remark.path)
+        path = tuple(_sayable(part) if isinstance(part, str) else part for part in remark.path)
         finding = remark.rule.finding(
-            line.span(start, end), remark.message, path=remark.path, help=remark.help
+            line.span(start, end), _sayable(remark.message), path=path, help=remark.help
         )
         findings.append((start, finding))
     return [finding for _, finding in sorted(findings, key=lambda pair: pair[0])]
+
+
+def _sayable(text: str) -> str:
+    """Return `text` with halves of surrogate pairs, which no report can hold, escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _scan(text: str) -> Scan | None:

@@ -26,16 +26,19 @@ Role = Literal["system", "developer", "user", "assistant"]
 _OTHERS: Final = frozenset({"tools", "tool_choice", "metadata"})
 """Keys of a row that have a form of their own."""
 
+_PLAIN: Final = re.compile(r'[^"\\\x00-\x1f]*')
+"""A key that is written as it is."""
+
 _PIECE: Final = 1 << 16
 """Bytes whose text stays in the processor's cache."""
 
 _SPACE: Final = rb'(?:[ ]|\\[nrtf]|\\u[0-9a-fA-F]{4}|\xc2\xa0|\xe3\x80\x80)*+"'
 _SPACE_BEGINS: Final = (b'"', b" ", b"\\", b"\xc2\xa0", b"\xe3\x80\x80")
 
-_TAGS: Final = (b"<|", b"</s>", b"<s>", b"SYS>>", b"_of_turn>", b"<bos>", b"<eos>", b"<\xef")
+_TAGS: Final = (b"<|", b"</s>", b"<s>", b"SYS>>", b"_of_turn>", b"<bos>", b"<eos>", b"<\xef", b"<\\")
 _SIGNS: Final = (
     (b"INST]", rb""),
-    (b"\\u00", rb"\\u00[0-7]"),  # any of the others may be written so, and NUL
+    (b"\\u00", rb"(?<![^\\]\\)\\u00(?:00|[2-7])"),  # any of the others may be written so, and NUL
 )
 """What `chat` may have something to say of: a sign, and what it must be the beginning of."""
 
@@ -58,9 +61,9 @@ class Layout:
         self._messages = attrgetter(f"f{keys.index('messages')}")
         self._spaced = spaced
         self._mixed = False
-        self._content = b'"content": "' if spaced else b'"content":"'
-        blank = re.escape(self._content) + _SPACE
-        signs = [*_SIGNS, *((self._content + begin, blank) for begin in _SPACE_BEGINS)]
+        self._content = b'"content": ' if spaced else b'"content":'
+        blank = re.escape(self._content) + b'"' + _SPACE
+        signs = [*_SIGNS, *((self._content + b'"' + begin, blank) for begin in _SPACE_BEGINS)]
         self._signs = [(sign, re.compile(pattern)) for sign, pattern in signs]
 
     def doubtful(self, data: bytes) -> list[int]:
@@ -79,10 +82,12 @@ class Layout:
 
     def _same(self, rows: list[Any], data: bytes) -> bool:
         """Whether the rows, written one a line, are `data`."""
+        if count(data, b"\n") != len(rows):
+            return False
         if not self._spaced:
             return self._encoder.encode_lines(rows) == data
         written = msgspec.json.format(self._encoder.encode(rows), indent=0)
-        return written[1:-1] == data[:-1].replace(b"\n", b", ") and data.count(b"\n") == len(rows)
+        return written[1:-1] == data[:-1].replace(b"\n", b", ")
 
     def _one_by_one(self, data: bytes) -> list[int]:
         doubtful, plain, rows, numbers = [], [], [], []
@@ -109,9 +114,10 @@ class Layout:
         found = set()
         if last.count("assistant") < len(last):
             found |= {at for at, role in enumerate(last) if role != "assistant"}
-        if count(data, self._content) < sum(map(len, talks)):  # not all content is text
-            lines = data.split(b"\n")
-            found |= {at for at, talk in enumerate(talks) if lines[at].count(self._content) < len(talk)}
+        text = self._content + b'"'
+        if count(data, self._content) > count(data, text):  # not all content is text
+            lines = enumerate(data.split(b"\n"))
+            found |= {at for at, line in lines if line.count(self._content) > line.count(text)}
         hits = [at for sign, pattern in self._signs for at in _hits(data, sign, pattern)]
         if find(data, b"<") >= 0:
             hits += [at for tag in _TAGS for at in _hits(data, tag, _ANY)]
@@ -161,7 +167,11 @@ def learn(line: bytes) -> Layout | None:
     talk = row.get("messages") if isinstance(row, dict) else None
     if not isinstance(talk, list) or not talk or not isinstance(talk[0], dict):
         return None
-    if {*talk[0]} != {"role", "content"} or not _OTHERS.isdisjoint(row):
+    if (
+        {*talk[0]} != {"role", "content"}
+        or not _OTHERS.isdisjoint(row)
+        or not all(map(_PLAIN.fullmatch, row))
+    ):
         return None
     spaced = written != line.strip()
     return _layout(tuple(row), tuple(talk[0]), spaced=spaced)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from stringzilla import Str, hash
 
-from sftc.dataset.chunks import MAX_ROW, Chunk
+from sftc.dataset.chunks import BOM, MAX_ROW, Chunk
 from sftc.dataset.examine import locate, remarks
 from sftc.dataset.excerpt import Line
 from sftc.dataset.layout import Layout, learn
@@ -16,7 +16,6 @@ from sftc.findings import Finding
 from sftc.rules import rows
 
 _BLANK = b" \t\r\n"
-_BOM = b"\xef\xbb\xbf"
 
 
 class Wanted(NamedTuple):
@@ -33,10 +32,11 @@ class Wanted(NamedTuple):
 class Look(NamedTuple):
     """What was seen in a chunk.
 
-    `counts` has all findings by rule, `digests` (unsigned, 64 bits) and `numbers` (of lines)
-    have an item a row.
+    `length` is how many bytes it has, `counts` has all findings by rule, `digests` (unsigned,
+    64 bits) and `numbers` (of lines) have an item a row.
     """
 
+    length: int
     findings: list[Finding]
     counts: Counter[str]
     digests: "array[int]"
@@ -55,16 +55,16 @@ class Looker:
 
     def look(self, name: str, chunk: Chunk) -> Look:
         """Return what is seen in a chunk of the file `name`."""
-        look = Look([], Counter(), array("Q"), array("Q"))
+        look = Look(len(chunk.data) or chunk.skipped, [], Counter(), array("Q"), array("Q"))
         if chunk.skipped:
             self._too_large(name, chunk, look)
             return look
         data, byte = chunk.data, chunk.byte
-        if chunk.byte == 0 and data.startswith(_BOM):
-            span = Line(name, 1, 0, _BOM).span(0, 1)
+        if chunk.byte == 0 and data.startswith(BOM):
+            span = Line(name, 1, 0, BOM).span(0, 1)
             look.findings.append(rows.DATA_BYTE_ORDER_MARK.finding(span, "a byte order mark begins the file"))
             look.counts[rows.DATA_BYTE_ORDER_MARK.id] += 1
-            data, byte = data[len(_BOM) :], byte + len(_BOM)
+            data, byte = data[len(BOM) :], byte + len(BOM)
         if not data.endswith(b"\n"):
             data += b"\n"
         digests = [*map(hash, Str(data).split("\n"))][:-1]
@@ -102,11 +102,10 @@ class Looker:
 
     def _examine(self, line: Line, look: Look) -> None:
         found = remarks(line.data, self._wanted.tokens)
-        kept = []
-        for remark in found:
-            look.counts[remark.rule.id] += 1
-            if not self._wanted.keep or look.counts[remark.rule.id] <= self._wanted.keep:
-                kept.append(remark)
+        # All of a row that may be shown are kept: which of them come first is known when they are located.
+        keep = self._wanted.keep
+        kept = [remark for remark in found if not keep or look.counts[remark.rule.id] < keep]
+        look.counts.update(remark.rule.id for remark in found)
         if kept:
             look.findings.extend(locate(kept, line))
 
@@ -115,7 +114,7 @@ class Looker:
         span = Line(name, chunk.line, chunk.byte, b"...").span(0, 3)
         look.findings.append(rows.ROW_TOO_LARGE.finding(span, message))
         look.counts[rows.ROW_TOO_LARGE.id] += 1
-        look.digests.append(chunk.byte)  # it is like no other
+        look.digests.append(hash(f"{name}:{chunk.byte}".encode()))  # it is like no other
         look.numbers.append(chunk.line)
 
 

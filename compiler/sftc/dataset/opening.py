@@ -80,7 +80,7 @@ def _zstandard(raw: BufferedReader) -> Stream:
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
-        from backports import zstd
+        import backports.zstd as zstd  # noqa: PLR0402  so that what is missing is named
 
     class File(zstd.ZstdFile):
         def readinto(self, buffer: Any) -> int:

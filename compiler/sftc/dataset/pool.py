@@ -6,8 +6,8 @@ through shared memory, answers through pipes.
 
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe, Process, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.shared_memory import SharedMemory
@@ -107,14 +107,20 @@ class _Worker:
     def send(self, path: str, number: int, chunk: Chunk) -> None:
         size = len(chunk.data)
         _buffer(self._slots[self._next])[:size] = chunk.data
-        self.connection.send((path, self._next, size, chunk._replace(data=b"")))
+        with self._alive():
+            self.connection.send((path, self._next, size, chunk._replace(data=b"")))
         self._next = (self._next + 1) % _AHEAD
         self.waiting.append(number)
 
     def receive(self) -> Any:
-        try:
+        with self._alive():
             return self.connection.recv()
-        except EOFError:
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, OSError):
             self.waiting.clear()
             raise RuntimeError("a process that checks rows has ended, perhaps for want of memory") from None
 

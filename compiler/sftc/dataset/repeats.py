@@ -1,12 +1,17 @@
 """Rows that stand more than once, known by their digests, in bounded memory."""
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from sftc.dataset.excerpt import whole_file
 from sftc.findings import Finding
 from sftc.rules.chat import DUPLICATE_ROWS, SHARED_ROWS
+
+if find_spec("numpy") is None:  # imported late, and missed early
+    raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
 
 CAPACITY: Final = 1 << 22
 """The most digests that are kept."""
@@ -33,6 +38,7 @@ class Repeats:
         self._capacity = capacity
         self._files: dict[str, tuple[array[int], array[int]]] = {}
         self._halvings = 0
+        self._more: Counter[str] = Counter()
 
     def add(self, path: str, digests: "array[int]", numbers: "array[int]") -> None:
         """Take the digests of rows of a file, and the numbers of their lines."""
@@ -40,15 +46,40 @@ class Repeats:
         new = self._sampled(digests, numbers) if self._halvings else (digests, numbers)
         for old, more in zip(kept, new, strict=True):
             old.extend(more)
-        while sum(len(each) for each, _ in self._files.values()) > self._capacity:
+        if self._total() > self._capacity:
+            self._files = {name: self._thinned(name, *each) for name, each in self._files.items()}
+        while self._total() > self._capacity:
             self._halvings += 1
             self._files = {name: self._sampled(*each) for name, each in self._files.items()}
+
+    def _total(self) -> int:
+        return sum(len(digests) for digests, _ in self._files.values())
+
+    def _thinned(
+        self, path: str, digests: "array[int]", numbers: "array[int]"
+    ) -> "tuple[array[int], array[int]]":
+        """Keep two rows of those that are the same, and count the others."""
+        np = _numpy()
+        all = np.frombuffer(digests, np.uint64)
+        order = np.argsort(all, kind="stable")
+        ordered = all[order]
+        third = np.zeros(len(all), bool)
+        third[order[2:]] = ordered[2:] == ordered[:-2]
+        self._more[path] += int(third.sum()) << self._halvings
+        return self._kept(digests, numbers, ~third)
 
     def _sampled(self, digests: "array[int]", numbers: "array[int]") -> "tuple[array[int], array[int]]":
         np = _numpy()
         all = np.frombuffer(digests, np.uint64)
-        keep = all >> np.uint64(64 - self._halvings) == 0
-        return array("Q", all[keep].tobytes()), array("Q", np.frombuffer(numbers, np.uint64)[keep].tobytes())
+        return self._kept(digests, numbers, all >> np.uint64(64 - self._halvings) == 0)
+
+    def _kept(
+        self, digests: "array[int]", numbers: "array[int]", keep: "NDArray[np.bool_]"
+    ) -> "tuple[array[int], array[int]]":
+        np = _numpy()
+        arrays = (np.frombuffer(each, np.uint64)[keep] for each in (digests, numbers))
+        first, second = (array("Q", each.tobytes()) for each in arrays)
+        return first, second
 
     def findings(self) -> Iterator[Finding]:
         """Yield, for each file, what of its rows stands elsewhere too."""
@@ -74,7 +105,8 @@ class Repeats:
             f"line {lines[at[each]]:,} is line {lines[at[first[which[each]]]]:,} again"
             for each in again[:_SHOWN]
         ]
-        message = f"{self._rows(len(again))} repeating an earlier one: {_listed(pairs, len(again))}"
+        number = (len(again) << self._halvings) + self._more[path]
+        message = f"{self._rows(number)} repeating an earlier one: {_listed(pairs, number)}"
         yield DUPLICATE_ROWS.finding(whole_file(path), message)
 
     def _between(self, path: str, rows: "Digests", lines: "Digests", other: str) -> Iterator[Finding]:
@@ -87,14 +119,14 @@ class Repeats:
             f"line {lines[at]:,} is line {numbers[np.flatnonzero(others == rows[at])[0]]:,} there"
             for at in shared[:_SHOWN]
         ]
-        message = f"{self._rows(len(shared))} shared with {other}: {_listed(pairs, len(shared))}"
+        number = len(shared) << self._halvings
+        message = f"{self._rows(number)} shared with {other}: {_listed(pairs, number)}"
         yield SHARED_ROWS.finding(whole_file(path), message)
 
     def _rows(self, number: int) -> str:
-        """Return how many rows there are, of which `number` are among those that were kept."""
+        """Return how many rows there are, and what that is known from."""
         if self._halvings:
-            part = 1 << self._halvings
-            return f"about {number * part:,} rows (an estimate from one row in {part})"
+            return f"about {number:,} rows (an estimate from one row in {1 << self._halvings})"
         return f"{number:,} row{'s' if number > 1 else ''}"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sftc.dataset.chunks import Cutter
+from sftc.dataset.chunks import Cutter, unread
 from sftc.dataset.opening import UnreadableError, opened
 
 
@@ -19,4 +19,4 @@ def head(path: str, number: int | None) -> Iterator[bytes]:
                 raise UnreadableError(f"line {chunk.line:,} has {chunk.skipped:,} bytes, and is not read")
             yield chunk.data
         if cutter.damage is not None:
-            raise UnreadableError(f"cannot be read beyond line {cutter.lines:,}: {cutter.damage}")
+            raise UnreadableError(unread(cutter))

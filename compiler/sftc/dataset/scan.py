@@ -19,7 +19,12 @@ _LONE = re.compile(
     r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\.",
     re.DOTALL,
 )
-_PAIR = 12
+_HALF = 6
+"""How long half of a pair is, as it is written."""
+
+
+PLACES = 64
+"""How deep places are kept: all paths of a deep text together are as long as its depth squared."""
 
 
 class NotJsonError(Exception):
@@ -39,7 +44,7 @@ class Name(NamedTuple):
 
 
 class Scan:
-    """What stands where in `text`; `places` has each value by its path.
+    """What stands where in `text`; `places` has each value by its path, down to `PLACES` levels.
 
     `repeated` are the names that stand in an object for a second time, `surrogates` where a
     half of a pair stands alone, `depth` how deep it nests.
@@ -92,14 +97,18 @@ class Scan:
             self.depth = max(self.depth, len(self._names))
             return at + 1, True
         end = self._string(at) if char == '"' else self._scalar(at)
-        self.places[tuple(self._path)] = (at, end)
+        self._put(at, end)
         return end, False
 
     def _close(self, at: int) -> int:
         self._path.pop()
         self._names.pop()
-        self.places[tuple(self._path)] = (self._begun.pop(), at + 1)
+        self._put(self._begun.pop(), at + 1)
         return at + 1
+
+    def _put(self, start: int, end: int) -> None:
+        if len(self._path) <= PLACES:
+            self.places[tuple(self._path)] = (start, end)
 
     def _name(self, at: int, names: set[str]) -> int:
         if self.text[at : at + 1] != '"':
@@ -124,7 +133,7 @@ class Scan:
         if match:
             if "\\u" in match[0]:
                 for found in _LONE.finditer(self.text, at, match.end()):
-                    if found[0].startswith("\\u") and len(found[0]) < _PAIR:
+                    if len(found[0]) == _HALF:
                         self.surrogates.append(found.span())
             return match.end()
         inside = _IN_STRING.match(self.text, at + 1)

@@ -35,7 +35,7 @@ class Setup(NamedTuple):
     def findings(self, results: Sequence[Checked]) -> list[Finding]:
         """Return what the config says together with its files; the first one is trained on."""
         training = results[0]
-        rows = None if training.stopped else Rows(training.rows)
+        rows = Rows(training.rows) if training.is_whole else None
         return in_order(check(self.document, self.contract, rows))
 
 

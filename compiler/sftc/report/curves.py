@@ -1,13 +1,12 @@
 """Pictures: the metrics of a job over its steps."""
 
 from collections.abc import Iterable, Mapping
-from io import BytesIO
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from sftc.report.plot import SOFT, STYLE
+from sftc.report.plot import SOFT, STYLE, drawn
 
 
 def curves(points: Iterable[Mapping[str, Any]], format: str) -> bytes:
@@ -33,6 +32,4 @@ def curves(points: Iterable[Mapping[str, Any]], format: str) -> bytes:
                 panel.plot(steps, values, marker="o" if len(line) < 2 else None, linewidth=1.6, label=name)
             if len(lines) > 1:
                 panel.legend(frameon=False)
-        data = BytesIO()
-        figure.savefig(data, format=format, dpi=140, metadata={"Date": None} if format == "svg" else None)
-    return data.getvalue()
+        return drawn(figure, format)

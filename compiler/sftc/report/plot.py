@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from io import BytesIO
 from os.path import basename
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from sftc.dataset.describing import Tally, percentiles
+from sftc.dataset.describing import Tally, percentiles, ranked
 from sftc.report.text import printable
 
 _INK, SOFT, _FILL, _MARK = "#1f2933", "#7b8794", "#3b82c4", "#d9480f"
@@ -25,6 +26,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.hashsalt": "sftc",
+    "text.parse_math": False,
 }
 _BINS = 48
 _WIDE = 8
@@ -40,7 +42,14 @@ def tallies(files: Mapping[str, Tally], format: str) -> bytes:
         parts: Any = figure.subfigures(len(files), squeeze=False)
         for part, (path, tally) in zip(parts.flat, files.items(), strict=True):
             _file(part, path, tally)
-        data = BytesIO()
+        return drawn(figure, format)
+
+
+def drawn(figure: Figure, format: str) -> bytes:
+    """Return `figure` as `svg` or `png`, the same bytes each time."""
+    data = BytesIO()
+    with catch_warnings():
+        simplefilter("ignore")  # a sign that no font has is drawn as a box
         figure.savefig(data, format=format, dpi=140, metadata={"Date": None} if format == "svg" else None)
     return data.getvalue()
 
@@ -87,7 +96,7 @@ def _lengths(axes: Any, counts: Counter[int]) -> None:
 
 def _bars(axes: Any, counts: Counter[str], title: str) -> None:
     axes.set_title(title, loc="left", fontsize=10, color=SOFT)
-    shown = counts.most_common(_ROWS)[::-1]
+    shown = ranked(counts)[_ROWS - 1 :: -1]
     names, numbers = [printable(name) for name, _ in shown], [number for _, number in shown]
     bars = axes.barh(names, numbers, height=0.7, color=_FILL)
     axes.set_ylim(len(shown) - _ROWS - 0.5, len(shown) - 0.5)

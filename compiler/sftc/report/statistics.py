@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from sftc.dataset.describing import Tally, percentiles
+from sftc.dataset.describing import Tally, percentiles, ranked
 from sftc.report.json import escaped
 from sftc.report.tables import columns
 from sftc.report.text import printable
@@ -27,10 +27,7 @@ def _table(path: str, tally: Tally) -> str:
             f"{tally.unread:,} of them not read: `sftc dataset check`" if tally.unread else "",
         ),
         ("messages", f"{messages:,}", ""),
-        *(
-            (f"  {role}", f"{number:,}", _share(number, messages))
-            for role, number in tally.roles.most_common()
-        ),
+        *((f"  {role}", f"{number:,}", _share(number, messages)) for role, number in ranked(tally.roles)),
         ("tokens, estimated", f"{tally.all_tokens:,}", "UTF-8 bytes / 4"),
         ("rows with tools", f"{tally.with_tools:,}", ""),
         ("tool calls", f"{tally.calls:,}", ""),
@@ -41,7 +38,7 @@ def _table(path: str, tally: Tally) -> str:
                 f"{number:,}",
                 _share(number, tally.scripts.total()),
             )
-            for name, number in tally.scripts.most_common()
+            for name, number in ranked(tally.scripts)
         ),
     ]
     spread = [
@@ -76,12 +73,12 @@ def _object(tally: Tally) -> dict[str, Any]:
     return {
         "rows": tally.rows,
         "rows_not_read": tally.unread,
-        "messages": dict(tally.roles.most_common()),
+        "messages": dict(ranked(tally.roles)),
         "estimated_tokens": tally.all_tokens,
         "rows_with_tools": tally.with_tools,
         "tool_calls": tally.calls,
         "images": tally.images,
-        "scripts": dict(tally.scripts.most_common()),
+        "scripts": dict(ranked(tally.scripts)),
         "percentiles": {
             name: {str(percent): number for percent, number in percentiles(counts).items()}
             for name, counts in (

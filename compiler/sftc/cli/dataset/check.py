@@ -14,6 +14,7 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_stdout
 from sftc.cli.progress import Progress
 from sftc.findings import Finding, Severity
+from sftc.reading import STDIN
 from sftc.report import json
 from sftc.report.text import count, printable, render
 
@@ -59,6 +60,8 @@ def check_command(
     from sftc.dataset.together import load
 
     setup = load(config) if config else None
+    if config == STDIN and STDIN in files:
+        raise click.UsageError("stdin is either the config or the training file.")
     paths = expand(files) or (setup.files if setup else [])
     if not paths:
         raise click.UsageError("name a FILE, or a config that names one.")
@@ -79,7 +82,7 @@ def _report(results: "Sequence[Checked]", setup: "Setup | None", format: str) ->
     reports = {result.path: list(result.findings) for result in results}
     together = setup.findings(results) if setup else []
     if setup:
-        reports[setup.path] = together
+        reports.setdefault(setup.path, []).extend(together)
     if format == "text":
         write_stdout(_styled(render(together) + "".join(map(_summary, results))))
     elif format == "json":
@@ -106,7 +109,8 @@ def _summary(result: "Checked") -> str:
         more = [f"{number:,} more of {id}" for id, number in sorted(result.more.items())]
         text += f", and {', '.join(more)}"
     if result.stopped:
-        text += f"; stopped at line {result.findings[-1].span.line:,} by --max-errors"
+        line = max(found.span.line for found in result.findings if found.is_error)
+        text += f"; stopped at line {line:,} by --max-errors"
     elif result.digest:
         text += f" in {result.rows:,} rows, {result.length:,} bytes, {result.digest}"
     return f"{text}\n"

@@ -16,10 +16,11 @@ from sftc.reading import STDIN
 )
 def head_command(file: str, number: int, output: str | None) -> None:
     """Write the first rows of a training file, byte for byte; blank lines do not count."""
-    if output and os.path.realpath(output) == os.path.realpath(file):
+    if output and output != STDIN and os.path.realpath(output) == os.path.realpath(file):
         raise click.UsageError("the sample would overwrite the file.")
     from sftc.dataset.opening import UnreadableError
     from sftc.dataset.sampling import head
+    from sftc.report.text import printable
 
     try:
         rows = head(file, number)
@@ -29,4 +30,4 @@ def head_command(file: str, number: int, output: str | None) -> None:
             for piece in rows:
                 write_stdout(piece)
     except UnreadableError as error:
-        raise click.ClickException(f"{file} {error}.") from error
+        raise click.ClickException(f"{printable(file)} {error}.") from error

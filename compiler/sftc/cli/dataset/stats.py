@@ -29,6 +29,7 @@ def stats_command(files: Sequence[str], format: str, plot: str | None, jobs: int
     from sftc.dataset.describing import describe
     from sftc.dataset.opening import UnreadableError
     from sftc.report import statistics
+    from sftc.report.text import printable
 
     with Progress() as progress:
         tallies = {}
@@ -36,7 +37,7 @@ def stats_command(files: Sequence[str], format: str, plot: str | None, jobs: int
             try:
                 tallies[path] = describe(path, jobs, progress.step)
             except UnreadableError as error:
-                raise click.ClickException(f"{path} {error}.") from error
+                raise click.ClickException(f"{printable(path)} {error}.") from error
     write_stdout(statistics.json(tallies) if format == "json" else statistics.table(tallies))
     if plot is not None:
         from sftc.report.plot import tallies as picture

@@ -1,0 +1,73 @@
+"""`sftc dataset` where a package that an extra brings is missing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from training_files import BROKEN, CONFIG, GOOD, Dataset, compressed
+
+PACKAGES = ["msgspec", "stringzilla", "numpy", *(["backports"] if sys.version_info < (3, 14) else [])]
+
+
+@pytest.fixture
+def sftc(sftc_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    monkeypatch.chdir(tmp_path)
+    Path("good.jsonl").write_text(GOOD)
+    return Dataset(sftc_program)
+
+
+def without(packages: list[str], *arguments: str) -> tuple[int, str, str]:
+    """Run the command where some packages cannot be imported."""
+    program = f"import sys; sys.modules.update(dict.fromkeys({packages})); from sftc.cli import main; main()"
+    run = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_that_is_missing_is_named_with_what_brings_it(sftc: Dataset, package: str) -> None:
+    Path("rows.jsonl.zst").write_bytes(compressed(BROKEN.encode()))
+    code, out, errors = without([package], "dataset", "check", "rows.jsonl.zst")
+    assert (code, out) == (1, "")  # it is known before there is anything to tell
+    assert package in errors
+    assert errors.endswith("pip install 'sftc[dataset]'\n")
+    assert len(errors.splitlines()) == 1
+
+
+def test_only_pictures_need_matplotlib(sftc: Dataset) -> None:
+    assert without(["matplotlib"], "dataset", "stats", "good.jsonl")[0] == 0
+    assert without(["matplotlib"], "dataset", "stats", "good.jsonl", "--plot", "a.svg")[::2] == (
+        1,
+        "Error: this needs the package matplotlib: pip install 'sftc[plot]'\n",
+    )
+
+
+def test_a_namespace_that_others_share_is_no_package_that_is_there(
+    sftc: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sys.version_info >= (3, 14):
+        pytest.skip("the standard library has Zstandard from Python 3.14 on")
+    (tmp_path / "path/backports").mkdir(parents=True)
+    (tmp_path / "path/backports/__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    Path("good.jsonl.zst").write_bytes(b"")
+    code, out, errors = sftc("check", "good.jsonl.zst")
+    assert (code, out) == (1, "")
+    assert errors.endswith("pip install 'sftc[dataset]'\n")
+    assert "Traceback" not in errors
+
+
+def test_help_and_the_other_commands_need_no_extra(sftc: Dataset) -> None:
+    Path("config.toml").write_text(CONFIG)
+    for arguments in (
+        ["dataset", "--help"],
+        ["dataset", "check", "--help"],
+        ["rule", "row-shape"],
+        ["compile", "config.toml"],
+    ):
+        code, out, errors = without([*PACKAGES, "matplotlib"], *arguments)
+        assert (code, errors) == (0, "")
+        assert out

@@ -1,0 +1,159 @@
+"""`sftc dataset` among processes: its workers, signals, pipes that close, files that change."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from training_files import GOOD, UNANSWERED, Dataset, digest, row
+
+CHUNK = row(1).replace("2", "2" * 10_000).encode() * 52
+"""Rows of a chunk, or so."""
+
+
+@pytest.fixture
+def sftc(sftc_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    monkeypatch.chdir(tmp_path)
+    Path("good.jsonl").write_text(GOOD)
+    return Dataset(sftc_program)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """Return both ends of a pipe, which the test closes."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        with suppress(OSError):  # the test may have closed it
+            os.close(end)
+
+
+def many_chunks() -> str:
+    """Return rows of which each chunk has something to tell, and of which some are the same."""
+    rows = [row(number).replace("?", " and so on" * 85) for number in range(7000)]
+    for at in range(50, len(rows), 500):
+        rows[at : at + 3] = [f'{{"{at}":\n', UNANSWERED.replace("2", str(at)), rows[1]]
+    return "".join(rows)
+
+
+def test_any_number_of_processes_says_the_same(sftc: Dataset) -> None:
+    Path("rows.jsonl").write_text(text := many_chunks())
+    for command in (
+        ["check", "--format", "text"],
+        ["check", "--format", "json"],
+        ["stats", "--format", "json"],
+    ):
+        one, two = (sftc(*command, "rows.jsonl", "good.jsonl", "--jobs", jobs) for jobs in "12")
+        assert one == two
+        assert digest(text) in one[1] or command[0] == "stats"
+
+
+@pytest.mark.parametrize("limit", ["1", "11"])
+def test_any_number_of_processes_stops_at_the_same_error(sftc: Dataset, limit: str) -> None:
+    Path("rows.jsonl").write_text("".join(dict.fromkeys(many_chunks().splitlines(keepends=True))))
+    flags = ["--max-errors", limit, "--format", "json"]
+    one, two = (sftc("check", "rows.jsonl", *flags, "--jobs", jobs) for jobs in "12")
+    assert '"stopped": true' in one[1]
+    assert one == two
+
+
+def reading(sftc: Dataset, pipe: tuple[int, int], *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a command of a process group of its own on what is fed to the pipe."""
+    command = [sftc.program, "dataset", *arguments, f"/dev/fd/{pipe[0]}"]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=pipe[:1],
+        start_new_session=True,
+    )
+    os.close(pipe[0])
+    return process
+
+
+def children(process: subprocess.Popen[bytes]) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = path.read_text().rpartition(")")[2].split()[1]
+        except OSError:  # it has ended since
+            continue
+        if int(parent) == process.pid:
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("command", ["check", "stats"])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_stopped_and_leaves_no_process(
+    sftc: Dataset, pipe: tuple[int, int], command: str, stop: signal.Signals
+) -> None:
+    process = reading(sftc, pipe, command, "--jobs", "2")
+    with open(pipe[1], "wb", closefd=False) as feed:
+        feed.writelines([CHUNK] * 80)  # more than a worker may be behind
+    assert children(process)
+    if stop == signal.SIGINT:  # Ctrl-C goes to all processes of a terminal's group
+        os.killpg(process.pid, stop)
+    else:
+        process.send_signal(stop)
+    out, errors = process.communicate(timeout=60)  # which ends when no process holds the pipes any more
+    assert out == b""
+    if stop == signal.SIGINT:
+        assert (process.returncode, errors.strip()) == (130, b"")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["check"], ["check", "--format", "json"], ["stats"], ["head", "-n", "7000"]]
+)
+def test_a_closed_pipe_ends_it_quietly(sftc: Dataset, pipe: tuple[int, int], arguments: list[str]) -> None:
+    Path("rows.jsonl").write_text(many_chunks())
+    os.close(pipe[0])
+    jobs = ["--jobs", "2"] if arguments[0] != "head" else []
+    command = [sftc.program, "dataset", *arguments, "rows.jsonl", *jobs]
+    run = subprocess.run(command, stdout=pipe[1], stderr=subprocess.PIPE, check=False, timeout=60)
+    assert (run.returncode, run.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_ends_it(sftc: Dataset, unbuffered: str) -> None:
+    Path("rows.jsonl").write_text("".join(f'{{"{number}":\n' for number in range(20_000)))
+    for line in ("check rows.jsonl --max-errors 0", "head rows.jsonl -n 20000"):
+        code, out, errors = sftc.shell(f"export PYTHONUNBUFFERED={unbuffered}; dataset {line} | head -1")
+        assert (code, out.count("\n"), errors) == (141, 1, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_disk_that_fills_up_is_an_error(sftc: Dataset, unbuffered: str) -> None:
+    Path("rows.jsonl").write_text("".join(map(row, range(5000))))
+    line = f"export PYTHONUNBUFFERED={unbuffered}; ulimit -f 64; dataset head rows.jsonl -n 5000 > out.jsonl"
+    code, _, errors = sftc.shell(line)
+    assert code == 1
+    assert errors == "<stdout>: error[unwritable-output]: cannot be written: File too large\n\n"
+
+
+@pytest.mark.parametrize("arguments", ["check good.jsonl", "stats good.jsonl", "head good.jsonl", "--help"])
+def test_a_full_disk_is_an_error(sftc: Dataset, arguments: str) -> None:
+    code, _, errors = sftc.shell(f"dataset {arguments} > /dev/full")
+    assert code == 1
+    assert "No space left on device" in errors
+    assert "fault" not in errors
+
+
+def test_a_file_that_is_written_to_meanwhile_is_an_error(sftc: Dataset) -> None:
+    rows = Path("rows.jsonl")
+    rows.write_text(text := "".join(f'{{"{number}":\n' for number in range(5000)))
+    command = [sftc.program, "dataset", "check", "rows.jsonl", "--max-errors", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        process.stdout.readline()  # it has begun, and cannot end before the rest is read
+        with rows.open("a") as file:
+            file.write(row(1))
+        report = process.stdout.read()
+    assert process.returncode == 1
+    sizes = f"it had {len(text):,} bytes when it was opened, and has {len(text + row(1)):,} now"
+    assert f"rows.jsonl: error[file-changed]: changed while it was read: {sizes}\n" in report

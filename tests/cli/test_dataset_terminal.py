@@ -1,0 +1,115 @@
+"""`sftc dataset` on a terminal: the progress bar, and colours."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from training_files import BROKEN, GOOD, Dataset, row
+
+LONG = row(1).replace("2", "2" * 3900).encode()
+"""A row that a pipe takes whole or not at all, and with few of which a chunk is full."""
+
+
+@pytest.fixture
+def sftc(sftc_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    monkeypatch.chdir(tmp_path)
+    Path("good.jsonl").write_text(GOOD)
+    return Dataset(sftc_program)
+
+
+def everything(terminal: int) -> bytes:
+    """Return what is yet to be read from a terminal, until no process holds its other end."""
+    output = b""
+    try:
+        while chunk := os.read(terminal, 65536):
+            output += chunk
+    except OSError:  # the other end is closed
+        pass
+    os.close(terminal)
+    return output
+
+
+def fed(processes: list[int], terminal: int, mark: bytes) -> bytes:
+    """Feed rows to pipes until `mark` has been written to the terminal; return what was."""
+    output = b""
+    while mark not in output:
+        ready, hungry, _ = select.select([terminal], processes, [], 60)
+        assert ready or hungry
+        for end in hungry:
+            os.write(end, LONG)
+        output += os.read(terminal, 65536) if ready else b""
+    return output
+
+
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(sftc: Dataset) -> None:
+    """Two processes are fed alike: when one has shown its bar, the other should have, too."""
+    pipes, (main, terminal) = [os.pipe(), os.pipe()], pty.openpty()
+    started = []
+    for (end, _), output in zip(pipes, (subprocess.PIPE, terminal), strict=True):
+        command = [sftc.program, "dataset", "check", f"/dev/fd/{end}", "--max-errors", "1", "--jobs", "1"]
+        started.append(subprocess.Popen(command, stdout=output, stderr=output, pass_fds=[end]))
+        os.close(end)
+    os.close(terminal)
+    quiet, loud = started
+    feeding = [end for _, end in pipes]
+    shown = fed(feeding, main, b"[-")
+    assert re.search(rb"/dev/fd/\d+  \[---", shown)
+    for end in feeding:
+        os.write(end, BROKEN.encode())
+        os.close(end)
+    shown += everything(main)
+    out, errors = quiet.communicate(timeout=60)
+    assert (quiet.returncode, loud.wait(), errors) == (1, 1, b"")
+    assert b"---" not in out
+    left = shown.rpartition(b"\x1b[2K")[2].replace(b"\r\n", b"\n")
+    assert without_figures(left) == without_figures(out)
+
+
+def without_figures(report: bytes) -> str:
+    plain = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", report).decode()
+    return re.sub(r"sha256:\w+|\d[\d,]*", "0", plain)
+
+
+def all_of_a_bar(sftc: Dataset, name: str) -> bytes:
+    """Return all that is written to a terminal while a file of that name is read, and shown as a bar."""
+    (reading, writing), (main, terminal) = os.pipe(), pty.openpty()
+    Path(name).symlink_to(f"/dev/fd/{reading}")
+    command = [sftc.program, "dataset", "stats", name]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, pass_fds=[reading])
+    os.close(reading)
+    os.close(terminal)
+    shown = fed([writing], main, b"[-")
+    os.close(writing)
+    shown += everything(main)
+    assert process.wait() == 0
+    return shown
+
+
+def test_the_cursor_is_there_again_after_the_progress_bar(sftc: Dataset) -> None:
+    shown = all_of_a_bar(sftc, "rows.jsonl")
+    assert shown.rfind(b"\x1b[?25h") >= shown.rfind(b"\x1b[?25l")
+
+
+def test_the_name_of_a_file_does_not_move_the_progress_bar(sftc: Dataset) -> None:
+    shown = all_of_a_bar(sftc, "a\x1b[5Ab\nc.jsonl")
+    assert b"\x1b[5A" not in shown
+    assert b"\n" not in shown
+
+
+def test_colour_is_for_terminals(sftc: Dataset) -> None:
+    Path("rows.jsonl").write_text(BROKEN)
+    outputs = []
+    for environment in ({}, {"NO_COLOR": "1"}):
+        main, terminal = pty.openpty()
+        command = [sftc.program, "dataset", "check", "rows.jsonl"]
+        subprocess.run(command, stdout=terminal, env=os.environ | environment, check=False, timeout=60)
+        os.close(terminal)
+        outputs.append(everything(main))
+    assert b"\x1b[31m" in outputs[0]
+    assert b"\x1b[" not in outputs[1]
+    assert "\x1b[" not in sftc("check", "rows.jsonl")[1]

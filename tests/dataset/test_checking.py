@@ -1,0 +1,523 @@
+"""Training files checked: the same whatever the chunks, processes and archives; nothing raises."""
+
+import gzip
+import hashlib
+import itertools
+import json
+import os
+import random
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from sftc.dataset import checking, chunks, looking
+from sftc.dataset.checking import Checked, Options, check
+from sftc.dataset.chunks import Cutter
+from sftc.dataset.examine import remarks
+from sftc.dataset.pool import Pool
+from sftc.dataset.repeats import Repeats
+from sftc.findings import Finding
+from sftc.report.json import render as as_json
+from sftc.report.text import render as as_text
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+# Where processes are forked, Python warns of threads, and those of pytest-xdist are there.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+Put = Callable[..., str]
+BLANK, BOM = b" \t\r\n", b"\xef\xbb\xbf"
+ALL = Options(max_errors=0)
+DICE = random.Random(1)  # noqa: S311  nothing is to be kept secret
+
+
+@pytest.fixture(scope="module")
+def put(tmp_path_factory: pytest.TempPathFactory) -> Put:
+    """Return what writes a file and returns its path."""
+    folder = tmp_path_factory.mktemp("files")
+
+    def write(data: bytes, name: str = "a.jsonl") -> str:
+        (folder / name).write_bytes(data)
+        return str(folder / name)
+
+    return write
+
+
+def row(text: object = "a", **more: object) -> bytes:
+    talk = [{"role": "user", "content": f"{text}"}, {"role": "assistant", "content": "b"}]
+    return json.dumps({"messages": talk, **more}).encode() + b"\n"
+
+
+def run(
+    *paths: str, size: int = 1 << 19, before: int = 8, options: Options = ALL, **more: Any
+) -> list[Checked]:
+    """Check files in chunks of about `size` bytes, with other processes from chunk `before` on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checking, "Cutter", partial(Cutter, size=size))
+        patch.setattr(checking, "Pool", partial(Pool, before=before))
+        return check(paths, options, **more)
+
+
+def one(path: str, options: Options = ALL, **more: Any) -> Checked:
+    return run(path, options=options, **more)[0]
+
+
+def ids(checked: Checked) -> list[str]:
+    return [found.id for found in checked.findings]
+
+
+def messages(checked: Checked) -> list[tuple[str, str]]:
+    return [(found.id, found.message) for found in checked.findings]
+
+
+def told(found: Finding) -> tuple[object, ...]:
+    span = found.span
+    return *found[:3], *found[4:], span.line, span.column, span.end, span.source.text, span.source.byte
+
+
+def about_rows(checked: Checked) -> list[Finding]:
+    return [found for found in checked.findings if found.span.source.byte is not None]
+
+
+def facts(checked: Checked) -> tuple[object, ...]:
+    whole = checked.rows, checked.length, checked.digest, checked.stopped
+    return [*map(told, checked.findings)], checked.more, *whole
+
+
+def digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def count(data: bytes) -> int:
+    return sum(bool(line.strip(BLANK)) for line in data.removeprefix(BOM).split(b"\n"))
+
+
+def first_rows(data: bytes, number: int) -> bytes:
+    """Return `data` up to the row of that number, and its line break."""
+    ends = [at + 1 for at, byte in enumerate(data) if byte == ord("\n")]
+    return next((data[:end] for end in ends if count(data[:end]) == number), data)
+
+
+ERRORS = [b'{"tools": 5, "messages": 5}', b'{"messages": [{"content": 5, "role": 5}]}', b"{}", b"{'a': 1}"]
+OTHERS = [
+    b'{"messages": [{"role": "user", "content": "a"}]}',
+    b'{"messages": [{"content": "<s>", "role": "bot"}, {"role": "assistant", "content": " "}]}',
+    b'{"a": 1, "a": 2, "\\ud800": "\\u0000"}',
+    *(
+        b'"\xff"',
+        b"\x00",
+        b"",
+        b" ",
+        b"\t\r",
+        "é \u3000".encode(),
+        b" " + row()[:-1],
+        row("c" * 90, id=1)[:-1],
+    ),
+]
+lines = st.sampled_from(ERRORS + OTHERS) | st.text(max_size=3).map(row).map(bytes.strip)
+breaks = st.sampled_from([b"\n", b"\n", b"\r\n"])
+data_of_files = st.builds(
+    lambda mark, pairs, last: b"".join([mark, *itertools.chain(*pairs), last]),
+    st.sampled_from([b"", b"", b"", BOM]),
+    st.lists(st.tuples(lines, breaks), max_size=9),
+    st.just(b"") | lines,
+)
+limits, tokens = st.sampled_from([0, 1, 2, 3, 20]), st.sampled_from([None, 1, 4])
+some_options = st.builds(Options, limits, st.none() | st.integers(1, 6), tokens, st.just(1))
+
+
+def hold(data: bytes, options: Options, checked: Checked, other: Checked) -> None:
+    """Hold what was found in `data` against the authority, and against what was found in another way."""
+    for each in (checked, other):
+        assert each.digest == ("" if each.stopped else digest(data[: each.length]))
+        assert each.rows == count(data[: each.length])
+        for found in about_rows(each):
+            assert found.span.line == data.count(b"\n", 0, found.span.source.byte) + 1
+    assert [*map(told, about_rows(checked))] == [*map(told, about_rows(other))]
+    assert checked.stopped == other.stopped
+    if not checked.stopped:
+        assert facts(checked) == facts(other)
+        wanted = first_rows(data, options.examples) if options.examples else data
+        assert checked.length == len(wanted)
+        bare = [line.strip(BLANK) for line in wanted.removeprefix(BOM).split(b"\n")]
+        said = Counter(remark.rule.id for line in bare if line for remark in remarks(line, options.tokens))
+        said["data-byte-order-mark"] = int(wanted.startswith(BOM))
+        shown = Counter(found.id for found in about_rows(checked))
+        assert {id: shown[id] + checked.more[id] for id in said} == said
+
+
+@given(data=data_of_files, options=some_options, size=st.integers(1, 300))
+def test_what_is_found_is_the_same_whatever_the_chunks(
+    put: Put, data: bytes, options: Options, size: int
+) -> None:
+    path = put(data)
+    hold(data, options, one(path, options), one(path, options, size=size))
+
+
+@settings(max_examples=10, phases=[Phase.generate])  # to shrink an example is to start thousands of processes
+@given(data=st.lists(data_of_files, min_size=20, max_size=20).map(b"\n".join), options=some_options)
+def test_what_is_found_is_the_same_whatever_the_processes(put: Put, data: bytes, options: Options) -> None:
+    path = put(data)
+    many = one(path, options._replace(jobs=3), size=200, before=1)
+    hold(data, options, one(path, options, size=200), many)
+
+
+def test_findings_are_told_in_order_and_the_progress_only_grows(put: Put) -> None:
+    data = b"\n".join(DICE.choices([row()[:-1], *ERRORS, *OTHERS], k=200))
+    tells: list[Finding] = []
+    steps: list[tuple[int, int]] = []
+    checked = one(
+        put(data),
+        size=500,
+        tell=lambda _, found: tells.append(found),
+        step=lambda _, *done: steps.append(done),
+    )
+    assert tells == [*checked.findings]
+    assert len(steps) > 10
+    assert steps == sorted(steps)
+    assert steps[-1] == (len(data), len(data))
+    lines = [found.span.line for found in about_rows(checked)]
+    assert lines == sorted(lines)
+
+
+def packed(data: bytes, suffix: str, parts: int = 1) -> bytes:
+    """Return `data` as it is, or compressed in so many members."""
+    cuts = itertools.pairwise(len(data) * part // parts for part in range(parts + 1))
+    sums: dict[int, int] = {zstd.CompressionParameter.checksum_flag: 1}
+    pack: dict[str, Callable[[bytes], bytes]] = {
+        "gz": gzip.compress,
+        "zst": partial(zstd.compress, options=sums),
+    }
+    return b"".join(pack.get(suffix, bytes)(data[first:last]) for first, last in cuts)
+
+
+archives = pytest.mark.parametrize("suffix", ["gz", "zst"])
+all_files = pytest.mark.parametrize("suffix", ["jsonl", "gz", "zst"])
+NOISE = b"".join(row(DICE.randbytes(40).hex()) for _ in range(3))
+
+
+@archives
+@pytest.mark.parametrize("parts", [1, 2, 7])
+@pytest.mark.parametrize("data", [b"", b"\n", NOISE, b"\n".join([row(), *ERRORS, *OTHERS] * 99)], ids=len)
+def test_an_archive_is_as_the_plain_file(put: Put, suffix: str, parts: int, data: bytes) -> None:
+    archive = put(packed(data, suffix, parts), f"a.{suffix}")
+    assert facts(one(archive, size=999)) == facts(one(put(data), size=999))
+
+
+@archives
+def test_an_archive_that_is_cut_off_anywhere_is_damaged(put: Put, suffix: str) -> None:
+    whole = packed(NOISE, suffix)
+    for archive, first in ((whole, 1), (whole + whole, len(whole) + 1)):
+        for cut in range(first, len(archive)):
+            assert "damaged-archive" in ids(one(put(archive[:cut], f"a.{suffix}"))), cut
+
+
+@archives
+def test_an_archive_with_a_wrong_byte_is_damaged_or_holds_the_same(put: Put, suffix: str) -> None:
+    whole = packed(NOISE, suffix)
+    for at in range(len(whole)):
+        checked = one(put(whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :], f"a.{suffix}"))
+        assert "damaged-archive" in ids(checked) or checked.digest == digest(NOISE), at
+        assert at < len(whole) - 4 or not checked.ok  # the end is a checksum, or a length
+
+
+@archives
+@pytest.mark.parametrize("tail", [b"garbage", b"{", b"\n", b"\x1f", b"\x28\xb5", NOISE])
+def test_what_is_no_archive_is_damage_alone_and_behind_one(put: Put, suffix: str, tail: bytes) -> None:
+    assert "damaged-archive" in ids(one(put(packed(NOISE, suffix) + tail, f"a.{suffix}")))
+    assert "damaged-archive" in ids(one(put(tail, f"a.{suffix}")))
+
+
+@archives
+def test_the_rows_before_the_damage_are_checked(put: Put, suffix: str) -> None:
+    data = b"".join(row(DICE.randbytes(500).hex()) for _ in range(3000)) + b"{}\n" * 9
+    checked = one(put(packed(data, suffix)[: 5 << 18], f"a.{suffix}"))
+    assert checked.rows == data.count(b"\n", 0, checked.length) > 500
+    assert checked.digest == digest(data[: checked.length])
+    [(id, message)] = messages(checked)
+    assert id == "damaged-archive"
+    assert f"beyond line {checked.rows:,}: " in message
+
+
+def grow(path: str) -> None:
+    with open(path, "ab") as file:
+        file.write(row())
+
+
+def rewrite(path: str) -> None:
+    with open(path, "r+b") as file:
+        file.write(row("z"))
+
+
+changes = [grow, rewrite, partial(os.truncate, length=700), partial(os.truncate, length=0)]
+
+
+@all_files
+@pytest.mark.parametrize("at", [1, 4])
+@pytest.mark.parametrize("change", changes)
+def test_a_file_that_changes_while_it_is_read_is_told(
+    put: Put, suffix: str, at: int, change: Callable[[str], None]
+) -> None:
+    path = put(packed(NOISE * 40, suffix), f"a.{suffix}")
+    os.utime(path, (1e9, 1e9))
+    steps = itertools.count(1)
+    checked = one(path, size=400, step=lambda *_: change(path) if next(steps) == at else None)
+    assert next(steps) > at
+    assert "file-changed" in ids(checked)
+    assert not checked.ok
+
+
+@all_files
+def test_a_pipe_is_read_to_its_end(put: Put, tmp_path: Path, suffix: str) -> None:
+    data, pipe = NOISE * 2000 + b"{}", tmp_path / f"pipe.{suffix}"
+    os.mkfifo(pipe)
+
+    def feed() -> None:
+        sent = packed(data, suffix)
+        with pipe.open("wb", buffering=0) as file:
+            for at in range(0, len(sent), 7000):
+                file.write(sent[at : at + 7000])
+
+    feeder = threading.Thread(target=feed, daemon=True)
+    feeder.start()
+    sizes: set[int | None] = set()
+    checked = one(str(pipe), step=lambda path, done, size: sizes.add(size))
+    feeder.join()
+    assert facts(checked) == facts(one(put(data)))
+    assert sizes == {None}
+
+
+UNREADABLE = [".", "folder.gz", "absent", "loop", "socket", "a\0b", "\ud800", "x" * 300, ""]
+UNREADABLE += ["/dev/null", "/dev/zero", "/proc/self/mem"]
+
+
+@pytest.mark.parametrize("path", UNREADABLE, ids=lambda path: ascii(path)[:20])
+def test_what_cannot_be_read_is_told_and_the_others_are_checked(
+    put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.symlink("loop", "loop")
+    os.mkdir("folder.gz")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        bad, good = run(path, put(row()))
+    assert ids(bad) == ["unreadable-data"]
+    assert (bad.ok, bad.rows, bad.length) == (False, 0, 0)
+    assert (ids(good), good.rows) == ([], 1)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read_is_told(put: Put) -> None:
+    path = put(row(), "secret.jsonl")
+    os.chmod(path, 0)
+    assert ids(one(path)) == ["unreadable-data"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b" \t\r\n\n", b" ", BOM, BOM + b"\n"], ids=repr)
+def test_a_file_without_rows_is_told(put: Put, data: bytes) -> None:
+    checked = one(put(data))
+    assert ids(checked) == ["data-byte-order-mark"] * data.startswith(BOM) + ["empty-data"]
+    assert (checked.rows, checked.length, checked.digest) == (0, len(data), digest(data))
+    limited = one(put(data), Options(max_errors=len(checked.findings)))
+    assert facts(limited) == facts(checked)  # the last error stops nothing: the file is at its end
+
+
+sizes = pytest.mark.parametrize("size", [10, 200, 5000])
+
+
+@sizes
+@pytest.mark.parametrize("blank", [b"\n", b" \n", b"\r\n"], ids=repr)
+def test_the_examples_end_at_the_row_of_that_number(put: Put, blank: bytes, size: int) -> None:
+    data = blank + blank.join(row(number) for number in range(9)) + b"{}\n"
+    path = put(data)
+    for number in range(1, 10):
+        end = data.index(row(number - 1)) + len(row(number - 1))
+        found = facts(one(path, Options(examples=number), size=size))
+        assert found == ([], {}, number, end, digest(data[:end]), False)
+    assert ids(one(path, Options(examples=10), size=size)) == ["row-shape"]
+
+
+@pytest.mark.parametrize("first", [b"\x0c", b"\x0b ", b"\r", BOM, BOM + b" \r", BOM + b"\x0c"], ids=repr)
+def test_what_is_a_row_among_the_examples_is_a_row_of_the_file(put: Put, first: bytes) -> None:
+    data = first + b"\n" + row(1) + row(2) + row(3)
+    checked = one(put(data), Options(examples=2))
+    assert checked.rows == 2
+    assert checked.length == data.index(row(3 - count(first)))
+
+
+@sizes
+def test_reading_stops_at_the_most_errors_and_says_so(put: Put, size: int) -> None:
+    path = put((OTHERS[0] + b"\n{}\n") * 50)
+    checked = one(path, Options(max_errors=3), size=size)
+    assert [found.id for found in about_rows(checked)] == ["no-assistant-message", "row-shape"] * 3
+    assert checked.stopped
+    assert checked.rows == 100 if size == 5000 else checked.rows < 20
+    assert not one(path, Options(max_errors=51), size=size).stopped
+
+
+@sizes
+def test_findings_that_are_not_shown_are_counted(put: Put, size: int) -> None:
+    path = put(b"".join(row(f"{number}<|a|>") for number in range(30)) + OTHERS[0])
+    checked = one(path, Options(max_errors=4), size=size)
+    assert ids(checked) == ["special-token"] * 4 + ["no-assistant-message"]
+    assert (checked.more, checked.stopped) == ({"special-token": 26}, False)
+
+
+def test_rows_that_stand_twice_are_counted_and_named(put: Put) -> None:
+    rows = [row(1), b"\n", row(2), b"  " + row(1), row(3), row(2)[:-1] + b" \r\n", row(1)[:-1] + b"\t"]
+    path = put(b"".join(rows))
+    first, second = run(path, put(row(9) + row(2) + row(7) + row(2), "b.jsonl"), size=100)
+    again = "line 4 is line 1 again, line 6 is line 3 again, line 7 is line 1 again"
+    shared = f"2 rows shared with {path}: line 2 is line 3 there, line 4 is line 3 there"
+    assert messages(first) == [("duplicate-rows", f"3 rows repeating an earlier one: {again}")]
+    assert messages(second) == [
+        ("duplicate-rows", "1 row repeating an earlier one: line 4 is line 2 again"),
+        ("shared-rows", shared),
+    ]
+
+
+def estimate(checked: Checked, id: str) -> int:
+    [(given, message)] = messages(checked)
+    match = re.match(r"about ([\d,]+) rows \(an estimate from one row in (2|4|8|16|32)\) ", message)
+    assert match, message
+    assert given == id
+    return int(match[1].replace(",", ""))
+
+
+def test_beyond_the_capacity_repeats_are_estimated(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "Repeats", partial(Repeats, 1000))
+    twice = put(b"".join(row(number % 2000) for number in range(4000)))
+    half = put(b"".join(map(row, range(1000, 3000))), "b.jsonl")
+    first, second = run(twice, half, size=5000)
+    assert 1400 < estimate(first, "duplicate-rows") < 2600
+    assert 600 < estimate(second, "shared-rows") < 1400
+    assert not ids(one(put(b"".join(map(row, range(4000))))))
+
+
+def test_a_row_that_stands_more_often_than_the_capacity_is_told(
+    put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "Repeats", partial(Repeats, 100))
+    assert ids(one(put(row() * 1000))) == ["duplicate-rows"]
+
+
+LIMIT = 1000
+
+
+@pytest.fixture
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "MAX_ROW", LIMIT)
+    monkeypatch.setattr(looking, "MAX_ROW", LIMIT)
+
+
+@pytest.mark.usefixtures("small_limit")
+@pytest.mark.parametrize("size", [16, 700, 1000, 3000, 1 << 19])
+@pytest.mark.parametrize("length", [LIMIT + 2, 2 * LIMIT - 2, 2 * LIMIT + 2, 9 * LIMIT])
+def test_a_row_over_the_limit_is_told_wherever_it_stands(put: Put, size: int, length: int) -> None:
+    long, fits = (row("x" * (bytes_ - len(row("")))) for bytes_ in (length, LIMIT))
+    data = long + row(1) + fits + row(2) + long + row(3) + long[:-1]
+    checked = one(put(data), size=size)
+    large = [found.span.line for found in checked.findings if found.id == "row-too-large"]
+    assert large == [1, 5, 7]
+    assert (checked.rows, checked.length, checked.digest) == (7, len(data), digest(data))
+
+
+@pytest.mark.usefixtures("small_limit")
+def test_rows_over_the_limit_are_not_taken_for_each_other(put: Put) -> None:
+    paths = [put(row(name * 9 * LIMIT) + row(name), name) for name in ("a.jsonl", "b.jsonl")]
+    assert [ids(checked) for checked in run(*paths, size=64)] == [["row-too-large"], ["row-too-large"]]
+
+
+def test_a_row_of_70_mb_is_over_the_limit_and_one_of_3_mb_is_not(put: Put) -> None:
+    data = row("x" * 3_000_000) + row("x" * 70_000_000) + row()
+    [checked] = check([put(data)], Options(jobs=2))
+    assert [(found.id, found.span.line) for found in checked.findings] == [("row-too-large", 2)]
+    assert (checked.rows, checked.length, checked.digest) == (3, len(data), digest(data))
+
+
+def holding(part: bytes) -> bytes:
+    return row().replace(b'"content": "a"', b'"content": [' + part + b"]")
+
+
+ODD_ROWS = {
+    "a type that is a list": holding(b'{"type": []}'),
+    "images in images": holding(b'{"type": "image", "image": ' + b'{"image": ' * 480 + b"1" + b"}" * 481),
+    "half a pair in a name that stands twice": row()[:-2] + b', "\\ud83d": 1, "\\ud83d": 2}\n',
+    "half a pair in a name of a message": b'{"messages": [{"\\ud83d": 1}]}\n',
+    "half a pair as a role": row().replace(b"user", b"\\ud83d"),
+    "half a pair in a token": row().replace(b'"a"', b'"<\\ud83d> <|a|>"'),
+    "a quote in a name": row(**{'"': 1}),
+    "a backslash in a name": row(**{"\\": 1}),
+    "a line break in a name": row(**{"\n": 1}),
+    "a number of 5,000 digits": row()[:-2] + b', "id": ' + b"9" * 5000 + b"}\n",
+    "a role of a million letters": row().replace(b"user", b"u" * 1_000_000),
+    "ten thousand names": row(**{f"{number}": number for number in range(10_000)}),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_ROWS)
+def test_no_row_raises_and_what_is_said_of_it_can_be_shown(put: Put, odd: str) -> None:
+    checked = one(put(ODD_ROWS[odd] * 2 + row()))
+    assert checked.rows == 3
+    assert as_text(checked.findings)
+    assert as_json({checked.path: checked.findings})
+
+
+KILLING = """
+import multiprocessing, os, signal, sys
+from functools import partial
+from sftc.dataset import checking
+from sftc.dataset.chunks import CHUNK, Chunk, Cutter
+from sftc.dataset.pool import Pool
+
+def kill(*_):
+    for child in multiprocessing.active_children():
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+
+def length(path, chunk):
+    return len(chunk.data)
+
+def at_work():
+    checking.Cutter = partial(Cutter, size=64)
+    checking.Pool = partial(Pool, before=0)
+    checking.check([sys.argv[2]], checking.Options(jobs=3), step=kill)
+
+def idle():
+    killed = []
+    def chunks():  # a process is given the first one, and none of those over CHUNK
+        yield Chunk(b"a", 1, 0)
+        while not killed:
+            yield Chunk(bytes(CHUNK + 1), 1, 0)
+        yield Chunk(b"a", 1, 0)
+    with Pool(lambda: length, 2, before=0) as pool:
+        for answer in pool.map("a", chunks()):
+            if answer == 1:
+                killed.append(kill())
+
+try:
+    {"at work": at_work, "idle": idle}[sys.argv[1]]()
+except RuntimeError as error:
+    print("RuntimeError:", error)
+"""
+
+
+@pytest.mark.parametrize("when", ["at work", "idle"])
+def test_a_process_that_is_killed_ends_the_check(put: Put, when: str) -> None:
+    command = [sys.executable, "-c", KILLING, when, put(b"".join(map(row, range(2000))))]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout.startswith("RuntimeError: a process that checks rows has ended"), ended.stderr
