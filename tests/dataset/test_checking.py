@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 
 from sftc.dataset import checking, chunks, looking
 from sftc.dataset.checking import Checked, Options, check
-from sftc.dataset.chunks import Cutter
+from sftc.dataset.chunks import Chunk, Cutter
 from sftc.dataset.examine import remarks
+from sftc.dataset.looking import Looker, Wanted
 from sftc.dataset.pool import Pool
 from sftc.dataset.repeats import Repeats
 from sftc.findings import Finding
@@ -377,6 +378,13 @@ def test_findings_that_are_not_shown_are_counted(put: Put, size: int) -> None:
     assert (checked.more, checked.stopped) == ({"special-token": 26}, False)
 
 
+def test_no_more_findings_of_a_row_are_worked_out_than_are_wanted() -> None:
+    data = row().replace(b'"a"', b'"' + b"\\u0000" * 1000 + b'"')
+    look = Looker(Wanted(keep=3)).look("a.jsonl", Chunk(data, 1, 0))
+    assert len(look.findings) == 3
+    assert look.counts == {"nul-in-text": 1000}
+
+
 def test_rows_that_stand_twice_are_counted_and_named(put: Put) -> None:
     rows = [row(1), b"\n", row(2), b"  " + row(1), row(3), row(2)[:-1] + b" \r\n", row(1)[:-1] + b"\t"]
     path = put(b"".join(rows))
@@ -408,11 +416,30 @@ def test_beyond_the_capacity_repeats_are_estimated(put: Put, monkeypatch: pytest
     assert not ids(one(put(b"".join(map(row, range(4000))))))
 
 
+@pytest.mark.parametrize("text", range(6))
+@pytest.mark.parametrize("others", [0, 1000])
 def test_a_row_that_stands_more_often_than_the_capacity_is_told(
+    put: Put, monkeypatch: pytest.MonkeyPatch, text: int, others: int
+) -> None:
+    monkeypatch.setattr(checking, "Repeats", partial(Repeats, 100))
+    assert ids(one(put(row(-text) * 1000 + b"".join(map(row, range(1, others)))))) == ["duplicate-rows"]
+
+
+def test_all_rows_that_are_shared_count_beyond_the_capacity(
     put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checking, "Repeats", partial(Repeats, 100))
-    assert ids(one(put(row() * 1000))) == ["duplicate-rows"]
+    _, second = run(put(row()), put(row() * 1000, "b.jsonl"))
+    [shared] = [message for id, message in messages(second) if id == "shared-rows"]
+    assert shared.startswith(("1,000 rows shared ", "about "))
+
+
+def test_a_file_whose_name_is_no_utf8_is_checked(put: Put) -> None:
+    paths = [put(row() + row(), os.fsdecode(name)) for name in (b"\xff.jsonl", b"\xfe.jsonl")]
+    results = run(*paths)
+    assert [ids(checked) for checked in results] == [["duplicate-rows"], ["duplicate-rows", "shared-rows"]]
+    assert as_text([found for checked in results for found in checked.findings])
+    assert as_json({checked.path: checked.findings for checked in results})
 
 
 LIMIT = 1000
@@ -437,8 +464,11 @@ def test_a_row_over_the_limit_is_told_wherever_it_stands(put: Put, size: int, le
 
 
 @pytest.mark.usefixtures("small_limit")
-def test_rows_over_the_limit_are_not_taken_for_each_other(put: Put) -> None:
-    paths = [put(row(name * 9 * LIMIT) + row(name), name) for name in ("a.jsonl", "b.jsonl")]
+@pytest.mark.parametrize(
+    "names", [("a.jsonl", "b.jsonl"), (os.fsdecode(b"\xff"), os.fsdecode(b"\xfe"))], ids=ascii
+)
+def test_rows_over_the_limit_are_not_taken_for_each_other(put: Put, names: tuple[str, str]) -> None:
+    paths = [put(row(name * 9 * LIMIT) + row(ascii(name)), name) for name in names]
     assert [ids(checked) for checked in run(*paths, size=64)] == [["row-too-large"], ["row-too-large"]]
 
 

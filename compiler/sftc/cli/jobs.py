@@ -1,5 +1,6 @@
 """`sftc jobs`: the jobs on a service."""
 
+import shlex
 import sys
 from os.path import splitext
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ def follow_command(job: str, poll_interval: float, poll_timeout: float, **servic
     from sftc.submission.following import Pace
 
     with failures(), connected(ServiceOptions(**service)) as connection:
-        watch(_name(job), connection, Pace(poll_interval, poll_timeout), f"sftc jobs follow {job}")
+        watch(_name(job), connection, Pace(poll_interval, poll_timeout), shlex.join(["sftc", *sys.argv[1:]]))
 
 
 @jobs_command.command("cancel")

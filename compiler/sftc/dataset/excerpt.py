@@ -1,6 +1,7 @@
 """The piece of a row that a finding points into: rows may be large, and findings are kept."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from sftc.source import Source, Span
 
@@ -28,7 +29,8 @@ class Excerpt(Source):
         return 0, len(self.text)
 
 
-class Line(NamedTuple):
+@dataclass(frozen=True)
+class Line:
     """A line of the file `name`: its number from 1, its offset in bytes, its bytes."""
 
     name: str
@@ -36,7 +38,7 @@ class Line(NamedTuple):
     byte: int
     data: bytes
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The line as text, with a sign for what is not UTF-8."""
         return self.data.decode("utf-8", "replace")

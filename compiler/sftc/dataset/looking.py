@@ -16,6 +16,8 @@ from sftc.findings import Finding
 from sftc.rules import rows
 
 _BLANK = b" \t\r\n"
+_MOST = 100
+"""The most findings of one rule in one row; more of them are only counted."""
 
 
 class Wanted(NamedTuple):
@@ -102,9 +104,13 @@ class Looker:
 
     def _examine(self, line: Line, look: Look) -> None:
         found = remarks(line.data, self._wanted.tokens)
-        # All of a row that may be shown are kept: which of them come first is known when they are located.
         keep = self._wanted.keep
-        kept = [remark for remark in found if not keep or look.counts[remark.rule.id] < keep]
+        rank: Counter[str] = Counter()
+        kept = []
+        for remark in found:
+            rank[remark.rule.id] += 1
+            if rank[remark.rule.id] <= (keep - look.counts[remark.rule.id] if keep else _MOST):
+                kept.append(remark)
         look.counts.update(remark.rule.id for remark in found)
         if kept:
             look.findings.extend(locate(kept, line))
@@ -114,7 +120,9 @@ class Looker:
         span = Line(name, chunk.line, chunk.byte, b"...").span(0, 3)
         look.findings.append(rows.ROW_TOO_LARGE.finding(span, message))
         look.counts[rows.ROW_TOO_LARGE.id] += 1
-        look.digests.append(hash(f"{name}:{chunk.byte}".encode()))  # it is like no other
+        look.digests.append(
+            hash(f"{name}:{chunk.byte}".encode("utf-8", "surrogateescape"))
+        )  # it is like no other
         look.numbers.append(chunk.line)
 
 

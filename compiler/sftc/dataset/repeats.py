@@ -1,7 +1,6 @@
 """Rows that stand more than once, known by their digests, in bounded memory."""
 
 from array import array
-from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Digests = NDArray[np.uint64]
+    Arrays = tuple[array[int], array[int]]
 
 
 class Repeats:
@@ -38,48 +38,47 @@ class Repeats:
         self._capacity = capacity
         self._files: dict[str, tuple[array[int], array[int]]] = {}
         self._halvings = 0
-        self._more: Counter[str] = Counter()
+        self._dropped: dict[str, tuple[array[int], array[int]]] = {}
 
     def add(self, path: str, digests: "array[int]", numbers: "array[int]") -> None:
         """Take the digests of rows of a file, and the numbers of their lines."""
         kept = self._files.setdefault(path, (array("Q"), array("Q")))
-        new = self._sampled(digests, numbers) if self._halvings else (digests, numbers)
+        self._dropped.setdefault(path, (array("Q"), array("Q")))
+        new = self._sampled((digests, numbers)) if self._halvings else (digests, numbers)
         for old, more in zip(kept, new, strict=True):
             old.extend(more)
         if self._total() > self._capacity:
-            self._files = {name: self._thinned(name, *each) for name, each in self._files.items()}
+            for name in self._files:
+                self._thin(name)
         while self._total() > self._capacity:
             self._halvings += 1
-            self._files = {name: self._sampled(*each) for name, each in self._files.items()}
+            self._files = {name: self._sampled(each) for name, each in self._files.items()}
 
     def _total(self) -> int:
         return sum(len(digests) for digests, _ in self._files.values())
 
-    def _thinned(
-        self, path: str, digests: "array[int]", numbers: "array[int]"
-    ) -> "tuple[array[int], array[int]]":
-        """Keep two rows of those that are the same, and count the others."""
+    def _thin(self, path: str) -> None:
+        """Keep two rows of those that are the same, and of the others how many they are."""
         np = _numpy()
-        all = np.frombuffer(digests, np.uint64)
-        order = np.argsort(all, kind="stable")
-        ordered = all[order]
-        third = np.zeros(len(all), bool)
-        third[order[2:]] = ordered[2:] == ordered[:-2]
-        self._more[path] += int(third.sum()) << self._halvings
-        return self._kept(digests, numbers, ~third)
+        digests, numbers = (np.frombuffer(each, np.uint64) for each in self._files[path])
+        order = np.argsort(digests, kind="stable")
+        third = np.zeros(len(digests), bool)
+        third[order[2:]] = digests[order[2:]] == digests[order[:-2]]
+        self._files[path] = _arrays(digests[~third], numbers[~third])
+        dropped, counts = np.unique(digests[third], return_counts=True)
+        for old, more in zip(
+            self._dropped[path],
+            _arrays(dropped, counts.astype(np.uint64) << np.uint64(self._halvings)),
+            strict=True,
+        ):
+            old.extend(more)
 
-    def _sampled(self, digests: "array[int]", numbers: "array[int]") -> "tuple[array[int], array[int]]":
+    def _sampled(self, arrays: "Arrays") -> "Arrays":
+        """Return the items of arrays, the first of them of digests, that belong to the sample."""
         np = _numpy()
-        all = np.frombuffer(digests, np.uint64)
-        return self._kept(digests, numbers, all >> np.uint64(64 - self._halvings) == 0)
-
-    def _kept(
-        self, digests: "array[int]", numbers: "array[int]", keep: "NDArray[np.bool_]"
-    ) -> "tuple[array[int], array[int]]":
-        np = _numpy()
-        arrays = (np.frombuffer(each, np.uint64)[keep] for each in (digests, numbers))
-        first, second = (array("Q", each.tobytes()) for each in arrays)
-        return first, second
+        digests, others = (np.frombuffer(each, np.uint64) for each in arrays)
+        keep = digests >> np.uint64(64 - self._halvings) == 0
+        return _arrays(digests[keep], others[keep])
 
     def findings(self) -> Iterator[Finding]:
         """Yield, for each file, what of its rows stands elsewhere too."""
@@ -96,32 +95,32 @@ class Repeats:
         np = _numpy()
         ordered = np.sort(rows)
         at = np.flatnonzero(np.isin(rows, ordered[1:][ordered[1:] == ordered[:-1]]))
-        if not len(at):
-            return
         del ordered
         _, first, which = np.unique(rows[at], return_index=True, return_inverse=True)
         again = np.delete(np.arange(len(at)), first)
-        pairs = [
-            f"line {lines[at[each]]:,} is line {lines[at[first[which[each]]]]:,} again"
-            for each in again[:_SHOWN]
-        ]
-        number = (len(again) << self._halvings) + self._more[path]
-        message = f"{self._rows(number)} repeating an earlier one: {_listed(pairs, number)}"
-        yield DUPLICATE_ROWS.finding(whole_file(path), message)
+        number = (len(again) << self._halvings) + sum(self._dropped[path][1])
+        if number:
+            pairs = [
+                f"line {lines[at[each]]:,} is line {lines[at[first[which[each]]]]:,} again"
+                for each in again[:_SHOWN]
+            ]
+            message = f"{self._rows(number)} repeating an earlier one{_listed(pairs, number)}"
+            yield DUPLICATE_ROWS.finding(whole_file(path), message)
 
     def _between(self, path: str, rows: "Digests", lines: "Digests", other: str) -> Iterator[Finding]:
         np = _numpy()
         others, numbers = (np.frombuffer(each, np.uint64) for each in self._files[other])
         shared = np.flatnonzero(np.isin(rows, others))
-        if not len(shared):
-            return
-        pairs = [
-            f"line {lines[at]:,} is line {numbers[np.flatnonzero(others == rows[at])[0]]:,} there"
-            for at in shared[:_SHOWN]
-        ]
-        number = len(shared) << self._halvings
-        message = f"{self._rows(number)} shared with {other}: {_listed(pairs, number)}"
-        yield SHARED_ROWS.finding(whole_file(path), message)
+        dropped, counts = (np.frombuffer(each, np.uint64) for each in self._dropped[path])
+        number = (len(shared) << self._halvings) + int(counts[np.isin(dropped, others)].sum())
+        if number:
+            pairs = [
+                f"line {lines[at]:,} is line {numbers[np.flatnonzero(others == rows[at])[0]]:,} there"
+                for at in shared[:_SHOWN]
+            ]
+            name = other.encode("utf-8", "backslashreplace").decode()
+            message = f"{self._rows(number)} shared with {name}{_listed(pairs, number)}"
+            yield SHARED_ROWS.finding(whole_file(path), message)
 
     def _rows(self, number: int) -> str:
         """Return how many rows there are, and what that is known from."""
@@ -141,4 +140,11 @@ def _numpy() -> "ModuleType":
 
 
 def _listed(pairs: list[str], number: int) -> str:
-    return ", ".join(pairs) + (", and so on" if number > len(pairs) else "")
+    if not pairs:
+        return ""
+    return f": {', '.join(pairs)}" + (", and so on" if number > len(pairs) else "")
+
+
+def _arrays(*items: "Digests") -> "Arrays":
+    first, second = (array("Q", each.tobytes()) for each in items)
+    return first, second

@@ -34,7 +34,20 @@ def explain(contract: Contract, row: Any) -> list[Remark]:
             continue  # what is wrong there is why none of the alternatives holds
         for remark in _missing(error) if error.validator == "required" else [_wrong(error)]:
             found.setdefault(remark.path, remark)
-    return list(found.values())
+    return sorted(found.values(), key=lambda remark: _order(row, remark.path))
+
+
+def _order(row: Any, path: Path) -> list[int]:
+    """Return what sorts paths as they stand in the text of the row."""
+    order = []
+    for part in path:
+        if isinstance(row, dict):
+            order.append([*row].index(part) if part in row else -1)
+            row = row.get(part)
+        else:
+            order.append(int(part))
+            row = row[part]
+    return order
 
 
 def _missing(error: ValidationError) -> list[Remark]:
