@@ -144,9 +144,9 @@ def test_only_the_first_rows_are_checked_where_that_is_asked(sftc: Dataset, fold
 
 def test_errors_stop_the_reading_and_other_findings_are_counted(sftc: Dataset, folder: Path) -> None:
     (folder / "rows.jsonl").write_text("".join(f'{{"{number}":\n' for number in range(25)))
-    for limit, listed in {"1": 1, "20": 20, "25": 25, "26": 25, "0": 25}.items():
+    for limit, listed in {"1": 1, "25": 25, "26": 25, "0": 25}.items():
         [file] = sftc.report("rows.jsonl", "--max-errors", limit).values()
-        assert (len(file["findings"]), file["data"]["stopped"]) == (listed, limit in {"1", "20", "25"})
+        assert (len(file["findings"]), file["data"]["stopped"]) == (listed, limit in {"1", "25"})
     code, report, _ = sftc("check", "rows.jsonl")
     assert code == 1
     assert re.search(r"rows\.jsonl: 20 errors, .*; stopped .*--max-errors", report)

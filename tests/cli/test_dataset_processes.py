@@ -1,6 +1,7 @@
 """`sftc dataset` among processes: its workers, signals, pipes that close, files that change."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -90,19 +91,23 @@ def children(process: subprocess.Popen[bytes]) -> list[int]:
 
 @pytest.mark.parametrize("command", ["check", "stats"])
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_it_can_be_stopped_and_leaves_no_process(
+def test_it_can_be_stopped_and_leaves_no_process_and_no_memory(
     sftc: Dataset, pipe: tuple[int, int], command: str, stop: signal.Signals
 ) -> None:
     process = reading(sftc, pipe, command, "--jobs", "2")
     with open(pipe[1], "wb", closefd=False) as feed:
         feed.writelines([CHUNK] * 80)  # more than a worker may be behind
     assert children(process)
+    memory = Path(f"/proc/{process.pid}/maps").read_text()
+    shared = {Path(each) for each in re.findall(r"/\S+/psm_\w+", memory)}
+    assert shared
     if stop == signal.SIGINT:  # Ctrl-C goes to all processes of a terminal's group
         os.killpg(process.pid, stop)
     else:
         process.send_signal(stop)
     out, errors = process.communicate(timeout=60)  # which ends when no process holds the pipes any more
     assert out == b""
+    assert not [path for path in shared if path.exists()]
     if stop == signal.SIGINT:
         assert (process.returncode, errors.strip()) == (130, b"")
 

@@ -57,7 +57,7 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(sftc: Dataset) -> None
     os.close(terminal)
     quiet, loud = started
     feeding = [end for _, end in pipes]
-    shown = fed(feeding, main, b"[-")
+    shown = fed(feeding, main, b"[---")
     assert re.search(rb"/dev/fd/\d+  \[---", shown)
     for end in feeding:
         os.write(end, BROKEN.encode())
@@ -66,8 +66,9 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(sftc: Dataset) -> None
     out, errors = quiet.communicate(timeout=60)
     assert (quiet.returncode, loud.wait(), errors) == (1, 1, b"")
     assert b"---" not in out
-    left = shown.rpartition(b"\x1b[2K")[2].replace(b"\r\n", b"\n")
-    assert without_figures(left) == without_figures(out)
+    lines = shown.replace(b"\r\n", b"\n").split(b"\n")
+    left = [line.rpartition(b"\x1b[2K")[2] for line in lines]  # what was not taken away again
+    assert without_figures(b"\n".join(left)) == without_figures(out)
 
 
 def without_figures(report: bytes) -> str:
@@ -83,7 +84,7 @@ def all_of_a_bar(sftc: Dataset, name: str) -> bytes:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, pass_fds=[reading])
     os.close(reading)
     os.close(terminal)
-    shown = fed([writing], main, b"[-")
+    shown = fed([writing], main, b"[---")
     os.close(writing)
     shown += everything(main)
     assert process.wait() == 0
