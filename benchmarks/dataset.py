@@ -19,7 +19,7 @@ from measure import ENVIRONMENTS, HERE, QUIET, Command, environment, publish, wa
 from rows import SHAPES, write
 
 GIGABYTE = 10**9
-RUNS = 5
+RUNS = 3
 LOOP = "import orjson, sys\nfor line in open(sys.argv[1], 'rb'): orjson.loads(line)"
 READ = "import sys\nwith open(sys.argv[1], 'rb', buffering=0) as file:\n    while file.read(1 << 19): pass"
 

@@ -1,0 +1,143 @@
+"""Many clients at once, slow ones, and bodies that are cut off or lie about their length."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from hashlib import sha256
+from pathlib import Path
+from threading import Barrier
+
+import httpx
+import pytest
+
+from raw_requests import AUTHORIZED, FORM, UPLOAD, answered, connected, exchange, head, status
+from services import (
+    END,
+    MULTIPART,
+    PURPOSE,
+    Client,
+    eventually,
+    good,
+    part,
+    payload,
+    process,
+    refusal,
+    rows,
+    thread,
+)
+from sftc.backend import uploads
+
+BODY = part(b"file", rows(1), b"train.jsonl") + PURPOSE + END
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bodies")
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path) -> Iterator[Client]:
+    with process(folder) as running, Client(running.url) as client:
+        yield client
+
+
+def nothing_left(folder: Path) -> bool:
+    return not [*(folder / "incoming").iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [
+        (b"%d" % (64 << 30 | 1), 413),
+        (b"9" * 30, 400),
+        (b"-1", 400),
+        (b"1e3", 400),
+        (b"%d" % (len(BODY) - 10), 400),
+        (b"5\r\nContent-Length: 6", 400),
+        (b"0", 400),
+    ],
+)
+def test_a_length_that_lies_is_refused(service: Client, folder: Path, length: bytes, expected: int) -> None:
+    head_ = head(UPLOAD, AUTHORIZED, FORM, b"Content-Length: " + length)
+    answer = exchange(service, head_ + BODY)
+    assert answer.startswith(b"HTTP/1.1 %d " % expected)
+    eventually(lambda: nothing_left(folder))
+
+
+def test_a_body_without_a_length_is_taken_and_bounded(service: Client) -> None:
+    data = rows(60, count=2000)
+    body = part(b"file", data, b"f") + PURPOSE + END
+    pieces = (body[place : place + 777] for place in range(0, len(body), 777))
+    file = good(service.post("/files", content=pieces, headers=MULTIPART))
+    assert file["sha256"] == sha256(data).hexdigest()
+    endless = (b" " * (1 << 16) for _ in range(17))
+    try:
+        refusal(service.post("/jobs", content=endless), 413, "too_large")
+    except httpx.WriteError:  # it was refused before all was sent
+        assert good(service.get("/jobs", params={"limit": "1"}))
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing(service: Client, folder: Path) -> None:
+    data = rows(61, count=20_000)
+    body = part(b"file", data, b"f") + PURPOSE + END
+    whole = head(UPLOAD, AUTHORIZED, FORM, b"Content-Length: %d" % len(body)) + body
+    chunked = head(UPLOAD, AUTHORIZED, FORM, b"Transfer-Encoding: chunked")
+    chunked += b"%x\r\n%s\r\n" % (len(body), body)
+    starts = [whole[:-1], whole[:-40], whole[: len(whole) // 2], whole[:400], chunked, chunked[:-100]]
+    for start in starts:
+        with connected(service) as link:
+            link.sendall(start)
+            eventually(lambda: not nothing_left(folder))
+        eventually(lambda: nothing_left(folder))
+    digest = sha256(data).hexdigest()
+    assert not (folder / "files" / digest).exists()
+    assert service.upload(data)["status"] == "processing"
+
+
+def test_slow_clients_are_sent_away_and_others_served_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "PATIENCE", 1.0)
+    start = head(UPLOAD, AUTHORIZED, FORM, b"Content-Length: 1000")
+    with thread(tmp_path) as client, ExitStack() as links:
+        slow = [links.enter_context(connected(client)) for _ in range(64)]
+        for number, link in enumerate(slow):
+            link.sendall((start[:20], start, start + BODY[:30], start + BODY[:90])[number % 4])
+        file = client.ready(rows(62))
+        assert client.once(client.started(file))["status"] == "failed"
+        for number, link in enumerate(slow):
+            if number % 4:
+                answer = answered(link)
+                assert status(answer) == 408
+                assert b'"too_slow"' in answer
+        assert nothing_left(tmp_path)
+        assert len([*(tmp_path / "files").iterdir()]) == 1
+
+
+def test_64_clients_at_once_get_what_each_would_get_alone(tmp_path: Path) -> None:
+    contents = [rows(100 + number) for number in range(8)]
+    together = Barrier(64)
+
+    def use(client: Client, number: int) -> tuple[str, str, httpx.Response]:
+        together.wait(60)
+        file = client.ready(contents[number % 8])
+        job = good(client.create(payload(file, number=number), f"client-{number}"))
+        shared = client.create(payload(file, number="shared"), f"content-{number % 8}")
+        assert good(client.create(payload(file, number=number), f"client-{number}")) == job
+        good(client.post(f"/jobs/{job['id']}/start", json={}))
+        if number % 4 == 0:
+            good(client.post(f"/jobs/{job['id']}/cancel"))
+        ended = client.once(job["id"])
+        assert ended["payload_digest"] == job["payload_digest"]
+        phases = [each["phase"] for each in client.listed(f"/jobs/{job['id']}/timeline")]
+        ways = (["running", "failed"], ["cancelled"], ["running", "cancelled"])
+        assert phases in [["created", "queued", *way] for way in ways]
+        return file, job["id"], shared
+
+    with process(tmp_path) as running, Client(running.url) as client, ThreadPoolExecutor(64) as pool:
+        done = [*pool.map(use, [client] * 64, range(64))]
+        assert len({file for file, _, _ in done}) == len([*(tmp_path / "files").iterdir()]) == 8
+        assert len({job for _, job, _ in done}) == 64
+        assert sorted(shared.status_code for _, _, shared in done) == [200] * 56 + [201] * 8
+        assert len({shared.json()["id"] for _, _, shared in done}) == 8
+        assert len(client.listed("/jobs", limit=1000)) == 72

@@ -1,0 +1,169 @@
+"""The life of a job that an executor runs: what it reports, how it ends, what stops it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Client]:
+    with thread(tmp_path, Steps()) as client:
+        yield client
+
+
+@pytest.fixture
+def file(service: Client) -> str:
+    return service.ready(rows(1))
+
+
+def phases(client: Client, id: str) -> list[str]:
+    return [each["phase"] for each in client.listed(f"/jobs/{id}/timeline")]
+
+
+def attempts(client: Client, id: str) -> list[Any]:
+    events = client.listed(f"/jobs/{id}/events")
+    return [each["data"]["attempt"] for each in events if each["type"] == "log"]
+
+
+def test_a_job_succeeds_with_a_model_and_tells_of_its_way(service: Client, file: str, tmp_path: Path) -> None:
+    validation = service.ready(rows(2, count=5))
+    job = payload(file, steps=2)
+    job["metadata"]["effective_config"]["data"]["validation_files"] = [validation]
+    id = good(service.create(job))["id"]
+    good(service.post(f"/jobs/{id}/start", json={}))
+    ended = service.once(id)
+    assert ended["status"] == "succeeded"
+    assert ended["fine_tuned_model"] == f"Qwen/Qwen3-4B:{id}"
+    assert ended["error"] is None
+    assert ended["finished_at"] > ended["created_at"]
+    assert phases(service, id) == ["created", "queued", "running", "succeeded"]
+    events = service.listed(f"/jobs/{id}/events")
+    assert [each["seq"] for each in events] == [1, 2, 3, 4, 5]
+    assert [each["type"] for each in events] == ["status", "status", "status", "log", "status"]
+    told = {"attempt": 1, "files": {file: 3, validation: 5}, "kept": ["attempt-1"]}
+    assert (events[3]["message"], events[3]["data"]) == ("attempt 1", told)
+    assert [each["created_at"] for each in events] == sorted(each["created_at"] for each in events)
+    assert (tmp_path / "jobs" / id / "attempt-1").exists()
+
+
+def test_events_are_read_from_where_one_was(service: Client, file: str) -> None:
+    id = service.started(file)
+    service.once(id)
+    events = service.listed(f"/jobs/{id}/events")
+    for since in range(7):
+        assert service.listed(f"/jobs/{id}/events", since_seq=since) == events[since:]
+        assert service.listed(f"/jobs/{id}/events", since_seq=since, limit=2) == events[since : since + 2]
+    assert service.listed(f"/jobs/{id}/events", since_seq=2**63 - 1) == []
+
+
+def test_metrics_are_read_by_name_and_from_where_one_was(service: Client, file: str) -> None:
+    id = service.started(file, steps=150)
+    service.once(id)
+    points = service.listed(f"/jobs/{id}/metrics", limit=1000)
+    said = [(each["name"], each["step"], each["value"]) for each in points]
+    names = {"train.loss": 1, "val.loss": 2}
+    assert said == [(name, step, of / (step + 1)) for step in range(150) for name, of in names.items()]
+    path = f"/jobs/{id}/metrics"
+    assert service.listed(path) == points[:100]
+    assert service.listed(path, after_step=-2, limit=3) == service.listed(path, after_step=-1, limit=3)
+    assert service.listed(path, name="val.loss", limit=1000) == points[1::2]
+    assert service.listed(path, name="val.loss", after_step=147) == points[1::2][148:]
+    assert service.listed(path, name="val.loss", after_step=3, limit=2) == points[1::2][4:6]
+    assert service.listed(path, name="nonesuch") == service.listed(path, after_step=149) == []
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e308", "5e-324"])
+def test_a_metric_of_any_value_spoils_neither_the_job_nor_its_metrics(
+    service: Client, file: str, value: str
+) -> None:
+    id = service.started(file, steps=1, points={"odd": value, "after": "7"})
+    assert service.once(id)["status"] == "succeeded"
+    points = {each["name"]: each["value"] for each in service.listed(f"/jobs/{id}/metrics")}
+    assert (points["train.loss"], points["after"]) == (1, 7)
+
+
+@pytest.mark.parametrize(
+    ("topology", "error"),
+    [
+        ({"end": "refuse"}, "no GPU is free"),
+        ({"end": "refuse", "why": '"\\u0000 \\ud83d\\ude00 é"'}, "\x00 😀 é"),
+        ({"end": "crash"}, "a fault of the executor: ZeroDivisionError: by zero"),
+    ],
+)
+def test_a_job_that_cannot_be_done_has_failed_with_the_reason(
+    service: Client, file: str, topology: dict[str, str], error: str
+) -> None:
+    id = service.started(file, **topology)
+    job = service.once(id)
+    assert (job["status"], job["error"], job["fine_tuned_model"]) == ("failed", error, None)
+    assert job["finished_at"]
+    assert phases(service, id) == ["created", "queued", "running", "failed"]
+    assert service.listed(f"/jobs/{id}/events")[-1]["message"] == error
+
+
+def test_a_reason_that_is_no_unicode_does_not_stop_the_service(tmp_path: Path) -> None:
+    with process(tmp_path, STEPS) as service, Client(service.url) as client:
+        file = client.ready(rows(1))
+        id = client.started(file, end="refuse", why='"cannot read \\udcff.jsonl"')
+        assert client.once(id)["status"] == "failed"
+        assert client.once(client.started(file))["status"] == "succeeded"
+
+
+def test_jobs_run_one_after_another_and_a_running_one_can_be_cancelled(service: Client, file: str) -> None:
+    first = service.started(file, end="wait")
+    later = [service.started(file) for _ in range(3)]
+    service.once(first, "running")
+    assert [service.job(id)["status"] for id in later] == ["queued"] * 3
+    assert good(service.post(f"/jobs/{later[1]}/cancel"))["status"] == "cancelled"
+    good(service.post(f"/jobs/{first}/cancel"))
+    assert service.once(first)["status"] == "cancelled"
+    assert [service.once(id)["status"] for id in later] == ["succeeded", "cancelled", "succeeded"]
+    assert phases(service, first) == ["created", "queued", "running", "cancelled"]
+    assert phases(service, later[1]) == ["created", "queued", "cancelled"]
+    moved = {each["id"]: each["finished_at"] for each in service.listed("/jobs")}
+    assert moved[first] < moved[later[0]] < moved[later[2]]
+
+
+def test_a_job_that_has_ended_stays_as_it_is(service: Client, file: str) -> None:
+    id = service.started(file)
+    ended = service.once(id)
+    assert good(service.post(f"/jobs/{id}/cancel")) == ended
+    assert good(service.post(f"/jobs/{id}/start", json={})) == ended
+    assert service.job(id) == ended
+
+
+def test_a_job_goes_on_after_the_service_was_ended_and_started_again(tmp_path: Path) -> None:
+    with thread(tmp_path, Steps()) as client:
+        file = client.ready(rows(1))
+        running = client.started(file, end="wait once")
+        queued = client.started(file)
+        client.once(running, "running")
+    with thread(tmp_path, Steps()) as client:
+        assert [client.once(id)["status"] for id in (running, queued)] == ["succeeded"] * 2
+        assert (attempts(client, running), attempts(client, queued)) == ([1, 2], [1])
+        kept = client.listed(f"/jobs/{running}/events")[-2]["data"]["kept"]
+        assert kept == ["attempt-1", "attempt-2"]
+
+
+def test_a_job_goes_on_after_the_service_was_killed(tmp_path: Path) -> None:
+    with process(tmp_path, STEPS) as service, Client(service.url) as client:
+        file = client.ready(rows(1))
+        running = client.started(file, end="wait once", steps=1)
+        created = good(client.create(payload(file)))["id"]
+        queued = client.started(file)
+        client.once(running, "running")
+        service.kill()
+    with process(tmp_path, STEPS) as service, Client(service.url) as client:
+        assert [client.once(id)["status"] for id in (running, queued)] == ["succeeded"] * 2
+        assert client.job(created)["status"] == "created"
+        assert attempts(client, running) == [1, 2]
+        assert [each["seq"] for each in client.listed(f"/jobs/{running}/events")] == [*range(1, 8)]
+
+
+def test_a_job_that_is_unknown_has_no_way(service: Client) -> None:
+    for path in ("events", "metrics", "timeline"):
+        refusal(service.get(f"/jobs/job-0/{path}", params={"limit": "5"}), 404, "unknown_job")

@@ -1,0 +1,133 @@
+"""Jobs over HTTP: created once for each key, refused with a code, started, cancelled and listed."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rfc8785
+
+from services import Client, good, payload, process, refusal, rows
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with process(tmp_path_factory.mktemp("service")) as running, Client(running.url) as client:
+        yield client
+
+
+@pytest.fixture
+def file(service: Client) -> str:
+    return service.ready(rows(1))
+
+
+def test_a_created_job_waits_to_be_started(service: Client, file: str) -> None:
+    job = payload(file, container_count=2)
+    answer = service.create(job, "key-of-mine")
+    body = good(answer)
+    assert answer.status_code == 201
+    assert body == {
+        "job_id": body["id"],
+        "id": body["id"],
+        "object": "job",
+        "type": "sft_offline",
+        "model": "Qwen/Qwen3-4B",
+        "status": "created",
+        "payload_digest": f"sha256:{sha256(rfc8785.dumps(job)).hexdigest()}",
+        "idempotency_key": "key-of-mine",
+        "fine_tuned_model": None,
+        "error": None,
+        "created_at": body["created_at"],
+        "finished_at": None,
+    }
+    assert datetime.fromisoformat(body["created_at"]).utcoffset() == timedelta()
+    assert service.job(body["id"]) == body
+    assert [each["phase"] for each in service.listed(f"/jobs/{body['id']}/timeline")] == ["created"]
+
+
+def test_a_key_stands_for_one_job_and_gives_it_again(service: Client, file: str) -> None:
+    first = service.create(payload(file, a=1, b=2), "k" * 255)
+    again = service.create(payload(file, b=2.0, a=1), "k" * 255)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    id = first.json()["id"]
+    good(service.post(f"/jobs/{id}/start", json={}))
+    ended = service.once(id)
+    assert good(service.create(payload(file, a=1, b=2), "k" * 255)) == ended
+    refusal(service.create(payload(file, a=2), "k" * 255), 409, "idempotency_conflict")
+    assert service.job(id) == ended
+
+
+def test_without_a_key_or_with_another_one_each_request_makes_a_job(service: Client, file: str) -> None:
+    answers = [service.create(payload(file), key) for key in (None, None, "one", "two", "ONE")]
+    assert [answer.status_code for answer in answers] == [201] * 5
+    assert len({answer.json()["id"] for answer in answers}) == 5
+    assert len({answer.json()["payload_digest"] for answer in answers}) == 1
+
+
+def test_a_started_job_ends_and_names_what_to_install(service: Client, file: str) -> None:
+    id = service.started(file)
+    job = service.once(id)
+    assert (job["status"], job["fine_tuned_model"]) == ("failed", None)
+    assert "pip install 'sftc[train]'" in job["error"]
+    assert datetime.fromisoformat(job["finished_at"]) >= datetime.fromisoformat(job["created_at"])
+    phases = [each["phase"] for each in service.listed(f"/jobs/{id}/timeline")]
+    assert phases == ["created", "queued", "running", "failed"]
+    assert good(service.post(f"/jobs/{id}/start", json={})) == job
+    assert good(service.post(f"/jobs/{id}/cancel")) == job
+    assert [each["phase"] for each in service.listed(f"/jobs/{id}/timeline")] == phases
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "invalid_json"),
+        (b"[]", "invalid_body"),
+        (b"null", "invalid_body"),
+        (b'{"a": 1}', "invalid_body"),
+    ],
+)
+def test_a_start_with_another_body_starts_nothing(service: Client, file: str, body: bytes, code: str) -> None:
+    id = good(service.create(payload(file)))["id"]
+    refusal(service.post(f"/jobs/{id}/start", content=body, headers=JSON), 400, code)
+    assert service.job(id)["status"] == "created"
+
+
+def test_a_job_cancelled_before_its_start_stays_so(service: Client, file: str) -> None:
+    id = good(service.create(payload(file)))["id"]
+    cancelled = good(service.post(f"/jobs/{id}/cancel"))
+    assert cancelled["status"] == "cancelled"
+    assert cancelled["finished_at"]
+    for path in ("start", "cancel"):
+        assert good(service.post(f"/jobs/{id}/{path}", json={})) == cancelled
+    assert [each["phase"] for each in service.listed(f"/jobs/{id}/timeline")] == ["created", "cancelled"]
+
+
+def test_jobs_are_listed_the_newest_first_and_filtered(tmp_path: Path) -> None:
+    with process(tmp_path) as running, Client(running.url) as client:
+        assert client.listed("/jobs") == []
+        file = client.ready(rows(1))
+        jobs = [good(client.create(payload(file)))["id"] for _ in range(104)]
+        good(client.post(f"/jobs/{jobs[1]}/cancel"))
+        known = {each["id"]: each for each in client.listed("/jobs", limit=1000)}
+        assert [*known] == jobs[::-1]
+        assert [client.job(id) for id in jobs[:3]] == [known[id] for id in jobs[:3]]
+        assert ids(client) == ids(client, limit=100) == jobs[:-101:-1]
+        assert ids(client, limit=2) == jobs[:-3:-1]
+        assert ids(client, status="cancelled") == [jobs[1]]
+        assert ids(client, status="created", limit=1000) == [*jobs[:1:-1], jobs[0]]
+        assert ids(client, status="nonesuch") == ids(client, type="rl_online") == []
+        assert ids(client, type="sft_offline", limit=1) == jobs[-1:]
+        moment = datetime.fromisoformat(known[jobs[99]]["created_at"])
+        for each in (moment, moment.astimezone(timezone(timedelta(hours=5)))):
+            assert ids(client, created_after=each.isoformat()) == jobs[:99:-1]
+        assert ids(client, created_after=moment.replace(tzinfo=None).isoformat() + "Z") == jobs[:99:-1]
+        assert ids(client, created_after=moment.isoformat(), status="cancelled") == []
+
+
+def ids(client: Client, **query: Any) -> list[str]:
+    return [each["id"] for each in client.listed("/jobs", **query)]

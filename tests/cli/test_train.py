@@ -1,0 +1,247 @@
+"""`sftc train` before the job runs: what it takes, what it shows, and what stops it."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from submission_helpers import Answer, Embedded, OddService, Succeeds, embedded, isolate, odd_service
+from submission_program import CONFIG, Program
+from training_files import BROKEN, GOOD, row
+
+LISTENER = """
+import sys
+def hear(event, arguments):
+    if event in {"socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto"}:
+        sys.stderr.write(f"network: {event}\\n")
+sys.addaudithook(hear)
+from sftc.cli import main
+main()
+"""
+QUICK = ["--poll-interval", "0.05"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    texts = {
+        "rows.jsonl": GOOD,
+        "sub/other.jsonl": row(11) + row(12),
+        "broken.jsonl": GOOD + BROKEN,
+        "config.toml": CONFIG,
+        "validated.toml": f'{CONFIG}\n[data]\nvalidation_path = "sub/other.jsonl"\n',
+        "nameless.toml": CONFIG.replace('data = "rows.jsonl"\n', ""),
+        "gpuless.toml": CONFIG.replace('gpu_type = "H100"\n', ""),
+        "tableless.toml": CONFIG.partition("[compute]")[0],
+        "wrong.toml": CONFIG.replace('"m"', '""'),
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def silent() -> Iterator[OddService]:
+    """Return a service that is not to be asked for anything."""
+    with odd_service([Answer({}, 400)]) as service:
+        yield service
+    assert service.asked == []
+
+
+@pytest.fixture
+def service(folder: Path) -> Iterator[Embedded]:
+    with embedded(folder / "data", Succeeds()) as service:
+        yield service
+
+
+@pytest.fixture
+def sftc(sftc_program: str, silent: OddService) -> Program:
+    """Return the command, for a service that must not be asked."""
+    return Program(sftc_program, silent.url)
+
+
+@pytest.fixture
+def live(sftc_program: str, service: Embedded) -> Program:
+    return Program(sftc_program, service.url)
+
+
+def words(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("backend", [None, "https://example.invalid", "local"])
+def test_a_dry_run_shows_all_and_sends_nothing(
+    sftc: Program, folder: Path, monkeypatch: pytest.MonkeyPatch, backend: str | None
+) -> None:
+    monkeypatch.delenv("SYNTH_API_KEY")
+    arguments = ["train", "--type", "sft", "--config", "validated.toml", "--dry-run"]
+    arguments += ["--backend", backend] if backend else []
+    run = subprocess.run(
+        [sys.executable, "-c", LISTENER, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=sftc.environment(),
+    )
+    assert (run.returncode, run.stdout) == sftc("compile", "validated.toml")[:2]
+    assert "network: " not in run.stderr
+    root = {None: sftc.url, "local": "(the embedded service) /api"}.get(backend, f"{backend}/api")
+    plan = words(run.stderr)
+    data = (folder / "rows.jsonl").read_bytes()
+    assert f"training rows.jsonl 10 rows {len(data)} bytes sha256:{sha256(data).hexdigest()}" in plan
+    assert any(text.startswith("validation sub/other.jsonl 2 rows ") for text in plan)
+    asked = [text for text in plan if text.startswith(("POST ", "GET "))]
+    assert [text.partition(f" {root}/learning/")[::2] for text in asked][:3] == [
+        ("POST", "files training"),
+        ("POST", "files validation"),
+        ("GET", "files/ID until ready"),
+    ]
+    assert asked[3].startswith(f"POST {root}/learning/jobs Idempotency-Key: sftc-")
+    assert plan[-1] == "Nothing was sent."
+    assert not (folder / "state/sftc").exists()
+
+
+def test_flags_change_what_a_dry_run_shows(sftc: Program) -> None:
+    plain = sftc("train", "--config", "config.toml", "--dry-run")
+    flags = ["--examples", "3", "--model", "M", "--idempotency", "mine", "--dataset", "sub/other.jsonl"]
+    code, payload, plan = sftc("train", "--config", "config.toml", "--dry-run", *flags)
+    assert (code, plain[0]) == (0, 0)
+    assert json.loads(payload) == {**json.loads(plain[1]), "model": "M"}
+    assert re.search(r"^training +\S*other\.jsonl +2 rows ", plan, re.MULTILINE)
+    assert "Idempotency-Key: mine" in plan
+    assert " 3 rows" in sftc("train", "--config", "config.toml", "--dry-run", "--examples", "3")[2]
+
+
+def test_a_config_may_come_from_a_pipe(sftc: Program) -> None:
+    arguments = ["train", "--dry-run", "--config"]
+    code, payload, plan = sftc(*arguments, "-", stdin=CONFIG)
+    assert code == 0, plan
+    same = sftc(*arguments, "config.toml")
+    assert (payload, words(plan)) == (same[1], words(same[2]))
+
+
+def test_what_is_sent_is_what_the_flags_say(live: Program, service: Embedded, folder: Path) -> None:
+    flags = ["--examples", "3", "--model", "M", "--no-poll"]
+    code, job, errors = live("train", "--config", "config.toml", *flags)
+    assert code == 0, errors
+    [made] = service.jobs()
+    assert (job, json.loads(made["payload"])["model"]) == (f"{made['id']}\n", "M")
+    first = "".join(map(row, range(3)))
+    assert service.files() == [f"sha256:{sha256(first.encode()).hexdigest()}"]
+    code, other, errors = live("train", "--config", "config.toml", "--dataset", "sub/other.jsonl", *QUICK)
+    assert code == 0, errors
+    assert service.rows("SELECT filename, rows, status FROM files ORDER BY created_at") == [
+        {"filename": "rows.jsonl", "rows": 3, "status": "ready"},
+        {"filename": "other.jsonl", "rows": 2, "status": "ready"},
+    ]
+    assert [f"{made['id']}\n" for made in service.jobs()] == [job, other]
+
+
+def test_a_missing_data_set_is_asked_for_on_a_terminal_only(sftc: Program, folder: Path) -> None:
+    code, out, errors = sftc("train", "--config", "nameless.toml", "--dry-run")
+    assert (code, out) == (2, "")
+    assert "no training file: set `job.data` in the config, or name one with --dataset" in errors
+    for answer in ("3", "sub/other.jsonl"):
+        main, terminal = pty.openpty()
+        command = [sftc.path, "train", "--config", "nameless.toml", "--dry-run"]
+        with subprocess.Popen(
+            command, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            os.close(terminal)
+            os.write(main, f"{answer}\n".encode())
+            out, errors = process.communicate(timeout=60)
+        os.close(main)
+        assert process.returncode == 0
+        assert words(errors)[:3] == ["1 broken.jsonl", "2 rows.jsonl", "3 sub/other.jsonl"]
+        assert any("sub/other.jsonl 2 rows" in text for text in words(errors))
+        assert json.loads(out)["model"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--config", "wrong.toml"], "wrong.toml:2:9: error[blank-string]"),
+        (["--config", "absent.toml"], "absent.toml: error[unreadable-file]"),
+        (["--config", "config.toml", "--dataset", "broken.jsonl"], "broken.jsonl:11:13: error[row-not-json]"),
+        (["--config", "config.toml", "--dataset", "absent.jsonl"], "absent.jsonl: error[unreadable-data]"),
+        (["--config", "gpuless.toml"], "gpuless.toml:5:2: warning[missing-gpu-type]"),
+        (["--config", "tableless.toml"], "warning[missing-gpu-type]"),
+    ],
+)
+def test_what_is_wrong_here_stops_it_before_anything_is_sent(
+    sftc: Program, folder: Path, arguments: list[str], said: str
+) -> None:
+    code, out, errors = sftc("train", *arguments)
+    assert (code, out) == (1, "")
+    assert said in errors
+    assert "nothing was sent" in errors
+    assert not (folder / "state/sftc").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Missing option '--config'"),
+        (["--config", "config.toml", "--type", "rl"], "'rl' is not 'sft'"),
+        (["--config", "config.toml", "--examples", "0"], "--examples"),
+        (["--config", "config.toml", "--poll-interval", "0"], "--poll-interval"),
+        (["--config", "config.toml", "--dataset", "sub"], "sub is no file"),
+        (["--config", "config.toml", "--backend", "example.org"], "no URL of a service"),
+        (["--config", "config.toml", "--backend", "example.org", "--dry-run"], "no URL of a service"),
+        (["--config", "config.toml", "--backend", "http://example.org"], "--allow-insecure"),
+        (["--config", "config.toml", "--env-file", "absent.env"], "absent.env cannot be read"),
+        (["--config", "config.toml", "--backend", "local", "--no-poll"], "sftc serve"),
+    ],
+)
+def test_wrong_usage(sftc: Program, arguments: list[str], said: str) -> None:
+    code, out, errors = sftc("train", *arguments)
+    assert (code, out) == (2, "")
+    assert said in " ".join(errors.split())
+
+
+def test_a_key_is_wanted_and_may_stand_in_a_file(
+    live: Program, service: Embedded, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = os.environ["SYNTH_API_KEY"]
+    monkeypatch.delenv("SYNTH_API_KEY")
+    code, _, errors = live("train", "--config", "config.toml")
+    assert code == 2
+    assert "no key: set SYNTH_API_KEY, or name a file that does with --env-file" in errors
+    (folder / ".env").write_text(f"SYNTH_API_KEY={key}\n")
+    assert live("train", "--config", "config.toml", "--env-file", ".env", *QUICK)[0] == 0
+    assert len(service.jobs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "place"), [("gpuless.toml", "gpuless.toml:5:2"), ("tableless.toml", "tableless.toml:")]
+)
+def test_a_refusal_leads_back_to_the_config(
+    live: Program, service: Embedded, config: str, place: str
+) -> None:
+    code, out, errors = live("train", "--config", config, "--no-preflight")
+    assert (code, out) == (3, "")
+    assert f"{place}" in errors
+    assert "error[missing-gpu-type]: the service refuses the job: HTTP 400 `missing_gpu_type`" in errors
+    assert "sftc: the service refuses with HTTP 400 `missing_gpu_type`: " in errors
+    assert "(request req-" in errors
+    assert service.jobs() == []
+
+
+def test_a_validation_file_that_is_missing_is_a_warning(
+    live: Program, service: Embedded, folder: Path
+) -> None:
+    (folder / "sub/other.jsonl").unlink()
+    code, _, errors = live("train", "--config", "validated.toml", *QUICK)
+    assert code == 0, errors
+    assert "warning: there is no validation file sub/other.jsonl; the job goes on without" in errors
+    [job] = service.jobs()
+    assert "validation_files" not in job["payload"]

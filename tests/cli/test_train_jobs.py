@@ -1,0 +1,205 @@
+"""`sftc jobs` and `sftc submit` against the embedded service and an odd one."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from submission_helpers import KEY, Answer, Asked, Embedded, Waits, embedded, isolate, odd_service, until
+from submission_program import CONFIG, Program
+from training_files import BROKEN, GOOD, row
+
+TRAIN = ["train", "--config", "config.toml", "--poll-interval", "0.05"]
+SUBMIT = ["submit", "payload.json", "--dataset", "rows.jsonl"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    texts = {"rows.jsonl": GOOD, "config.toml": CONFIG, "other.jsonl": row(11), "broken.jsonl": GOOD + BROKEN}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def service(folder: Path) -> Iterator[Embedded]:
+    with embedded(folder / "data") as service:
+        yield service
+
+
+@pytest.fixture
+def sftc(sftc_program: str, service: Embedded) -> Program:
+    return Program(sftc_program, service.url)
+
+
+def words(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_jobs_are_listed_shown_followed_and_drawn(sftc: Program, service: Embedded) -> None:
+    assert sftc("jobs", "list") == (0, "no jobs\n", "")
+    job = sftc(*TRAIN)[1].strip()
+    other = sftc(*TRAIN, "--model", "M", "--no-poll")[1].strip()
+    until(lambda: [each["status"] for each in service.jobs()] == ["succeeded"] * 2)
+    code, table, errors = sftc("jobs", "list")
+    assert (code, errors) == (0, "")
+    assert words(table)[0] == ["job", "status", "model", "created", "fine-tuned", "model"]
+    assert [(*row[:3], row[4]) for row in words(table)[1:]] == [
+        (other, "succeeded", "M", "ft-m"),
+        (job, "succeeded", "m", "ft-m"),
+    ]
+    code, body, errors = sftc("jobs", "show", job)
+    assert (code, errors) == (0, "")
+    assert (json.loads(body)["job_id"], json.loads(body)["fine_tuned_model"]) == (job, "ft-m")
+    code, out, errors = sftc("jobs", "follow", job)
+    assert (code, out) == (0, "")
+    assert errors.count("sftc: note: half of it is done\n") == 1
+    assert errors.count("step 3: train.loss 1\n") == 1
+    assert f"sftc: {job} succeeded: ft-m\n" in errors
+    assert sftc("jobs", "cancel", job)[:2] == (0, f"{job}: succeeded\n")
+    table = "train.loss\t1\t3.0\ntrain.loss\t2\t1.5\ntrain.loss\t3\t1.0\n"
+    assert sftc("jobs", "metrics", job) == (0, table, "")
+    for name, start in {"a.svg": b"<?xml", "b.png": b"\x89PNG"}.items():
+        assert sftc("jobs", "metrics", job, "--plot", name) == (0, "", "")
+        assert Path(name).read_bytes().startswith(start)
+    code, _, errors = sftc("jobs", "metrics", job, "--plot", "a.pdf")
+    assert code == 2
+    assert "--plot writes .svg or .png" in errors
+
+
+def test_a_job_that_was_cancelled_stays_so(sftc_program: str, folder: Path) -> None:
+    with embedded(folder / "data", Waits()) as service:
+        sftc = Program(sftc_program, service.url)
+        job = sftc(*TRAIN, "--no-poll")[1].strip()
+        assert sftc("jobs", "metrics", job) == (0, "", "")
+        assert sftc("jobs", "metrics", job, "--plot", "a.svg") == (1, "", f"{job} has no metrics\n")
+        code, out, _ = sftc("jobs", "cancel", job)
+        assert code == 0
+        assert out.startswith(f"{job}: ")
+        until(lambda: [each["status"] for each in service.jobs()] == ["cancelled"])
+        assert sftc("jobs", "cancel", job)[:2] == (0, f"{job}: cancelled\n")
+        code, _, errors = sftc("jobs", "follow", job)
+        assert (code, errors) == (6, f"sftc: cancelled\nsftc: {job} was cancelled\n")
+    assert not Path("a.svg").exists()
+
+
+@pytest.mark.parametrize("command", ["show", "follow", "cancel", "metrics"])
+def test_a_job_that_is_not_there(sftc: Program, command: str) -> None:
+    code, out, errors = sftc("jobs", command, "job-1")
+    assert (code, out) == (3, "")
+    assert (
+        "sftc: the service refuses with HTTP 404 `unknown_job`: there is no such job (request req-" in errors
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["../files/file-1", "job-1/start", "job-1?limit=1", "", "job 1", "\N{DIGIT ONE}é"]
+)
+def test_what_is_no_id_of_a_job_goes_nowhere(sftc_program: str, name: str) -> None:
+    with odd_service([Answer({"status": "succeeded"})]) as service:
+        code, out, errors = Program(sftc_program, service.url)("jobs", "cancel", name)
+    assert (code, out) == (2, "")
+    assert "is no id of a job" in errors
+    assert service.asked == []
+
+
+def test_a_service_of_other_names_is_understood(sftc_program: str) -> None:
+    job = {"job_id": "job-1", "state": "running", "model": "m"}
+
+    def answers(asked: Asked) -> Answer:
+        return Answer({"jobs": [job]} if asked.path.endswith("limit=100") else job)
+
+    with odd_service(answers) as service:
+        sftc = Program(sftc_program, service.url)
+        assert words(sftc("jobs", "list")[1])[1] == ["job-1", "running", "m", "-", "-"]
+        assert sftc("jobs", "cancel", "job-1")[1] == "job-1: running\n"
+        assert json.loads(sftc("jobs", "show", "job-1")[1]) == job
+
+
+@pytest.mark.parametrize(
+    "points", [None, "text", [1, {}, {"name": "a"}, {"name": "a", "step": 1, "value": 2.0}]]
+)
+def test_metrics_that_are_none_are_passed_over(sftc_program: str, points: object) -> None:
+    with odd_service([Answer({"points": points})]) as service:
+        code, out, errors = Program(sftc_program, service.url)("jobs", "metrics", "job-1")
+    assert (code, errors) == (0, "")
+    assert out == ("a\t1\t2.0\n" if isinstance(points, list) else "")
+
+
+def test_a_payload_is_submitted_from_a_file_or_a_pipe_and_once(sftc: Program, service: Embedded) -> None:
+    payload = sftc("compile", "config.toml")[1]
+    Path("payload.json").write_text(payload)
+    code, job, errors = sftc(*SUBMIT)
+    assert (code, errors) == (0, "sftc: file rows.jsonl: 10 rows, 931 bytes\n")
+    for again in (sftc("submit", "-", *SUBMIT[2:], stdin=payload), sftc(*TRAIN)):
+        assert again[:2] == (0, job)
+        assert f"this was submitted before, as {job.strip()}: attaching to it" in again[2]
+    [made] = service.jobs()
+    assert f"{made['id']}\n" == job
+    assert made["status"] == "succeeded"
+    code, other, _ = sftc(*SUBMIT, "--validation", "other.jsonl", "--idempotency", "mine")
+    assert code == 0
+    assert [each["id"] for each in service.jobs()] == [job.strip(), other.strip()]
+    assert service.jobs()[1]["idempotency_key"] == "mine"
+    assert (
+        len(
+            json.loads(service.jobs()[1]["payload"])["metadata"]["effective_config"]["data"][
+                "validation_files"
+            ]
+        )
+        == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "payload.json is not JSON"),
+        ("{", "payload.json is not JSON"),
+        ("[]", "payload.json is no compiled payload"),
+        ("{}", "payload.json is no compiled payload"),
+        ('{"model": 1}', "payload.json is no compiled payload"),
+        (CONFIG, "payload.json is not JSON"),
+    ],
+)
+def test_what_is_no_payload_is_not_sent(sftc_program: str, text: str, said: str) -> None:
+    Path("payload.json").write_text(text)
+    with odd_service([Answer({}, 400)]) as service:
+        code, out, errors = Program(sftc_program, service.url)(*SUBMIT)
+    assert (code, out) == (1, "")
+    assert said in errors
+    assert service.asked == []
+
+
+def test_what_stops_a_payload(sftc: Program, service: Embedded) -> None:
+    payload = sftc("compile", "config.toml")[1]
+    Path("payload.json").write_text(payload)
+    code, out, errors = sftc("submit", "payload.json", "--dataset", "broken.jsonl")
+    assert (code, out) == (1, "")
+    assert "broken.jsonl:11:13: error[row-not-json]" in errors
+    code, out, errors = sftc("submit", "absent.json", "--dataset", "rows.jsonl")
+    assert (code, out) == (1, "")
+    assert "absent.json: error[unreadable-file]" in errors
+    code, out, errors = sftc("submit", "payload.json")
+    assert (code, out) == (2, "")
+    assert sftc(*SUBMIT, "--backend", "local")[0] == 2
+    assert service.files() == []
+    values = json.loads(payload)
+    values["metadata"]["effective_config"]["compute"] = {}
+    Path("payload.json").write_text(json.dumps(values))
+    code, out, errors = sftc(*SUBMIT)
+    assert (code, out) == (3, "")
+    assert "sftc: the service refuses with HTTP 400 `missing_gpu_type`: " in errors
+    assert service.jobs() == []
+
+
+def test_a_key_that_the_service_does_not_know_shows_nowhere(
+    sftc: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTH_API_KEY", f"wrong-{KEY}")
+    code, out, errors = sftc("jobs", "list")
+    assert (code, out) == (3, "")
+    assert "HTTP 401 `unauthorized`" in errors

@@ -1,0 +1,266 @@
+"""The embedded service as tests have it: a process or a thread of its own, a client, an executor.
+
+As a program, `python services.py FOLDER` is `sftc serve` with the executor `Steps`.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import httpx
+import uvicorn
+
+from sftc.backend.app import Service
+from sftc.backend.executor import Executor, FailedError, Missing, Report, Task
+from sftc.backend.serving import serve
+from training_files import row
+
+TOKEN = "a-token-of-the-tests"  # noqa: S105  it opens nothing but the tests' own service
+FINAL = {"succeeded", "failed", "cancelled"}
+LISTENING = "Listening on "
+
+_Found = TypeVar("_Found")
+
+
+def eventually(look: Callable[[], _Found | None], seconds: float = 60) -> _Found:
+    """Return what `look` finds, once that is something; it is the one place where tests wait."""
+    end, pause = time.monotonic() + seconds, 0.01
+    while not (found := look()):
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
+    return found
+
+
+def rows(number: int, count: int = 3) -> bytes:
+    """Return a training file of its own for each `number`."""
+    return "".join(row(number * 1000 + each) for each in range(count)).encode()
+
+
+def payload(training_file: str | None, **topology: Any) -> dict[str, Any]:
+    """Return a job; the executor `Steps` does what `topology` says."""
+    data = {"topology": topology}
+    config = {"compute": {"gpu_type": "H100", "gpu_count": 1}, "data": data, "training": {"mode": "lora"}}
+    return {
+        "model": "Qwen/Qwen3-4B",
+        "training_type": "sft_offline",
+        "training_file_id": training_file,
+        "hyperparameters": {"n_epochs": 1},
+        "metadata": {"effective_config": config},
+    }
+
+
+def refusal(answer: httpx.Response, status: int, code: str) -> str:
+    """Hold an error against the one shape that all have, and return its message."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json"), answer.text
+    assert [*answer.json()] == ["error"]
+    error = answer.json()["error"]
+    assert set(error) == {"code", "message", "request_id"}
+    assert error["code"] == code
+    assert error["request_id"] == answer.headers["x-request-id"]
+    message: str = error["message"]
+    assert message
+    return message
+
+
+def part(name: bytes, data: bytes, filename: bytes | None = None) -> bytes:
+    """Return a part of a multipart body, its names as they are, whatever they hold."""
+    more = b"" if filename is None else b'; filename="%s"' % filename
+    return b'--b\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (name, more, data)
+
+
+PURPOSE = part(b"purpose", b"fine-tune")
+END = b"--b--\r\n"
+MULTIPART = {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+class Client(httpx.Client):
+    """Requests as the wire contract has them, with the token."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            base_url=f"{url}/api/learning",
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            timeout=60,
+            trust_env=False,
+        )
+        self.origin = httpx.URL(url)
+
+    def upload(self, data: bytes, name: str = "train.jsonl") -> dict[str, Any]:
+        """Upload a training file and return its body."""
+        form: dict[str, Any] = {"files": {"file": (name, data, "application/jsonl")}}
+        return good(self.post("/files", data={"purpose": "fine-tune"}, **form))
+
+    def checked(self, id: str) -> dict[str, Any]:
+        """Return the body of a file, once it is checked."""
+
+        def look() -> dict[str, Any] | None:
+            file = good(self.get(f"/files/{id}"))
+            return None if file["status"] == "processing" else file
+
+        return eventually(look)
+
+    def ready(self, data: bytes) -> str:
+        """Upload a training file and return its id, once it is ready."""
+        file = self.checked(self.upload(data)["id"])
+        assert file["status"] == "ready", file
+        id: str = file["id"]
+        return id
+
+    def create(self, job: Any, key: str | None = None) -> httpx.Response:
+        """Ask for a job."""
+        return self.post("/jobs", json=job, headers={} if key is None else {"Idempotency-Key": key})
+
+    def started(self, training_file: str, **topology: Any) -> str:
+        """Create a job, start it and return its id."""
+        job = good(self.create(payload(training_file, **topology)))
+        return str(good(self.post(f"/jobs/{job['id']}/start", json={}))["id"])
+
+    def job(self, id: str) -> dict[str, Any]:
+        """Return the body of a job."""
+        return good(self.get(f"/jobs/{id}"))
+
+    def once(self, id: str, *states: str) -> dict[str, Any]:
+        """Return the body of a job, once it is in one of these states; in a final one by default."""
+
+        def look() -> dict[str, Any] | None:
+            job = self.job(id)
+            return job if job["status"] in (states or FINAL) else None
+
+        return eventually(look)
+
+    def listed(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        """Return the one list that is the answer."""
+        [found] = good(self.get(path, params=query)).values()
+        assert isinstance(found, list)
+        return found
+
+
+def good(answer: httpx.Response) -> dict[str, Any]:
+    """Return the body of an answer, which is no error."""
+    assert answer.status_code in {200, 201}, answer.text
+    assert answer.headers["x-request-id"].startswith("req-")
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+class Process:
+    """A service that runs as a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str, log: IO[bytes]) -> None:
+        self.url = url
+        self._process = process
+        self._log = log
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._process.kill()
+        self._process.wait()
+
+    def interrupt(self) -> int:
+        """End it as Ctrl-C does, and return its exit code."""
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(60)
+
+    def log(self) -> str:
+        """Return what it wrote on stderr."""
+        self._log.seek(0)
+        return self._log.read().decode()
+
+
+SERVE = (os.path.join(os.path.dirname(sys.executable), "sftc"), "serve")
+STEPS = (sys.executable, __file__)
+
+
+def begun(
+    folder: Path, log: IO[bytes], program: Sequence[str] = SERVE, cwd: Path | None = None
+) -> subprocess.Popen[str]:
+    """Start a service and return its process, which may not listen yet."""
+    options = ["--port", "0", "--data-dir", str(folder), "--token", TOKEN] if program == SERVE else [folder]
+    return subprocess.Popen([*program, *options], stdout=subprocess.PIPE, stderr=log, text=True, cwd=cwd)
+
+
+@contextmanager
+def process(folder: Path, program: Sequence[str] = SERVE, cwd: Path | None = None) -> Iterator[Process]:
+    """Run a service as a process; at its end its log is free of faults."""
+    with tempfile.TemporaryFile() as log, begun(folder, log, program, cwd) as running:
+        try:
+            assert running.stdout
+            line = running.stdout.readline()
+            service = Process(running, line.removeprefix(LISTENING).strip(), log)
+            assert line.startswith(LISTENING), service.log()
+            yield service
+            if running.poll() is None:
+                service.interrupt()
+        finally:
+            running.kill()
+        assert "Traceback" not in service.log(), service.log()
+
+
+@contextmanager
+def thread(folder: Path, executor: Executor | None = None) -> Iterator[Client]:
+    """Run a service in a thread, and yield a client of it; its end is the one that Ctrl-C brings."""
+    app = Service(folder, TOKEN, executor or Missing()).app()
+    config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=3)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        running = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        running.start()
+        try:
+            eventually(lambda: server.started or not running.is_alive())
+            with Client(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+                yield client
+        finally:
+            server.should_exit = True
+            running.join(60)
+    assert not running.is_alive()
+
+
+class Steps:
+    """An executor that does what the job's topology says: so many `steps`, and then an `end`."""
+
+    async def run(self, task: Task, report: Report) -> str:
+        """Run a job."""
+        told = task.payload["metadata"]["effective_config"]["data"]["topology"]
+        (task.folder / f"attempt-{task.attempt}").touch()
+        files = {id: path.read_bytes().count(b"\n") for id, path in task.files.items()}
+        data = {"attempt": task.attempt, "files": files, "kept": sorted(os.listdir(task.folder))}
+        report.event("log", f"attempt {task.attempt}", data)
+        for step in range(told.get("steps", 0)):
+            report.metric("train.loss", step, 1 / (step + 1))
+            report.metric("val.loss", step, 2 / (step + 1))
+            await asyncio.sleep(0)
+        for name, value in told.get("points", {}).items():
+            report.metric(name, 0, float(value))
+        match told.get("end"):
+            case "refuse":
+                raise FailedError(json.loads(told.get("why", '"no GPU is free"')))
+            case "crash":
+                raise ZeroDivisionError("by zero")
+            case "wait":
+                await asyncio.Event().wait()
+            case "wait once" if task.attempt == 1:
+                await asyncio.Event().wait()
+        return f"{task.payload['model']}:{task.id}"
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        serve(
+            Service(Path(sys.argv[1]), TOKEN, Steps()),
+            "127.0.0.1",
+            0,
+            lambda url: print(f"{LISTENING}{url}", flush=True),  # noqa: T201  whoever started it waits for this
+        )

@@ -1,0 +1,228 @@
+"""Orders submitted to services that keep less of the contract, and files that are not what they seem."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sftc.payload import digest
+from sftc.submission.failures import SubmissionError, UnreachableError
+from sftc.submission.journal import Journal
+from sftc.submission.service import Patience, Service
+from sftc.submission.settings import Backend, Key
+from sftc.submission.submitting import Order, Submission
+from submission_helpers import KEY, PAYLOAD, Answer, Asked, data_file, embedded, isolate, odd_service
+from training_files import GOOD
+
+LOST = Answer(cut=0)
+
+
+class Hosted:
+    """A service that makes a job of each request, whatever its idempotency key.
+
+    `lost` of its answers to a new job never arrive; `deaf` as many requests never get there.
+    """
+
+    def __init__(self, *, lost: int = 0, deaf: int = 0, lists: bool = True) -> None:
+        self.lost = lost
+        self.deaf = deaf
+        self.lists = lists
+        self.names = ("job_id", "status")
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.started: list[str] = []
+
+    def __call__(self, asked: Asked) -> Answer:
+        what, _, rest = asked.path.partition("?")[0].removeprefix("/api/learning/").partition("/")
+        if what == "files":
+            return Answer({"id": "file-1", "status": "ready"})
+        if rest.endswith("/start"):
+            self.started.append(rest.partition("/")[0])
+            return Answer(self.jobs[self.started[-1]])
+        if rest:
+            return Answer(self.jobs[rest]) if rest in self.jobs else Answer({}, 404)
+        if asked.method == "POST":
+            return self._make(json.loads(asked.body))
+        return Answer(
+            {"jobs": [*reversed(self.jobs.values())]} if self.lists else {}, 200 if self.lists else 404
+        )
+
+    def _make(self, payload: dict[str, Any]) -> Answer:
+        if self.deaf:
+            self.deaf -= 1
+            return LOST
+        name, status = self.names
+        job = f"job-{len(self.jobs) + 1}"
+        self.jobs[job] = {name: job, status: "created", "payload_digest": digest(payload)}
+        self.lost -= 1
+        return LOST if self.lost >= 0 else Answer(self.jobs[job], 201)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sftc.submission.files._INTERVAL", 0.05)
+    Path("rows.jsonl").write_text(GOOD)
+    return tmp_path
+
+
+def order(path: str = "rows.jsonl") -> Order:
+    return Order(PAYLOAD, data_file(Path(path)))
+
+
+def submit(url: str, order: Order, tries: int = 1) -> tuple[str, str]:
+    """Return the id of the job, and what was told."""
+    told: list[str] = []
+    with (
+        Journal("the service", Path("journal")) as journal,
+        Service(Backend(url, Key(KEY)), told.append, Patience(tries, 0.001)) as service,
+    ):
+        return Submission(service, journal, told.append).submit(order), "\n".join(told)
+
+
+@pytest.mark.parametrize("names", [("job_id", "status"), ("id", "state")])
+def test_a_service_that_ignores_the_key_is_looked_up_by_its_list(names: tuple[str, str]) -> None:
+    hosted = Hosted(lost=1)
+    hosted.names = names
+    with odd_service(hosted) as service:
+        with pytest.raises(UnreachableError):
+            submit(service.url, order())
+        assert [*hosted.jobs] == ["job-1"]
+        assert submit(service.url, order())[0] == "job-1"
+        hosted.jobs["job-1"][names[1]] = "running"
+        assert submit(service.url, order())[0] == "job-1"
+    assert [*hosted.jobs] == hosted.started == ["job-1"]
+
+
+def test_it_is_looked_up_before_it_is_tried_again_too() -> None:
+    """The list would tell that the first request made a job, of which only the answer got lost."""
+    hosted = Hosted(lost=1)
+    with odd_service(hosted) as service:
+        job, told = submit(service.url, order(), tries=4)
+    assert job in hosted.jobs
+    assert len(hosted.jobs) == 1 or "there may be two" in told
+
+
+def test_where_nothing_tells_a_second_job_may_come_of_it_and_is_announced() -> None:
+    hosted = Hosted(lost=1, lists=False)
+    with odd_service(hosted) as service:
+        with pytest.raises(UnreachableError):
+            submit(service.url, order())
+        job, told = submit(service.url, order())
+    assert job in hosted.started
+    assert "there may be two: `sftc jobs list`" in told
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_a_job_that_has_ended_is_not_taken_for_the_next_try(end: str) -> None:
+    hosted = Hosted()
+    with odd_service(hosted) as service:
+        submit(service.url, order())
+        hosted.jobs["job-1"]["status"] = end
+        hosted.deaf = 1
+        with pytest.raises(UnreachableError):
+            submit(service.url, order())
+        assert [*hosted.jobs] == ["job-1"]
+        assert submit(service.url, order())[0] == "job-2"
+    assert hosted.started == ["job-1", "job-2"]
+
+
+def test_a_list_of_anything_is_no_reason_to_fail() -> None:
+    hosted = Hosted()
+    lists: list[Any] = [None, "text", [None, "text", {}, {"payload_digest": None}], {"job-1": {}}]
+    for jobs in lists:
+        hosted.deaf = 1
+
+        def odd(asked: Asked, jobs: Any = jobs) -> Answer:
+            return Answer({"jobs": jobs}) if asked.path.endswith("?limit=100") else hosted(asked)
+
+        with odd_service(odd) as service:
+            with pytest.raises(UnreachableError):
+                submit(service.url, order()._replace(key=f"{jobs}"))
+            submit(service.url, order()._replace(key=f"{jobs}"))
+    assert len(hosted.jobs) == 4
+
+
+@pytest.mark.parametrize("body", [{}, {"job_id": None}, {"job_id": 7}, {"job": "job-1"}])
+def test_a_job_without_a_name_is_found_by_the_next_try(body: dict[str, Any]) -> None:
+    hosted = Hosted()
+
+    def shy(asked: Asked) -> Answer:
+        answer = hosted(asked)
+        return Answer(body, 201) if answer.status == 201 else answer
+
+    with odd_service(shy) as service:
+        with pytest.raises(UnreachableError, match="does not say which"):
+            submit(service.url, order())
+        assert submit(service.url, order())[0] == "job-1"
+    assert [*hosted.jobs] == ["job-1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ready"),
+    [("status", "ready"), ("state", "uploaded"), ("storage_state", "stored"), ("status", "complete")],
+)
+def test_a_file_is_waited_for(name: str, ready: str) -> None:
+    hosted, states = Hosted(), ("processing", "pending", "validating", ready)
+    left = [Answer({}, 404), *(Answer({name: state}) for state in states)]
+
+    def slow(asked: Asked) -> Answer:
+        if asked.method == "GET" and "/files/" in asked.path:
+            return left.pop(0)
+        return hosted(asked)
+
+    with odd_service(slow) as service:
+        submit(service.url, order())
+    assert left == []
+    assert len(hosted.jobs) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_refused_ends_the_wait_for_a_file(status: int) -> None:
+    def strict(asked: Asked) -> Answer:
+        return Answer({}, status) if asked.method == "GET" else Hosted()(asked)
+
+    with odd_service(strict) as service:
+        with pytest.raises(SubmissionError, match=f"HTTP {status}"):
+            submit(service.url, order())
+        assert [asked.method for asked in service.asked] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize("text", [GOOD + GOOD, GOOD.replace("1", "2")])
+def test_a_file_that_is_not_what_was_checked_is_not_used(folder: Path, text: str) -> None:
+    """A file that was changed, or only its size, would be remembered by the digest of another one."""
+    checked = order()
+    Path("rows.jsonl").write_text(text)
+    with embedded(folder / "data") as service:
+        with pytest.raises(SubmissionError, match=r"rows\.jsonl"):
+            submit(service.url, checked)
+        assert service.jobs() == []
+
+
+@pytest.mark.parametrize(
+    "name", ['a "b" %22\\.jsonl', "line\r\nX-Header: 1.jsonl", "é漢\u202e.jsonl", "\udcff.jsonl"]
+)
+def test_any_name_of_a_file_will_do(folder: Path, name: str) -> None:
+    os.replace("rows.jsonl", name)
+    with embedded(folder / "data") as service:
+        submit(service.url, order(name))
+        assert service.files() == [data_file(Path(name)).digest]
+
+
+def test_a_journal_is_for_one_service_and_key_and_does_not_hold_the_key(folder: Path) -> None:
+    with odd_service(Hosted()) as service:
+        for key in (KEY, f"{KEY}2"):
+            identity = Backend(service.url, Key(key)).identity
+            with Journal(identity) as journal:
+                assert journal.intent("k") is None
+                journal.intend("k", "digest")
+                journal.keep_job("k", "job-1")
+            with Journal(identity) as journal:
+                assert journal.intent("k") == ("job-1",)
+    state = folder / "state/sftc"
+    assert len([*state.glob("*.db")]) == 2
+    assert state.stat().st_mode & 0o77 == 0
+    for path in state.iterdir():
+        assert KEY.encode() not in path.name.encode() + path.read_bytes()

@@ -1,0 +1,246 @@
+"""Requests to a service that is busy, broken or strict, and what is told of them."""
+
+import logging
+import time
+import traceback
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sftc.submission.failures import RefusedError, UnreachableError
+from sftc.submission.service import Patience, Service
+from sftc.submission.settings import Backend, Key
+from submission_helpers import KEY, Answer, Asked, OddService, isolate, nothing_listens, odd_service
+
+DONE = Answer({"done": True})
+BROKEN = {
+    "no byte": Answer(cut=0),
+    "half a head": Answer({"done": True}, cut=12),
+    "no body": Answer({"done": True}, cut=-14),
+    "half a body": Answer({"done": True}, cut=-3),
+    "no JSON": Answer(b"<html>busy</html>"),
+    "nothing": Answer(b""),
+    "no content": Answer(status=204),
+    "half an object": Answer(b'{"done": tr'),
+    "a list": Answer(["done"]),
+    "null": Answer(None),
+    "no UTF-8": Answer(b'{"done": "\xff"}'),
+    "a deep one": Answer(b"[" * 100_000),
+    "no gzip": Answer(b'{"done": true}', headers={"Content-Encoding": "gzip"}),
+    "no HTTP": Answer(b"", headers={" \x00": ""}),
+}
+SHAPES: dict[str, dict[str, Any]] = {
+    "error object": {"error": {"code": "bad_model", "message": "no such model", "request_id": "req-1"}},
+    "detail object": {"detail": {"code": "bad_model", "message": "no such model", "request_id": "req-1"}},
+    "flat": {"code": "bad_model", "message": "no such model", "request_id": "req-1"},
+}
+MARK = "do not show this"
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(monkeypatch, tmp_path)
+
+
+class Client:
+    """A client that remembers what it told."""
+
+    def __init__(self, url: str, tries: int = 4) -> None:
+        self.told: list[str] = []
+        backend = Backend(url, Key(KEY))
+        self.service = Service(backend, self.told.append, Patience(tries, 0.001))
+
+    def get(self, path: str = "jobs") -> dict[str, Any]:
+        with self.service:
+            return self.service.get(path)
+
+    def post(self, path: str = "jobs") -> dict[str, Any]:
+        with self.service:
+            return self.service.post(path, {})
+
+
+def refusal(service: OddService) -> RefusedError:
+    with pytest.raises(RefusedError) as refused:
+        Client(service.url).get()
+    return refused.value
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
+    busy = Answer({"error": {"message": "busy"}}, status)
+    for call in (Client.get, Client.post):
+        with odd_service([busy, busy, DONE]) as service:
+            client = Client(service.url)
+            assert call(client) == {"done": True}
+        assert len(service.asked) == 3
+        assert [text.partition(";")[0] for text in client.told] == [f"HTTP {status}"] * 2
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_an_answer_that_is_none_is_asked_for_again(broken: Answer) -> None:
+    for call in (Client.get, Client.post):
+        with odd_service([broken, broken, DONE]) as service:
+            client = Client(service.url)
+            assert call(client) == {"done": True}
+        assert len(service.asked) == 3
+        assert len(client.told) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 422, 501])
+def test_a_no_is_taken_for_one(status: int) -> None:
+    for call in (Client.get, Client.post):
+        with odd_service([Answer({}, status), DONE]) as service, pytest.raises(RefusedError) as refused:
+            call(Client(service.url))
+        assert refused.value.status == status
+        assert len(service.asked) == 1
+
+
+def test_it_gives_up_in_the_end_and_says_why() -> None:
+    with odd_service([Answer({}, 503)]) as service:
+        with pytest.raises(UnreachableError, match=f"^{service.url} .*HTTP 503$"):
+            Client(service.url).get()
+        assert len(service.asked) == 4
+    with nothing_listens() as url:
+        client = Client(url)
+        with pytest.raises(UnreachableError, match=f"^{url} .*Connect"):
+            client.get()
+    assert len(client.told) == 3
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_service_says_how_long_to_wait(status: int) -> None:
+    answers = [Answer({}, status, {"Retry-After": "1"}), Answer({}, status), DONE]
+    with odd_service(answers) as service:
+        client = Client(service.url)
+        client.get()
+    assert client.told == [
+        f"HTTP {status}; trying again in 1.0 s (1 of 3)",
+        f"HTTP {status}; trying again in 0.0 s (2 of 3)",
+    ]
+
+
+def test_a_service_says_until_when_to_wait() -> None:
+    at = formatdate(time.time() + 3, usegmt=True)
+    with odd_service([Answer({}, 429, {"Retry-After": at}), DONE]) as service:
+        client = Client(service.url)
+        client.get()
+    [told] = client.told
+    assert 0.5 < float(told.split()[-5]) <= 3
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "soon", "-5", "1.5e9", "\N{SUPERSCRIPT TWO}", "Mon, 01 Jan 2001 00:00:00 GMT", "Mon, 99 Jan"],
+)
+def test_a_time_that_is_none_is_no_reason_to_wait(value: str) -> None:
+    with odd_service([Answer({}, 503, {"Retry-After": value}), DONE]) as service:
+        client = Client(service.url)
+        assert client.get() == {"done": True}
+    assert client.told == ["HTTP 503; trying again in 0.0 s (1 of 3)"]
+
+
+@pytest.mark.parametrize("body", SHAPES.values(), ids=SHAPES)
+def test_a_refusal_shows_status_code_message_and_request(body: dict[str, Any]) -> None:
+    with odd_service([Answer(body, 400)]) as service:
+        error = refusal(service)
+    assert (error.status, error.code, error.reason) == (400, "bad_model", "no such model")
+    text = "the service refuses with HTTP 400 `bad_model`: no such model (request req-1)"
+    assert str(error) == text
+    with odd_service([Answer(body, 400, {"X-Request-Id": "req-2"})]) as service:
+        assert str(refusal(service)) == text.replace("req-1", "req-2")
+
+
+@pytest.mark.parametrize("name", ["error", "detail"])
+def test_a_refusal_may_be_one_sentence(name: str) -> None:
+    with odd_service([Answer({name: "no such model"}, 422)]) as service:
+        assert str(refusal(service)) == "the service refuses with HTTP 422: no such model"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<html>{MARK}</html>".encode() * 99,
+        {"debug": MARK, "trace": [MARK] * 99},
+        {"detail": [{"loc": ["body", "model"], "input": MARK}]},
+        {"error": {"debug": MARK}},
+        {"error": None, "debug": MARK},
+        {"error": {"message": "m" * 9000 + MARK, "code": [MARK], "request_id": "r" * 9000 + MARK}},
+        [MARK],
+    ],
+)
+def test_a_refusal_shows_no_body(body: Any) -> None:
+    with odd_service([Answer(body, 400)]) as service:
+        error = refusal(service)
+    assert MARK not in f"{error} {error!r}"
+    assert "HTTP 400" in str(error)
+    assert len(str(error)) < 1000
+
+
+def test_the_key_is_sent_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    shown = []
+    for answer in (Answer({}, 401), Answer({}, 503), Answer(cut=5), DONE):
+        with odd_service([answer]) as service:
+            client = Client(service.url)
+            try:
+                client.get()
+            except (RefusedError, UnreachableError) as error:
+                shown += [*traceback.TracebackException.from_exception(error, capture_locals=True).format()]
+            shown += [*client.told, repr(client.service), repr(vars(client.service))]
+        assert service.asked[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert caplog.text.count("send_request_headers") > 8
+    assert KEY not in caplog.text + "".join(shown)
+
+
+def test_a_service_that_repeats_the_key_does_not_make_it_shown() -> None:
+    def parrot(asked: Asked) -> Answer:
+        said = asked.headers["Authorization"]
+        return Answer({"error": {"code": said, "message": f"unknown: {said}", "request_id": said}}, 401)
+
+    with odd_service(parrot) as service:
+        error = refusal(service)
+    assert "HTTP 401" in str(error)
+    assert KEY not in f"{error} {error!r}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_host_goes_without_the_key(status: int) -> None:
+    with (
+        odd_service([DONE]) as other,
+        odd_service([Answer(status=status, headers={"Location": f"{other.root}/a"})]) as service,
+    ):
+        assert Client(service.url).get() == {"done": True}
+    assert [(asked.path, asked.headers["Authorization"]) for asked in other.asked] == [("/a", None)]
+
+
+def test_a_redirect_within_the_service_keeps_the_key() -> None:
+    with odd_service([Answer(status=307, headers={"Location": "/api/a"}), DONE]) as service:
+        assert Client(service.url).get() == {"done": True}
+    sent = [(asked.path, asked.headers["Authorization"]) for asked in service.asked]
+    assert sent == [("/api/learning/jobs", f"Bearer {KEY}"), ("/api/a", f"Bearer {KEY}")]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_what_is_posted_goes_to_the_service_and_nowhere_else(status: int) -> None:
+    with odd_service([DONE]) as other:
+        for place in (other.root, "/api/a"):
+            away = Answer(status=status, headers={"Location": place})
+            with odd_service([away, DONE]) as service, pytest.raises(RefusedError, match=f"HTTP {status}"):
+                Client(service.url).post()
+            assert len(service.asked) == 1
+    assert other.asked == []
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
+def test_a_service_on_this_machine_is_not_asked_through_a_proxy(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key would travel to the proxy over plain HTTP."""
+    with odd_service([DONE]) as proxy, odd_service([Answer({"direct": True})]) as service:
+        monkeypatch.setenv(name, proxy.root)
+        assert Client(service.url).get() == {"direct": True}
+    assert proxy.asked == []

@@ -1,0 +1,173 @@
+"""Where the service is, and the key to it."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sftc.submission.settings import Backend, Key, SettingsError, backend, base_url, environment
+from submission_helpers import KEY
+
+HOSTS = st.text("aA0.-_[]:@ %é\\\t", min_size=1, max_size=8)
+PATHS = st.text("a/?#%&;= \\\n", max_size=8)
+
+
+@pytest.mark.parametrize(
+    ("named", "variable", "url"),
+    [
+        (None, None, "local"),
+        (None, "", "local"),
+        ("local", "https://example.org", "local"),
+        (None, "local", "local"),
+        (None, "https://example.org", "https://example.org/api"),
+        ("https://example.org", "https://example.com", "https://example.org/api"),
+        ("https://example.org/", None, "https://example.org/api"),
+        ("https://example.org/api", None, "https://example.org/api"),
+        ("https://example.org/api//", None, "https://example.org/api"),
+        ("https://example.org/v1", None, "https://example.org/v1/api"),
+        ("https://example.org/v1/api/", None, "https://example.org/v1/api"),
+        ("https://example.org/notapi", None, "https://example.org/notapi/api"),
+        ("https://example.org/api/v1", None, "https://example.org/api/v1/api"),
+        ("http://127.0.0.1:8000", None, "http://127.0.0.1:8000/api"),
+        ("http://[::1]:8000/", None, "http://[::1]:8000/api"),
+    ],
+)
+def test_the_url_ends_with_api(named: str | None, variable: str | None, url: str) -> None:
+    assert base_url(named, {} if variable is None else {"BACKEND_BASE_URL": variable}) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "example.org",
+        "//example.org",
+        "ftp://example.org",
+        "file:///etc",
+        "https://",
+        "https:///api",
+        "http://[::1",
+        "https://example.org:99999",
+        "https://example.org:port",
+        "https://user@example.org",
+        "https://user:word@example.org",
+        "https://:word@example.org",
+        "https://example.org?a=1",
+        "https://example.org?",
+        "https://example.org#a",
+        "https://example.org#",
+        "https://exam ple.org",
+        "https://example.org/a\nb",
+        "https://exam\tple.org",
+    ],
+)
+def test_what_is_no_url_of_a_service_is_refused(url: str) -> None:
+    for named, variables in ((url, {}), (None, {"BACKEND_BASE_URL": url})):
+        with pytest.raises(SettingsError, match="is no URL of a service"):
+            base_url(named, variables)
+
+
+@given(st.builds("{}://{}{}".format, st.sampled_from(["http", "https", "HTTPS"]), HOSTS, PATHS))
+@example("https://exam ple.org")
+@example("https://example.org/%zz?")
+def test_a_url_that_is_taken_is_one_that_requests_can_go_to(url: str) -> None:
+    try:
+        taken = base_url(url, {})
+    except SettingsError:
+        return
+    parts = httpx.URL(taken)
+    assert parts.host
+    assert parts.path.endswith("/api")
+    assert (parts.query, parts.fragment, parts.userinfo) == (b"", "", b"")
+
+
+def test_the_key_is_of_the_environment_and_else_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text(
+        "# the service\nexport SYNTH_API_KEY='key-of-file'\nBACKEND_BASE_URL=https://example.org\n"
+    )
+    monkeypatch.delenv("SYNTH_API_KEY", raising=False)
+    monkeypatch.delenv("BACKEND_BASE_URL", raising=False)
+    variables = environment(str(file))
+    url = base_url(None, variables)
+    assert url == "https://example.org/api"
+    assert backend(url, variables, allow_insecure=False).key.secret == "key-of-file"  # noqa: S105  it is none
+    monkeypatch.setenv("SYNTH_API_KEY", f" {KEY}\n")
+    monkeypatch.setenv("BACKEND_BASE_URL", "https://example.com")
+    for variables in (environment(str(file)), environment(None)):
+        url = base_url(None, variables)
+        assert url == "https://example.com/api"
+        assert backend(url, variables, allow_insecure=False).key.secret == KEY
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(b"SYNTH_API_KEY=\xe9\n")
+    for name in ("absent", "latin", "."):
+        with pytest.raises(SettingsError, match="cannot be read"):
+            environment(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("length", range(1, 60))
+def test_a_key_shows_its_first_four_and_last_two_characters_at_most(length: int) -> None:
+    secret = (KEY * 2)[:length]
+    key = Key(secret)
+    service = Backend("https://example.org/api", key)
+    assert repr(key) in {"...", f"{secret[:4]}...{secret[-2:]}"}
+    assert length > 6 or repr(key) == "..."
+    for shown in (
+        f"{key}",
+        f"{key!r}",
+        f"{service}",
+        repr([service]),
+        repr({"key": key}),
+        f"{service!s:>200}",
+    ):
+        assert secret not in shown or length < 4
+        assert repr(key) in shown
+
+
+@pytest.mark.parametrize("variables", [{}, {"SYNTH_API_KEY": ""}, {"SYNTH_API_KEY": " \n"}])
+def test_a_missing_key_says_where_it_may_stand(variables: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"SYNTH_API_KEY.*--env-file"):
+        backend("https://example.org/api", variables, allow_insecure=False)
+
+
+@pytest.mark.parametrize("odd", ["\r\nX-Header: 1", "\x00", "é", "\x7f", "\u202e"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(odd: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        backend("https://example.org/api", {"SYNTH_API_KEY": f"{KEY}{odd}k"}, allow_insecure=False)
+    assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "example.org",
+        "localhost.example.org",
+        "127.0.0.1.example.org",
+        "0.0.0.0",  # noqa: S104  nothing listens here
+        "192.168.0.1",
+        "[::2]",
+    ],
+)
+def test_the_key_goes_over_plain_http_to_this_machine_only(host: str) -> None:
+    url, variables = f"http://{host}:8000/api", {"SYNTH_API_KEY": KEY}
+    with pytest.raises(SettingsError, match="--allow-insecure") as refused:
+        backend(url, variables, allow_insecure=False)
+    assert KEY not in str(refused.value)
+    assert backend(url, variables, allow_insecure=True).url == url
+    assert backend(f"https://{host}/api", variables, allow_insecure=False).key.secret == KEY
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
+def test_plain_http_within_this_machine_is_fine(host: str) -> None:
+    url = base_url(f"http://{host}:8000", {})
+    assert backend(url, {"SYNTH_API_KEY": KEY}, allow_insecure=False).url == url
+
+
+def test_services_and_keys_are_told_apart() -> None:
+    urls, keys = ("https://example.org/api", "https://example.com/api"), (KEY, f"{KEY}2")
+    assert len({Backend(url, Key(key)).identity for url in urls for key in keys}) == 4

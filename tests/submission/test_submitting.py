@@ -1,0 +1,255 @@
+"""Orders submitted to the embedded service, over a line on which answers get lost."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sftc.submission.failures import RefusedError, SubmissionError, UnreachableError
+from sftc.submission.journal import Journal
+from sftc.submission.service import Patience, Service
+from sftc.submission.settings import Backend, Key
+from sftc.submission.submitting import Order, Submission
+from submission_helpers import KEY, PAYLOAD, Fails, Waits, data_file, embedded, isolate, until
+from submission_lines import Line, Passing, line
+from training_files import BROKEN, GOOD, row
+
+UPLOAD = ["POST /api/learning/files", "GET /api/learning/files/ID"]
+CREATE = ["POST /api/learning/jobs", "POST /api/learning/jobs/ID/start"]
+OTHER = {**PAYLOAD, "model": "another"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.setattr("sftc.submission.files._INTERVAL", 0.05)
+    (tmp_path / "rows.jsonl").write_text(GOOD)
+    (tmp_path / "other.jsonl").write_text(row(11))
+    (tmp_path / "broken.jsonl").write_text(GOOD + BROKEN)
+    return tmp_path
+
+
+class Client:
+    """What submits, with a journal that outlives it."""
+
+    def __init__(self, folder: Path, journal: str = "journal") -> None:
+        self.told: list[str] = []
+        self._folder = folder
+        self._journal = journal
+
+    def order(
+        self,
+        training: str = "rows.jsonl",
+        validation: str | None = None,
+        payload: dict[str, Any] = PAYLOAD,
+        key: str | None = None,
+    ) -> Order:
+        second = data_file(self._folder / validation) if validation else None
+        return Order(payload, data_file(self._folder / training), second, key)
+
+    def submit(self, url: str, order: Order) -> str:
+        with (
+            Journal("the service", self._folder / self._journal) as journal,
+            Service(Backend(url, Key(KEY)), self.told.append, Patience(3, 0.001)) as service,
+        ):
+            return Submission(service, journal, self.told.append).submit(order)
+
+
+@pytest.fixture
+def client(folder: Path) -> Client:
+    return Client(folder)
+
+
+def asked(line: Line) -> list[str]:
+    """Return the requests, with a question that is repeated as one."""
+    lines = line.requests
+    return [each for each, before in zip(lines, ["", *lines], strict=False) if each != before]
+
+
+def losing(what: bytes, *, reach: bool) -> Callable[[Passing], bytes | None]:
+    """Return a line that never answers requests of which the first line begins so."""
+
+    def carry(passing: Passing) -> bytes | None:
+        if not passing.head.startswith(what):
+            return passing.ask()
+        if reach:
+            passing.ask()
+        return None
+
+    return carry
+
+
+def test_files_go_first_and_the_job_is_bound_to_them(folder: Path, client: Client) -> None:
+    with embedded(folder / "data", Waits()) as service, line(service.url) as way:
+        job = client.submit(way.url, client.order(validation="other.jsonl"))
+        assert asked(way) == [*UPLOAD, *UPLOAD, *CREATE]
+        names = {each["digest"]: each["id"] for each in service.rows("SELECT * FROM files")}
+        [made] = service.jobs()
+    training, validation = (
+        names[data_file(folder / name).digest.removeprefix("sha256:")]
+        for name in ("rows.jsonl", "other.jsonl")
+    )
+    payload = json.loads(made["payload"])
+    assert made["id"] == job
+    assert made["status"] != "created"
+    assert payload["training_file_id"] == training
+    assert payload["metadata"]["effective_config"]["data"] == {
+        "topology": {},
+        "validation_files": [validation],
+    }
+    payload["training_file_id"] = None
+    del payload["metadata"]["effective_config"]["data"]["validation_files"]
+    assert payload == PAYLOAD
+
+
+def test_a_file_is_sent_once_and_again_to_a_service_that_has_forgotten_it(
+    folder: Path, client: Client
+) -> None:
+    with embedded(folder / "data", Waits()) as service, line(service.url) as way:
+        first = client.submit(way.url, client.order())
+        del way.heads[:]
+        (folder / "rows.jsonl").rename(folder / "moved.jsonl")
+        assert client.submit(way.url, client.order("moved.jsonl", payload=OTHER)) != first
+        assert asked(way) == [UPLOAD[1], *CREATE]
+        assert len(service.files()) == 1
+    with embedded(folder / "new", Waits()) as service, line(service.url) as way:
+        client.submit(way.url, client.order("moved.jsonl"))
+        assert asked(way)[:2] == ["GET /api/learning/jobs/ID", UPLOAD[1]]
+        assert asked(way)[2:] == [*UPLOAD, "GET /api/learning/jobs?limit=100", *CREATE]
+        assert len(service.jobs()) == len(service.files()) == 1
+
+
+def test_the_idempotency_key_stands_for_payload_and_files(client: Client) -> None:
+    def key(order: Order) -> str:
+        return next(order.names())
+
+    again = {name: PAYLOAD[name] for name in reversed(PAYLOAD)}
+    assert key(client.order()) == key(client.order(payload=again))
+    orders = [
+        client.order(),
+        client.order("other.jsonl"),
+        client.order(validation="other.jsonl"),
+        client.order("other.jsonl", "rows.jsonl"),
+        client.order(payload=OTHER),
+    ]
+    assert len({*map(key, orders)}) == len(orders)
+    assert key(client.order(key="mine")) == "mine"
+
+
+def test_an_order_is_submitted_once(folder: Path, client: Client) -> None:
+    with embedded(folder / "data", Waits()) as service, line(service.url) as way:
+        job = client.submit(way.url, client.order())
+        [head] = [head for head in way.heads if head.startswith(b"POST /api/learning/jobs HTTP")]
+        assert f"\r\nidempotency-key: {next(client.order().names())}\r\n".encode() in head.lower()
+        del way.heads[:]
+        assert client.submit(way.url, client.order()) == job
+        assert asked(way) == ["GET /api/learning/jobs/ID"]
+        assert client.told[-1] == f"this was submitted before, as {job}: attaching to it"
+        for order in (client.order(key="mine"), client.order(payload=OTHER)):
+            assert client.submit(way.url, order) != job
+        assert len(service.jobs()) == 3
+
+
+@pytest.mark.parametrize("reach", [True, False])
+@pytest.mark.parametrize("what", ["files HTTP", "jobs HTTP"])
+def test_an_answer_that_got_lost_is_made_up_for_by_the_next_try(
+    folder: Path, client: Client, what: str, *, reach: bool
+) -> None:
+    with embedded(folder / "data", Waits()) as service:
+        with (
+            line(service.url, losing(f"POST /api/learning/{what}".encode(), reach=reach)) as way,
+            pytest.raises(UnreachableError),
+        ):
+            client.submit(way.url, client.order())
+        assert len(service.jobs()) == (reach and what.startswith("jobs"))
+        job = client.submit(service.url, client.order())
+        assert [each["id"] for each in service.jobs()] == [job]
+        assert len(service.files()) == 1
+        if what.startswith("jobs"):
+            text = f"an earlier try made {job}" if reach else "an earlier try got no answer"
+            assert any(told.startswith(text) for told in client.told)
+
+
+def test_a_job_that_was_not_started_is_started_by_the_next_try(folder: Path, client: Client) -> None:
+    with embedded(folder / "data", waits := Waits()) as service:
+
+        def carry(passing: Passing) -> bytes | None:
+            return None if b"/start HTTP" in passing.head else passing.ask()
+
+        with line(service.url, carry) as way, pytest.raises(UnreachableError):
+            client.submit(way.url, client.order())
+        assert [job["status"] for job in service.jobs()] == ["created"]
+        client.submit(service.url, client.order())
+        waits.done = True
+        until(lambda: [job["status"] for job in service.jobs()] == ["succeeded"])
+
+
+def test_a_journal_that_is_lost_makes_no_second_job_or_file(folder: Path, client: Client) -> None:
+    with embedded(folder / "data", Waits()) as service:
+        job = client.submit(service.url, client.order())
+        assert Client(folder, "elsewhere").submit(service.url, client.order()) == job
+        assert len(service.jobs()) == len(service.files()) == 1
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_a_job_that_did_not_succeed_is_tried_anew_under_another_key(
+    folder: Path, client: Client, end: str
+) -> None:
+    with embedded(folder / "data", Fails() if end == "failed" else Waits()) as service:
+        jobs = []
+        for _ in range(3):
+            jobs.append(client.submit(service.url, client.order()))
+            if end == "cancelled":
+                key = {"Authorization": f"Bearer {KEY}"}
+                httpx.post(f"{service.url}/learning/jobs/{jobs[-1]}/cancel", json={}, headers=key)
+            until(lambda: service.jobs()[-1]["status"] == end)
+        assert [job["id"] for job in service.jobs()] == jobs
+        assert len({job["idempotency_key"] for job in service.jobs()}) == 3
+        assert len(service.files()) == 1
+        assert f"{jobs[1]} ended as {end}: this is another try" in client.told
+
+
+def test_a_validation_file_that_is_refused_is_a_warning(folder: Path, client: Client) -> None:
+    with embedded(folder / "data", Waits()) as service:
+        client.submit(service.url, client.order(validation="broken.jsonl"))
+        [job] = service.jobs()
+    assert "validation_files" not in job["payload"]
+    [warning] = [told for told in client.told if told.startswith("warning: ")]
+    assert "the validation file is left out: the service refuses" in warning
+    assert "line 11" in warning
+
+
+def test_a_training_file_that_is_refused_stops_it(folder: Path, client: Client) -> None:
+    with embedded(folder / "data", Waits()) as service, line(service.url) as way:
+        for _ in range(2):
+            with pytest.raises(RefusedError, match="line 11"):
+                client.submit(way.url, client.order("broken.jsonl", "rows.jsonl"))
+        assert asked(way) == UPLOAD * 2
+        assert service.jobs() == []
+        assert len(service.files()) == 1
+
+
+def test_a_job_that_is_refused_may_be_mended(folder: Path, client: Client) -> None:
+    wrong = {
+        **PAYLOAD,
+        "metadata": {"effective_config": {"compute": {}, "data": {"topology": {}}, "training": {}}},
+    }
+    with embedded(folder / "data", Waits()) as service:
+        for _ in range(2):
+            with pytest.raises(RefusedError) as refused:
+                client.submit(service.url, client.order(payload=wrong, key="mine"))
+            assert (refused.value.status, refused.value.code) == (400, "missing_gpu_type")
+        client.submit(service.url, client.order(key="mine"))
+        assert [job["idempotency_key"] for job in service.jobs()] == ["mine"]
+
+
+def test_a_key_of_ones_own_that_stands_for_another_job_is_refused(folder: Path, client: Client) -> None:
+    with embedded(folder / "data", Waits()) as service:
+        client.submit(service.url, client.order(key="mine"))
+        for order in (client.order(payload=OTHER, key="mine"), client.order("other.jsonl", key="mine")):
+            with pytest.raises(SubmissionError):
+                client.submit(service.url, order)
+        assert len(service.jobs()) == 1

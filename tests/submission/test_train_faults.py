@@ -1,0 +1,162 @@
+"""The whole of `train` over a line that cuts, delays, doubles and damages what it carries."""
+
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sftc.submission.failures import SubmissionError
+from sftc.submission.following import Pace, follow
+from sftc.submission.journal import Journal
+from sftc.submission.service import Patience, Service
+from sftc.submission.settings import Backend, Key
+from sftc.submission.submitting import Order, Submission
+from submission_helpers import KEY, PAYLOAD, closing_database, data_file, embedded, isolate
+from submission_lines import Passing, line
+from training_files import GOOD, row
+
+RUNS = 240 if os.environ.get("SOAK") else 40
+SHARES = {b"POST": 0.6, b"GET /api/learning/files": 0.05, b"GET": 0.2}
+"""How many of the requests that begin so have something happen to them."""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.setattr("sftc.submission.files._INTERVAL", 0.05)
+    (tmp_path / "rows.jsonl").write_text(GOOD)
+    (tmp_path / "validation.jsonl").write_text(row(11))
+    return tmp_path
+
+
+class Faults:
+    """What may happen to a request, by chance, as long as it is `on`."""
+
+    def __init__(self, seed: int) -> None:
+        self.on = True
+        self.happened: list[str] = []
+        self._chance = random.Random(seed)  # noqa: S311  it is no secret
+        self._kinds: list[Callable[[Passing], bytes | None]] = [
+            self.cut_at_once,
+            self.cut_inside_the_request,
+            self.cut_before_the_answer,
+            self.cut_inside_the_answer,
+            self.delay,
+            self.double,
+            self.damage_the_request,
+            self.damage_the_answer,
+        ]
+
+    def __call__(self, passing: Passing) -> bytes | None:
+        share = next(share for start, share in SHARES.items() if passing.head.startswith(start))
+        if not self.on or self._chance.random() > share:
+            return passing.ask()
+        kind = self._chance.choice(self._kinds)
+        self.happened.append(f"{kind.__name__}: {passing.head.partition(b' HTTP')[0].decode()}")
+        return kind(passing)
+
+    def cut_at_once(self, passing: Passing) -> None:
+        """End the connection before the body is read."""
+
+    def cut_inside_the_request(self, passing: Passing) -> None:
+        passing.send(self._part(passing.whole()))
+
+    def cut_before_the_answer(self, passing: Passing) -> None:
+        passing.ask()
+
+    def cut_inside_the_answer(self, passing: Passing) -> bytes:
+        return self._part(passing.ask())
+
+    def delay(self, passing: Passing) -> bytes:
+        time.sleep(self._chance.uniform(0, 0.05))
+        answer = passing.ask()
+        time.sleep(self._chance.uniform(0, 0.05))
+        return answer
+
+    def double(self, passing: Passing) -> bytes:
+        passing.whole()
+        copy = threading.Thread(target=passing.ask)
+        copy.start()
+        answer = passing.ask()
+        copy.join()
+        return answer
+
+    def damage_the_request(self, passing: Passing) -> bytes:
+        """Damage its first line or its end; in between it would be another request, which none can see."""
+        request = passing.whole()
+        places = [*range(request.index(b"\r\n")), *range(len(request) - 2, len(request))]
+        return passing.ask(self._damaged(request, self._chance.choice(places)))
+
+    def damage_the_answer(self, passing: Passing) -> bytes:
+        answer = passing.ask()
+        return self._damaged(answer, self._chance.randrange(len(answer))) if answer else answer
+
+    def _part(self, message: bytes) -> bytes:
+        return message[: self._chance.randrange(len(message) + 1)]
+
+    def _damaged(self, message: bytes, at: int) -> bytes:
+        return message[:at] + bytes([message[at] ^ self._chance.randrange(1, 256)]) + message[at + 1 :]
+
+
+class Nobody:
+    """A watcher that does not care."""
+
+    def status(self, status: str) -> None: ...
+
+    def event(self, event: dict[str, Any]) -> None: ...
+
+    def point(self, point: dict[str, Any]) -> None: ...
+
+
+def train(url: str, order: Order, folder: Path) -> tuple[str, dict[str, Any]]:
+    told: list[str] = []
+    with (
+        Journal("the service", folder / "journal") as journal,
+        Service(Backend(url, Key(KEY)), told.append, Patience(tries=4, pause=0.01)) as service,
+    ):
+        job = Submission(service, journal, told.append).submit(order)
+        return job, follow(job, service, Nobody(), Pace(0.02, 60))
+
+
+@pytest.mark.parametrize("seed", range(RUNS))
+def test_whatever_happens_there_is_one_job_in_the_end(
+    seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = Order(
+        PAYLOAD,
+        data_file(folder / "rows.jsonl"),
+        data_file(folder / "validation.jsonl") if seed % 4 == 0 else None,
+    )
+    faults = Faults(seed)
+    with embedded(folder / "data") as service, line(service.url, faults) as way:
+        monkeypatch.setattr("sftc.submission.files._TIMEOUT", 3.0)
+        try:
+            job, body = train(way.url, order, folder)
+        except SubmissionError:
+            job, body = "", {"status": "succeeded"}
+        faults.on = False
+        monkeypatch.setattr("sftc.submission.files._TIMEOUT", 60.0)
+        again, healed = train(way.url, order, folder)
+        note = "\n".join(faults.happened)
+        assert job in {"", again}, note
+        assert body["status"] == healed["status"] == "succeeded", note
+        [made] = service.jobs()
+        assert made["id"] == again, note
+        expected = {file.digest for file in (order.training, order.validation) if file}
+        digests = service.files()
+        assert order.training.digest in digests, note
+        assert len(digests) == len(set(digests)), note
+        assert set(digests) <= expected, note
+        rows = {each["id"]: each["digest"] for each in service.rows("SELECT * FROM files")}
+        assert f"sha256:{rows[json.loads(made['payload'])['training_file_id']]}" == order.training.digest, (
+            note
+        )
+    for journal in (folder / "journal").glob("*.db"):
+        with closing_database(journal) as db:
+            assert [row["id"] for row in db.execute("SELECT id FROM jobs")] == [again], note

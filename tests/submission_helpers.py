@@ -1,0 +1,249 @@
+"""Services for the tests of submission, all of them real: the embedded one, and odd ones."""
+
+import asyncio
+import json
+import socket
+import socketserver
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from email.message import Message
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import uvicorn
+
+from sftc.backend.app import Service as Backend
+from sftc.backend.executor import Executor, FailedError, Report, Task
+from sftc.submission.files import DataFile
+
+KEY = "sk-0123456789abcdefghijklmnopqrstuvwxyz"
+PAYLOAD: dict[str, Any] = {
+    "hyperparameters": {"n_epochs": 1},
+    "metadata": {
+        "effective_config": {"compute": {"gpu_type": "H100"}, "data": {"topology": {}}, "training": {}}
+    },
+    "model": "m",
+    "training_file_id": None,
+    "training_type": "sft_offline",
+}
+
+
+def isolate(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Keep state in `folder`, put the key into the environment and no service or proxy."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "backend_base_url", "sftc_token"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    monkeypatch.setenv("SYNTH_API_KEY", KEY)
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait until `condition` holds; it is an error if it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"waited {seconds} s in vain"
+        time.sleep(0.01)
+
+
+@contextmanager
+def nothing_listens() -> Iterator[str]:
+    """Return the URL of a service that is not there, on a port that no other test gets meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/api"
+
+
+def data_file(path: Path) -> DataFile:
+    """Return a file as it is when it was checked."""
+    data = path.read_bytes()
+    digest = f"sha256:{sha256(data).hexdigest()}"
+    return DataFile(str(path), path.name, digest, len(data), data.count(b"\n"))
+
+
+class Succeeds:
+    """An executor that is done at once, with something to tell."""
+
+    async def run(self, task: Task, report: Report) -> str:
+        report.event("note", "half of it is done")
+        for step in (1, 2, 3):
+            report.metric("train.loss", step, 3.0 / step)
+        return "ft-m"
+
+
+class Fails:
+    """An executor that cannot."""
+
+    async def run(self, task: Task, report: Report) -> str:
+        raise FailedError("out of luck")
+
+
+class Waits:
+    """An executor that is done when it is let go."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+    async def run(self, task: Task, report: Report) -> str:
+        while not self.done:  # noqa: ASYNC110  it is let go from another thread
+            await asyncio.sleep(0.01)
+        return "ft-m"
+
+
+class Embedded(NamedTuple):
+    """The embedded service, at `url`, with its data in `folder`."""
+
+    url: str
+    folder: Path
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """Return what a query of the service's database gives."""
+        with closing_database(self.folder / "service.db") as db:
+            return [dict(row) for row in db.execute(query)]
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the jobs, the oldest first."""
+        return self.rows("SELECT * FROM jobs ORDER BY number")
+
+    def files(self) -> list[str]:
+        """Return the digests of the files that it knows and has, which must be the same ones."""
+        known = sorted(row["digest"] for row in self.rows("SELECT digest FROM files"))
+        assert sorted(path.name for path in (self.folder / "files").iterdir()) == known
+        return [f"sha256:{digest}" for digest in known]
+
+
+@contextmanager
+def closing_database(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database that is whole, and close it."""
+    db = sqlite3.connect(path, timeout=30)
+    try:
+        db.row_factory = sqlite3.Row
+        assert [*map(tuple, db.execute("PRAGMA integrity_check"))] == [("ok",)]
+        yield db
+    finally:
+        db.close()
+
+
+@contextmanager
+def embedded(folder: Path, executor: Executor | None = None) -> Iterator[Embedded]:
+    """Serve in a thread of this process."""
+    app = Backend(folder, KEY, executor or Succeeds()).app()
+    config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=3)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            until(lambda: server.started)
+            yield Embedded(f"http://127.0.0.1:{listener.getsockname()[1]}/api", folder)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+class Asked(NamedTuple):
+    """A request; of a long body only the beginning is kept."""
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes
+    size: int
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Its query."""
+        return dict(parse_qsl(urlsplit(self.path).query))
+
+
+class Answer(NamedTuple):
+    """An answer: bytes as they are, anything else as JSON; `cut` ends it, and the connection, there."""
+
+    body: Any = b""
+    status: int = 200
+    headers: Mapping[str, str] = {}
+    cut: int | None = None
+
+
+class Threads(socketserver.ThreadingTCPServer):
+    """A server on a free port with a thread for each connection."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: clients go away, which is what the tests are about."""
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        return int(self.server_address[1])
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Serve in a thread."""
+        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield
+        finally:
+            self.shutdown()
+            thread.join()
+            self.server_close()
+
+
+class OddService(Threads):
+    """A service that answers by a script, and remembers what it was asked."""
+
+    def __init__(self, script: Callable[[Asked], Answer]) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.script = script
+        self.asked: list[Asked] = []
+        self.root = f"http://127.0.0.1:{self.port}"
+        self.url = f"{self.root}/api"
+
+
+class _Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: OddService
+
+    def _answer(self) -> None:
+        left = size = int(self.headers["content-length"] or 0)
+        body = b""
+        while left:
+            piece = self.rfile.read(min(left, 1 << 16))
+            body, left = (body + piece)[: 1 << 16], left - len(piece) if piece else 0
+        asked = Asked(self.command, self.path, self.headers, body, size)
+        self.server.asked.append(asked)
+        answer = self.server.script(asked)
+        data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        head = f"HTTP/1.1 {answer.status} Status\r\nContent-Length: {len(data)}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+        self.wfile.write((head.encode() + b"\r\n" + data)[: answer.cut])
+        self.close_connection = answer.cut is not None
+
+    do_GET = do_POST = _answer  # noqa: N815  http.server asks for these names
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing."""
+
+
+@contextmanager
+def odd_service(script: Callable[[Asked], Answer] | Sequence[Answer]) -> Iterator[OddService]:
+    """Serve by a script; of a list each answer is given once, the last for ever."""
+    if not callable(script):
+        left = list(script)
+        with odd_service(lambda _: left.pop(0) if len(left) > 1 else left[0]) as service:
+            yield service
+        return
+    service = OddService(script)
+    with service.running():
+        yield service

@@ -1,0 +1,101 @@
+"""The installed command, as a person or a script runs it against a service."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from submission_helpers import KEY
+
+CONFIG = """[job]
+model = "m"
+data = "rows.jsonl"
+
+[compute]
+gpu_type = "H100"
+gpu_count = 1
+"""
+
+
+class Program:
+    """The installed command; its output must never show the key."""
+
+    def __init__(self, path: str, url: str = "local") -> None:
+        self.path = path
+        self.url = url
+
+    def at(self, url: str) -> "Program":
+        """Return the command for the service at `url`."""
+        return Program(self.path, url)
+
+    def environment(self, *, measured: bool = True) -> dict[str, str]:
+        """Return its environment; what gets killed is not measured, and leaves no half of a measurement."""
+        return {
+            **{name: value for name, value in os.environ.items() if measured or not name.startswith("COV")},
+            "BACKEND_BASE_URL": self.url,
+        }
+
+    def __call__(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
+        run = subprocess.run(
+            [self.path, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=self.environment(),
+            check=False,
+            timeout=120,
+        )
+        assert KEY not in run.stdout + run.stderr
+        assert "Traceback" not in run.stderr
+        return run.returncode, run.stdout, run.stderr
+
+    @contextmanager
+    def started(self, *arguments: str, measured: bool = False) -> Iterator[subprocess.Popen[str]]:
+        """Start it in a group of its own, as a shell does; it is killed in the end if it still runs."""
+        with subprocess.Popen(
+            [self.path, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment(measured=measured),
+            process_group=0,
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    os.kill(process.pid, signal.SIGKILL)
+
+
+def told(process: subprocess.Popen[str], text: str) -> str:
+    """Wait until a line that it writes to stderr contains `text`, and return what it wrote so far."""
+    seen = ""
+    assert process.stderr
+    for line in process.stderr:
+        seen += line
+        if text in line:
+            return seen
+    raise AssertionError(f"it never said {text!r}:\n{seen}")
+
+
+def rest(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for its end, and return the exit code and what else it wrote."""
+    out, errors = process.communicate(timeout=120)
+    assert KEY not in out + errors
+    return process.returncode, out, errors
+
+
+def processes(text: str) -> list[int]:
+    """Return the processes that have `text` in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it has ended since
+            continue
+        if text in line and int(path.parent.name) != os.getpid():
+            found.append(int(path.parent.name))
+    return found
