@@ -99,6 +99,7 @@ def hear(script: Callable[[Asked], Answer], notes: Notes, pace: Pace = QUICK, tr
         odd_service(script) as odd,
         Service(Backend(odd.url, Key(KEY)), told.append, Patience(tries, 0.001)) as service,
     ):
+        odd.script = lambda asked: script(asked) if len(odd.asked) < 5000 else Answer({}, 401)
         return follow("job-1", service, notes, pace), odd.asked
 
 

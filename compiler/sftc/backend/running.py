@@ -36,7 +36,7 @@ class Checks:
 
     async def _check(self, digest: str) -> tuple[int | None, str | None]:
         path = self._folder.file(digest)
-        command = (sys.executable, "-m", "sftc", "dataset", "check", "--format", "json", "--jobs", "1")
+        command = (sys.executable, "-P", "-m", "sftc", "dataset", "check", "--format", "json", "--jobs", "1")
         process = await asyncio.create_subprocess_exec(
             *command, str(path), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
         )

@@ -34,6 +34,7 @@ def serve(service: Service, host: str, port: int, ready: Callable[[str], None]) 
         OSError: the address cannot be listened on.
     """
     with socket.create_server((host, port), family=_family(host)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an answer does not wait for more
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listener.getsockname()[1]}"
         config = uvicorn.Config(

@@ -94,7 +94,7 @@ def _embedded(folder: Path) -> Iterator[Any]:
     from sftc.submission.settings import Backend, Key
 
     token = secrets.token_urlsafe(32)
-    command = [sys.executable, "-m", "sftc", "serve", "--port", "0", "--data-dir", str(folder)]
+    command = [sys.executable, "-P", "-m", "sftc", "serve", "--port", "0", "--data-dir", str(folder)]
     command.append("--until-stdin-ends")
     environment = {**os.environ, "SFTC_TOKEN": token}
     with subprocess.Popen(  # noqa: S603  it is this program
