@@ -78,7 +78,7 @@ def main() -> None:
     ours = environment("dataset", f"{HERE.parent}[dataset]")
     python = ours / "python"
     check: list[str | Path] = [ours / "sftc", "dataset", "check"]
-    text = "| rows | orjson loop, MB/s | the loop, to reading alone | one job, to the loop | two, to the loop |\n"
+    text = "| rows | orjson loop, MB/s | the loop, to reading alone | one job, to it | two, to the loop |\n"
     text += "| --- | --- | --- | --- | --- |\n"
     for shape in SHAPES:
         path = file(shape, GIGABYTE)
