@@ -8,7 +8,7 @@ import pytest
 
 from training_files import BROKEN, CONFIG, GOOD, Dataset, compressed
 
-PACKAGES = ["msgspec", "stringzilla", "numpy", *(["backports"] if sys.version_info < (3, 14) else [])]
+PACKAGES = ["re2", "stringzilla", "numpy", *(["backports"] if sys.version_info < (3, 14) else [])]
 
 
 @pytest.fixture

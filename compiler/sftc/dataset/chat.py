@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from stringzilla import find
+
 from sftc.dataset.remark import Remark
 from sftc.keys import Path, dotted
 from sftc.rules import chat
@@ -22,8 +24,19 @@ TOKENS: Final = re.compile(
 )
 """Special tokens; `<s>` is a tag of HTML too, and one of those only at the ends of a text."""
 
-_ENDS: Final = ("|>", "s>", "S>", "n>", "｜>", "INST]")
-"""What the special tokens end in, sought first."""
+SIGNS: Final = (
+    b"<|",
+    b"</s>",
+    b"<s>",
+    b"SYS>>",
+    b"_of_turn>",
+    b"<bos>",
+    b"<eos>",
+    b"<\xef",
+    b"<\\",
+    b"INST]",
+)
+"""What stands in a row as it is written if a special token stands in its text, unless ASCII is escaped."""
 
 BLANKS: Final = " \n\r\t\f\u00a0\u3000"
 """What makes an answer of nothing else a blank one."""
@@ -34,10 +47,12 @@ _COLUMNS: Final = ("images", "image")
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*(\\u0000)")
 
 
-def advice(row: Row) -> Iterator[Remark]:
-    """Yield what is to be said of `row`, which is of the form that the schema asks for."""
+def advice(row: Row, data: bytes) -> Iterator[Remark]:
+    """Yield what is to be said of `row`, written as `data`, which is of the form that the schema asks for."""
     for check in CHECKS:
         yield from check(row)
+    if find(data, b"\\u00") >= 0 or any(find(data, sign) >= 0 for sign in SIGNS):
+        yield from _tokens(row)
 
 
 def nul(text: str) -> Iterator[Remark]:
@@ -152,7 +167,7 @@ def _source(part: dict[str, Any], levels: int = 2) -> bool:
 def _tokens(row: Row) -> Iterator[Remark]:
     for index, message in enumerate(row["messages"]):
         for path, text in texts(message):
-            if any(end in text for end in _ENDS) and (match := TOKENS.search(text)):
+            if match := TOKENS.search(text):
                 message_ = f"the text holds `{match[0].strip()}`, a special token of a chat template"
                 yield Remark(chat.SPECIAL_TOKEN, message_, ("messages", index, *path))
 
@@ -163,5 +178,4 @@ CHECKS: Final[tuple[Callable[[Row], Iterator[Remark]], ...]] = (
     _roles,
     _results,
     _images,
-    _tokens,
 )

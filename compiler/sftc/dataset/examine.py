@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-import msgspec
 import orjson
 
 from sftc.contract import PACKAGED
@@ -31,7 +30,7 @@ def remarks(data: bytes, tokens: int | None = None) -> list[Remark]:
         scan = Scan(data.decode())
         if scan.depth > MAX_DEPTH:
             return [_too_deep(scan)]
-    return [*_repeated(data, value), *_meaning(value, tokens), *_nul(data)]
+    return [*_repeated(data, value), *_meaning(data, value, tokens), *_nul(data)]
 
 
 def locate(found: Iterable[Remark], line: Line) -> list[Finding]:
@@ -93,7 +92,7 @@ def _unparsed(data: bytes, tokens: int | None) -> list[Remark]:
     ]
     # What is left is JSON that orjson has no value for: numbers beyond all doubles.
     value = json.loads(text, parse_int=lambda digits: 0, parse_float=lambda digits: 0.0)
-    return [*found, *_names(scan), *_meaning(value, tokens), *_nul(data)]
+    return [*found, *_names(scan), *_meaning(data, value, tokens), *_nul(data)]
 
 
 def _too_deep(scan: Scan) -> Remark:
@@ -102,16 +101,21 @@ def _too_deep(scan: Scan) -> Remark:
 
 
 def _repeated(data: bytes, value: Any) -> list[Remark]:
-    """Return the names that stand twice: what is the same when it is written again has none."""
+    """Return the names that stand twice."""
     with suppress(TypeError):  # it nests deeper than orjson writes
-        again = orjson.dumps(value)
-        if again == data or msgspec.json.format(again, indent=0) == data:
+        # Written again it has each name once. Where that differs by spaces only, in names and
+        # texts too, as many names stand in `data`.
+        if _squeezed(orjson.dumps(value)) == _squeezed(data):
             return []
     try:
         json.loads(data, object_pairs_hook=_distinct)
     except _RepeatedError:
         return _names(Scan(data.decode()))
     return []
+
+
+def _squeezed(data: bytes) -> bytes:
+    return data.replace(b": ", b":").replace(b", ", b",")
 
 
 class _RepeatedError(Exception):
@@ -137,10 +141,10 @@ def _nul(data: bytes) -> Iterator[Remark]:
         yield from nul(data.decode())
 
 
-def _meaning(value: Any, tokens: int | None) -> list[Remark]:
+def _meaning(data: bytes, value: Any, tokens: int | None) -> list[Remark]:
     contract = PACKAGED.version(PACKAGED.versions[-1])
     if contract.accepts_row(value):
-        return [*advice(value), *(too_long(value, tokens) if tokens else ())]
+        return [*advice(value, data), *(too_long(value, tokens) if tokens else ())]
     from sftc.dataset.shape import explain
 
     return explain(contract, value)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from stringzilla import Str, hash
+from stringzilla import Str, find, hash
 
 from sftc.dataset.chunks import BOM, MAX_ROW, Chunk
 from sftc.dataset.examine import locate, remarks
@@ -69,7 +69,8 @@ class Looker:
             data, byte = data[len(BOM) :], byte + len(BOM)
         if not data.endswith(b"\n"):
             data += b"\n"
-        digests = [*map(hash, Str(data).split("\n"))][:-1]
+        unix = data.replace(b"\r\n", b"\n") if find(data, b"\r") >= 0 else data
+        digests = [*map(hash, Str(unix).split("\n"))][:-1]
         numbers = [*range(chunk.line, chunk.line + len(digests))]
         blank = []
         doubtful = self._doubtful(data, len(digests))
