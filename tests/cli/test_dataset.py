@@ -206,3 +206,9 @@ def test_a_config_that_is_checked_as_rows_too_hides_nothing(sftc: Dataset, name:
     assert code in {1, 2}
     assert ("error[" in report) == (code == 1)
     assert ("Usage: " in errors) == (code == 2)
+
+
+def test_a_file_that_is_named_in_two_ways_is_checked_once(sftc: Dataset) -> None:
+    Path("a.jsonl").write_text(GOOD)
+    code, out, _ = sftc("check", "a.jsonl", "./a.jsonl", str(Path("a.jsonl").absolute()))
+    assert (code, out.count("no findings")) == (0, 1)

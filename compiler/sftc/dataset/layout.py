@@ -94,7 +94,8 @@ def _hits(data: bytes, sign: bytes) -> Iterator[int]:
 
 def _lines(data: bytes, places: list[int]) -> list[int]:
     """Return the indices of the lines of `data` on which `places`, which rise, are."""
-    found, line, before = [], 0, 0
+    found: list[int] = []
+    line = before = 0
     for at in places:
         line += data.count(b"\n", before, at)
         before = at

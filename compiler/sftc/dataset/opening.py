@@ -70,10 +70,15 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 def _decompressed(path: str, raw: FileIO) -> Stream:
     if path.endswith(".gz"):
-        return gzip.GzipFile(fileobj=BufferedReader(raw, _BUFFER))
+        return _Gzip(fileobj=BufferedReader(raw, _BUFFER))
     if path.endswith(".zst"):
         return _zstandard(BufferedReader(raw, _BUFFER))
     return raw
+
+
+class _Gzip(gzip.GzipFile):
+    def readinto(self, buffer: Any) -> int:
+        return self.readinto1(buffer)  # all in one go would lose what stands before the damage
 
 
 def _zstandard(raw: BufferedReader) -> Stream:
@@ -85,7 +90,7 @@ def _zstandard(raw: BufferedReader) -> Stream:
     class File(zstd.ZstdFile):
         def readinto(self, buffer: Any) -> int:
             try:
-                return super().readinto(buffer)
+                return self.readinto1(buffer)
             except zstd.ZstdError as error:
                 raise DamagedError(str(error)) from error
 

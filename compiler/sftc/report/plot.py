@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sftc.dataset.describing import Tally, percentiles, ranked
-from sftc.report.text import printable
+from sftc.report.text import counted, printable
 
 _INK, SOFT, _FILL, _MARK = "#1f2933", "#7b8794", "#3b82c4", "#d9480f"
 STYLE: dict[Any, Any] = {
@@ -55,7 +55,8 @@ def drawn(figure: Figure, format: str) -> bytes:
 
 
 def _file(part: Any, path: str, tally: Tally) -> None:
-    counts = f"{tally.rows:,} rows, {tally.roles.total():,} messages, about {tally.all_tokens:,} tokens"
+    rows, messages = counted(tally.rows, "row"), counted(tally.roles.total(), "message")
+    counts = f"{rows}, {messages}, about {tally.all_tokens:,} tokens"
     title = f"{printable(basename(path))}: {counts}"
     part.suptitle(title, x=0.01, ha="left", weight="bold")
     length, roles, scripts = part.subplots(1, 3, width_ratios=(2, 1, 1))

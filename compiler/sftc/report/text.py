@@ -23,8 +23,13 @@ def render(findings: Iterable[Finding]) -> str:
 def count(findings: Iterable[Finding]) -> str:
     """Return how many findings there are, such as `1 error, 2 warnings`."""
     numbers = Counter(found.severity for found in findings)
-    counted = ((each, numbers[each]) for each in Severity if numbers[each])
-    return ", ".join(f"{number} {each}{'s' if number > 1 else ''}" for each, number in counted)
+    found = ((each, numbers[each]) for each in Severity if numbers[each])
+    return ", ".join(counted(number, each) for each, number in found)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things, such as `1 row` or `2,000 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def printable(text: str) -> str:

@@ -16,7 +16,7 @@ from sftc.cli.progress import Progress
 from sftc.findings import Finding, Severity
 from sftc.reading import STDIN
 from sftc.report import json
-from sftc.report.text import count, printable, render
+from sftc.report.text import count, counted, printable, render
 
 if TYPE_CHECKING:
     from sftc.dataset.checking import Checked
@@ -112,7 +112,7 @@ def _summary(result: "Checked") -> str:
         line = max(found.span.line for found in result.findings if found.is_error)
         text += f"; stopped at line {line:,} by --max-errors"
     elif result.digest:
-        text += f" in {result.rows:,} rows, {result.length:,} bytes, {result.digest}"
+        text += f" in {counted(result.rows, 'row')}, {counted(result.length, 'byte')}, {result.digest}"
     return f"{text}\n"
 
 

@@ -24,4 +24,7 @@ def expand(patterns: Sequence[str]) -> list[str]:
         if not found:
             raise click.UsageError(f"no file is called {pattern}.")
         paths += found
-    return list(dict.fromkeys(paths))
+    unique: dict[str, str] = {}
+    for path in paths:
+        unique.setdefault(STDIN if path == STDIN else os.path.abspath(path), path)
+    return [*unique.values()]

@@ -1,0 +1,23 @@
+"""Archives that end too early: what stands before the damage is read."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import pytest
+
+from sftc.dataset.checking import check
+from training_files import row
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])
+def test_all_rows_before_the_damage_are_read(part: float, tmp_path: Path) -> None:
+    data = gzip.compress("".join(map(row, range(50_000))).encode())
+    left = data[: int(len(data) * part)]
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(left)
+    (result,) = check([str(path)])
+    lines = zlib.decompressobj(wbits=31).decompress(left).count(b"\n")
+    assert result.rows == lines > 0
+    (found,) = result.findings
+    assert found.message.startswith(f"cannot be read beyond line {lines:,}: ")
