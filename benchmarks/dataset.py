@@ -1,7 +1,7 @@
 """Measure `sftc dataset check` on files of 1 GB: its speed, its memory, its first answer.
 
 Speeds are ratios to a bare loop of `orjson.loads` over the lines of the same file, in one process,
-all in turn. Memory is the greatest sum over the processes of a run, pages shared by several
+all in turn. Two such loops at once show what a second core of the machine gives. Memory is the greatest sum over the processes of a run, pages shared by several
 counted once for all of them.
 """
 
@@ -19,7 +19,7 @@ from measure import ENVIRONMENTS, HERE, QUIET, Command, environment, publish, wa
 from rows import SHAPES, write
 
 GIGABYTE = 10**9
-RUNS = 3
+RUNS = 5
 LOOP = "import orjson, sys\nfor line in open(sys.argv[1], 'rb'): orjson.loads(line)"
 READ = "import sys\nwith open(sys.argv[1], 'rb', buffering=0) as file:\n    while file.read(1 << 19): pass"
 
@@ -30,6 +30,15 @@ def file(shape: str, size: int) -> Path:
     if not path.exists():
         write(path, shape, size)
     return path
+
+
+def twice(command: Command) -> float:
+    """Return the seconds that two runs of a command take side by side."""
+    start = time.perf_counter()
+    runs = [subprocess.Popen(command, stdout=subprocess.DEVNULL, env=QUIET) for _ in range(2)]
+    if sum(run.wait() for run in runs):
+        sys.exit(f"failed: {command}")
+    return time.perf_counter() - start
 
 
 def peak(command: Command) -> float:
@@ -78,8 +87,8 @@ def main() -> None:
     ours = environment("dataset", f"{HERE.parent}[dataset]")
     python = ours / "python"
     check: list[str | Path] = [ours / "sftc", "dataset", "check"]
-    text = "| rows | orjson loop, MB/s | the loop, to reading alone | one job, to it | two, to the loop |\n"
-    text += "| --- | --- | --- | --- | --- |\n"
+    text = "| rows | orjson loop, MB/s | the loop, to reading alone | two loops at once, to one "
+    text += "| one job, to the loop | two jobs, to the loop |\n| --- | --- | --- | --- | --- | --- |\n"
     for shape in SHAPES:
         path = file(shape, GIGABYTE)
         commands: list[Command] = [
@@ -90,10 +99,11 @@ def main() -> None:
         ]
         for command in commands:
             wall(command)
-        times = [[wall(command) for command in commands] for _ in range(RUNS)]
+        times = [[*map(wall, commands), twice(commands[0]) / 2] for _ in range(RUNS)]
         loop = median(each[0] for each in times)
-        reading, one, two = (median(each[0] / each[at] for each in times) for at in (1, 2, 3))
-        text += f"| {shape} | {GIGABYTE / loop / 1e6:.0f} | {1 / reading:.2f} | {one:.2f} | {two:.2f} |\n"
+        reading, one, two, both = (median(each[0] / each[at] for each in times) for at in (1, 2, 3, 4))
+        text += f"| {shape} | {GIGABYTE / loop / 1e6:.0f} | {1 / reading:.2f} | {both:.2f} "
+        text += f"| {one:.2f} | {two:.2f} |\n"
         print(text.splitlines()[-1], flush=True)
     small, large = file("300-byte", GIGABYTE // 10), file("300-byte", 2 * GIGABYTE)
     memory = [peak([*check, "--jobs", "2", path]) for path in (small, large)]

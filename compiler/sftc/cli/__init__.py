@@ -23,6 +23,7 @@ COMMANDS = (
     "submit",
     "jobs",
     "serve",
+    "chat",
 )
 """The commands; `sftc.cli.NAME` holds `NAME_command`, and is imported when it is used."""
 

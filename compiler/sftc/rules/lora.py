@@ -38,7 +38,7 @@ def _forwarded(document: Document, contract: Contract) -> Iterator[Finding]:
                 yield LORA_SETTING.finding(document.span(path, "key"), message, path=path, help=help)
 
 
-def _says_adapter(word: str) -> bool | None:
+def says_adapter(word: str) -> bool | None:
     """Return whether `word` says LoRA, or all weights, `None` where it says neither."""
     plain = word.lower()
     if any(part in plain for part in ("lora", "dora", "peft", "adapter")):
@@ -50,7 +50,7 @@ def _contradiction(document: Document, contract: Contract) -> Iterator[Finding]:
     switch = document.value("training.use_qlora", bool)
     for key in _WORDS:
         word = document.value(key, str)
-        says = _says_adapter(word) if word else None
+        says = says_adapter(word) if word else None
         if says is None or says == bool(switch):
             continue
         path, name = split(key), key.rpartition(".")[2]

@@ -1,0 +1,67 @@
+"""`sftc chat`: ask a model that was trained here."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sftc.cli.connecting import data_folder, say
+from sftc.cli.output import write_stdout
+
+if TYPE_CHECKING:
+    from sftc.training.answering import Answerer
+
+
+@click.command("chat", short_help="Ask a model that was trained on this machine.")
+@click.argument("job")
+@click.option("--prompt", metavar="TEXT", help="Ask this and exit; without it, each line of stdin is asked.")
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(1),
+    default=256,
+    show_default=True,
+    help="The most tokens of an answer.",
+)
+def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
+    """Ask a model that was trained on this machine, and what it was trained from.
+
+    JOB is a job of the embedded service, or the folder of a model. The answer before the training
+    and the answer after it are shown; a conversation goes on with the one after.
+    """
+    folder = Path(job)
+    if not (folder / "tokenizer_config.json").is_file():
+        folder = data_folder() / "jobs" / job / "model"
+    if not (folder / "tokenizer_config.json").is_file():
+        raise click.ClickException(f"there is no model in {folder}: has the job succeeded?")
+    say(f"loading {folder}")
+    from sftc.backend.executor import FailedError
+    from sftc.training.answering import Answerer
+
+    try:
+        answerer = Answerer(folder)
+    except FailedError as error:
+        raise click.ClickException(f"{error}.") from error
+    messages = []
+    for question in [prompt] if prompt is not None else _questions():
+        messages.append({"role": "user", "content": question})
+        messages.append({"role": "assistant", "content": _answers(answerer, messages, max_tokens)})
+
+
+def _answers(answerer: "Answerer", messages: list[dict[str, str]], most: int) -> str:
+    after = answerer.after(messages, most)
+    if answerer.has_base:
+        write_stdout(f"{click.style('before', dim=True)}  {answerer.before(messages, most)}\n")
+    write_stdout(f"{click.style('after', bold=True)}   {after}\n")
+    return after
+
+
+def _questions() -> Iterator[str]:
+    while True:
+        if sys.stdin.isatty():
+            click.echo("> ", err=True, nl=False)
+        if not (line := sys.stdin.readline()):
+            return
+        if question := line.strip():
+            yield question

@@ -1,0 +1,56 @@
+"""A trained model, asked: what it says, and what it said before."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from sftc.training import models
+
+Message = dict[str, str]
+
+
+class Answerer:
+    """A model that a job made, with the base that it was made from where it is an adapter on that."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the model in `folder`.
+
+        Raises:
+            FailedError: its base model is gone.
+        """
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        adapter = folder / "adapter_config.json"
+        self.has_base = adapter.is_file()
+        name = orjson.loads(adapter.read_bytes())["base_model_name_or_path"] if self.has_base else str(folder)
+        base = models.find(name, None, download=False)
+        self._model: Any = AutoModelForCausalLM.from_pretrained(base.folder, dtype="auto", **base.options())
+        if self.has_base:
+            from peft import PeftModel
+
+            self._model = PeftModel.from_pretrained(self._model, folder)
+        self._model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+    def before(self, messages: list[Message], most: int) -> str:
+        """Return what the base answers, in `most` tokens at the most."""
+        with self._model.disable_adapter():
+            return self._answer(messages, most)
+
+    def after(self, messages: list[Message], most: int) -> str:
+        """Return what the trained model answers, in `most` tokens at the most."""
+        return self._answer(messages, most)
+
+    def _answer(self, messages: list[Message], most: int) -> str:
+        asked = self._tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        ).to(self._model.device)
+        made = self._model.generate(
+            **asked,
+            max_new_tokens=most,
+            do_sample=False,
+            pad_token_id=self._tokenizer.eos_token_id,
+        )
+        answer: str = self._tokenizer.decode(made[0, asked["input_ids"].shape[1] :], skip_special_tokens=True)
+        return answer.strip()

@@ -1,0 +1,121 @@
+"""The executor that trains: a process a job, watched, stopped and started again."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from sftc.backend.executor import FailedError, Report, Task
+from sftc.training import task as tasks
+from sftc.training.task import Options
+
+_TRIES: Final = 3
+"""How often a process that was killed is started again without having come further."""
+
+_GRACE: Final = 3.0
+"""Seconds that a process has to end by itself."""
+
+_LINE: Final = 1 << 20
+
+_ENVIRONMENT: Final = {
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "PYTHONHASHSEED": "0",
+    "TOKENIZERS_PARALLELISM": "false",
+    "GLOO_SOCKET_IFNAME": "lo",
+}
+"""What the same bytes of the same job depend on, and what keeps processes to this machine."""
+
+
+class Trainer:
+    """Trains jobs on this machine."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    async def run(self, task: Task, report: Report) -> str:
+        """Train, and return the folder of the model.
+
+        Raises:
+            FailedError: the job cannot be done.
+        """
+        file = tasks.write(task, self._options)
+        tries = 0
+        while tries < _TRIES:
+            before = _progress(task.folder)
+            worker = _Worker(file, report)
+            code = await worker.run()
+            if worker.failed:
+                raise FailedError(worker.failed)
+            if worker.model:
+                return worker.model
+            if code >= 0:
+                raise FailedError(f"the process that trains ended with {code}: {_last_words(task.folder)}")
+            tries = tries + 1 if _progress(task.folder) == before else 1
+            report.event("restart", f"the process that trains was killed ({signal.Signals(-code).name})")
+        raise FailedError(
+            "the process that trains was killed again and again; where memory runs out, lower "
+            "`hyperparameters.per_device_batch` or `hyperparameters.sequence_length`"
+        )
+
+
+class _Worker:
+    """A process that trains, and what it told."""
+
+    def __init__(self, file: Path, report: Report) -> None:
+        self._file = file
+        self._report = report
+        self.model = ""
+        self.failed = ""
+
+    async def run(self) -> int:
+        with (self._file.parent / "worker.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "sftc.training.worker", str(self._file)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, **_ENVIRONMENT},
+                start_new_session=True,
+                limit=_LINE,
+            )
+        try:
+            assert process.stdout  # noqa: S101  a pipe was asked for
+            async for line in process.stdout:
+                self._take(json.loads(line))
+            return await process.wait()
+        finally:
+            await _stop(process)
+
+    def _take(self, told: dict[str, Any]) -> None:
+        match told:
+            case {"event": [type, message, data]}:
+                self._report.event(type, message, data)
+            case {"metric": [name, step, value]}:
+                self._report.metric(name, step, value)
+            case {"failed": reason}:
+                self.failed = reason
+            case {"done": model}:
+                self.model = model
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """End a process and all that it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _GRACE)
+
+
+def _progress(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("checkpoint-*"))
+
+
+def _last_words(folder: Path) -> str:
+    """Return the last line that the process wrote to its log."""
+    lines = (folder / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return f"{lines[-1][:500] if lines else 'it said nothing'} (more in {folder / 'worker.log'})"

@@ -1,0 +1,116 @@
+"""A model, trained as a plan says. Each process of a job runs this."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from transformers import Trainer, TrainingArguments, set_seed
+
+from sftc.training.building import build
+from sftc.training.models import Model
+from sftc.training.plan import Plan
+from sftc.training.progress import Progress, checkpoint
+from sftc.training.rows import IGNORED, Rows
+from sftc.training.telling import Tell
+
+SEED: Final = 42
+
+_SAVES: Final = 10
+"""How often a run is saved, about, so that it can go on."""
+
+_POINTS: Final = 1000
+"""The most points of a metric, about."""
+
+
+def fit(plan: Plan, base: Model, folder: Path, tell: Tell) -> tuple[Any, dict[str, float]] | None:
+    """Train, from the last checkpoint in `folder` if there is one.
+
+    Args:
+        plan: what to do.
+        base: the model to begin with.
+        folder: has the rows as arrays, `training` and perhaps `validation`; checkpoints go there.
+        tell: is told what happens.
+
+    Returns:
+        The trained model and its last figures; None in a process that is not the first.
+    """
+    set_seed(SEED)
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is there
+    training = Rows(folder / "training")
+    validation = Rows(folder / "validation") if plan.evaluation != "no" else None
+    arguments = _arguments(plan, folder, len(training))
+    progress = Progress(tell)
+    trainer = Trainer(build(plan, base), arguments, _batch, training, validation, callbacks=[progress])
+    progress.trainer = trainer
+    trainer.train(resume_from_checkpoint=checkpoint(folder))
+    if not trainer.is_world_process_zero():
+        return None
+    return trainer.accelerator.unwrap_model(trainer.model), progress.last
+
+
+def _arguments(plan: Plan, folder: Path, rows: int) -> TrainingArguments:
+    an_epoch = -(-rows // (plan.per_device * plan.accumulation * plan.processes))
+    total = an_epoch * plan.epochs
+    evaluates: dict[str, Any] = {"eval_strategy": plan.evaluation}
+    save_steps = max(1, total // _SAVES)
+    if plan.evaluation == "steps":
+        evaluates["eval_steps"] = every = min(plan.eval_steps or an_epoch, total)
+        save_steps = every * max(1, save_steps // every)
+    elif plan.evaluation == "epoch" and plan.keep_best:
+        evaluates["save_strategy"] = "epoch"
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=plan.epochs,
+        learning_rate=plan.learning_rate,
+        warmup_steps=plan.warmup_ratio,
+        per_device_train_batch_size=plan.per_device,
+        per_device_eval_batch_size=plan.per_device,
+        gradient_accumulation_steps=plan.accumulation,
+        bf16=plan.precision == "bf16",
+        fp16=plan.precision == "fp16",
+        gradient_checkpointing=plan.checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if plan.checkpointing else None,
+        save_steps=save_steps,
+        save_total_limit=2,
+        load_best_model_at_end=plan.keep_best,
+        metric_for_best_model="eval_loss",
+        greater_is_better=plan.greater_is_better,
+        logging_steps=max(1, total // _POINTS),
+        logging_nan_inf_filter=False,
+        include_num_input_tokens_seen="all",
+        seed=SEED,
+        data_seed=SEED,
+        use_cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
+        dataloader_pin_memory=torch.cuda.is_available(),
+        ddp_find_unused_parameters=False if plan.processes > 1 else None,
+        deepspeed=_deepspeed(plan) if plan.deepspeed >= 0 else None,
+        fsdp="full_shard auto_wrap" if plan.fsdp else None,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to="none",
+        **evaluates,
+    )
+
+
+def _deepspeed(plan: Plan) -> dict[str, Any]:
+    return {
+        "zero_optimization": {"stage": plan.deepspeed},
+        "bf16": {"enabled": plan.precision == "bf16"},
+        "fp16": {"enabled": plan.precision == "fp16"},
+        "train_micro_batch_size_per_gpu": "auto",
+        "gradient_accumulation_steps": "auto",
+        "gradient_clipping": "auto",
+    }
+
+
+def _batch(rows: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Return rows as the columns of a batch, as long as the longest of them."""
+    lengths = torch.tensor([len(row["input_ids"]) for row in rows])
+    return {
+        **{
+            name: torch.nn.utils.rnn.pad_sequence([row[name] for row in rows], True, padding)
+            for name, padding in (("input_ids", 0), ("labels", IGNORED))
+        },
+        "attention_mask": (torch.arange(int(lengths.max())) < lengths[:, None]).long(),
+    }

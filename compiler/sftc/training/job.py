@@ -1,0 +1,98 @@
+"""A job, from its payload and files to a model on disk, in two parts: once before, and in each process."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+from transformers import AutoConfig, AutoTokenizer
+
+from sftc.backend.executor import FailedError
+from sftc.training import models, output, rows, task
+from sftc.training.fit import fit
+from sftc.training.machine import Machine
+from sftc.training.plan import Plan, settle
+from sftc.training.telling import Tell
+
+_LENGTH = "hyperparameters.sequence_length"
+
+
+def prepare(work: task.Work, machine: Machine, tell: Tell) -> Plan:
+    """Settle how the job is trained on `machine`, and turn its files into tokens, once.
+
+    Raises:
+        FailedError: the model or the rows are not there, or not as they should be.
+        RefusedError: it asks for what cannot be honoured.
+    """
+    folder = Path(work.folder)
+    kept = folder / "plan.json"
+    if kept.exists():
+        return Plan(**orjson.loads(kept.read_bytes()))
+    plan = settle(
+        work.payload, machine, substitutes=work.options.substitutes, validates=bool(work.validation)
+    )
+    base = _base(work)
+    for deviation in plan.deviations:
+        tell.event("deviation", deviation)
+    tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
+    if not tokenizer.chat_template:
+        raise FailedError(
+            f"`job.model`: {work.payload['model']} has no chat template: it was not made to chat"
+        )
+    config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
+    longest = config.get_text_config().max_position_embeddings
+    if plan.sequence_length > longest:
+        raise FailedError(
+            f"`{_LENGTH}`: it is {plan.sequence_length:,}, and the model reads {longest:,} tokens"
+        )
+    counts = {}
+    for name, path in (("training", work.training), ("validation", work.validation)):
+        if path:
+            counts[name] = rows.write(Path(path), folder / name, tokenizer, plan.sequence_length or longest)
+            tell.event("data", f"{name}: {_said(counts[name])}", counts[name]._asdict())
+    (folder / "counts.json").write_bytes(
+        orjson.dumps({name: each._asdict() for name, each in counts.items()})
+    )
+    kept.write_bytes(orjson.dumps(plan._asdict()))
+    tell.event("plan", _summary(plan), plan._asdict())
+    return plan
+
+
+def _base(work: task.Work) -> models.Model:
+    folder = work.options.models
+    return models.find(
+        work.payload["model"], Path(folder) if folder else None, download=work.options.download
+    )
+
+
+def _said(counts: rows.Counts) -> str:
+    text = (
+        f"{counts.rows:,} of {counts.read:,} rows, {counts.learnt:,} of {counts.tokens:,} tokens are learnt"
+    )
+    for number, what in (
+        (counts.cut, "rows are cut to length"),
+        (counts.empty, "rows have nothing left to learn and are left out"),
+        (counts.silent, "answers cannot be found in what the chat template makes of them"),
+    ):
+        text += f"; {number:,} {what}" * bool(number)
+    return text
+
+
+def _summary(plan: Plan) -> str:
+    kind = ("LoRA in 4 bits" if plan.four_bit else "LoRA") if plan.adapter else "all weights"
+    step = f"{plan.per_device} x {plan.accumulation} x {plan.processes} rows a step"
+    return f"{kind}, {plan.precision}, {step}, learning rate {plan.learning_rate:g}"
+
+
+def train(work: task.Work, tell: Tell) -> None:
+    """Train a job that is prepared, in this process, and write the model if it is the first one."""
+    folder, base = Path(work.folder), _base(work)
+    plan = Plan(**orjson.loads((folder / "plan.json").read_bytes()))
+    fitted = fit(plan, base, folder, tell)
+    if fitted:
+        model, metrics = fitted
+        counts = orjson.loads((folder / "counts.json").read_bytes())
+        files = {name: rows.Counts(**each) for name, each in counts.items()}
+        tokenizer = AutoTokenizer.from_pretrained(base.folder, **base.options())
+        place = folder / "model"
+        output.write(place, model, tokenizer, output.card(work.payload, plan, files, metrics))
+        tell.done(str(place))

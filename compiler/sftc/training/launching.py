@@ -1,0 +1,55 @@
+"""Several processes for one job, started and watched by torchrun's own code.
+
+They meet through files: torch's store of its own listens on every address of the machine.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+from torch.distributed import init_process_group
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+_SECONDS = 0.5
+
+
+def launch(file: Path, processes: int) -> None:
+    """Run the worker in that many processes, each of which finds the job in `file`.
+
+    Raises:
+        ChildFailedError: one of them failed.
+    """
+    for name in ("agent", "ranks"):
+        _meeting(file.parent, name).unlink(missing_ok=True)
+    os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id=file.parent.name,
+        rdzv_backend="c10d",
+        rdzv_endpoint=str(_meeting(file.parent, "agent")),
+        rdzv_configs={"store_type": "file"},
+        local_addr="127.0.0.1",
+        max_restarts=0,
+        monitor_interval=_SECONDS,
+    )
+    elastic_launch(config, sys.executable)("-P", "-m", "sftc.training.worker", str(file))
+
+
+def join(file: Path) -> None:
+    """Meet the other processes of the job in `file`."""
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    if backend == "nccl":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    init_process_group(
+        backend,
+        init_method=f"file://{_meeting(file.parent, 'ranks').absolute()}",
+        rank=int(os.environ["RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+    )
+
+
+def _meeting(folder: Path, name: str) -> Path:
+    return folder / f"meeting-{name}"

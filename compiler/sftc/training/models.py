@@ -1,0 +1,61 @@
+"""Where the base model of a job lies."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from sftc.backend.executor import FailedError
+
+
+class Model(NamedTuple):
+    """A model on disk: its folder, and the file in it if that is one of GGUF."""
+
+    folder: str
+    gguf: str | None
+
+    def options(self) -> dict[str, str | bool]:
+        """Return what transformers needs to know to load it, and nothing from elsewhere."""
+        return {"local_files_only": True, **({"gguf_file": self.gguf} if self.gguf else {})}
+
+
+def find(name: str, models: Path | None, *, download: bool) -> Model:
+    """Return the model that a config calls `name`.
+
+    Args:
+        name: a folder; the name of one in `models`, with or without its owner; or the id of a
+            model in the cache of the hub.
+        models: a folder of models.
+        download: whether it may be fetched from the hub.
+
+    Raises:
+        FailedError: there is none.
+    """
+    places = [Path(name)]
+    if models:
+        places += [models / name, models / Path(name).name]
+    for place in places:
+        if found := _model(place):
+            return found
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return _model(Path(snapshot_download(name, local_files_only=not download))) or _none(name, models)
+    except (HFValidationError, LocalEntryNotFoundError):
+        return _none(name, models)
+    except OSError as error:
+        raise FailedError(f"`job.model`: {name} cannot be fetched from the hub: {error}") from error
+
+
+def _model(folder: Path) -> Model | None:
+    if (folder / "config.json").is_file():
+        return Model(str(folder.absolute()), None)
+    weights = sorted(folder.glob("*.gguf")) if folder.is_dir() else []
+    return Model(str(folder.absolute()), weights[0].name) if weights else None
+
+
+def _none(name: str, models: Path | None) -> Model:
+    where = f", none in {models}" if models else ""
+    raise FailedError(
+        f"`job.model`: there is no model {name}: no folder of that name{where}, none in the hub's cache. "
+        "Name a folder, say where models are with --models-dir, or let it be fetched with --allow-download"
+    )

@@ -1,0 +1,67 @@
+"""What a job leaves on disk: an adapter or a model, its tokenizer, and a card of how it came about."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from sftc.payload import digest, to_bytes
+from sftc.training.plan import Plan
+from sftc.training.rows import Counts
+
+_PACKAGES: Final = ("sftc", "torch", "transformers", "peft", "accelerate")
+
+
+def write(folder: Path, model: Any, tokenizer: Any, card: str) -> None:
+    """Write a trained model to `folder`, whole or not at all."""
+    aside = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    model.save_pretrained(aside)
+    tokenizer.save_pretrained(aside)
+    (aside / "README.md").write_text(card, encoding="utf-8")
+    for path in filter(Path.is_file, aside.rglob("*")):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(aside, folder)
+
+
+def card(
+    payload: dict[str, Any], plan: Plan, files: Mapping[str, Counts], metrics: Mapping[str, float]
+) -> str:
+    """Return the card of a model, in Markdown: the same for the same job, to the byte."""
+    kind = "LoRA adapter" if plan.adapter else "model"
+    data = "".join(f"- {name}: {each.rows:,} rows, {each.digest}\n" for name, each in files.items())
+    figures = "".join(f"- {name}: {value:.6g}\n" for name, value in sorted(metrics.items()))
+    deviations = "".join(f"- {each}\n" for each in plan.deviations) or "None: it ran as it was asked for.\n"
+    versions = "".join(f"- {name} {version(name)}\n" for name in _PACKAGES)
+    return f"""---
+base_model: {payload["model"]}
+library_name: {"peft" if plan.adapter else "transformers"}
+---
+
+# A {kind} of {payload["model"]}
+
+Fine-tuned by [sftc](https://pypi.org/project/sftc/).
+
+## Deviations
+
+{deviations}
+## Last figures
+
+{figures}
+## Data
+
+{data}
+## Versions
+
+{versions}
+## Payload
+
+{digest(payload)}
+
+```json
+{to_bytes(payload).decode()}```
+"""

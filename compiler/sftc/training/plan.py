@@ -1,0 +1,226 @@
+"""How a job is trained here: what its payload asks for, settled, or refused with the keys named."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from sftc.contract import PACKAGED
+from sftc.keys import split
+from sftc.rules.lora import says_adapter
+from sftc.training.asked import Asked
+from sftc.training.batches import dealt
+from sftc.training.machine import Machine
+
+_PARALLELISM = "hyperparameters.parallelism"
+_VALIDATION = "training.validation"
+_LEARNING_RATES = {True: 2e-4, False: 2e-5}
+"""Where none is asked for: of an adapter, of all weights."""
+
+_METRICS = ("val.loss", "eval_loss", "loss")
+"""Names of the one metric that is measured."""
+
+
+class Refusal(NamedTuple):
+    """A setting, by its key in the config, that cannot be honoured here, and why.
+
+    `instead` is what is done where substitutions are allowed; empty where there is nothing.
+    """
+
+    key: str
+    reason: str
+    instead: str = ""
+
+    def __str__(self) -> str:
+        return f"`{self.key}`: {self.reason}"
+
+
+class RefusedError(Exception):
+    """A job cannot be done as it is asked for; `refusals` say why."""
+
+    def __init__(self, refusals: list[Refusal]) -> None:
+        lines = [str(each) for each in refusals]
+        if all(each.instead for each in refusals):
+            substitutes = "; ".join(f"{each.instead}" for each in refusals)
+            lines.append(f"with --allow-substitutions: {substitutes}")
+        super().__init__("this machine cannot do what the config asks for: " + "; ".join(lines))
+        self.refusals = refusals
+
+
+class Plan(NamedTuple):
+    """What is done: everything that training needs to know, of JSON's types.
+
+    `precision` is `fp32`, `bf16` or `fp16`; `evaluation` is `no`, `steps` or `epoch`; a
+    `sequence_length` of 0 is the model's own; `deepspeed` is a stage, -1 for none;
+    `deviations` say what is done instead of what was asked for.
+    """
+
+    adapter: bool
+    four_bit: bool
+    processes: int
+    precision: str
+    epochs: int
+    learning_rate: float
+    warmup_ratio: float
+    per_device: int
+    accumulation: int
+    sequence_length: int
+    evaluation: str
+    eval_steps: int
+    keep_best: bool
+    greater_is_better: bool
+    checkpointing: bool
+    deepspeed: int
+    fsdp: bool
+    deviations: list[str]
+
+
+def settle(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, validates: bool) -> Plan:
+    """Return how `payload` is trained on `machine`.
+
+    Args:
+        payload: a bound payload.
+        machine: what there is.
+        substitutes: whether something else may be done where a refusal names it.
+        validates: whether there is a validation file.
+
+    Raises:
+        RefusedError: it cannot be honoured.
+    """
+    asked = Asked(payload)
+    processes = (asked["compute.gpu_count"] or 1) * (asked["compute.nodes"] or 1)
+    used = processes if machine.kind == "cpu" else min(processes, len(machine.names))
+    batches = dealt(asked, used)
+    refusals = [
+        *_compute(asked, machine, processes),
+        *_kind(asked, machine),
+        *_precision(asked, machine),
+        *_spread(asked, machine),
+        *_evaluates(asked, validates=validates),
+        *(Refusal(key, reason) for key, reason in batches.contradictions),
+    ]
+    if refusals and not (substitutes and all(each.instead for each in refusals)):
+        raise RefusedError(refusals)
+    adapter = _adapter(asked)
+    evaluation = _evaluation(asked) if validates else "no"
+    fp16 = asked[f"{_PARALLELISM}.fp16"] and machine.kind != "cpu"
+    bf16 = asked[f"{_PARALLELISM}.bf16"] and machine.bf16
+    return Plan(
+        adapter=adapter,
+        four_bit=adapter and "bitsandbytes" in machine.packages and machine.kind != "mps",
+        processes=used,
+        precision="bf16" if bf16 else "fp16" if fp16 else "fp32",
+        epochs=asked["hyperparameters.n_epochs"],
+        learning_rate=asked["hyperparameters.learning_rate"] or _LEARNING_RATES[adapter],
+        warmup_ratio=asked["hyperparameters.warmup_ratio"] or 0.0,
+        per_device=batches.per_device,
+        accumulation=batches.accumulation,
+        sequence_length=asked["hyperparameters.sequence_length"] or 0,
+        evaluation=evaluation if evaluation in ("steps", "epoch") else "no",
+        eval_steps=asked[f"{_VALIDATION}.eval_steps"] or 0,
+        keep_best=evaluation != "no" and asked[f"{_VALIDATION}.save_best_model_at_end"] is True,
+        greater_is_better=asked[f"{_VALIDATION}.greater_is_better"] is True,
+        checkpointing=asked[f"{_PARALLELISM}.activation_checkpointing"] is True,
+        deepspeed=_stage(asked) if "deepspeed" in machine.packages else -1,
+        fsdp=asked[f"{_PARALLELISM}.fsdp"] is True and machine.kind == "cuda",
+        deviations=[f"{each}; {each.instead}" for each in refusals],
+    )
+
+
+def _compute(asked: Asked, machine: Machine, processes: int) -> Iterator[Refusal]:
+    wanted, here = str(asked["compute.gpu_type"] or ""), ", ".join(sorted(set(machine.names)))
+    if wanted and not any(_plain(wanted) in _plain(name) for name in machine.names):
+        reason = f"{wanted} is asked for, and there is {'no GPU' if machine.kind == 'cpu' else 'none'}"
+        yield Refusal("compute.gpu_type", reason, f"trained on the {here}")
+    if machine.kind != "cpu" and processes > len(machine.names):
+        count = len(machine.names)
+        reason = f"{processes} GPUs are asked for, and there {'is' if count == 1 else 'are'} {count}"
+        yield Refusal("compute.gpu_count", reason, f"trained on {count}")
+    if (nodes := asked["compute.nodes"] or 1) > 1:
+        yield Refusal("compute.nodes", f"{nodes} machines are asked for, and this is one", "trained on it")
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def _adapter(asked: Asked) -> bool:
+    return asked["training.use_qlora"] is True
+
+
+def _kind(asked: Asked, machine: Machine) -> Iterator[Refusal]:
+    adapter = _adapter(asked)
+    for key in ("training.mode", "hyperparameters.train_kind"):
+        says = says_adapter(asked[key] or "")
+        if says is not None and says != adapter:
+            state = "true" if adapter else "not true"
+            yield Refusal(key, f"it is {asked[key]!r}, and `training.use_qlora` is {state}")
+    if adapter and machine.kind == "mps":
+        yield Refusal(
+            "training.use_qlora", "Apple GPUs cannot hold weights in 4 bits", "LoRA on the model as it is"
+        )
+    elif adapter and "bitsandbytes" not in machine.packages:
+        reason = "weights in 4 bits need a package more: pip install 'sftc[qlora]'"
+        yield Refusal("training.use_qlora", reason, "LoRA on the model as it is")
+
+
+def _precision(asked: Asked, machine: Machine) -> Iterator[Refusal]:
+    bf16, fp16 = (asked[f"{_PARALLELISM}.{name}"] is True for name in ("bf16", "fp16"))
+    if bf16 and fp16:
+        yield Refusal(f"{_PARALLELISM}.fp16", "`bf16` is on, too")
+    elif fp16 and machine.kind == "cpu":
+        yield Refusal(
+            f"{_PARALLELISM}.fp16", "there is no GPU, and a CPU computes in fp32", "trained in fp32"
+        )
+    elif bf16 and not machine.bf16:
+        yield Refusal(f"{_PARALLELISM}.bf16", f"a {machine.names[0]} has no bf16", "trained in fp32")
+
+
+def _stage(asked: Asked) -> int:
+    stage = asked[f"{_PARALLELISM}.deepspeed_stage"]
+    return -1 if asked[f"{_PARALLELISM}.use_deepspeed"] is not True else 2 if stage is None else stage
+
+
+def _spread(asked: Asked, machine: Machine) -> Iterator[Refusal]:
+    table = asked[_PARALLELISM] or {}
+    known = PACKAGED.version(PACKAGED.versions[-1]).open_tables[split(_PARALLELISM)]
+    for name in table.keys() - known:
+        yield Refusal(f"{_PARALLELISM}.{name}", "nothing here knows it", "trained without")
+    for name in ("tensor_parallel_size", "pipeline_parallel_size"):
+        if (size := table.get(name) or 1) > 1:
+            reason = f"it is {size}, and nothing here splits a model so"
+            yield Refusal(f"{_PARALLELISM}.{name}", reason)
+    sharded = _stage(asked) >= 0
+    if table.get("fsdp") and sharded:
+        yield Refusal(f"{_PARALLELISM}.fsdp", "`use_deepspeed` is on, too")
+    elif table.get("fsdp") and machine.kind != "cuda":
+        yield Refusal(
+            f"{_PARALLELISM}.fsdp", "there is no GPU to shard over", "trained with a whole copy each"
+        )
+    if sharded and "deepspeed" not in machine.packages:
+        reason = "it needs a package more: pip install 'sftc[deepspeed]'"
+        yield Refusal(f"{_PARALLELISM}.use_deepspeed", reason, "trained without")
+
+
+def _evaluation(asked: Asked) -> str:
+    """Return by what evaluation goes, as the config calls it."""
+    strategy = asked[f"{_VALIDATION}.evaluation_strategy"]
+    enabled = asked[f"{_VALIDATION}.enabled"]
+    return "no" if strategy is None or enabled is False else str(strategy)
+
+
+def _evaluates(asked: Asked, *, validates: bool) -> Iterator[Refusal]:
+    strategy = _evaluation(asked)
+    if strategy not in ("no", "steps", "epoch"):
+        reason = f"it is {strategy!r}; known are `steps`, `epoch` and `no`"
+        yield Refusal(f"{_VALIDATION}.evaluation_strategy", reason, "not evaluated")
+    if (
+        asked[f"{_VALIDATION}.save_best_model_at_end"] is True
+        and asked[f"{_VALIDATION}.enabled"] is not False
+    ):
+        metric = asked[f"{_VALIDATION}.metric_for_best_model"]
+        if strategy == "no" or not validates:
+            why = "there is no validation file" if not validates else "nothing is evaluated"
+            reason = f"{why} to tell which model is best"
+            yield Refusal(f"{_VALIDATION}.save_best_model_at_end", reason, "the last one is kept")
+        elif metric not in _METRICS:
+            reason = f"it is {metric!r}, and what is measured here is `val.loss`"
+            yield Refusal(f"{_VALIDATION}.metric_for_best_model", reason, "the best by `val.loss` is kept")

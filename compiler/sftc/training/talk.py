@@ -1,0 +1,128 @@
+"""A conversation as tokens, and which of them are the assistant's."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import orjson
+from jinja2 import TemplateError
+
+_MARKS: Final = re.compile(r"{%-?\s*generation\s*-?%}")
+_STAND_IN: Final = "\ue000"
+"""A text that no answer begins or ends with."""
+
+Message = dict[str, Any]
+
+
+class UnspeakableError(Exception):
+    """A conversation has no form that the model's chat template gives it; the message says why."""
+
+
+def encode(row: Mapping[str, Any], tokenizer: Any) -> tuple[list[int], list[bool], int]:
+    """Return the tokens of a row, which of them are learnt, and how many answers could not be found.
+
+    Where the chat template marks what the assistant says, that is learnt. Elsewhere it is what
+    a message adds to what the template makes of those before it and the beginning of an
+    answer; or, where the template changes earlier answers, what changes with the message.
+
+    Args:
+        row: an object of a training file.
+        tokenizer: a tokenizer of transformers with a chat template.
+
+    Raises:
+        UnspeakableError: the template has no form for it, or it has images.
+    """
+    template = _Template(tokenizer, row.get("tools") or None)
+    messages = [_plain(message) for message in row["messages"]]
+    if _MARKS.search(tokenizer.chat_template):
+        ids, marks = template.marked(messages)
+        return ids, marks, 0
+    text = template.text(messages)
+    spans, silent = [], 0
+    for number, message in enumerate(messages):
+        if message["role"] == "assistant":
+            if span := _answer(messages, number, text, template):
+                spans.append(span)
+            else:
+                silent += 1
+    made = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    marks, at = [], 0
+    for start, end in made["offset_mapping"]:
+        while at < len(spans) and spans[at][1] <= start:
+            at += 1
+        marks.append(at < len(spans) and spans[at][0] <= start < end)
+    return made["input_ids"], marks, silent
+
+
+class _Template:
+    """The chat template of a tokenizer, with the tools of a row."""
+
+    def __init__(self, tokenizer: Any, tools: list[Any] | None) -> None:
+        self._tokenizer = tokenizer
+        self._tools = tools
+        self.end: str = tokenizer.eos_token or ""
+
+    def text(self, messages: list[Message], *, ask: bool = False) -> str:
+        made: str = self._apply(messages, tokenize=False, add_generation_prompt=ask)
+        return made
+
+    def marked(self, messages: list[Message]) -> tuple[list[int], list[bool]]:
+        made = self._apply(messages, return_dict=True, return_assistant_tokens_mask=True)
+        return made["input_ids"], [*map(bool, made["assistant_masks"])]
+
+    def _apply(self, messages: list[Message], **options: Any) -> Any:
+        try:
+            return self._tokenizer.apply_chat_template(messages, tools=self._tools, **options)
+        except TemplateError as error:
+            raise UnspeakableError(f"the model's chat template refuses it: {error}") from error
+
+
+def _answer(messages: list[Message], number: int, text: str, template: _Template) -> tuple[int, int] | None:
+    """Return where in `text`, which is made of `messages`, the answer of that number stands."""
+    try:
+        before = template.text(messages[:number], ask=True)
+        through = template.text(messages[: number + 1])
+    except UnspeakableError:  # some templates refuse a part of a conversation
+        before = through = "\0"
+    if text.startswith(before) and text.startswith(through) and len(before) < len(through):
+        return len(before), len(through)
+    other = {"role": "assistant", "content": _STAND_IN}
+    changed = template.text([*messages[:number], other, *messages[number + 1 :]])
+    start = _common(text, changed)
+    end = len(text) - _common(text[start:][::-1], changed[start:][::-1])
+    if start >= end:
+        return None
+    return start, end + len(template.end) * text.startswith(template.end, end)
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _plain(message: Mapping[str, Any]) -> Message:
+    """Return a message as chat templates want it: content is text, arguments are objects."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content or ""]
+    made = {**message, "content": "".join(map(_text, parts))}
+    if calls := message.get("tool_calls"):
+        made["tool_calls"] = [_called(call) for call in calls]
+    return made
+
+
+def _text(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    if isinstance(text := part.get("text"), str) and part.get("type", "text") == "text":
+        return text
+    raise UnspeakableError("a part of a message is no text, and nothing here trains on anything else")
+
+
+def _called(call: Mapping[str, Any]) -> dict[str, Any]:
+    function = dict(call.get("function") or {"name": call.get("name"), "arguments": call.get("arguments")})
+    if isinstance(arguments := function.get("arguments"), str):
+        with suppress(orjson.JSONDecodeError):
+            function["arguments"] = orjson.loads(arguments)
+    return {**call, "type": "function", "function": function}

@@ -1,0 +1,56 @@
+"""What a training process is given to do, as a file in the job's folder."""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from sftc.backend.executor import Task
+
+
+class Options(NamedTuple):
+    """How jobs are trained on this machine: where models are, and what is allowed."""
+
+    models: str | None = None
+    download: bool = False
+    substitutes: bool = False
+
+
+class Work(NamedTuple):
+    """A job for a training process; `training` and `validation` are paths of files."""
+
+    id: str
+    payload: dict[str, Any]
+    training: str
+    validation: str | None
+    folder: str
+    options: Options
+
+
+def write(task: Task, options: Options) -> Path:
+    """Write what `task` is into its folder, once, and return the file.
+
+    Options that it was begun with stay: a job that goes on is the one that was begun.
+    """
+    path = task.folder / "work.json"
+    if not path.exists():
+        files = [str(file) for file in task.files.values()]
+        work = Work(
+            task.id,
+            dict(task.payload),
+            files[0],
+            files[1] if len(files) > 1 else None,
+            str(task.folder),
+            options,
+        )
+        aside = path.with_suffix(".part")
+        aside.write_bytes(orjson.dumps({**work._asdict(), "options": options._asdict()}))
+        os.replace(aside, path)
+    return path
+
+
+def read(path: Path) -> Work:
+    """Return what `write` wrote."""
+    values = orjson.loads(path.read_bytes())
+    return Work(**{**values, "options": Options(**values["options"])})

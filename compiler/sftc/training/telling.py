@@ -1,0 +1,48 @@
+"""What a training process tells the executor: JSON lines on the standard output it was given."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+
+class Tell:
+    """Says what happens. Of several processes that train together, the first alone speaks."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    @classmethod
+    def take_stdout(cls) -> "Tell":
+        """Keep the standard output for telling; whatever else is printed goes to standard error."""
+        stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+        sys.stdout = sys.stderr
+        return cls(stream if os.environ.get("RANK", "0") == "0" else None)
+
+    def give_stdout_back(self) -> None:
+        """Leave the telling to processes that are started from now on."""
+        if self._stream:
+            os.dup2(self._stream.fileno(), 1)
+
+    def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
+        """Tell of something that happened."""
+        self._say({"event": [type, message, data or {}]})
+
+    def metric(self, name: str, step: int, value: float) -> None:
+        """Tell a figure."""
+        self._say({"metric": [name, step, value]})
+
+    def failed(self, reason: str) -> None:
+        """Tell that the job cannot be done, and why."""
+        self._say({"failed": reason})
+
+    def done(self, model: str) -> None:
+        """Tell where the model lies."""
+        self._say({"done": model})
+
+    def _say(self, what: Mapping[str, Any]) -> None:
+        if self._stream:
+            self._stream.write(json.dumps(what) + "\n")  # json has NaN
+            self._stream.flush()

@@ -1,0 +1,58 @@
+"""The process that trains: `python -m sftc.training.worker FILE`, with a job as `task` writes it."""
+
+import os
+import sys
+from pathlib import Path
+
+from sftc.backend.executor import FailedError
+from sftc.training import parent, task
+from sftc.training.machine import probe
+from sftc.training.plan import RefusedError
+from sftc.training.telling import Tell
+
+
+def main() -> None:
+    """Train a job, and tell how it goes; one process of several, where torchrun started it."""
+    parent.follow()
+    tell = Tell.take_stdout()
+    file = Path(sys.argv[1])
+    work = task.read(file)
+    try:
+        from sftc.training.job import prepare, train
+
+        if "RANK" in os.environ:
+            from sftc.training.launching import join
+
+            join(file)
+            train(work, tell)
+        elif (plan := prepare(work, probe(), tell)).processes > 1:
+            from sftc.training.launching import launch
+
+            tell.give_stdout_back()
+            launch(file, plan.processes)
+        else:
+            train(work, tell)
+    except (FailedError, RefusedError) as error:
+        tell.failed(str(error))
+    except Exception as error:
+        if not (reason := out_of_memory(error)):
+            raise
+        tell.failed(reason)
+
+
+def out_of_memory(error: Exception) -> str | None:
+    """Return what to do where memory has run out."""
+    import torch
+
+    text = str(error)
+    if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in text:
+        return None
+    return (
+        "out of memory: lower `hyperparameters.sequence_length` or `hyperparameters.per_device_batch` "
+        "(and raise `hyperparameters.gradient_accumulation_steps` to make up for it), or set "
+        "`hyperparameters.parallelism.activation_checkpointing = true`"
+    )
+
+
+if __name__ == "__main__":
+    main()
