@@ -23,10 +23,9 @@ def tokenizer(template: str = TEMPLATE) -> PreTrainedTokenizerFast:
     made = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # theirs
         tokenizer_object=made,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
+        **{"eos_token": SPECIAL[2], "pad_token": SPECIAL[0]},
         additional_special_tokens=["<|im_start|>"],
         chat_template=template,
         model_max_length=LENGTH,

@@ -8,10 +8,11 @@ from typing import Any, TextIO
 
 
 class Tell:
-    """Says what happens. Of several processes that train together, the first alone speaks."""
+    """Says what happens. Of several processes that train together, the first speaks, and one that fails."""
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._speaks = os.environ.get("RANK", "0") == "0"
 
     @classmethod
     def take_stdout(cls) -> "Tell":
@@ -19,12 +20,11 @@ class Tell:
         stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)
         sys.stdout = sys.stderr
-        return cls(stream if os.environ.get("RANK", "0") == "0" else None)
+        return cls(stream)
 
     def give_stdout_back(self) -> None:
         """Leave the telling to processes that are started from now on."""
-        if self._stream:
-            os.dup2(self._stream.fileno(), 1)
+        os.dup2(self._stream.fileno(), 1)
 
     def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
         """Tell of something that happened."""
@@ -36,6 +36,7 @@ class Tell:
 
     def failed(self, reason: str) -> None:
         """Tell that the job cannot be done, and why."""
+        self._speaks = True
         self._say({"failed": reason})
 
     def done(self, model: str) -> None:
@@ -43,6 +44,6 @@ class Tell:
         self._say({"done": model})
 
     def _say(self, what: Mapping[str, Any]) -> None:
-        if self._stream:
+        if self._speaks:
             self._stream.write(json.dumps(what) + "\n")  # json has NaN
             self._stream.flush()

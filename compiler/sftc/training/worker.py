@@ -34,10 +34,12 @@ def main() -> None:
             train(work, tell)
     except (FailedError, RefusedError) as error:
         tell.failed(str(error))
+        sys.exit(1)  # so that the other processes of the job are ended
     except Exception as error:
         if not (reason := out_of_memory(error)):
             raise
         tell.failed(reason)
+        sys.exit(1)
 
 
 def out_of_memory(error: Exception) -> str | None:

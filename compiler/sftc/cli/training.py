@@ -1,0 +1,62 @@
+"""How the embedded service trains: options of the commands that start one."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from sftc.backend.executor import Executor
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_NEEDED = ("torch", "transformers", "peft", "accelerate")
+
+
+class TrainingOptions(NamedTuple):
+    """Where the embedded service finds models, and what it may do."""
+
+    models_dir: str | None
+    allow_download: bool
+    allow_substitutions: bool
+
+    def arguments(self) -> list[str]:
+        """Return what a command line says these options with."""
+        said = ["--models-dir", self.models_dir] if self.models_dir else []
+        said += ["--allow-download"] * self.allow_download
+        return said + ["--allow-substitutions"] * self.allow_substitutions
+
+
+def training_options(command: _Function) -> _Function:
+    """Add the options of `TrainingOptions` to a command, which gets them as arguments."""
+    for option in (
+        click.option(
+            "--allow-substitutions",
+            is_flag=True,
+            help="Train even where this machine lacks what the config asks for, and say what is done instead.",
+        ),
+        click.option(
+            "--allow-download", is_flag=True, help="Fetch a base model that is not here from the hub."
+        ),
+        click.option(
+            "--models-dir",
+            metavar="FOLDER",
+            envvar="SFTC_MODELS_DIR",
+            help="Where base models are looked up by name. [$SFTC_MODELS_DIR]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def executor(options: TrainingOptions) -> "Executor":
+    """Return what runs the jobs of an embedded service in this installation."""
+    if not all(map(find_spec, _NEEDED)):
+        from sftc.backend.executor import Missing
+
+        return Missing()
+    from sftc.training.executor import Trainer
+    from sftc.training.task import Options
+
+    return Trainer(Options(options.models_dir, options.allow_download, options.allow_substitutions))

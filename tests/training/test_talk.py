@@ -1,0 +1,101 @@
+"""Which tokens are learnt: what the assistant says, and nothing else."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sftc.training.talk import UnspeakableError, encode
+from tiny_model import TEMPLATE, tokenizer
+
+MARKED = TEMPLATE.replace(
+    "{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}",
+    "{{- '<|im_start|>' + message.role + '\n' }}"
+    "{%- if message.role == 'assistant' %}{% generation %}{{- message.content + '<|im_end|>' }}"
+    "{% endgeneration %}{{- '\n' }}{%- else %}{{- message.content + '<|im_end|>\n' }}{%- endif %}",
+)
+FORGETFUL = (  # as templates of models that think: earlier answers are written otherwise than the last
+    "{%- for message in messages %}"
+    "{{- '<|im_start|>' + message.role + '\n' }}"
+    "{%- if message.role == 'assistant' and loop.last %}{{- '<think>\n\n</think>\n\n' }}{%- endif %}"
+    "{{- message.content + '<|im_end|>\n' }}"
+    "{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
+)
+CALLING = TEMPLATE.replace(
+    "message.content +",
+    "message.content + (message.tool_calls | map(attribute='function') | map('tojson') | join "
+    "if message.tool_calls else '') +",
+)
+
+
+def learnt(messages: list[dict[str, Any]], template: str = TEMPLATE) -> tuple[list[str], int]:
+    """Return the pieces of text that are learnt, and how many answers could not be found."""
+    words = tokenizer(template)
+    ids, marks, silent = encode({"messages": messages}, words)
+    pieces: list[list[int]] = [[]]
+    for id, mark in zip(ids, marks, strict=True):
+        if mark:
+            pieces[-1].append(id)
+        elif pieces[-1]:
+            pieces.append([])
+    return [words.decode(piece) for piece in pieces if piece], silent
+
+
+def talk(*contents: str) -> list[dict[str, Any]]:
+    """Return a conversation of a user and an assistant, in turn."""
+    return [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(contents)]
+
+
+def test_the_answers_are_learnt_with_their_end() -> None:
+    assert learnt(talk("a", "b", "c", "d")) == (["b<|im_end|>\n", "d<|im_end|>\n"], 0)
+
+
+def test_the_marks_of_a_template_count_where_it_has_them() -> None:
+    assert learnt(talk("a", "b", "c", "d"), MARKED) == (["b<|im_end|>", "d<|im_end|>"], 0)
+
+
+def test_earlier_answers_are_found_where_a_template_writes_them_otherwise() -> None:
+    found, silent = learnt(talk("a", "b", "c", "d"), FORGETFUL)
+    assert (found, silent) == (["b<|im_end|>", "<think>\n\n</think>\n\nd<|im_end|>\n"], 0)
+
+
+def test_an_answer_that_a_template_leaves_out_is_counted() -> None:
+    template = "{%- for message in messages if message.role == 'user' %}{{- message.content }}{%- endfor %}"
+    assert learnt(talk("a", "b"), template) == ([], 1)
+
+
+@pytest.mark.parametrize("arguments", ['{"q": 1}', {"q": 1}], ids=["text", "object"])
+def test_the_calls_of_tools_are_learnt(arguments: Any) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "find", "arguments": arguments}}
+    messages = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "b"},
+        {"role": "assistant", "content": [{"type": "text", "text": "c"}, "d"]},
+    ]
+    called = json.dumps({"name": "find", "arguments": {"q": 1}})
+    assert learnt(messages, CALLING)[0] == [f"{called}<|im_end|>\n", "cd<|im_end|>\n"]
+
+
+def test_images_are_refused() -> None:
+    image = [{"type": "image_url", "image_url": {"url": "a.png"}}]
+    with pytest.raises(UnspeakableError, match="no text"):
+        learnt([{"role": "user", "content": image}, *talk("a", "b")[1:]])
+
+
+def test_what_a_template_refuses_is_said() -> None:
+    with pytest.raises(UnspeakableError, match="never this"):
+        learnt(talk("a", "b"), "{{ raise_exception('never this') }}")
+
+
+texts = st.text(min_size=1, max_size=20).filter(lambda text: "<|" not in text)
+
+
+@given(st.lists(texts, min_size=2, max_size=6).filter(lambda texts: len(texts) % 2 == 0))
+def test_all_that_the_assistant_says_is_learnt_and_no_more(contents: list[str]) -> None:
+    found, silent = learnt(talk(*contents))
+    assert silent == 0
+    assert found == [f"{text}<|im_end|>\n" for text in contents[1::2]]

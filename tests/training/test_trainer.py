@@ -1,0 +1,162 @@
+"""The executor that trains, with real processes and a tiny model."""
+
+import asyncio
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sftc.backend.executor import FailedError
+from sftc.training.job import prepare
+from sftc.training.machine import probe
+from sftc.training.rows import Rows
+from sftc.training.telling import Tell
+from sftc.training.worker import out_of_memory
+from training_jobs import Bench, Told, contents, payload
+
+
+def workers(folder: Path) -> list[int]:
+    """Return the processes that train the job of a folder."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            command = Path(f"/proc/{entry}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"sftc.training.worker" in command and str(folder).encode() in command:
+            found.append(int(entry))
+    return found
+
+
+def gone(folder: Path) -> bool:
+    """Whether no process trains the job of a folder any more; the last of them are waited for."""
+    end = time.monotonic() + 20
+    while workers(folder) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not workers(folder)
+
+
+def test_the_same_job_gives_the_same_bytes_even_where_it_was_killed(tmp_path: Path, models: Path) -> None:
+    base = contents(models / "tiny")
+    whole, told = Bench(tmp_path / "whole", models, payload()), Told()
+    model = Path(whole.run(told))
+    losses = told.metrics["train.loss"]
+    assert losses[24] < losses[1] / 2
+    assert {"train.learning_rate", "train.tokens_per_second", "train.grad_norm"} <= told.metrics.keys()
+
+    killed = Bench(tmp_path / "killed", models, payload())
+
+    def kill(told: Told) -> None:
+        if told.events[-1][1] == "saved after step 2":
+            os.kill(workers(killed.folder)[0], signal.SIGKILL)
+
+    again = Told(kill)
+    other = Path(killed.run(again))
+    assert again.messages("restart") == ["the process that trains was killed (SIGKILL)"]
+    assert again.data("training")["step"] >= 2
+    assert contents(other) == contents(model)
+    assert {"adapter_model.safetensors", "adapter_config.json", "tokenizer.json", "README.md"} <= contents(
+        model
+    ).keys()
+    assert contents(models / "tiny") == base
+
+
+def test_two_processes_are_one_job(tmp_path: Path, models: Path) -> None:
+    alone, together = Told(), Told()
+    for name, gpus, told in (("alone", 1, alone), ("together", 2, together)):
+        Bench(tmp_path / name, models, payload(gpus, n_epochs=1)).run(told)
+    assert (alone.data("training")["processes"], together.data("training")["processes"]) == (1, 2)
+    assert together.data("training")["model"] == "DistributedDataParallel"
+    first, second = alone.metrics["train.loss"], together.metrics["train.loss"]
+    assert first.keys() == second.keys()
+    assert all(abs(first[step] - second[step]) < 0.1 * first[step] for step in first)
+
+
+@pytest.mark.parametrize("gpus", [1, 2])
+def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(
+    tmp_path: Path, models: Path, gpus: int
+) -> None:
+    bench = Bench(tmp_path / "job", models, payload(gpus, n_epochs=10_000))
+
+    async def cancelled() -> float:
+        saved = asyncio.Event()
+        told = Told(lambda told: saved.set() if told.messages("training") else None)
+        running = asyncio.create_task(bench.begin(told))
+        await saved.wait()
+        begin = time.monotonic()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        return time.monotonic() - begin
+
+    assert asyncio.run(cancelled()) < 5  # the promise is in seconds
+    assert gone(bench.folder)
+
+
+def test_processes_do_not_outlive_the_service(tmp_path: Path, models: Path) -> None:
+    bench = Bench(tmp_path / "job", models, payload(2, n_epochs=10_000))
+    program = f"import training_jobs; training_jobs.run({str(bench.folder)!r}, {str(models)!r})"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment
+    ) as service:
+        assert service.stdout
+        assert service.stdout.readline() == b"training\n"
+        assert len(workers(bench.folder)) == 3
+        service.kill()
+    assert gone(bench.folder)
+
+
+def test_a_job_that_cannot_be_done_says_why(tmp_path: Path, models: Path) -> None:
+    spread = payload(parallelism={"tensor_parallel_size": 2})
+    with pytest.raises(FailedError, match=r"parallelism.tensor_parallel_size`: it is 2"):
+        Bench(tmp_path / "job", models, spread).run(Told())
+
+
+@pytest.mark.parametrize(
+    ("job", "reason"),
+    [
+        (payload() | {"model": "no/such"}, "`job.model`: there is no model no/such"),
+        (
+            payload(sequence_length=1000),
+            "`hyperparameters.sequence_length`: it is 1,000, and the model reads 256",
+        ),
+        (
+            payload(sequence_length=4),
+            "`hyperparameters.sequence_length`: no row has an answer within 4 tokens",
+        ),
+    ],
+)
+def test_what_is_not_there_is_said(tmp_path: Path, models: Path, job: dict[str, Any], reason: str) -> None:
+    bench = Bench(tmp_path / "job", models, job)
+    with pytest.raises(FailedError, match=reason):
+        prepare(bench.work(), probe(), Tell(io.StringIO()))
+
+
+def test_what_is_cut_is_counted_and_what_is_done_instead_is_told(tmp_path: Path, models: Path) -> None:
+    bench, told = Bench(tmp_path / "job", models, payload(sequence_length=29)), io.StringIO()
+    plan = prepare(bench.work(), probe(), Tell(told))
+    events = [json.loads(line)["event"] for line in told.getvalue().splitlines()]
+    [data] = [data for kind, _, data in events if kind == "data"]
+    assert (data["read"], data["rows"], data["empty"]) == (64, 64, 0)
+    assert 0 < data["cut"] < 64
+    assert f"{data['cut']} rows are cut to length" in next(text for kind, text, _ in events if kind == "data")
+    assert [text for kind, text, _ in events if kind == "deviation"] == plan.deviations != []
+    rows = Rows(bench.folder / "training")
+    assert len(rows) == 64
+    assert max(len(rows[at]["input_ids"]) for at in range(64)) == 29
+
+
+def test_out_of_memory_says_what_to_lower() -> None:
+    with pytest.raises(RuntimeError) as error:
+        torch.empty(1 << 55)
+    assert "hyperparameters.per_device_batch" in (out_of_memory(error.value) or "")
+    assert out_of_memory(RuntimeError("something else")) is None

@@ -1,0 +1,106 @@
+"""Jobs for the executor that trains, and what it tells of them."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sftc.backend.executor import Task
+from sftc.training import task
+from sftc.training.executor import Trainer
+from sftc.training.task import Options
+
+
+def rows(count: int) -> str:
+    """Return rows that a tiny model learns from: sums."""
+    talks = [
+        [
+            {"role": "user", "content": f"{at % 7} + {at % 5}?"},
+            {"role": "assistant", "content": f"{at % 7 + at % 5}."},
+        ]
+        for at in range(count)
+    ]
+    return "".join(json.dumps({"messages": talk}) + "\n" for talk in talks)
+
+
+def payload(gpus: int = 1, **hyperparameters: Any) -> dict[str, Any]:
+    """Return a job for the tiny model."""
+    config = {
+        "compute": {"gpu_type": "H100", "gpu_count": gpus},
+        "data": {"topology": {}},
+        "training": {"use_qlora": True},
+    }
+    learns = {"n_epochs": 3, "learning_rate": 5e-3, "global_batch": 8, **hyperparameters}
+    return {
+        "model": "tiny",
+        "training_type": "sft_offline",
+        "training_file_id": "file",
+        "hyperparameters": learns,
+        "metadata": {"effective_config": config},
+    }
+
+
+class Told:
+    """A report that keeps what it is told; `each` is called after each event."""
+
+    def __init__(self, each: Callable[["Told"], None] = lambda told: None) -> None:
+        self.events: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.metrics: dict[str, dict[int, float]] = {}
+        self._each = each
+
+    def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
+        """Keep an event."""
+        self.events.append((type, message, data or {}))
+        self._each(self)
+
+    def metric(self, name: str, step: int, value: float) -> None:
+        """Keep a point."""
+        self.metrics.setdefault(name, {})[step] = value
+
+    def data(self, type: str) -> Mapping[str, Any]:
+        """Return the data of the last event of a type."""
+        return [data for kind, _, data in self.events if kind == type][-1]
+
+    def messages(self, type: str) -> list[str]:
+        """Return the messages of the events of a type."""
+        return [message for kind, message, _ in self.events if kind == type]
+
+
+class Bench:
+    """A folder for a job, and an executor for it."""
+
+    def __init__(self, folder: Path, models: Path, job: dict[str, Any]) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        file = folder.with_suffix(".jsonl")
+        file.write_text(rows(64))
+        self._task = Task("job", job, {"file": file}, folder, 1)
+        self._options = Options(str(models), download=False, substitutes=True)
+
+    def work(self) -> task.Work:
+        """Return what a training process is given to do."""
+        return task.read(task.write(self._task, self._options))
+
+    async def begin(self, told: Told) -> str:
+        """Run the job."""
+        return await Trainer(self._options).run(self._task, told)
+
+    def run(self, told: Told) -> str:
+        """Run the job to its end."""
+        return asyncio.run(self.begin(told))
+
+
+def run(folder: str, models: str) -> None:
+    """Train a long job in two processes, in a folder, and print a line once they do."""
+
+    def say(told: Told) -> None:
+        if told.messages("training"):
+            print("training", flush=True)  # noqa: T201  it is what the test waits for
+
+    Bench(Path(folder), Path(models), payload(2, n_epochs=10_000)).run(Told(say))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the files in a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
