@@ -23,7 +23,7 @@ import uvicorn
 
 from sftc.backend.app import Service
 from sftc.backend.executor import Executor, FailedError, Missing, Report, Task
-from sftc.backend.serving import serve
+from sftc.backend.serving import Connection, serve
 from training_files import row
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105  it opens nothing but the tests' own service
@@ -212,7 +212,9 @@ def process(folder: Path, program: Sequence[str] = SERVE, cwd: Path | None = Non
 def thread(folder: Path, executor: Executor | None = None) -> Iterator[Client]:
     """Run a service in a thread, and yield a client of it; its end is the one that Ctrl-C brings."""
     app = Service(folder, TOKEN, executor or Missing()).app()
-    config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=3)
+    config = uvicorn.Config(
+        app, http=Connection, ws="none", log_config=None, lifespan="on", timeout_graceful_shutdown=3
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -244,6 +246,8 @@ class Steps:
             await asyncio.sleep(0)
         for name, value in told.get("points", {}).items():
             report.metric(name, 0, float(value))
+        for each in told.get("events", ()):
+            report.event(**json.loads(each))
         match told.get("end"):
             case "refuse":
                 raise FailedError(json.loads(told.get("why", '"no GPU is free"')))
@@ -251,6 +255,14 @@ class Steps:
                 raise ZeroDivisionError("by zero")
             case "wait":
                 await asyncio.Event().wait()
+            case "hold on":
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+                await asyncio.Event().wait()
+            case "stumble" if task.attempt == 1:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+                raise FailedError("it was not to be stopped")
             case "wait once" if task.attempt == 1:
                 await asyncio.Event().wait()
         return f"{task.payload['model']}:{task.id}"

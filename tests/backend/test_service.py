@@ -192,18 +192,29 @@ def test_an_unknown_id_is_not_found(service: Client, id: str) -> None:
 
 
 def test_what_is_no_request_of_the_contract_is_refused(service: Client) -> None:
-    for path in ["/", "/job", "/jobs/a/b", "/files/a/b", "/jobs/a/start/b", "/../../openapi.yaml"]:
+    for path in [
+        "/",
+        "/job",
+        "/jobs/",
+        "/files/a/",
+        "/jobs/a/b",
+        "/files/a/b",
+        "/jobs/a/start/b",
+        "/../../openapi.yaml",
+    ]:
         refusal(service.get(path, follow_redirects=True), 404, "not_found")
     for method, path, allowed in [
         ("DELETE", "/files/a", "GET"),
         ("PUT", "/jobs/a", "GET"),
         ("GET", "/jobs/a/start", "POST"),
         ("GET", "/files", "POST"),
-        ("PATCH", "/jobs", "POST"),
+        ("PATCH", "/jobs", "GET, HEAD, POST"),
     ]:
         answer = service.request(method, path)
         refusal(answer, 405, "method_not_allowed")
-        assert allowed in answer.headers["allow"]
+        assert {*allowed.split(", ")} == {*answer.headers["allow"].split(", ")} - (
+            set() if "HEAD" in allowed else {"HEAD"}
+        )
 
 
 def test_every_answer_has_a_request_id_of_its_own(service: Client) -> None:
@@ -212,13 +223,24 @@ def test_every_answer_has_a_request_id_of_its_own(service: Client) -> None:
     assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
 
 
-def test_a_fault_of_the_service_itself_has_the_shape_of_an_error(tmp_path: Path) -> None:
+def test_a_fault_of_the_service_itself_has_the_shape_of_an_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with thread(tmp_path) as client:
         (tmp_path / "incoming").rmdir()
         refusal(form(client, FILE + PURPOSE + END), 507, "no_space")
+        (tmp_path / "incoming").mkdir()
+        (tmp_path / "files").rmdir()
+        refusal(form(client, FILE + PURPOSE + END), 507, "no_space")
+        assert [*(tmp_path / "incoming").iterdir()] == []
         with closing(sqlite3.connect(tmp_path / "service.db")) as database:
             database.execute("DROP TABLE jobs")
-        refusal(client.get("/jobs"), 500, "fault")
+        answers = [client.get("/jobs"), client.get("/jobs/a")]
+        for answer in answers:
+            refusal(answer, 500, "fault")
+            assert answer.headers["x-request-id"] in caplog.text
+        links = {each.extensions["network_stream"].get_extra_info("client_addr") for each in answers}
+        assert len(links) == 1  # the connection stays
 
 
 def test_the_openapi_document_is_served_without_a_token(service: Client) -> None:

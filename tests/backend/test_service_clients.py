@@ -1,5 +1,6 @@
 """Many clients at once, slow ones, and bodies that are cut off or lie about their length."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from services import (
     thread,
 )
 from sftc.backend import uploads
+from sftc.backend.serving import MAX_HEAD
 
 BODY = part(b"file", rows(1), b"train.jsonl") + PURPOSE + END
 
@@ -94,20 +96,50 @@ def test_an_upload_that_is_cut_off_leaves_nothing(service: Client, folder: Path)
     assert service.upload(data)["status"] == "processing"
 
 
+JOB = b"POST /api/learning/jobs"
+
+
+def test_a_job_that_is_cut_off_is_none(service: Client) -> None:
+    body = json.dumps(payload(service.ready(rows(63)), a="cut off")).encode()
+    before = len(service.listed("/jobs"))
+    for start in (b"", body[:-1], body):
+        with connected(service) as link:
+            link.sendall(head(JOB, AUTHORIZED, b"Content-Length: %d" % (len(body) + 1)) + start)
+    assert len(service.listed("/jobs")) == before
+
+
+def test_a_head_without_an_end_is_bounded(service: Client) -> None:
+    start = JOB + b" HTTP/1.1\r\nHost: " + b"x" * MAX_HEAD
+    with connected(service) as link:
+        link.sendall(start)
+        assert status(answered(link)) == 400
+    with connected(service) as link:
+        link.sendall(b"GET /" + b"x" * MAX_HEAD)
+        assert status(answered(link)) == 400
+    large = part(b"file", rows(64, count=4000), b"f") + PURPOSE + END
+    assert len(large) > 4 * MAX_HEAD
+    sent = head(UPLOAD, AUTHORIZED, FORM, b"Content-Length: %d" % len(large)) + large
+    assert status(exchange(service, sent)) == 200
+
+
 def test_slow_clients_are_sent_away_and_others_served_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "PATIENCE", 1.0)
     start = head(UPLOAD, AUTHORIZED, FORM, b"Content-Length: 1000")
+    job = head(JOB, AUTHORIZED, b"Content-Length: 1000")
+    begun = (b"", start[:20], start, start + BODY[:30], start + BODY[:90], job, job + b"{")
     with thread(tmp_path) as client, ExitStack() as links:
         slow = [links.enter_context(connected(client)) for _ in range(64)]
         for number, link in enumerate(slow):
-            link.sendall((start[:20], start, start + BODY[:30], start + BODY[:90])[number % 4])
+            link.sendall(begun[number % len(begun)])
         file = client.ready(rows(62))
         assert client.once(client.started(file))["status"] == "failed"
         for number, link in enumerate(slow):
-            if number % 4:
-                answer = answered(link)
+            answer = answered(link)
+            if number % len(begun) < 2:  # there is no request to answer
+                assert answer == b""
+            else:
                 assert status(answer) == 408
                 assert b'"too_slow"' in answer
         assert nothing_left(tmp_path)

@@ -1,16 +1,40 @@
 """The service against its own OpenAPI document: schemathesis sends what fits it and what does not."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
 from hypothesis import settings
-from schemathesis import Case, CheckFunction
+from schemathesis import AuthContext, Case, CheckFunction
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
-from services import TOKEN, Client, good, payload, process, rows
+from raw_requests import AUTHORIZED as KEY
+from raw_requests import FORM, answered, connected, head, status
+from services import (
+    END,
+    MULTIPART,
+    PURPOSE,
+    STEPS,
+    TOKEN,
+    Client,
+    Steps,
+    good,
+    payload,
+    process,
+    rows,
+    thread,
+)
+from sftc.backend import uploads
+from sftc.backend.app import MAX_JOB
+from sftc.backend.store import Store
 from sftc.contract import PACKAGED
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -24,16 +48,29 @@ SHAPES: list[CheckFunction] = [
 schema = schemathesis.openapi.from_dict(json.loads(PACKAGED.read("wire.openapi.json")))
 
 
+@schema.auth()
+class Key:
+    """The token of every request, but of those that are to be without."""
+
+    def get(self, case: Case[Any], context: AuthContext) -> str:
+        return AUTHORIZED["Authorization"]
+
+    def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
+        case.headers["Authorization"] = data
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with process(tmp_path_factory.mktemp("contract")) as running, Client(running.url) as client:
+    with process(tmp_path_factory.mktemp("contract"), STEPS) as running, Client(running.url) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def ids(service: Client) -> dict[str, str]:
+    """A file, and a job that has run, so that it has events and points."""
     file = service.ready(rows(1))
-    job = good(service.create(payload(file)))
+    job = service.once(service.started(file, steps=3, points={"odd": "nan"}))
+    assert service.listed(f"/jobs/{job['id']}/metrics")
     return {"files": file, "jobs": job["id"]}
 
 
@@ -46,10 +83,91 @@ def test_every_answer_is_one_that_the_document_names(
     creates = case.operation.label == "POST /api/learning/jobs"
     # What a job must hold is the payload's own schema to say: to the document any object is one.
     excluded: list[CheckFunction] = [checks.positive_data_acceptance] if creates else []
-    case.call_and_validate(base_url=url, headers=AUTHORIZED, excluded_checks=excluded)
+    case.call_and_validate(base_url=url, excluded_checks=excluded)
     # Once more, with what is there: by chance no id is one, and no object a job.
     if "id" in case.path_parameters:
         case.path_parameters["id"] = ids[case.operation.path.split("/")[3]]
     if creates:
         case.body = payload(ids["files"])
     case.call_and_validate(base_url=url, headers=AUTHORIZED, checks=SHAPES)
+
+
+class Seen:
+    """Holds every answer against the document, and knows by request and status which there were."""
+
+    def __init__(self) -> None:
+        found = [each for each in schema.get_all_operations() if isinstance(each, Ok)]
+        self.operations = {each.ok().label: each.ok() for each in found}
+        self.named = {
+            (label, int(status))
+            for label, each in self.operations.items()
+            for status in each.definition.raw["responses"]
+        }
+        self.answers: set[tuple[str, int]] = set()
+
+    def __call__(self, answer: httpx.Response) -> None:
+        answer.read()
+        parts = answer.request.url.path.split("/")
+        parts[4:5] = ["{id}"] * len(parts[4:5])
+        label = f"{answer.request.method} {'/'.join(parts)}"
+        answer.request = httpx.Request(answer.request.method, answer.request.url)  # what was sent is gone
+        answer.elapsed = timedelta()
+        self.operations[label].validate_response(answer)
+        self.answers.add((label, answer.status_code))
+
+
+def test_every_answer_that_the_document_names_comes_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, many = Seen(), b" " * (MAX_JOB + 1)
+    with thread(tmp_path, Steps()) as client:
+        client.event_hooks["response"] = [seen]
+        client.get(client.origin.join("/api/openapi.json"))
+        file = client.ready(rows(1))
+        id = client.started(file, steps=2)
+        client.once(id)
+        for path in ("/jobs", f"/jobs/{id}/events", f"/jobs/{id}/metrics", f"/jobs/{id}/timeline"):
+            assert client.listed(path)
+        good(client.post(f"/jobs/{id}/cancel"))
+        for number in (1, 1, 2):
+            client.create(payload(file, number=number), "key")
+        for label in seen.operations.keys() - {"GET /api/openapi.json"}:
+            method, path = label.replace("/api/learning", "").split(" ")
+            client.request(method, path, headers={"Authorization": "none"})
+            client.request(method, path, json={} if method == "POST" else None)
+            path = path.replace("{id}", id)
+            client.request(method, path, json=[] if method == "POST" else None, params={"limit": "0"})
+            client.request(method, path, content=many if method == "POST" else None)
+        with monkeypatch.context() as small:
+            small.setattr(uploads, "MAX_BYTES", 1000)
+            client.post("/files", content=b" " * 1001, headers=MULTIPART)
+        with monkeypatch.context() as impatient, ExitStack() as links:
+            impatient.setattr(uploads, "PATIENCE", 1.0)
+            waiting = {}
+            for path in ("/files", "/jobs", f"/jobs/{id}/start"):
+                link = waiting[path] = links.enter_context(connected(client))
+                line = f"POST /api/learning{path}".encode()
+                link.sendall(head(line, KEY, FORM, b"Content-Length: 9"))
+            for path, link in waiting.items():
+                seen(parsed(client.build_request("POST", path), answered(link)))
+        with monkeypatch.context() as disk:
+            disk.setattr(Store, "_event", full)
+            client.create(payload(file))
+            [job] = client.listed("/jobs", status="created")
+            for path in ("start", "cancel"):
+                client.post(f"/jobs/{job['id']}/{path}", json={})
+        (tmp_path / "incoming").rmdir()
+        client.post("/files", content=PURPOSE + END, headers=MULTIPART)
+    assert seen.answers == seen.named
+
+
+def parsed(request: httpx.Request, answer: bytes) -> httpx.Response:
+    top, _, body = answer.partition(b"\r\n\r\n")
+    headers = [(name, value) for name, _, value in (line.partition(b": ") for line in top.split(b"\r\n")[1:])]
+    return httpx.Response(status(answer), headers=headers, content=body, request=request)
+
+
+def full(*_: object) -> None:
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise error

@@ -1,5 +1,6 @@
 """The life of a job that an executor runs: what it reports, how it ends, what stops it."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
+from sftc.backend.executor import Report, Task
 
 
 @pytest.fixture
@@ -84,6 +86,60 @@ def test_a_metric_of_any_value_spoils_neither_the_job_nor_its_metrics(
     assert service.once(id)["status"] == "succeeded"
     points = {each["name"]: each["value"] for each in service.listed(f"/jobs/{id}/metrics")}
     assert (points["train.loss"], points["after"]) == (1, 7)
+    told = [each for each in service.listed(f"/jobs/{id}/events") if each["type"] == "metric"]
+    if math.isfinite(float(value)):
+        assert (points["odd"], told) == (float(value), [])
+    else:
+        assert "odd" not in points
+        assert [each["data"] for each in told] == [{"name": "odd", "step": 0, "value": value}]
+
+
+def test_a_metric_that_is_not_finite_is_told_once_until_it_is_again(tmp_path: Path) -> None:
+    class Odd:
+        async def run(self, task: Task, report: Report) -> str:
+            for step, value in enumerate([math.nan, math.inf, 3.0, math.nan, math.nan]):
+                for name in ("a", "b"):
+                    report.metric(name, step, value)
+            return "model"
+
+    with thread(tmp_path, Odd()) as client:
+        id = client.started(client.ready(rows(1)))
+        client.once(id)
+        told = [each["data"] for each in client.listed(f"/jobs/{id}/events") if each["type"] == "metric"]
+        assert [(each["name"], each["step"]) for each in told] == [("a", 0), ("b", 0), ("a", 3), ("b", 3)]
+        points = client.listed(f"/jobs/{id}/metrics")
+        assert [(each["name"], each["step"], each["value"]) for each in points] == [("a", 2, 3), ("b", 2, 3)]
+
+
+def test_an_event_holds_what_json_can_hold_and_nothing_spoils_it(service: Client, file: str) -> None:
+    data = '{"a": [NaN, {"b": -Infinity}, 1e308, 7, null, true], "half": "\\ud800", "\\udfff": "é\\u0000😀"}'
+    event = f'{{"type": "\\udc00", "message": "half \\udcff", "data": {data}}}'
+    id = service.started(file, events=[event])
+    assert service.once(id)["status"] == "succeeded"
+    [told] = service.listed(f"/jobs/{id}/events", since_seq=4, limit=1)
+    assert (told["type"], told["message"]) == ("\\udc00", "half \\udcff")
+    assert told["data"] == {
+        "a": [None, {"b": None}, 1e308, 7, None, True],
+        "half": "\\ud800",
+        "\\udfff": "é\x00😀",
+    }
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        '{"type": "status", "message": "m"}',
+        '{"type": "log", "message": "m", "data": {"a": %s}}' % ("[" * 900 + "]" * 900),
+    ],
+    ids=["of the service's own type", "deep"],
+)
+def test_an_event_that_cannot_be_is_a_fault_of_the_executor(service: Client, file: str, event: str) -> None:
+    id = service.started(file, events=[event])
+    job = service.once(id)
+    assert job["status"] == "failed"
+    assert "a fault of the executor" in job["error"]
+    assert phases(service, id) == ["created", "queued", "running", "failed"]
+    assert service.listed(f"/jobs/{id}/events")
 
 
 @pytest.mark.parametrize(
@@ -91,6 +147,7 @@ def test_a_metric_of_any_value_spoils_neither_the_job_nor_its_metrics(
     [
         ({"end": "refuse"}, "no GPU is free"),
         ({"end": "refuse", "why": '"\\u0000 \\ud83d\\ude00 é"'}, "\x00 😀 é"),
+        ({"end": "refuse", "why": '"cannot read \\udcff.jsonl"'}, "cannot read \\udcff.jsonl"),
         ({"end": "crash"}, "a fault of the executor: ZeroDivisionError: by zero"),
     ],
 )
@@ -103,14 +160,6 @@ def test_a_job_that_cannot_be_done_has_failed_with_the_reason(
     assert job["finished_at"]
     assert phases(service, id) == ["created", "queued", "running", "failed"]
     assert service.listed(f"/jobs/{id}/events")[-1]["message"] == error
-
-
-def test_a_reason_that_is_no_unicode_does_not_stop_the_service(tmp_path: Path) -> None:
-    with process(tmp_path, STEPS) as service, Client(service.url) as client:
-        file = client.ready(rows(1))
-        id = client.started(file, end="refuse", why='"cannot read \\udcff.jsonl"')
-        assert client.once(id)["status"] == "failed"
-        assert client.once(client.started(file))["status"] == "succeeded"
 
 
 def test_jobs_run_one_after_another_and_a_running_one_can_be_cancelled(service: Client, file: str) -> None:

@@ -75,6 +75,7 @@ def test_a_file_name_is_only_a_name(service: Client, folder: Path) -> None:
     database = {"service.db", "service.db-wal", "service.db-shm", "lock"}
     assert {path.name for path in folder.iterdir()} - database == {"files", "incoming", "jobs"}
     assert {len(path.name) for path in (folder / "files").iterdir()} == {64}
+    assert folder.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,10 @@ LIST = b"GET /api/learning/jobs"
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", {400}),
         (head(LIST, AUTHORIZED, b"X-Request-Id: a\rSet-Cookie: evil"), {400, 200}),
         (head(LIST, AUTHORIZED, b"Upgrade: websocket"), {200}),
+        (head(LIST, b"Upgrade: websocket", b"Connection: Upgrade"), {400, 401}),
+        (head(b"GET /api/learning/jobs/", b"Host: evil", AUTHORIZED), {404}),
+        (head(b"OPTIONS *", AUTHORIZED), {400, 404}),
+        (head(b"CONNECT x:1", AUTHORIZED), {400, 404}),
     ],
 )
 def test_a_crooked_head_opens_no_door(service: Client, request_head: bytes, expected: set[int]) -> None:

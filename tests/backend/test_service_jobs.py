@@ -129,5 +129,50 @@ def test_jobs_are_listed_the_newest_first_and_filtered(tmp_path: Path) -> None:
         assert ids(client, created_after=moment.isoformat(), status="cancelled") == []
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "",
+        "yesterday",
+        "2026-01-31",
+        "2026-01-31T12:00:00",
+        "2026-01-31 12:00:00Z",
+        "2026-01-31T12:00:00 00:00",
+        "20260131T120000Z",
+        "2026-W05-6T12:00:00Z",
+        "2026-02-30T12:00:00Z",
+        "2026-01-31T24:00:00Z",
+        "2026-01-31T12:00:00+24:00",
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01",
+        "٢026-01-31T12:00:00Z",
+        "2026-01-31T12:00:00Z\n",
+        "\x00",
+    ],
+)
+def test_a_moment_is_one_of_rfc_3339(service: Client, moment: str) -> None:
+    refusal(service.get("/jobs", params={"created_after": moment}), 400, "invalid_query")
+
+
+def test_a_moment_of_any_form_and_zone_counts(service: Client, file: str) -> None:
+    id = good(service.create(payload(file)))["id"]
+    for before in ("2026-01-31t12:00:00z", "2026-01-31T12:00:00.123456789-23:59", "0001-01-01T00:00:00Z"):
+        assert id in ids(service, created_after=before)
+    for after in ("9999-12-31T23:59:59.9999999Z", "9000-01-01T00:00:00+14:00"):
+        assert ids(service, created_after=after) == []
+
+
+def test_a_key_stands_for_its_job_after_a_crash_too(tmp_path: Path) -> None:
+    with process(tmp_path) as running, Client(running.url) as client:
+        file = client.ready(rows(1))
+        job = good(client.create(payload(file), "key"))
+        running.kill()
+    with process(tmp_path) as running, Client(running.url) as client:
+        again = client.create(payload(file), "key")
+        assert (again.status_code, again.json()) == (200, job)
+        refusal(client.create(payload(file, a=1), "key"), 409, "idempotency_conflict")
+        assert ids(client) == [job["id"]]
+
+
 def ids(client: Client, **query: Any) -> list[str]:
     return [each["id"] for each in client.listed("/jobs", **query)]

@@ -8,6 +8,7 @@ import pytest
 
 from services import Client, payload, process, refusal, rows
 from sftc.backend.app import MAX_JOB
+from sftc.keys import MAX_DEPTH
 
 JSON = {"Content-Type": "application/json"}
 
@@ -35,7 +36,7 @@ def test_a_key_that_is_none_is_refused(service: Client, file: str, key: str) -> 
 
 def test_a_job_needs_files_that_are_there_and_ready(service: Client, file: str) -> None:
     for unknown in (None, "", "file-0", "x" * 10_000, "\x00", "😀"):
-        refusal(service.create(payload(unknown)), 400, "unknown_training_file")
+        assert len(refusal(service.create(payload(unknown)), 400, "unknown_training_file")) < 200
     failed = service.checked(service.upload(b"{}\n")["id"])
     message = refusal(service.create(payload(failed["id"])), 400, "training_file_not_ready")
     assert failed["error"] in message
@@ -142,6 +143,23 @@ def test_a_value_without_a_digest_is_refused_wherever_it_stands(
     for body in bodies:
         answer = sent(service, body)
         refusal(answer, 400, answer.json()["error"]["code"])
+
+
+def test_text_without_a_form_is_refused_in_the_ids_of_files_too(service: Client, file: str) -> None:
+    job = payload(file)
+    job["metadata"]["effective_config"]["data"]["validation_files"] = [file, "\udcff"]
+    refusal(sent(service, json.dumps(job)), 400, "invalid_payload")
+    refusal(sent(service, json.dumps(payload("\udcff"))), 400, "invalid_payload")
+
+
+def test_a_payload_nests_as_deep_as_a_config_and_not_much_deeper(service: Client, file: str) -> None:
+    def nested(depth: int) -> httpx.Response:
+        value = "[" * depth + "]" * depth
+        return sent(service, json.dumps(payload(file, place=0)).replace('"place": 0', f'"place": {value}'))
+
+    assert nested(MAX_DEPTH).status_code == 201
+    for depth in (100, 200, 400, 800):
+        assert "levels deep" in refusal(nested(depth), 400, "invalid_payload")
 
 
 @pytest.mark.parametrize("depth", [100, 200, 300, 400, 500, 700, 900, 1100, 100_000])

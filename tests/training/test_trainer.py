@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+import tiny_model
 from sftc.backend.executor import FailedError
 from sftc.training.job import prepare
 from sftc.training.machine import probe
@@ -21,6 +22,14 @@ from sftc.training.rows import Rows
 from sftc.training.telling import Tell
 from sftc.training.worker import out_of_memory
 from training_jobs import Bench, Told, contents, payload
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the model `tiny` in it."""
+    folder = tmp_path_factory.mktemp("models")
+    tiny_model.write(folder / "tiny")
+    return folder
 
 
 def workers(folder: Path) -> list[int]:

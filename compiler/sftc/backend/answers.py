@@ -1,12 +1,19 @@
 """What the service answers: bodies of files and jobs, and errors of one shape."""
 
-from typing import Any
+import logging
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 Row = dict[str, Any]
+
+_NO_SPACE: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+
+_log = logging.getLogger(__name__)
 
 
 class Refusal(Exception):
@@ -18,28 +25,40 @@ class Refusal(Exception):
         super().__init__(message)
 
 
-def refused(request: Request, error: Exception) -> JSONResponse:
+async def refused(request: Request, error: Exception) -> JSONResponse:
     """Return the answer to a request that is refused."""
     assert isinstance(error, Refusal)  # noqa: S101  Starlette hands over what was raised
-    return failure(request, error.status, error.code, str(error))
+    # What a slow client sends after all is no request: the connection ends.
+    headers = {"Connection": "close"} if error.status == 408 else None
+    return failure(request, error.status, error.code, str(error), headers)
 
 
-def http(request: Request, error: Exception) -> JSONResponse:
+async def http(request: Request, error: Exception) -> JSONResponse:
     """Return the answer to a request that no route takes."""
     assert isinstance(error, HTTPException)  # noqa: S101  as above
     codes = {404: "not_found", 405: "method_not_allowed"}
-    return failure(request, error.status_code, codes.get(error.status_code, "refused"), error.detail)
+    code = codes.get(error.status_code, "refused")
+    return failure(request, error.status_code, code, error.detail, error.headers)
 
 
-def fault(request: Request, error: Exception) -> JSONResponse:
-    """Return the answer to a request that the service fails on; the server logs why."""
+async def database(request: Request, error: Exception) -> JSONResponse:
+    """Return the answer to a request on which the database fails."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_SPACE:
+        return failure(request, 507, "no_space", f"nothing can be kept: {error}")
+    return await fault(request, error)
+
+
+async def fault(request: Request, error: Exception) -> JSONResponse:
+    """Return the answer to a request that the service fails on, and log why."""
+    _log.error("%s: a fault of the service", request.state.id, exc_info=error)
     return failure(request, 500, "fault", "a fault of the service; its log says more")
 
 
-def failure(request: Request, status: int, code: str, message: str) -> JSONResponse:
+def failure(
+    request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """Return an error, in the one shape that all have."""
     body = {"error": {"code": code, "message": message, "request_id": request.state.id}}
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     return JSONResponse(body, status, headers)
 
 
@@ -53,7 +72,7 @@ def file(row: Row) -> Row:
         "bytes": row["bytes"],
         "sha256": row["digest"],
         "rows": row["rows"],
-        "status": row["status"],
+        "status": "failed" if row["status"] == "stopped" else row["status"],
         "error": row["error"],
         "created_at": row["created_at"],
     }

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import re
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,7 +25,7 @@ from sftc.backend.folder import Folder
 from sftc.backend.guard import Guard
 from sftc.backend.running import Checks, Runner
 from sftc.backend.store import Store
-from sftc.backend.uploads import receive
+from sftc.backend.uploads import pieces, receive
 from sftc.contract import PACKAGED
 
 MAX_JOB = 1 << 20
@@ -29,6 +33,8 @@ MAX_JOB = 1 << 20
 
 _PAGE = 1000
 _LAST = 2**63 - 1
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 
 
 class Service:
@@ -47,8 +53,7 @@ class Service:
             Route("/api/openapi.json", self.openapi),
             Route("/api/learning/files", self.upload, methods=["POST"]),
             Route("/api/learning/files/{id}", self.file),
-            Route("/api/learning/jobs", self.create, methods=["POST"]),
-            Route("/api/learning/jobs", self.jobs),
+            Route("/api/learning/jobs", self.jobs, methods=["GET", "POST"]),
             Route("/api/learning/jobs/{id}", self.job),
             Route("/api/learning/jobs/{id}/start", self.start, methods=["POST"]),
             Route("/api/learning/jobs/{id}/cancel", self.cancel, methods=["POST"]),
@@ -56,16 +61,21 @@ class Service:
             Route("/api/learning/jobs/{id}/metrics", self.metrics),
             Route("/api/learning/jobs/{id}/timeline", self.timeline),
         ]
-        return Starlette(
+        handlers: dict[Any, Any] = {
+            Refusal: answers.refused,
+            HTTPException: answers.http,
+            sqlite3.OperationalError: answers.database,
+        }
+        # Starlette answers an `Exception` of its own handlers outside all middleware: with no id.
+        faults = Middleware(ExceptionMiddleware, handlers={Exception: answers.fault})
+        app = Starlette(
             routes=routes,
-            middleware=[Middleware(Guard, token=self._token)],
-            exception_handlers={
-                Refusal: answers.refused,
-                HTTPException: answers.http,
-                Exception: answers.fault,
-            },
+            middleware=[Middleware(Guard, token=self._token), faults],
+            exception_handlers=handlers,
             lifespan=self._lifespan,
         )
+        app.router.redirect_slashes = False  # to where the header `Host` says
+        return app
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -101,11 +111,16 @@ class Service:
             raise Refusal(404, "unknown_file", "there is no such file")
         return JSONResponse(answers.file(row))
 
-    async def create(self, request: Request) -> Response:
+    async def jobs(self, request: Request) -> Response:
+        """Make a job, or list those there are."""
+        return await (self._create if request.method == "POST" else self._list)(request)
+
+    async def _create(self, request: Request) -> Response:
         """Make a job, once for each idempotency key."""
         payload = await _json(request)
         key = rules.idempotency_key(request.headers.get("idempotency-key"))
-        digest = rules.check(payload, self._store)
+        digest = await asyncio.to_thread(rules.check, payload)  # one that is all wrong takes seconds
+        rules.check_files(payload, self._store)
         row, is_new = self._store.add_job(payload, digest, key)
         if not is_new and row["payload_digest"] != digest:
             raise Refusal(409, "idempotency_conflict", "another payload was sent with this idempotency key")
@@ -129,15 +144,12 @@ class Service:
         """Return a job's body."""
         return JSONResponse(answers.job(self._job(request)))
 
-    async def jobs(self, request: Request) -> Response:
+    async def _list(self, request: Request) -> Response:
         """List jobs, the newest first."""
-        query, kind = request.query_params, request.query_params.get("type")
+        query, after = request.query_params, _moment(request, "created_after")
         limit = _number(request, "limit", 100, least=1, most=_PAGE)
-        rows = (
-            []
-            if kind not in {None, "sft_offline"}
-            else self._store.jobs(query.get("status"), query.get("created_after"), limit)
-        )
+        is_any = query.get("type") in {None, "sft_offline"}
+        rows = self._store.jobs(query.get("status"), after, limit) if is_any else []
         return JSONResponse({"jobs": [*map(answers.job, rows)]})
 
     async def events(self, request: Request) -> Response:
@@ -166,15 +178,11 @@ class Service:
 
 
 async def _json(request: Request) -> Any:
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_JOB:
-            raise Refusal(413, "too_large", f"a job may have {MAX_JOB:,} bytes")
+    body = b"".join([piece async for piece in pieces(request, MAX_JOB)])
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        return json.loads(body.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "invalid_json", "the body is not JSON") from error
+        raise Refusal(400, "invalid_json", "the body is not JSON, or nests too deep") from error
 
 
 def _no_constant(name: str) -> None:
@@ -185,10 +193,18 @@ def _number(request: Request, name: str, default: int, least: int = 0, most: int
     text = request.query_params.get(name)
     if text is None:
         return default
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if not least <= number <= most or len(text) > len(str(_LAST)):
+    if not _INTEGER.fullmatch(text) or not least <= int(text) <= most:
         raise Refusal(400, "invalid_query", f"`{name}` must be an integer from {least} to {most}")
-    return number
+    return int(text)
+
+
+def _moment(request: Request, name: str) -> datetime | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    with suppress(ValueError, OverflowError):
+        if _MOMENT.fullmatch(text):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    raise Refusal(
+        400, "invalid_query", f"`{name}` must be a time as 2026-01-31T12:00:00Z, in which a + is sent as %2B"
+    )

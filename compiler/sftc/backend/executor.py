@@ -22,10 +22,18 @@ class Report(Protocol):
     """How an executor tells of its progress."""
 
     def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
-        """Add an event to the job."""
+        """Add an event to the job; in `data`, of JSON's types, `nan` and `inf` become null.
+
+        Raises:
+            ValueError: `type` is `status`, which is the service's own, or `data` nests too deep.
+        """
 
     def metric(self, name: str, step: int, value: float) -> None:
-        """Add a point of a metric, such as `train.loss`."""
+        """Add a point of a metric, such as `train.loss`.
+
+        JSON has no form for `nan` and `inf`: where a metric becomes one an event of the type `metric`
+        says so, and there are no points until it is finite again.
+        """
 
 
 class FailedError(Exception):

@@ -26,8 +26,8 @@ class Folder:
     """
 
     def __init__(self, root: Path) -> None:
-        root.mkdir(parents=True, exist_ok=True)
-        self.root = root
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)  # training data is not for everyone
+        self.root = root.absolute()
         self._lock = _locked(root / "lock")
         self.incoming = root / "incoming"
         self._files = root / "files"
@@ -54,8 +54,16 @@ class Folder:
         self._lock.close()
 
     def keep(self, upload: Upload) -> None:
-        """Put what was uploaded in its place, for good."""
-        os.replace(upload.path, self.file(upload.digest))
+        """Put what was uploaded in its place, for good.
+
+        Raises:
+            OSError: it cannot be; it is gone.
+        """
+        try:
+            os.replace(upload.path, self.file(upload.digest))
+        except OSError:
+            upload.path.unlink(missing_ok=True)
+            raise
         folder = os.open(self._files, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -37,5 +37,11 @@ class Guard:
         if scope["path"] == OPEN or hmac.compare_digest(given, self._expected):
             await self._app(scope, receive, answer)
         else:
-            refusal = failure(Request(scope), 401, "unauthorized", "the token is missing or wrong")
+            refusal = failure(
+                Request(scope),
+                401,
+                "unauthorized",
+                "the token is missing or wrong",
+                {"WWW-Authenticate": "Bearer"},
+            )
             await refusal(scope, receive, answer)

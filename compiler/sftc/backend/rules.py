@@ -1,7 +1,7 @@
 """What the service refuses of a job, by code."""
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from sftc.authority import payload_faults
 from sftc.backend.answers import Refusal
@@ -11,6 +11,8 @@ from sftc.payload import digest
 
 _CONTRACT = PACKAGED.version(PACKAGED.versions[-1])
 
+_DEEPEST: Final = 80
+"""The most levels that a payload nests: a config has up to 64, and some come to it."""
 
 _KEY = re.compile(r"[!-~]{1,255}")
 
@@ -26,31 +28,53 @@ def idempotency_key(given: str | None) -> str | None:
     return given
 
 
-def check(payload: Any, store: Store) -> str:
-    """Check the body of a job, of which all files must be there, and return its digest.
+def check(payload: Any) -> str:
+    """Check the body of a job, all but its files, and return its digest.
 
     Raises:
-        Refusal: it is not a job that can run.
+        Refusal: it is no such payload.
     """
-    if not _CONTRACT.accepts_payload(payload) and (faults := payload_faults(_CONTRACT, payload)):
-        raise Refusal(400, "invalid_payload", "; ".join(faults)[:2000])
-    config = payload["metadata"]["effective_config"]
-    if "gpu_type" not in config["compute"]:
-        raise Refusal(400, "missing_gpu_type", "metadata.effective_config.compute.gpu_type is missing")
-    _file(store, payload["training_file_id"], "training_file")
-    for id in config["data"].get("validation_files", []):
-        _file(store, id, "validation_file")
+    if _is_deeper(payload, _DEEPEST):
+        raise Refusal(400, "invalid_payload", f"it nests more than {_DEEPEST} levels deep")
     try:
-        return digest(payload)
-    except (ValueError, RecursionError) as error:
+        found = digest(payload)
+    except ValueError as error:
         raise Refusal(
             400, "invalid_payload", "it has numbers or text that RFC 8785 has no form for"
         ) from error
+    if not _CONTRACT.accepts_payload(payload) and (faults := payload_faults(_CONTRACT, payload)):
+        raise Refusal(400, "invalid_payload", "; ".join(faults)[:2000])
+    if "gpu_type" not in payload["metadata"]["effective_config"]["compute"]:
+        raise Refusal(400, "missing_gpu_type", "metadata.effective_config.compute.gpu_type is missing")
+    return found
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [
+            child
+            for each in level
+            if isinstance(each, dict | list)
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def check_files(payload: dict[str, Any], store: Store) -> None:
+    """Check that all files of a job are there and ready.
+
+    Raises:
+        Refusal: one is not.
+    """
+    _file(store, payload["training_file_id"], "training_file")
+    for id in payload["metadata"]["effective_config"]["data"].get("validation_files", []):
+        _file(store, id, "validation_file")
 
 
 def _file(store: Store, id: str | None, what: str) -> None:
     file = store.file(id) if id else None
     if not file:
-        raise Refusal(400, f"unknown_{what}", f"there is no file {id}")
+        raise Refusal(400, f"unknown_{what}", f"there is no file {(id or '')[:100]}")
     if file["status"] != "ready":
         raise Refusal(400, f"{what}_not_ready", f"{id} is {file['status']}: {file['error'] or 'wait for it'}")

@@ -1,11 +1,62 @@
 """The service on a port of this machine."""
 
+import asyncio
 import socket
 from collections.abc import Callable
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sftc.backend import uploads
 from sftc.backend.app import Service
+
+MAX_HEAD = 1 << 16
+"""The most bytes that the head of a request may have, about."""
+
+
+class Connection(HttpToolsProtocol):
+    """A connection whose client has to come to the end of a head: uvicorn would wait and read for ever."""
+
+    _late: asyncio.TimerHandle | None = None
+    _head = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """Wait for the head of a request."""
+        super().connection_made(transport)
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._end()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; while they are all of a head there may not be too many."""
+        super().data_received(data)
+        if self._late:
+            self._head += len(data)
+            if self._head > MAX_HEAD and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        """Wait for the head of another request, which begins."""
+        super().on_message_begin()
+        self._begin()
+
+    def on_headers_complete(self) -> None:
+        """Wait no more: what comes now is for `uploads` to wait for."""
+        self._end()
+        super().on_headers_complete()
+
+    def _begin(self) -> None:
+        self._end()
+        self._late = self.loop.call_later(uploads.PATIENCE, self.transport.close)
+
+    def _end(self) -> None:
+        self._head = 0
+        if self._late:
+            self._late.cancel()
+            self._late = None
 
 
 class _Server(uvicorn.Server):
@@ -38,7 +89,13 @@ def serve(service: Service, host: str, port: int, ready: Callable[[str], None]) 
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listener.getsockname()[1]}"
         config = uvicorn.Config(
-            service.app(), log_level="warning", access_log=False, timeout_graceful_shutdown=3, lifespan="on"
+            service.app(),
+            http=Connection,
+            ws="none",
+            lifespan="on",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=3,
         )
         _Server(config, lambda: ready(url)).run(sockets=[listener])
 

@@ -1,8 +1,8 @@
 """What the service knows, in SQLite: files, jobs, their events and metrics."""
 
 import json
+import math
 import sqlite3
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -44,6 +44,7 @@ class Store:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.executescript(_TABLES)
+        self._db.execute("UPDATE files SET status = 'processing', error = NULL WHERE status = 'stopped'")
 
     def close(self) -> None:
         """Close the database."""
@@ -54,10 +55,10 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     def _one(self, query: str, *values: object) -> Row | None:
         row = self._db.execute(query, values).fetchone()
@@ -67,11 +68,15 @@ class Store:
         return [dict(row) for row in self._db.execute(query, values)]
 
     def add_file(self, filename: str, purpose: str, digest: str, size: int) -> Row:
-        """Return the file of that content and purpose, made anew if there is none."""
+        """Return the file of that content and purpose, made anew if there is none.
+
+        One whose check was stopped is to be checked again.
+        """
         with self._change() as db:
             db.execute(
                 "INSERT INTO files (id, filename, purpose, digest, bytes, status, created_at)"
-                " VALUES (?, ?, ?, ?, ?, 'processing', ?) ON CONFLICT DO NOTHING",
+                " VALUES (?, ?, ?, ?, ?, 'processing', ?) ON CONFLICT (digest, purpose)"
+                " DO UPDATE SET status = 'processing', error = NULL WHERE status = 'stopped'",
                 (f"file-{uuid.uuid4().hex}", filename, purpose, digest, size, _now()),
             )
         found = self._one("SELECT * FROM files WHERE digest = ? AND purpose = ?", digest, purpose)
@@ -86,12 +91,12 @@ class Store:
         """Return the files that are still to be checked."""
         return self._all("SELECT * FROM files WHERE status = 'processing' ORDER BY created_at")
 
-    def checked(self, id: str, rows: int | None, error: str | None) -> None:
-        """Say what the check of a file gave."""
-        status = "failed" if error else "ready"
+    def checked(self, id: str, status: str, rows: int | None = None, error: str | None = None) -> None:
+        """Say what the check of a file gave: `ready`, `failed`, or `stopped` if it gave nothing."""
         with self._change() as db:
             db.execute(
-                "UPDATE files SET status = ?, rows = ?, error = ? WHERE id = ?", (status, rows, error, id)
+                "UPDATE files SET status = ?, rows = ?, error = ? WHERE id = ?",
+                (status, rows, _plain(error), id),
             )
 
     def add_job(self, payload: Mapping[str, Any], digest: str, key: str | None) -> tuple[Row, bool]:
@@ -115,13 +120,13 @@ class Store:
         found = self._one("SELECT * FROM jobs WHERE id = ?", id)
         return _job(found) if found else None
 
-    def jobs(self, status: str | None, created_after: str | None, limit: int) -> list[Row]:
-        """Return jobs, the newest first."""
+    def jobs(self, status: str | None, created_after: datetime | None, limit: int) -> list[Row]:
+        """Return jobs, the newest first; `created_after` is in UTC."""
         rows = self._all(
             "SELECT * FROM jobs WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR created_at > ?2)"
             " ORDER BY number DESC LIMIT ?3",
             status,
-            created_after,
+            created_after and _stamp(created_after),
             limit,
         )
         return [*map(_job, rows)]
@@ -135,14 +140,14 @@ class Store:
         self, id: str, to: str, *, of: tuple[str, ...], message: str = "", model: str | None = None
     ) -> bool:
         """Give a job the status `to`, if it is one `of` those; return whether it was."""
-        error = message if to == "failed" else None
+        error = _plain(message) if to == "failed" else None
         finished = _now() if to in FINAL else None
         with self._change() as db:
             marks = ", ".join("?" * len(of))
             changed = db.execute(
                 "UPDATE jobs SET status = ?, error = ?, fine_tuned_model = ?, finished_at = ?,"  # noqa: S608  only marks
                 f" attempt = attempt + ? WHERE id = ? AND status IN ({marks})",
-                (to, error, model, finished, to == "running", id, *of),
+                (to, error, _plain(model), finished, to == "running", id, *of),
             )
             if changed.rowcount:
                 self._event(id, "status", message or to, {"phase": to})
@@ -157,7 +162,7 @@ class Store:
         self._db.execute(
             "INSERT INTO events SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4, ?5"
             " FROM events WHERE job = ?1",
-            (id, type, message, json.dumps(data), _now()),
+            (id, _plain(type), _plain(message), json.dumps(_plain(data)), _now()),
         )
 
     def events(self, id: str, since: int, limit: int, type: str | None = None) -> list[Row]:
@@ -177,7 +182,7 @@ class Store:
         with self._change() as db:
             db.execute(
                 "INSERT INTO metrics (job, name, step, value, created_at) VALUES (?, ?, ?, ?, ?)",
-                (id, name, step, value, _now()),
+                (id, _plain(name), step, value, _now()),
             )
 
     def metrics(self, id: str, name: str | None, after: int, limit: int) -> list[Row]:
@@ -196,5 +201,28 @@ def _job(row: Row) -> Row:
     return {**row, "payload": json.loads(row["payload"])}
 
 
+def _plain(value: Any, levels: int = 100) -> Any:
+    """Return `value` as JSON in UTF-8 has it: no `nan` and `inf` but null, half a pair as its escape.
+
+    Raises:
+        ValueError: it nests more than so many levels deep, and could perhaps not be read again.
+    """
+    if not levels:
+        raise ValueError("nests too deep")
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_plain(name): _plain(child, levels - 1) for name, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(child, levels - 1) for child in value]
+    return value
+
+
 def _now() -> str:
-    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="microseconds")
+    return _stamp(datetime.now(UTC))
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds")  # of one length, so that text sorts as time does

@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import os
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,38 +37,21 @@ class Upload(NamedTuple):
     size: int
 
 
-async def receive(request: Request, folder: Path) -> Upload:
-    """Write the part `file` of a multipart body into `folder`, and read the field `purpose`.
+async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
+    """Yield the body of a request, as it comes.
+
+    Args:
+        request: the request.
+        most: the most bytes that the body may have.
 
     Raises:
-        Refusal: the body is too large or too slow, or not such a form.
+        Refusal: the body is too large, too slow or cut off.
     """
-    kind, options = parse_options_header(request.headers.get("content-type", ""))
-    boundary = options.get(b"boundary")
-    if kind != b"multipart/form-data" or not boundary:
-        raise Refusal(400, "not_multipart", "the body must be multipart/form-data, with a part `file`")
-    if int(request.headers.get("content-length") or 0) > MAX_BYTES:
-        raise Refusal(413, "too_large", f"a file may have {MAX_BYTES:,} bytes")
-    form = _Form(folder)
-    try:
-        parser = MultipartParser(boundary, form.callbacks)
-        await _feed(request, parser)
-        parser.finalize()
-        return form.upload()
-    except FormParserError as error:
-        form.discard()
-        raise Refusal(400, "broken_multipart", f"the multipart body is broken: {error}") from error
-    except BaseException:
-        form.discard()
-        raise
-
-
-async def _feed(request: Request, parser: MultipartParser) -> None:
-    pieces, size = request.stream().__aiter__(), 0
+    stream, size = request.stream().__aiter__(), 0
     while True:
         try:
             async with asyncio.timeout(PATIENCE):
-                piece = await anext(pieces)
+                piece = await anext(stream)
         except StopAsyncIteration:
             return
         except TimeoutError:
@@ -74,9 +59,37 @@ async def _feed(request: Request, parser: MultipartParser) -> None:
         except ClientDisconnect:
             raise Refusal(400, "cut_off", "the connection ended inside the body") from None
         size += len(piece)
-        if size > MAX_BYTES:
-            raise Refusal(413, "too_large", f"a file may have {MAX_BYTES:,} bytes")
-        parser.write(piece)
+        if size > most:
+            raise Refusal(413, "too_large", f"the body may have {most:,} bytes")
+        yield piece
+
+
+async def receive(request: Request, folder: Path) -> Upload:
+    """Write the part `file` of a multipart body into `folder`, and read the field `purpose`.
+
+    Raises:
+        Refusal: the body is too large, too slow or cut off, or not such a form.
+        OSError: it cannot be written.
+    """
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise Refusal(400, "not_multipart", "the body must be multipart/form-data, with a part `file`")
+    if int(request.headers.get("content-length") or 0) > MAX_BYTES:
+        raise Refusal(413, "too_large", f"the body may have {MAX_BYTES:,} bytes")
+    form = _Form(folder)
+    try:
+        parser = MultipartParser(boundary, form.callbacks)
+        async for piece in pieces(request, MAX_BYTES):
+            parser.write(piece)
+        parser.finalize()
+        return await form.upload()
+    except FormParserError as error:
+        form.discard()
+        raise Refusal(400, "broken_multipart", f"the multipart body is broken: {error}") from error
+    except BaseException:
+        form.discard()
+        raise
 
 
 class _Form:
@@ -134,17 +147,18 @@ class _Form:
     def _finish(self) -> None:
         self._done = True
 
-    def upload(self) -> Upload:
+    async def upload(self) -> Upload:
         if not self._done or not self._complete or self._filename is None:
             raise Refusal(400, "no_file", "the body has no complete part `file`")
         purpose = self._purpose.decode("utf-8", "replace")
         if purpose != "fine-tune":
             raise Refusal(400, "bad_purpose", "the field `purpose` must be `fine-tune`")
         self._file.flush()
-        os.fsync(self._file.fileno())
+        await asyncio.to_thread(os.fsync, self._file.fileno())  # of a large file it takes its time
         self._file.close()
         return Upload(self._path, self._filename, purpose, self._hash.hexdigest(), self._size)
 
     def discard(self) -> None:
-        self._file.close()
         self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # to close is to write the rest, for which a full disk has no room
+            self._file.close()

@@ -1,8 +1,10 @@
 """`sftc serve`: the embedded service."""
 
 import os
+import re
 import secrets
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from threading import Thread
@@ -46,6 +48,8 @@ def serve_command(
     from sftc.backend.serving import serve
 
     folder = Path(data_dir) if data_dir else data_folder()
+    if token is not None and not re.fullmatch("[!-~]+", token):
+        raise click.UsageError("a token is one word of ASCII.")
     if token is None:
         token = secrets.token_urlsafe(24)
         say(f"requests need this key: export SYNTH_API_KEY={token}")
@@ -53,6 +57,8 @@ def serve_command(
         service = Service(folder, token, Missing())
     except InUseError as error:
         raise click.ClickException(f"{error}: name its URL with --backend, or another --data-dir.") from error
+    except sqlite3.Error as error:
+        raise click.ClickException(f"the database in {folder} cannot be used: {error}.") from error
     if until_stdin_ends:
         Thread(target=_end_with_stdin, daemon=True).start()
     else:
@@ -62,5 +68,5 @@ def serve_command(
 
 def _end_with_stdin() -> None:
     """End this process when whoever started it is gone, however that came about."""
-    sys.stdin.read()
+    sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)

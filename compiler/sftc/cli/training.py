@@ -34,7 +34,7 @@ def training_options(command: _Function) -> _Function:
         click.option(
             "--allow-substitutions",
             is_flag=True,
-            help="Train even where this machine lacks what the config asks for, and say what is done instead.",
+            help="Train where the machine lacks what the config asks for, too; what is done instead is said.",
         ),
         click.option(
             "--allow-download", is_flag=True, help="Fetch a base model that is not here from the hub."
