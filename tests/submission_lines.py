@@ -14,6 +14,12 @@ from submission_helpers import Threads
 Stream = BinaryIO | BufferedIOBase
 
 
+def request(head: bytes) -> str:
+    """Return the method, path and query in the head of a request, with an `ID` in place of each id."""
+    first = head.decode("latin-1").split("\r\n")[0].removesuffix(" HTTP/1.1")
+    return re.sub(r"(file|job)-[0-9a-f]{32}", "ID", first)
+
+
 class Passing:
     """A request on its way over a line; `number` counts from 1."""
 
@@ -23,6 +29,11 @@ class Passing:
         self._client = client
         self._service = ("127.0.0.1", port)
         self._rest: bytes | None = None
+
+    @property
+    def request(self) -> str:
+        """Its method and path, with an `ID` in place of each id."""
+        return request(self.head).partition("?")[0]
 
     def whole(self) -> bytes:
         """Return all of the request."""
@@ -69,8 +80,7 @@ class Line(Threads):
     @property
     def requests(self) -> list[str]:
         """The requests so far, with an `ID` in place of each id."""
-        lines = [head.decode("latin-1").split("\r\n")[0].removesuffix(" HTTP/1.1") for head in self.heads]
-        return [re.sub(r"(file|job)-[0-9a-f]{32}", "ID", line) for line in lines]
+        return [request(head) for head in self.heads]
 
 
 class _Carries(socketserver.StreamRequestHandler):

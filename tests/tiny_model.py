@@ -25,7 +25,8 @@ def tokenizer(template: str = TEMPLATE) -> PreTrainedTokenizerFast:
     made.decoder = decoders.ByteLevel()
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # theirs
         tokenizer_object=made,
-        **{"eos_token": SPECIAL[2], "pad_token": SPECIAL[0]},
+        eos_token=SPECIAL[2],
+        pad_token=SPECIAL[0],
         additional_special_tokens=["<|im_start|>"],
         chat_template=template,
         model_max_length=LENGTH,

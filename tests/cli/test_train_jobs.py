@@ -119,6 +119,20 @@ def test_a_service_of_other_names_is_understood(sftc_program: str) -> None:
         assert json.loads(sftc("jobs", "show", "job-1")[1]) == job
 
 
+def test_what_a_service_says_cannot_harm_a_terminal(sftc_program: str) -> None:
+    odd = {"job_id": "job-1", "status": "\x1b[2J", "model": "\ud800", "loss": 10**40, "note": float("inf")}
+
+    def answers(asked: Asked) -> Answer:
+        return Answer({"jobs": [odd, "text"]} if asked.path.endswith("limit=100") else odd)
+
+    with odd_service(answers) as service:
+        sftc = Program(sftc_program, service.url)
+        for arguments in (["list"], ["show", "job-1"], ["cancel", "job-1"]):
+            code, out, errors = sftc("jobs", *arguments)
+            assert (code, errors) == (0, "")
+            assert "\x1b" not in out
+
+
 @pytest.mark.parametrize(
     "points", [None, "text", [1, {}, {"name": "a"}, {"name": "a", "step": 1, "value": 2.0}]]
 )
@@ -203,3 +217,36 @@ def test_a_key_that_the_service_does_not_know_shows_nowhere(
     code, out, errors = sftc("jobs", "list")
     assert (code, out) == (3, "")
     assert "HTTP 401 `unauthorized`" in errors
+
+
+def test_a_key_of_ones_own_that_stands_for_another_order(sftc: Program, folder: Path) -> None:
+    mine = [*TRAIN, "--no-poll", "--idempotency", "mine"]
+    job = sftc(*mine)[1].strip()
+    code, out, errors = sftc(*mine, "--model", "M")
+    assert (code, out) == (2, "")
+    assert errors == (
+        f"sftc: the idempotency key mine stands for {job} already, which has another payload or other files:"
+        " choose another one with --idempotency\n"
+    )
+    (folder / "state").rename(folder / "lost")
+    code, out, errors = sftc(*mine, "--model", "M")
+    assert (code, out) == (3, "")
+    assert "sftc: the service refuses with HTTP 409 `idempotency_conflict`: " in errors
+    assert " (its key is mine: choose another one with --idempotency) (request req-" in errors
+    assert sftc(*mine)[:2] == (0, f"{job}\n")
+
+
+def test_a_journal_that_cannot_be_used_is_named(sftc: Program, folder: Path) -> None:
+    sftc("jobs", "list")
+    for path in (folder / "state/sftc").glob("*.db*"):
+        path.write_text("no journal" * 1000)
+    code, out, errors = sftc("jobs", "list")
+    assert (code, out) == (1, "")
+    assert errors.startswith(f"sftc: the journal in {folder / 'state/sftc'} cannot be used: ")
+
+
+def test_a_proxy_that_cannot_be_used_is_named(sftc: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1")
+    code, _, errors = sftc.at("https://example.org")("jobs", "list")
+    assert code == 2
+    assert "Error: https://example.org/api, or the proxy to it, cannot be used: " in errors

@@ -30,6 +30,12 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     isolate(monkeypatch, tmp_path)
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask for the last events of a job that has ended for a moment only."""
+    monkeypatch.setattr("sftc.submission.following._LAST", 0.05)
+
+
 class Notes:
     """A watcher that writes down what it is told."""
 
@@ -37,6 +43,7 @@ class Notes:
         self.statuses: list[str] = []
         self.events: list[dict[str, Any]] = []
         self.points: list[dict[str, Any]] = []
+        self.notes: list[str] = []
 
     def status(self, status: str) -> None:
         self.statuses.append(status)
@@ -46,6 +53,9 @@ class Notes:
 
     def point(self, point: dict[str, Any]) -> None:
         self.points.append(point)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 class Tale:
@@ -218,16 +228,19 @@ def test_a_failed_job_says_why(error: Any, said: str) -> None:
 
 def test_a_job_that_does_not_end_is_left_running() -> None:
     notes = Notes()
-    with pytest.raises(UnreachableError, match=r"^job-1 has not ended after 0 s; it may still run$"):
+    with pytest.raises(UnreachableError, match=r"^job-1 has not ended after 0.05 s; it may still run$"):
         hear(lambda _: Answer({"status": "running"}), notes, Pace(0.001, 0.05))
     assert notes.statuses == ["running"]
 
 
 def test_a_service_that_falls_silent_is_named_as_the_reason() -> None:
-    with pytest.raises(UnreachableError, match=r"^job-1 has not ended after 0 s: http.*HTTP 503; it may"):
+    with pytest.raises(
+        UnreachableError, match=r"^job-1 has not ended after 0.05 s: http.*HTTP 503: .*; it may"
+    ):
         hear(lambda _: Answer({}, 503), Notes(), Pace(0.001, 0.05))
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("what", ["events", "metrics"])
 @pytest.mark.parametrize("status", ["succeeded", "failed"])
 def test_a_job_ends_though_its_events_can_never_be_read(what: str, status: str) -> None:
@@ -235,10 +248,36 @@ def test_a_job_ends_though_its_events_can_never_be_read(what: str, status: str) 
     tale.ends = {"status": status}
     broken = Answer({}, 500)
     try:
-        hear(lambda asked: broken if what in asked.path else tale(asked), notes, Pace(0.001, 2), tries=1)
+        hear(lambda asked: broken if what in asked.path else tale(asked), notes)
     except JobFailedError:
         assert status == "failed"
     assert notes.statuses[-1] == status
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("what", ["events", "metrics"])
+def test_what_cannot_be_read_is_told_once_and_keeps_nothing_else_back(what: str) -> None:
+    tale, notes = Tale(9, 4), Notes()
+    hear(lambda asked: Answer({}, 500) if what in asked.path else tale(asked), notes)
+    assert [note.partition("/api does")[2] for note in notes.notes] == [
+        " not answer as it should: HTTP 500: Status; still trying",
+        " not answer as it should: HTTP 500: Status",
+    ]
+    assert notes.notes[1].startswith("not all of its events and metrics could be read: http")
+    assert (notes.events, notes.points) == (([], tale.points) if what == "events" else (tale.events, []))
+
+
+def test_a_service_is_left_alone_for_as_long_as_it_asks() -> None:
+    tale, notes, pauses = Tale(3), Notes(), list[float]()
+    busy = [Answer({}, 429, {"Retry-After": "7"}), Answer({}, 503)]
+
+    def script(asked: Asked) -> Answer:
+        return busy.pop(0) if busy else tale(asked)
+
+    with odd_service(script) as odd, Service(Backend(odd.url, Key(KEY)), notes.note) as service:
+        follow("job-1", service, notes, Pace(5, 600), pauses.append)
+    assert pauses == [7, 5, 5, 5]
+    assert len(notes.notes) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])

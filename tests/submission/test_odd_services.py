@@ -1,62 +1,18 @@
 """Orders submitted to services that keep less of the contract, and files that are not what they seem."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sftc.payload import digest
 from sftc.submission.failures import SubmissionError, UnreachableError
-from sftc.submission.journal import Journal
-from sftc.submission.service import Patience, Service
+from sftc.submission.journal import Intent, Journal
 from sftc.submission.settings import Backend, Key
-from sftc.submission.submitting import Order, Submission
-from submission_helpers import KEY, PAYLOAD, Answer, Asked, data_file, embedded, isolate, odd_service
+from sftc.submission.submitting import Order
+from submission_helpers import KEY, Answer, Asked, data_file, embedded, isolate, odd_service
+from submission_orders import Client, Hosted
 from training_files import GOOD
-
-LOST = Answer(cut=0)
-
-
-class Hosted:
-    """A service that makes a job of each request, whatever its idempotency key.
-
-    `lost` of its answers to a new job never arrive; `deaf` as many requests never get there.
-    """
-
-    def __init__(self, *, lost: int = 0, deaf: int = 0, lists: bool = True) -> None:
-        self.lost = lost
-        self.deaf = deaf
-        self.lists = lists
-        self.names = ("job_id", "status")
-        self.jobs: dict[str, dict[str, Any]] = {}
-        self.started: list[str] = []
-
-    def __call__(self, asked: Asked) -> Answer:
-        what, _, rest = asked.path.partition("?")[0].removeprefix("/api/learning/").partition("/")
-        if what == "files":
-            return Answer({"id": "file-1", "status": "ready"})
-        if rest.endswith("/start"):
-            self.started.append(rest.partition("/")[0])
-            return Answer(self.jobs[self.started[-1]])
-        if rest:
-            return Answer(self.jobs[rest]) if rest in self.jobs else Answer({}, 404)
-        if asked.method == "POST":
-            return self._make(json.loads(asked.body))
-        return Answer(
-            {"jobs": [*reversed(self.jobs.values())]} if self.lists else {}, 200 if self.lists else 404
-        )
-
-    def _make(self, payload: dict[str, Any]) -> Answer:
-        if self.deaf:
-            self.deaf -= 1
-            return LOST
-        name, status = self.names
-        job = f"job-{len(self.jobs) + 1}"
-        self.jobs[job] = {name: job, status: "created", "payload_digest": digest(payload)}
-        self.lost -= 1
-        return LOST if self.lost >= 0 else Answer(self.jobs[job], 201)
 
 
 @pytest.fixture(autouse=True)
@@ -68,18 +24,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def order(path: str = "rows.jsonl") -> Order:
-    return Order(PAYLOAD, data_file(Path(path)))
-
-
 def submit(url: str, order: Order, tries: int = 1) -> tuple[str, str]:
     """Return the id of the job, and what was told."""
-    told: list[str] = []
-    with (
-        Journal("the service", Path("journal")) as journal,
-        Service(Backend(url, Key(KEY)), told.append, Patience(tries, 0.001)) as service,
-    ):
-        return Submission(service, journal, told.append).submit(order), "\n".join(told)
+    client = Client(Path())
+    return client.submit(url, order, tries), "\n".join(client.told)
+
+
+def order(path: str = "rows.jsonl") -> Order:
+    return Client(Path()).order(path)
 
 
 @pytest.mark.parametrize("names", [("job_id", "status"), ("id", "state")])
@@ -180,7 +132,7 @@ def test_a_file_is_waited_for(name: str, ready: str) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_that_is_refused_ends_the_wait_for_a_file(status: int) -> None:
+def test_a_key_that_is_refused_ends_the_wait_for_a_file_and_keeps_it(status: int) -> None:
     def strict(asked: Asked) -> Answer:
         return Answer({}, status) if asked.method == "GET" else Hosted()(asked)
 
@@ -188,6 +140,13 @@ def test_a_key_that_is_refused_ends_the_wait_for_a_file(status: int) -> None:
         with pytest.raises(SubmissionError, match=f"HTTP {status}"):
             submit(service.url, order())
         assert [asked.method for asked in service.asked] == ["POST", "GET"]
+        service.script = hosted = Hosted()
+        submit(service.url, order())
+    assert [asked.path.rpartition("/learning/")[2] for asked in service.asked[2:4]] == [
+        "files/file-1",
+        "jobs",
+    ]
+    assert len(hosted.jobs) == 1
 
 
 @pytest.mark.parametrize("text", [GOOD + GOOD, GOOD.replace("1", "2")])
@@ -220,7 +179,7 @@ def test_a_journal_is_for_one_service_and_key_and_does_not_hold_the_key(folder: 
                 journal.intend("k", "digest")
                 journal.keep_job("k", "job-1")
             with Journal(identity) as journal:
-                assert journal.intent("k") == ("job-1",)
+                assert journal.intent("k") == Intent("digest", "job-1", is_started=False)
     state = folder / "state/sftc"
     assert len([*state.glob("*.db")]) == 2
     assert state.stat().st_mode & 0o77 == 0

@@ -11,7 +11,7 @@ import pytest
 
 from sftc.submission.failures import RefusedError, UnreachableError
 from sftc.submission.service import Patience, Service
-from sftc.submission.settings import Backend, Key
+from sftc.submission.settings import Backend, Key, SettingsError
 from submission_helpers import KEY, Answer, Asked, OddService, isolate, nothing_listens, odd_service
 
 DONE = Answer({"done": True})
@@ -75,7 +75,7 @@ def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
             client = Client(service.url)
             assert call(client) == {"done": True}
         assert len(service.asked) == 3
-        assert [text.partition(";")[0] for text in client.told] == [f"HTTP {status}"] * 2
+        assert [text.partition(";")[0] for text in client.told] == [f"HTTP {status}: busy"] * 2
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
@@ -99,7 +99,7 @@ def test_a_no_is_taken_for_one(status: int) -> None:
 
 def test_it_gives_up_in_the_end_and_says_why() -> None:
     with odd_service([Answer({}, 503)]) as service:
-        with pytest.raises(UnreachableError, match=f"^{service.url} .*HTTP 503$"):
+        with pytest.raises(UnreachableError, match=f"^{service.url} .*HTTP 503: Status$"):
             Client(service.url).get()
         assert len(service.asked) == 4
     with nothing_listens() as url:
@@ -116,8 +116,8 @@ def test_a_service_says_how_long_to_wait(status: int) -> None:
         client = Client(service.url)
         client.get()
     assert client.told == [
-        f"HTTP {status}; trying again in 1.0 s (1 of 3)",
-        f"HTTP {status}; trying again in 0.0 s (2 of 3)",
+        f"HTTP {status}: Status; trying again in 1.0 s (1 of 3)",
+        f"HTTP {status}: Status; trying again in 0.0 s (2 of 3)",
     ]
 
 
@@ -130,6 +130,14 @@ def test_a_service_says_until_when_to_wait() -> None:
     assert 0.5 < float(told.split()[-5]) <= 3
 
 
+def test_a_service_that_asks_for_an_hour_is_left_alone_at_once() -> None:
+    with odd_service([Answer({}, 429, {"Retry-After": "3600"})]) as service:
+        client = Client(service.url)
+        with pytest.raises(UnreachableError, match="HTTP 429") as silent:
+            client.get()
+    assert (silent.value.wait, client.told, len(service.asked)) == (3600, [], 1)
+
+
 @pytest.mark.parametrize(
     "value",
     ["", "soon", "-5", "1.5e9", "\N{SUPERSCRIPT TWO}", "Mon, 01 Jan 2001 00:00:00 GMT", "Mon, 99 Jan"],
@@ -138,7 +146,7 @@ def test_a_time_that_is_none_is_no_reason_to_wait(value: str) -> None:
     with odd_service([Answer({}, 503, {"Retry-After": value}), DONE]) as service:
         client = Client(service.url)
         assert client.get() == {"done": True}
-    assert client.told == ["HTTP 503; trying again in 0.0 s (1 of 3)"]
+    assert client.told == ["HTTP 503: Status; trying again in 0.0 s (1 of 3)"]
 
 
 @pytest.mark.parametrize("body", SHAPES.values(), ids=SHAPES)
@@ -205,6 +213,26 @@ def test_a_service_that_repeats_the_key_does_not_make_it_shown() -> None:
         error = refusal(service)
     assert "HTTP 401" in str(error)
     assert KEY not in f"{error} {error!r}"
+
+
+def test_a_service_that_repeats_the_key_elsewhere_does_not_make_it_shown() -> None:
+    said = {"error": f"the key {KEY} is odd", KEY: [KEY, {"a": f"{KEY}{KEY}"}], "n": 1}
+    with odd_service([Answer(said)]) as service:
+        body = Client(service.url).get()
+    assert KEY not in repr(body)
+    assert body["error"] == "the key sk-0...yz is odd"
+    with odd_service([Answer(b"HTTP/9 " + KEY.encode(), headers={f"{KEY}\x00": KEY})]) as service:
+        client = Client(service.url)
+        with pytest.raises(UnreachableError) as silent:
+            client.get()
+    assert KEY not in f"{silent.value}{client.told}"
+
+
+@pytest.mark.parametrize("url", ["http://999.1.1.1/api", "https://example.org/api"])
+def test_a_host_or_proxy_that_is_none_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1")
+    with pytest.raises(SettingsError, match=f"^{url}, or the proxy to it, cannot be used: "):
+        Client(url)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -30,6 +30,7 @@ PATHS = st.text("a/?#%&;= \\\n", max_size=8)
         ("https://example.org/v1/api/", None, "https://example.org/v1/api"),
         ("https://example.org/notapi", None, "https://example.org/notapi/api"),
         ("https://example.org/api/v1", None, "https://example.org/api/v1/api"),
+        ("https://api", None, "https://api/api"),
         ("http://127.0.0.1:8000", None, "http://127.0.0.1:8000/api"),
         ("http://[::1]:8000/", None, "http://[::1]:8000/api"),
     ],
@@ -60,12 +61,31 @@ def test_the_url_ends_with_api(named: str | None, variable: str | None, url: str
         "https://exam ple.org",
         "https://example.org/a\nb",
         "https://exam\tple.org",
+        " https://example.org",
+        "https://example.org/\x7f",
+        "https://ex\x00ample.org",
+        "https://exämple.org",
+        "https://a..b",
+        f"https://{'a' * 64}.org",
+        "https://example.org:0",
+        "https://example.org:",
+        "https://[::g]",
+        "https://example.org/%zz",
+        "https://example.org\\api",
+        "/",
     ],
 )
 def test_what_is_no_url_of_a_service_is_refused(url: str) -> None:
     for named, variables in ((url, {}), (None, {"BACKEND_BASE_URL": url})):
         with pytest.raises(SettingsError, match="is no URL of a service"):
             base_url(named, variables)
+
+
+@pytest.mark.parametrize("url", ["https://user:word@example.org", "https://:word@example.org", "//:word@a"])
+def test_a_password_in_a_url_is_not_shown(url: str) -> None:
+    with pytest.raises(SettingsError, match="a user or a password stands in it") as refused:
+        base_url(url, {})
+    assert "word@" not in str(refused.value)
 
 
 @given(st.builds("{}://{}{}".format, st.sampled_from(["http", "https", "HTTPS"]), HOSTS, PATHS))

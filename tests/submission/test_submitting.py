@@ -3,23 +3,19 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from sftc.submission.failures import RefusedError, SubmissionError, UnreachableError
-from sftc.submission.journal import Journal
-from sftc.submission.service import Patience, Service
-from sftc.submission.settings import Backend, Key
-from sftc.submission.submitting import Order, Submission
+from sftc.submission.failures import RefusedError, UnreachableError
+from sftc.submission.submitting import Order
 from submission_helpers import KEY, PAYLOAD, Fails, Waits, data_file, embedded, isolate, until
 from submission_lines import Line, Passing, line
+from submission_orders import OTHER, Client
 from training_files import BROKEN, GOOD, row
 
 UPLOAD = ["POST /api/learning/files", "GET /api/learning/files/ID"]
 CREATE = ["POST /api/learning/jobs", "POST /api/learning/jobs/ID/start"]
-OTHER = {**PAYLOAD, "model": "another"}
 
 
 @pytest.fixture(autouse=True)
@@ -30,32 +26,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "other.jsonl").write_text(row(11))
     (tmp_path / "broken.jsonl").write_text(GOOD + BROKEN)
     return tmp_path
-
-
-class Client:
-    """What submits, with a journal that outlives it."""
-
-    def __init__(self, folder: Path, journal: str = "journal") -> None:
-        self.told: list[str] = []
-        self._folder = folder
-        self._journal = journal
-
-    def order(
-        self,
-        training: str = "rows.jsonl",
-        validation: str | None = None,
-        payload: dict[str, Any] = PAYLOAD,
-        key: str | None = None,
-    ) -> Order:
-        second = data_file(self._folder / validation) if validation else None
-        return Order(payload, data_file(self._folder / training), second, key)
-
-    def submit(self, url: str, order: Order) -> str:
-        with (
-            Journal("the service", self._folder / self._journal) as journal,
-            Service(Backend(url, Key(KEY)), self.told.append, Patience(3, 0.001)) as service,
-        ):
-            return Submission(service, journal, self.told.append).submit(order)
 
 
 @pytest.fixture
@@ -69,11 +39,12 @@ def asked(line: Line) -> list[str]:
     return [each for each, before in zip(lines, ["", *lines], strict=False) if each != before]
 
 
-def losing(what: bytes, *, reach: bool) -> Callable[[Passing], bytes | None]:
-    """Return a line that never answers requests of which the first line begins so."""
+def losing(what: str, *, reach: bool) -> Callable[[Passing], bytes | None]:
+    """Return a line that never answers requests to make `what`, nor those for a list of it."""
+    made, listed = (f"{method} /api/learning/{what}".encode() for method in ("POST", "GET"))
 
     def carry(passing: Passing) -> bytes | None:
-        if not passing.head.startswith(what):
+        if not passing.head.startswith((made + b" HTTP", listed + b"?")):
             return passing.ask()
         if reach:
             passing.ask()
@@ -154,21 +125,21 @@ def test_an_order_is_submitted_once(folder: Path, client: Client) -> None:
 
 
 @pytest.mark.parametrize("reach", [True, False])
-@pytest.mark.parametrize("what", ["files HTTP", "jobs HTTP"])
+@pytest.mark.parametrize("what", ["files", "jobs"])
 def test_an_answer_that_got_lost_is_made_up_for_by_the_next_try(
     folder: Path, client: Client, what: str, *, reach: bool
 ) -> None:
     with embedded(folder / "data", Waits()) as service:
         with (
-            line(service.url, losing(f"POST /api/learning/{what}".encode(), reach=reach)) as way,
+            line(service.url, losing(what, reach=reach)) as way,
             pytest.raises(UnreachableError),
         ):
             client.submit(way.url, client.order())
-        assert len(service.jobs()) == (reach and what.startswith("jobs"))
+        assert len(service.jobs()) == (reach and what == "jobs")
         job = client.submit(service.url, client.order())
         assert [each["id"] for each in service.jobs()] == [job]
         assert len(service.files()) == 1
-        if what.startswith("jobs"):
+        if what == "jobs":
             text = f"an earlier try made {job}" if reach else "an earlier try got no answer"
             assert any(told.startswith(text) for told in client.told)
 
@@ -244,12 +215,3 @@ def test_a_job_that_is_refused_may_be_mended(folder: Path, client: Client) -> No
             assert (refused.value.status, refused.value.code) == (400, "missing_gpu_type")
         client.submit(service.url, client.order(key="mine"))
         assert [job["idempotency_key"] for job in service.jobs()] == ["mine"]
-
-
-def test_a_key_of_ones_own_that_stands_for_another_job_is_refused(folder: Path, client: Client) -> None:
-    with embedded(folder / "data", Waits()) as service:
-        client.submit(service.url, client.order(key="mine"))
-        for order in (client.order(payload=OTHER, key="mine"), client.order("other.jsonl", key="mine")):
-            with pytest.raises(SubmissionError):
-                client.submit(service.url, order)
-        assert len(service.jobs()) == 1

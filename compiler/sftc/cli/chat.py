@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from sftc.cli.connecting import data_folder, say
-from sftc.cli.output import write_stdout
 
 if TYPE_CHECKING:
     from sftc.training.answering import Answerer
@@ -52,8 +51,8 @@ def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
 def _answers(answerer: "Answerer", messages: list[dict[str, str]], most: int) -> str:
     after = answerer.after(messages, most)
     if answerer.has_base:
-        write_stdout(f"{click.style('before', dim=True)}  {answerer.before(messages, most)}\n")
-    write_stdout(f"{click.style('after', bold=True)}   {after}\n")
+        click.echo(f"{click.style('before', dim=True)}  {answerer.before(messages, most)}")
+    click.echo(f"{click.style('after', bold=True)}   {after}")
     return after
 
 

@@ -1,7 +1,9 @@
 """Commands that speak to a service: their options, the connection, and what failures exit with."""
 
 import os
+import re
 import secrets
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from sftc.cli.exits import JOB_CANCELLED, JOB_FAILED, REFUSED, UNREACHABLE
+from sftc.cli.exits import FINDINGS, JOB_CANCELLED, JOB_FAILED, REFUSED, UNREACHABLE
 
 if TYPE_CHECKING:
     from sftc.submission.journal import Journal
     from sftc.submission.service import Service
+    from sftc.submission.settings import Backend
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -26,6 +29,44 @@ class ServiceOptions(NamedTuple):
     backend: str | None
     env_file: str | None
     allow_insecure: bool
+
+    def named(self) -> "Backend | None":
+        """Return the service and the key to it; `None` for the embedded one.
+
+        Raises:
+            click.UsageError: one of them is not named as it should be.
+        """
+        from sftc.submission import settings
+
+        try:
+            variables = settings.environment(self.env_file)
+            url = settings.base_url(self.backend, variables)
+            if url == settings.LOCAL:
+                return None
+            return settings.backend(url, variables, allow_insecure=self.allow_insecure)
+        except settings.SettingsError as error:
+            raise click.UsageError(f"{error}.") from error
+
+    def staying(self) -> "Backend":
+        """Return the service as `named` does, where it must outlive the command.
+
+        Raises:
+            click.UsageError: it does not, or is not named as it should be.
+        """
+        backend = self.named()
+        if backend is None:
+            raise click.UsageError(
+                "the embedded service ends with this command: run `sftc serve`, and name its URL with"
+                " --backend."
+            )
+        return backend
+
+    def again(self, job: str) -> str:
+        """Return the command line that follows a job on this service."""
+        words = ["sftc", "jobs", "follow", job]
+        for name, value in (("--backend", self.backend), ("--env-file", self.env_file)):
+            words += [name, value] if value else []
+        return shlex.join([*words, *(["--allow-insecure"] if self.allow_insecure else [])])
 
 
 def service_options(command: _Function) -> _Function:
@@ -45,6 +86,22 @@ def service_options(command: _Function) -> _Function:
     return command
 
 
+def key_option(command: _Function) -> _Function:
+    """Add the option `--idempotency` to a command."""
+    return click.option(
+        "--idempotency",
+        metavar="KEY",
+        callback=_key,
+        help="The idempotency key; derived from payload and files by default.",
+    )(command)
+
+
+def _key(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[!-~]{1,200}", value):
+        raise click.BadParameter("a key has 1 to 200 characters of ASCII, and no space.", ctx, param)
+    return value
+
+
 class Connection(NamedTuple):
     """A service that can be spoken to, and its journal; `is_local` if it ends with this process."""
 
@@ -60,26 +117,25 @@ def connected(options: ServiceOptions) -> Iterator[Connection]:
     Raises:
         click.UsageError: the service or its key is not named as it should be.
     """
-    from sftc.submission import settings
     from sftc.submission.journal import Journal
     from sftc.submission.service import Service
+    from sftc.submission.settings import LOCAL, SettingsError
 
     with ExitStack() as stack:
-        try:
-            variables = settings.environment(options.env_file)
-            url = settings.base_url(options.backend, variables)
-            is_local = url == settings.LOCAL
-            if is_local:
-                folder = data_folder()
-                say(f"using the embedded service of this machine, in {folder}")
-                backend, identity = stack.enter_context(_embedded(folder)), f"{settings.LOCAL}\n{folder}"
-            else:
-                backend = settings.backend(url, variables, allow_insecure=options.allow_insecure)
-                identity = backend.identity
-        except settings.SettingsError as error:
-            raise click.UsageError(f"{error}.") from error
+        backend = options.named()
+        is_local = backend is None
+        if backend is None:
+            folder = data_folder()
+            say(f"using the embedded service of this machine, in {folder}")
+            backend, identity = stack.enter_context(_embedded(folder)), f"{LOCAL}\n{folder}"
+        else:
+            identity = backend.identity
         journal = stack.enter_context(Journal(identity))
-        yield Connection(stack.enter_context(Service(backend, say)), journal, is_local)
+        try:
+            service = stack.enter_context(Service(backend, say))
+        except SettingsError as error:
+            raise click.UsageError(str(error)) from error
+        yield Connection(service, journal, is_local)
 
 
 def data_folder() -> Path:
@@ -90,7 +146,7 @@ def data_folder() -> Path:
 
 
 @contextmanager
-def _embedded(folder: Path) -> Iterator[Any]:
+def _embedded(folder: Path) -> Iterator["Backend"]:
     from sftc.submission.settings import Backend, Key
 
     token = secrets.token_urlsafe(32)
@@ -129,20 +185,23 @@ def say(text: str) -> None:
 @contextmanager
 def failures() -> Iterator[None]:
     """Say what failed, and exit with the code that stands for it."""
-    from sftc.submission.failures import (
-        JobCancelledError,
-        JobFailedError,
-        RefusedError,
-        SubmissionError,
-    )
+    from sqlite3 import Error as JournalError
 
-    codes: dict[type[SubmissionError], int] = {
-        RefusedError: REFUSED,
-        JobFailedError: JOB_FAILED,
-        JobCancelledError: JOB_CANCELLED,
+    from sftc.submission import failures
+    from sftc.submission.journal import state_folder
+
+    codes: dict[type[failures.SubmissionError], int] = {
+        failures.RefusedError: REFUSED,
+        failures.JobFailedError: JOB_FAILED,
+        failures.JobCancelledError: JOB_CANCELLED,
+        failures.ChangedFileError: FINDINGS,
+        failures.KeyInUseError: click.UsageError.exit_code,
     }
     try:
         yield
-    except SubmissionError as error:
+    except failures.SubmissionError as error:
         say(str(error))
         sys.exit(codes.get(type(error), UNREACHABLE))
+    except JournalError as error:
+        say(f"the journal in {state_folder()} cannot be used: {error}")
+        sys.exit(FINDINGS)

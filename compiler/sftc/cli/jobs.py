@@ -1,19 +1,23 @@
 """`sftc jobs`: the jobs on a service."""
 
-import shlex
+import json
+import re
 import sys
 from os.path import splitext
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 
 from sftc.cli.connecting import ServiceOptions, connected, failures, service_options
 from sftc.cli.output import write_files, write_stdout
 from sftc.report.tables import columns
+from sftc.report.text import printable
 
 if TYPE_CHECKING:
     from sftc.submission.service import Service
+
+_COLUMNS = (("job_id", "id"), ("status", "state"), ("model",), ("created_at",), ("fine_tuned_model",))
+"""What `jobs list` shows, each by the names that a service may have for it."""
 
 _PICTURES = (".svg", ".png")
 _PAGE = 1000
@@ -30,11 +34,8 @@ def list_command(**service: Any) -> None:
     """List the latest jobs."""
     with failures(), connected(ServiceOptions(**service)) as connection:
         jobs = connection.service.get("jobs", {"limit": 100}).get("jobs")
-    rows = [
-        [str(job.get(name) or "-") for name in ("id", "status", "model", "created_at", "fine_tuned_model")]
-        for job in jobs or ()
-        if isinstance(job, dict)
-    ]
+    listed = [job for job in jobs if isinstance(job, dict)] if isinstance(jobs, list) else []
+    rows = [[_said(job, *names) for names in _COLUMNS] for job in listed]
     head = ["job", "status", "model", "created", "fine-tuned model"]
     write_stdout(columns([head, *rows]) if rows else "no jobs\n")
 
@@ -46,7 +47,7 @@ def show_command(job: str, **service: Any) -> None:
     """Print what the service says of a job, as JSON."""
     with failures(), connected(ServiceOptions(**service)) as connection:
         body = connection.service.get(f"jobs/{_name(job)}")
-    write_stdout(orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    write_stdout(f"{json.dumps(body, indent=2, ensure_ascii=False)}\n")
 
 
 @jobs_command.command("follow")
@@ -71,8 +72,9 @@ def follow_command(job: str, poll_interval: float, poll_timeout: float, **servic
     from sftc.cli.watching import watch
     from sftc.submission.following import Pace
 
-    with failures(), connected(ServiceOptions(**service)) as connection:
-        watch(_name(job), connection, Pace(poll_interval, poll_timeout), shlex.join(["sftc", *sys.argv[1:]]))
+    options = ServiceOptions(**service)
+    with failures(), connected(options) as connection:
+        watch(_name(job), connection, Pace(poll_interval, poll_timeout), options.again(job))
 
 
 @jobs_command.command("cancel")
@@ -82,7 +84,7 @@ def cancel_command(job: str, **service: Any) -> None:
     """Cancel a job."""
     with failures(), connected(ServiceOptions(**service)) as connection:
         body = connection.service.post(f"jobs/{_name(job)}/cancel", {})
-    write_stdout(f"{job}: {body.get('status') or body.get('state')}\n")
+    write_stdout(f"{job}: {printable(_said(body, 'status', 'state'))}\n")
 
 
 @jobs_command.command("metrics")
@@ -96,7 +98,8 @@ def metrics_command(job: str, plot: str | None, **service: Any) -> None:
     with failures(), connected(ServiceOptions(**service)) as connection:
         points = _points(connection.service, _name(job))
     if plot is None:
-        write_stdout("".join(f"{each['name']}\t{each['step']}\t{each['value']}\n" for each in points))
+        rows = ([printable(str(each[name])) for name in ("name", "step", "value")] for each in points)
+        write_stdout("".join("\t".join(row) + "\n" for row in rows))
         return
     if not points:
         click.echo(f"{job} has no metrics", err=True)
@@ -113,14 +116,25 @@ def _points(service: "Service", job: str) -> list[dict[str, Any]]:
     while True:
         page = service.get(f"jobs/{job}/metrics", {"after_step": step - 1, "limit": _PAGE}).get("points")
         for each in page if isinstance(page, list) else ():
-            points[each["name"], each["step"]] = each
-            step = max(step, each["step"])
+            if _is_point(each):
+                points[each["name"], each["step"]] = each
+                step = max(step, each["step"])
         if step == before:
             return list(points.values())
         before = step
 
 
+def _is_point(value: object) -> bool:
+    kinds = {"name": str, "step": int, "value": int | float}
+    return isinstance(value, dict) and all(isinstance(value.get(name), kind) for name, kind in kinds.items())
+
+
+def _said(body: dict[str, Any], *names: str) -> str:
+    """Return what a job's body says under the first of `names` that it has."""
+    return str(next((body[name] for name in names if body.get(name)), "-"))
+
+
 def _name(job: str) -> str:
-    if not job.isascii() or not job.replace("-", "").replace("_", "").isalnum():
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:~-]*", job):
         raise click.UsageError(f"{job!r} is no id of a job.")
     return job

@@ -24,7 +24,7 @@ def plan(order: "Order", backend: str | None, env_file: str | None) -> str:
         raise click.UsageError(f"{error}.") from error
     files = [("training", order.training), *([("validation", order.validation)] if order.validation else [])]
     rows = [
-        (name, file.path, f"{file.rows:,} rows", f"{file.length:,} bytes", file.digest)
+        (name, str(file), f"{file.rows:,} rows", f"{file.length:,} bytes", file.digest)
         for name, file in files
     ]
     where = "(the embedded service) /api" if url == settings.LOCAL else url

@@ -53,4 +53,4 @@ def _file(result: "Checked", examples: int | None, stack: ExitStack) -> "DataFil
         path = os.path.join(stack.enter_context(TemporaryDirectory(prefix="sftc-")), name)
         with open(path, "wb") as copy:
             copy.writelines(head(result.path, examples))
-    return DataFile(path, name, result.digest, result.length, result.rows)
+    return DataFile(path, name, result.digest, result.length, result.rows, result.path)

@@ -8,11 +8,13 @@ import sqlite3
 import sys
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import click
 
 from sftc.cli.connecting import LISTENING, data_folder, say
 from sftc.cli.output import write_stdout
+from sftc.cli.training import TrainingOptions, executor, training_options
 
 
 @click.command("serve", short_help="Run the training service on this machine.")
@@ -33,9 +35,10 @@ from sftc.cli.output import write_stdout
     metavar="TOKEN",
     help="What requests must carry; made up by default. [$SFTC_TOKEN]",
 )
+@training_options
 @click.option("--until-stdin-ends", is_flag=True, hidden=True)
 def serve_command(
-    host: str, port: int, data_dir: str | None, token: str | None, until_stdin_ends: bool
+    host: str, port: int, data_dir: str | None, token: str | None, until_stdin_ends: bool, **training: Any
 ) -> None:
     """Run the training service on this machine, until interrupted.
 
@@ -43,7 +46,6 @@ def serve_command(
     on where it was.
     """
     from sftc.backend.app import Service
-    from sftc.backend.executor import Missing
     from sftc.backend.folder import InUseError
     from sftc.backend.serving import serve
 
@@ -54,7 +56,7 @@ def serve_command(
         token = secrets.token_urlsafe(24)
         say(f"requests need this key: export SYNTH_API_KEY={token}")
     try:
-        service = Service(folder, token, Missing())
+        service = Service(folder, token, executor(TrainingOptions(**training)))
     except InUseError as error:
         raise click.ClickException(f"{error}: name its URL with --backend, or another --data-dir.") from error
     except sqlite3.Error as error:

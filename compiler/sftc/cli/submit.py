@@ -6,7 +6,7 @@ from typing import Any
 import click
 import orjson
 
-from sftc.cli.connecting import ServiceOptions, connected, failures, say, service_options
+from sftc.cli.connecting import ServiceOptions, connected, failures, key_option, say, service_options
 from sftc.cli.output import write_stdout
 from sftc.cli.preparing import prepare
 
@@ -15,9 +15,7 @@ from sftc.cli.preparing import prepare
 @click.argument("payload", metavar="PAYLOAD")
 @click.option("--dataset", required=True, metavar="FILE", help="The training file.")
 @click.option("--validation", metavar="FILE", help="The validation file.")
-@click.option(
-    "--idempotency", metavar="KEY", help="The idempotency key; derived from payload and files by default."
-)
+@key_option
 @service_options
 def submit_command(
     payload: str, dataset: str, validation: str | None, idempotency: str | None, **service: Any
@@ -26,6 +24,8 @@ def submit_command(
 
     PAYLOAD is what `sftc compile` writes, or `-` for stdin. Run again, it comes back to the same job.
     """
+    options = ServiceOptions(**service)
+    options.staying()
     values = _payload(payload)
     with ExitStack() as stack:
         data = prepare([each for each in (dataset, validation) if each], None, None, stack)
@@ -33,11 +33,7 @@ def submit_command(
 
         order = Order(values, data[0], data[1] if len(data) > 1 else None, idempotency)
         stack.enter_context(failures())
-        connection = stack.enter_context(connected(ServiceOptions(**service)))
-        if connection.is_local:
-            raise click.UsageError(
-                "name a service that stays: run `sftc serve`, and pass its URL with --backend."
-            )
+        connection = stack.enter_context(connected(options))
         from sftc.cli.watching import bar
 
         job = Submission(connection.service, connection.journal, say, bar("upload")).submit(order)

@@ -4,12 +4,13 @@ import os
 import shlex
 import sys
 from contextlib import ExitStack
+from functools import cache
 from glob import glob
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from sftc.cli.connecting import ServiceOptions, connected, failures, say, service_options
+from sftc.cli.connecting import ServiceOptions, connected, failures, key_option, say, service_options
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_stdout
 from sftc.cli.plan import plan
@@ -45,9 +46,7 @@ class _Files(NamedTuple):
 @click.option(
     "--dry-run", is_flag=True, help="Show the payload and the plan; no key is needed, nothing is sent."
 )
-@click.option(
-    "--idempotency", metavar="KEY", help="The idempotency key; derived from payload and files by default."
-)
+@key_option
 @click.option(
     "--preflight/--no-preflight",
     default=True,
@@ -84,13 +83,21 @@ def train_command(
     3 the service refuses it; 4 the service is out of reach, or it takes too long; 5 it failed;
     6 it was cancelled.
     """
+    options = ServiceOptions(**service)
+    if not dry_run:
+        options.named() if poll else options.staying()
     overrides = [Override.of("job.model", model)] if model is not None else []
-    compiled = run(lambda: read(config), overrides)
-    document = examine(lambda: read(config), overrides).document
+    source = cache(lambda: read(config))  # stdin can be read once
+    compiled = run(source, overrides)
+    document = examine(source, overrides).document
     refusals = [found for found in compiled.findings if found.id in _CERTAIN] if preflight else []
     _show([found for found in compiled.findings if found.severity is not Severity.NOTE])
     if not compiled.ok or document is None or refusals:
-        say("the service is certain to refuse this; nothing was sent" if refusals else "nothing was sent")
+        say(
+            "the service is certain to refuse this; nothing was sent (--no-preflight sends it)"
+            if compiled.ok and refusals
+            else "nothing was sent"
+        )
         sys.exit(FINDINGS)
     compiled.digest  # noqa: B018  it raises where a number has no exact form, before anything is sent
     files = _files(document, dataset)
@@ -101,27 +108,28 @@ def train_command(
 
         order = Order(compiled.payload, data[0], data[1] if len(data) > 1 else None, idempotency)
         if dry_run:
+            text = plan(order, options.backend, options.env_file)
             write_stdout(to_bytes(compiled.payload))
-            click.echo(plan(order, service["backend"], service["env_file"]), err=True, nl=False)
+            click.echo(text, err=True, nl=False)
             return
         stack.enter_context(failures())
-        connection = stack.enter_context(connected(ServiceOptions(**service)))
-        if connection.is_local and not poll:
-            raise click.UsageError(
-                "--no-poll needs a service that stays: run `sftc serve`, and name it with --backend."
-            )
+        connection = stack.enter_context(connected(options))
         from sftc.cli.watching import bar, watch
         from sftc.submission.failures import RefusedError
         from sftc.submission.following import Pace
 
+        command = shlex.join(["sftc", *sys.argv[1:]])
         try:
             job = Submission(connection.service, connection.journal, say, bar("upload")).submit(order)
         except RefusedError as error:
             _explain(error, document)
             raise
+        except KeyboardInterrupt:
+            say(f"interrupted; it goes on with: {command}")
+            raise
         write_stdout(f"{job}\n")
         if poll:
-            again = shlex.join(["sftc", *sys.argv[1:]])
+            again = command if connection.is_local else options.again(job)
             watch(job, connection, Pace(poll_interval, poll_timeout), again)
 
 
@@ -151,11 +159,13 @@ def _asked() -> str:
     """Ask for the training file on a terminal."""
     if not (sys.stdin and sys.stdin.isatty()):
         raise click.UsageError("no training file: set `job.data` in the config, or name one with --dataset.")
+    from sftc.report.text import printable
+
     found = sorted(glob("*.jsonl") + glob("*/*.jsonl"))[:20]
     for number, path in enumerate(found, 1):
-        click.echo(f"  {number}  {path}", err=True)
+        click.echo(f"  {number}  {printable(path)}", err=True)
     answer = str(click.prompt("Training file (a path, or a number from the list)", err=True))
-    return found[int(answer) - 1] if answer.isdigit() and 0 < int(answer) <= len(found) else answer
+    return found[int(answer) - 1] if answer.isdecimal() and 0 < int(answer) <= len(found) else answer
 
 
 def _explain(error: "RefusedError", document: "Document") -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from sftc.cli.connecting import Connection, say
+from sftc.report.text import printable
+from sftc.submission.failures import UnreachableError
 from sftc.submission.following import Pace, follow
 
 
@@ -14,18 +16,18 @@ class Watch:
     """Prints a job's statuses and events as lines, and its last figures as a line that moves."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+        self._live = sys.stderr is not None and sys.stderr.isatty()
         self._figures: dict[str, str] = {}
         self._step = 0
 
     def status(self, status: str) -> None:
         """Print a status."""
-        self._line(click.style(status, bold=True))
+        self.line(status, bold=True)
 
     def event(self, event: dict[str, Any]) -> None:
         """Print an event; statuses are printed as they are seen."""
         if event.get("type") != "status":
-            self._line(f"{event.get('type')}: {event.get('message')}")
+            self.line(f"{event.get('type')}: {event.get('message')}")
 
     def point(self, point: dict[str, Any]) -> None:
         """Show the last figures on a terminal."""
@@ -33,22 +35,26 @@ class Watch:
         self._figures[point["name"]] = f"{value:.4g}" if isinstance(value, int | float) else str(value)
         self._step = point["step"]
         if self._live:
-            click.echo(f"\r\x1b[2K{self._text()}", err=True, nl=False)
+            click.echo(f"\r\x1b[2K{printable(self._text())}", err=True, nl=False)
+
+    def note(self, text: str) -> None:
+        """Print what is to be known of how it is followed."""
+        self.line(text)
 
     def end(self) -> None:
         """Print the last figures for good."""
         if self._figures:
-            self._line(self._text())
+            self.line(self._text())
             self._figures.clear()
 
     def _text(self) -> str:
         figures = ", ".join(f"{name} {value}" for name, value in sorted(self._figures.items()))
         return f"step {self._step:,}: {figures}"
 
-    def _line(self, text: str) -> None:
-        if self._live:
-            click.echo("\r\x1b[2K", err=True, nl=False)
-        say(click.unstyle(text) if not self._live else text)
+    def line(self, text: str, *, bold: bool = False) -> None:
+        """Print a line, in place of what stands on the last one of a terminal."""
+        start = "\r\x1b[2K" if self._live else ""
+        click.echo(f"{start}sftc: {click.style(printable(text), bold=bold or None)}", err=True)
 
 
 def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str, Any]:
@@ -61,12 +67,14 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
     try:
         body = follow(job, connection.service, shown, pace)
     except KeyboardInterrupt:
-        click.echo("", err=True)
+        shown.end()
         if connection.is_local:
-            say(f"the embedded service stops, and {job} with it; it goes on with: {again}")
+            shown.line(f"the embedded service stops, and {job} with it; it goes on with: {again}")
         else:
-            say(f"{job} runs on; come back with: {again}")
+            shown.line(f"{job} runs on; come back with: {again}")
         raise
+    except UnreachableError as error:
+        raise UnreachableError(f"{error}; come back with: {again}") from error
     finally:
         shown.end()
     model = body.get("fine_tuned_model")

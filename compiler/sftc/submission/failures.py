@@ -3,6 +3,8 @@
 SubmissionError
 ├── RefusedError        the service said no
 ├── UnreachableError    the service cannot be reached, or is silent for too long
+├── ChangedFileError    a file is not what was checked any more
+├── KeyInUseError       the idempotency key stands for another order already
 ├── JobFailedError      the job ended as `failed`
 └── JobCancelledError   the job ended as `cancelled`
 """
@@ -22,11 +24,27 @@ class RefusedError(SubmissionError):
         self.reason = message
         code_ = f" `{code}`" if code else ""
         request = f" (request {request_id})" if request_id else ""
-        super().__init__(f"the service refuses with HTTP {status}{code_}: {message}{request}")
+        self.detail = f"HTTP {status}{code_}: {message}{request}"
+        super().__init__(f"the service refuses with {self.detail}")
 
 
 class UnreachableError(SubmissionError):
-    """The service cannot be reached, or does not answer as it should, for too long."""
+    """The service cannot be reached, or does not answer as it should, for too long.
+
+    `wait` is how many seconds it asked to be left alone, if it did.
+    """
+
+    def __init__(self, message: str, wait: float = 0.0) -> None:
+        self.wait = wait
+        super().__init__(message)
+
+
+class ChangedFileError(SubmissionError):
+    """A file is not what was checked any more."""
+
+
+class KeyInUseError(SubmissionError):
+    """The idempotency key stands for another order already."""
 
 
 class JobFailedError(SubmissionError):

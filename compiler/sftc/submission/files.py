@@ -1,11 +1,12 @@
 """Files on their way: each content is sent once, and waited for until the service can use it."""
 
+import hashlib
 import os
 import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final, NamedTuple
 
-from sftc.submission.failures import RefusedError, SubmissionError, UnreachableError
+from sftc.submission.failures import ChangedFileError, RefusedError, UnreachableError
 from sftc.submission.journal import Journal
 from sftc.submission.service import Service
 
@@ -18,7 +19,8 @@ Progress = Callable[[int, int], None]
 class DataFile(NamedTuple):
     """A file to send: JSON Lines at `path`, of `length` bytes and `rows` rows, known by `digest`.
 
-    `name` is what the service is to call it.
+    `name` is what the service is to call it; `given` is what a person calls it, where `path` is
+    that of a copy.
     """
 
     path: str
@@ -26,6 +28,10 @@ class DataFile(NamedTuple):
     digest: str
     length: int
     rows: int
+    given: str | None = None
+
+    def __str__(self) -> str:
+        return self.given or self.path
 
 
 _INTERVAL: Final = 1.0
@@ -39,68 +45,88 @@ def send(file: DataFile, service: Service, journal: Journal, progress: Progress)
     Raises:
         RefusedError: the service does not take the file.
         UnreachableError: it does not answer, or the file does not get ready.
-        SubmissionError: the file is not what was checked any more.
+        ChangedFileError: the file is not what was checked any more.
+        OSError: it cannot be read.
     """
     known = journal.file(file.digest)
-    if known:
-        try:
-            _wait(known, service, is_new=False)
-        except RefusedError as error:
-            if error.status in {401, 403}:
-                raise
-            journal.forget_file(file.digest)
-        else:
-            return known
+    id = known or _new(file, service, journal, progress)
+    try:
+        _wait(id, service, is_new=not known)
+    except RefusedError as error:
+        if error.status in {401, 403}:  # which says nothing of the file
+            raise
+        journal.forget_file(file.digest)
+        if not known:
+            raise
+        return send(file, service, journal, progress)
+    return id
+
+
+def _new(file: DataFile, service: Service, journal: Journal, progress: Progress) -> str:
     id = _id(_upload(file, service, progress), "id")
     journal.keep_file(file.digest, id)
-    try:
-        _wait(id, service, is_new=True)
-    except RefusedError:
-        journal.forget_file(file.digest)
-        raise
     return id
 
 
 def _upload(file: DataFile, service: Service, progress: Progress) -> dict[str, Any]:
+    # A name of strange bytes has no UTF-8, and no part of a form can carry it.
+    name = file.name.encode("utf-8", "backslashreplace").decode()
     with open(file.path, "rb") as source:
-        if os.fstat(source.fileno()).st_size != file.length:
-            raise SubmissionError(f"{file.path} is not the file any more that was checked")
 
         def parts() -> dict[str, Any]:
-            source.seek(0)
-            counted = _Counted(source, file.length, progress)
+            checked = _Checked(source, file, progress)
             return {
                 "data": {"purpose": "fine-tune"},
-                "files": {"file": (file.name, counted, "application/jsonl")},
+                "files": {"file": (name, checked, "application/jsonl")},
             }
 
         return service.request("POST", "files", parts)
 
 
-class _Counted:
-    """A file that tells how far it was read."""
+class _Checked:
+    """A file that is read once, from its start, tells how far, and fails where it is not the one checked.
 
-    def __init__(self, source: BinaryIO, length: int, progress: Progress) -> None:
+    It fails before its last byte is sent: the service would keep another content else.
+    """
+
+    def __init__(self, source: BinaryIO, file: DataFile, progress: Progress) -> None:
         self._source = source
-        self._length = length
+        self._file = file
         self._progress = progress
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self._source.seek(0)
+        self._hash = hashlib.sha256()
         self._sent = 0
+        if os.fstat(self._source.fileno()).st_size != self._file.length:
+            raise _changed(self._file)
 
     def read(self, size: int = -1) -> bytes:
         data = self._source.read(size)
+        self._hash.update(data)
         self._sent += len(data)
-        self._progress(self._sent, self._length)
+        left = self._file.length - self._sent
+        if left < 0 or (left and not data) or (not left and self._digest != self._file.digest):
+            raise _changed(self._file)
+        self._progress(self._sent, self._file.length)
         return data
+
+    @property
+    def _digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
 
     def fileno(self) -> int:
         return self._source.fileno()
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._sent = 0
-        return self._source.seek(offset, whence)
+    def seek(self, offset: int) -> int:
+        """Go back to the start, which is where httpx wants to go."""
+        self._rewind()
+        return 0
 
-    def tell(self) -> int:
-        return self._source.tell()
+
+def _changed(file: DataFile) -> ChangedFileError:
+    return ChangedFileError(f"{file} was changed after it was checked; run the command again")
 
 
 def _wait(id: str, service: Service, *, is_new: bool) -> None:

@@ -15,7 +15,15 @@ from sftc.submission.service import Service
 SUCCEEDED: Final = frozenset({"succeeded", "completed"})
 CANCELLED: Final = frozenset({"cancelled", "canceled"})
 
+OVER: Final = CANCELLED | {"failed"}
+"""What the service calls a job that has ended without success."""
+
 _PAGE: Final = 200
+_LAST: Final = 30.0
+"""Seconds for which a job's last events are asked for, once it has ended."""
+
+
+Sleep = Callable[[float], None]
 
 
 class Pace(NamedTuple):
@@ -37,9 +45,12 @@ class Watcher(Protocol):
     def point(self, point: dict[str, Any]) -> None:
         """There is a new point of a metric."""
 
+    def note(self, text: str) -> None:
+        """There is something to know about how it is followed."""
+
 
 def follow(
-    job: str, service: Service, watcher: Watcher, pace: Pace, sleep: Callable[[float], None] = time.sleep
+    job: str, service: Service, watcher: Watcher, pace: Pace, sleep: Sleep = time.sleep
 ) -> dict[str, Any]:
     """Follow a job until it succeeds, and return its body.
 
@@ -49,29 +60,42 @@ def follow(
         RefusedError: the service does not know it, or the key.
         UnreachableError: it has not ended in time, or the service is silent as long.
     """
-    end, feed, seen, trouble = time.monotonic() + pace.timeout, _Feed(job, service, watcher), "", ""
+    clock, feed, seen, told = _Clock(pace, sleep), _Feed(job, service, watcher), "", False
     while True:
-        try:
-            body = service.get(f"jobs/{job}")
-            feed.read()
-            trouble = ""
-        except UnreachableError as error:  # one bad answer, or a minute of them, is no reason to give up
-            body, trouble = {}, f": {error}"
+        body, silence = _body(job, service)
         status = str(body.get("status") or body.get("state") or seen)
-        if status != seen:
+        is_over = status in SUCCEEDED | OVER
+        if status != seen and not is_over:
             watcher.status(status)
-            seen = status
-        if status in SUCCEEDED:
-            return body
-        if status in CANCELLED:
-            raise JobCancelledError(f"{job} was cancelled")
-        if status == "failed":
-            raise JobFailedError(f"{job} failed: {_error(body)}")
-        if time.monotonic() > end:
-            raise UnreachableError(
-                f"{job} has not ended after {pace.timeout:.0f} s{trouble}; it may still run"
-            )
-        sleep(min(pace.interval, max(0.0, end - time.monotonic())))
+        trouble = silence or feed.read()
+        if trouble and not told:  # once for all that is wrong in a row
+            watcher.note(f"{trouble}; still trying")
+        if is_over:
+            if trouble:
+                clock.hurry()
+                feed.finish(trouble, clock)
+            watcher.status(status)
+            return _ended(job, status, body)
+        seen, told = status, bool(trouble)
+        if not clock.pause(trouble):
+            reason = f": {silence}" if silence else ""
+            raise UnreachableError(f"{job} has not ended after {pace.timeout:g} s{reason}; it may still run")
+
+
+def _body(job: str, service: Service) -> tuple[dict[str, Any], UnreachableError | None]:
+    """Return what the service says of a job, and what is wrong if it says nothing."""
+    try:
+        return service.get(f"jobs/{job}", tries=1), None  # the next question is the next try
+    except UnreachableError as error:
+        return {}, error
+
+
+def _ended(job: str, status: str, body: dict[str, Any]) -> dict[str, Any]:
+    if status in CANCELLED:
+        raise JobCancelledError(f"{job} was cancelled")
+    if status in OVER:
+        raise JobFailedError(f"{job} failed: {_error(body)}")
+    return body
 
 
 def _error(body: dict[str, Any]) -> str:
@@ -79,6 +103,26 @@ def _error(body: dict[str, Any]) -> str:
     if isinstance(error, dict):
         error = error.get("message") or error.get("code")
     return str(error or "the service does not say why")[:1000]
+
+
+class _Clock:
+    """The pauses between questions, and the time that is left for them."""
+
+    def __init__(self, pace: Pace, sleep: Sleep) -> None:
+        self._interval = pace.interval
+        self._end = time.monotonic() + pace.timeout
+        self._sleep = sleep
+
+    def hurry(self) -> None:
+        """Leave little time: the job has ended."""
+        self._end = min(self._end, time.monotonic() + _LAST)
+
+    def pause(self, trouble: UnreachableError | None) -> bool:
+        """Wait until the next question, as long as the service may ask for; return whether there is time."""
+        left = self._end - time.monotonic()
+        if left > 0:
+            self._sleep(min(max(self._interval, trouble.wait if trouble else 0.0), left))
+        return left > 0
 
 
 class _Feed:
@@ -93,9 +137,24 @@ class _Feed:
         self._step = -1
         self._absent: set[str] = set()
 
-    def read(self) -> None:
-        while self._read_events() or self._read_points():
-            pass
+    def read(self) -> UnreachableError | None:
+        """Tell all that is new; return what is wrong if that cannot be read."""
+        trouble = None
+        for read in (self._read_events, self._read_points):
+            try:
+                while read():
+                    pass
+            except UnreachableError as error:  # which is no reason not to read the other one
+                trouble = error
+        return trouble
+
+    def finish(self, trouble: UnreachableError, clock: _Clock) -> None:
+        """Tell the rest, of a job that has ended, if that can be read in time."""
+        left: UnreachableError | None = trouble
+        while left and clock.pause(left):
+            left = self.read()
+        if left:
+            self._watcher.note(f"not all of its events and metrics could be read: {left}")
 
     def _read_events(self) -> bool:
         before = self._seq
@@ -122,10 +181,12 @@ class _Feed:
         if what in self._absent:
             return []
         try:
-            found = self._service.get(f"jobs/{self._job}/{what}", query).get(name or what)
+            found = self._service.get(f"jobs/{self._job}/{what}", query, tries=1).get(name or what)
         except RefusedError as error:
             if error.status in {401, 403}:
                 raise
             self._absent.add(what)
             return []
-        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        if not isinstance(found, list):
+            raise UnreachableError(f"the service answers without a list of {what}")
+        return [each for each in found if isinstance(each, dict)]

@@ -8,7 +8,8 @@ from typing import NamedTuple, Self
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (digest TEXT PRIMARY KEY, id TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS jobs (key TEXT PRIMARY KEY, payload_digest TEXT NOT NULL, id TEXT);
+CREATE TABLE IF NOT EXISTS orders (
+  key TEXT PRIMARY KEY, identity TEXT NOT NULL, job TEXT, started INTEGER NOT NULL DEFAULT 0);
 """
 
 
@@ -19,9 +20,14 @@ def state_folder() -> Path:
 
 
 class Intent(NamedTuple):
-    """That a job was to be created: `job` is its id, `None` where no answer came."""
+    """That a job was to be created, of the order of that `identity`.
 
+    `job` is its id, `None` where no answer came; `is_started` says whether it is known to be started.
+    """
+
+    identity: str
     job: str | None
+    is_started: bool
 
 
 class Journal:
@@ -62,17 +68,31 @@ class Journal:
 
     def intent(self, key: str) -> Intent | None:
         """Return what is known of the job of an idempotency key."""
-        row = self._db.execute("SELECT id FROM jobs WHERE key = ?", (key,)).fetchone()
-        return Intent(row[0]) if row else None
+        query = "SELECT identity, job, started FROM orders WHERE key = ?"
+        row = self._db.execute(query, (key,)).fetchone()
+        return Intent(row[0], row[1], bool(row[2])) if row else None
 
-    def intend(self, key: str, payload_digest: str) -> None:
-        """Remember that a job is about to be created."""
-        self._db.execute("INSERT OR IGNORE INTO jobs VALUES (?, ?, NULL)", (key, payload_digest))
+    def intend(self, key: str, identity: str) -> bool:
+        """Remember that a job is about to be created, and return whether this is new."""
+        query = (
+            "INSERT INTO orders (key, identity) VALUES (?1, ?2)"
+            " ON CONFLICT DO UPDATE SET identity = ?2, job = NULL, started = 0 WHERE identity != ?2"
+        )
+        return self._db.execute(query, (key, identity)).rowcount > 0
 
-    def keep_job(self, key: str, id: str) -> None:
-        """Remember the id of a job that was created."""
-        self._db.execute("UPDATE jobs SET id = ? WHERE key = ?", (id, key))
+    def keep_job(self, key: str, job: str) -> None:
+        """Remember the id of a job that was created, and is still to be started."""
+        self._db.execute("UPDATE orders SET job = ?, started = 0 WHERE key = ?", (job, key))
+
+    def keep_start(self, key: str) -> None:
+        """Remember that a job was started."""
+        self._db.execute("UPDATE orders SET started = 1 WHERE key = ?", (key,))
 
     def forget_job(self, key: str) -> None:
-        """Forget a job that the service does not know, or that was refused."""
-        self._db.execute("DELETE FROM jobs WHERE key = ?", (key,))
+        """Forget a job that was refused."""
+        self._db.execute("DELETE FROM orders WHERE key = ?", (key,))
+
+    def jobs(self, *, but: str) -> set[str]:
+        """Return the ids of all jobs but that of one key."""
+        rows = self._db.execute("SELECT job FROM orders WHERE key != ? AND job IS NOT NULL", (but,))
+        return {row[0] for row in rows}

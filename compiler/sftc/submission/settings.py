@@ -1,17 +1,30 @@
 """Where the service is, and the key to it."""
 
 import os
+import re
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 LOCAL: Final = "local"
 URL_VARIABLE: Final = "BACKEND_BASE_URL"
 KEY_VARIABLE: Final = "SYNTH_API_KEY"
 
-_LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
+LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
 _API: Final = "/api"
 _SHOWN: Final = (4, 2)
+_TELLING: Final = 8
+_FORM: Final = re.compile(
+    r"https?://(?:[\w-]{1,63}(?:\.[\w-]{1,63})*\.?|\[[0-9a-f:.]+\])(?::\d{1,5})?"
+    r"(?:/(?:[\w.~!$&'()*+,;=:@/-]|%[0-9a-f]{2})*)?",
+    re.ASCII | re.IGNORECASE,
+)
+_FAULTS: Final = (
+    (re.compile(r"[^!-~]"), "a space, or a character that must be escaped, stands in it"),
+    (re.compile(r"^[^/]*//[^/?#]*@"), "a user or a password stands in it"),
+    (re.compile(r"[?#]"), "a query or a fragment stands in it"),
+)
+"""What is often wrong with a URL, and how to say so."""
 
 
 class SettingsError(Exception):
@@ -31,6 +44,17 @@ class Key:
             if len(self.secret) > 2 * (first + last)
             else "..."
         )
+
+    def masked(self, value: Any) -> Any:
+        """Return JSON, or a text, with the secret masked wherever it stands in a text.
+
+        A secret that is so short that it may be a word of any text stays as it is.
+        """
+        if isinstance(value, str):
+            return value.replace(self.secret, repr(self)) if len(self.secret) >= _TELLING else value
+        if isinstance(value, dict):
+            return {self.masked(name): self.masked(each) for name, each in value.items()}
+        return [self.masked(each) for each in value] if isinstance(value, list) else value
 
 
 class Backend(NamedTuple):
@@ -72,14 +96,21 @@ def base_url(named: str | None, variables: Mapping[str, str]) -> str:
     url = (named or variables.get(URL_VARIABLE) or LOCAL).rstrip("/")
     if url == LOCAL:
         return url
+    if fault := _fault(url):
+        shown = "the URL that is given" if "@" in url else repr(url)  # it may hold a password
+        raise SettingsError(f"{shown} is no URL of a service: {fault}")
+    return url if urlsplit(url).path.endswith(_API) else f"{url}{_API}"
+
+
+def _fault(url: str) -> str | None:
+    for pattern, fault in _FAULTS:
+        if pattern.search(url):
+            return fault
     try:
-        parts = urlsplit(url)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        is_one = _FORM.fullmatch(url) and urlsplit(url).port != 0
     except ValueError:
-        valid = False
-    if not valid or parts.username or parts.query or parts.fragment:
-        raise SettingsError(f"{url} is no URL of a service, such as https://api.example.org")
-    return url if parts.path.endswith(_API) else f"{url}{_API}"
+        is_one = False
+    return None if is_one else "it must be such as https://api.example.org or http://127.0.0.1:8000"
 
 
 def backend(url: str, variables: Mapping[str, str], *, allow_insecure: bool) -> Backend:
@@ -89,7 +120,7 @@ def backend(url: str, variables: Mapping[str, str], *, allow_insecure: bool) -> 
         SettingsError: there is no key, or it would leave over plain HTTP.
     """
     parts = urlsplit(url)
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not allow_insecure:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK and not allow_insecure:
         raise SettingsError(
             f"{url} is plain HTTP: the key could be read on the way. Use https, or --allow-insecure"
         )

@@ -1,20 +1,21 @@
 """From a payload and files to a job that was started, once, however often it is tried."""
 
 import hashlib
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from sftc.payload import Payload, digest, to_bytes
-from sftc.submission.failures import RefusedError, UnreachableError
+from sftc.submission.failures import KeyInUseError, RefusedError, UnreachableError
 from sftc.submission.files import DataFile, Progress, send
-from sftc.submission.journal import Journal
+from sftc.submission.following import OVER, SUCCEEDED
+from sftc.submission.journal import Intent, Journal
 from sftc.submission.service import Service
 
 Tell = Callable[[str], None]
 
 _LISTED = 100
-_OVER = frozenset({"failed", "cancelled", "canceled"})
+_TRIES = 100
 
 
 class Order(NamedTuple):
@@ -29,14 +30,15 @@ class Order(NamedTuple):
     key: str | None = None
 
     def names(self) -> Iterator[str]:
-        """Yield the idempotency keys of this job: of its first try, its second, without end."""
-        first = self.key or self._derived
+        """Yield the idempotency keys of this job: of its first try, its second and so on."""
+        first = self.key or self.identity
         yield first
-        for number in count(2):
+        for number in range(2, _TRIES + 1):
             yield f"{first}-{number}"
 
     @property
-    def _derived(self) -> str:
+    def identity(self) -> str:
+        """What tells this order from all others: a digest of its payload and files."""
         digests = {
             "payload": digest(self.payload),
             "training": self.training.digest,
@@ -60,94 +62,170 @@ def _ignore(done: int, size: int) -> None:
     pass
 
 
+class _Job(NamedTuple):
+    id: str
+    status: str | None
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> "_Job | None":
+        """Return the job that a body of the service describes, if it names one."""
+        id, status = body.get("job_id") or body.get("id"), body.get("status") or body.get("state")
+        return cls(id, str(status) if status else None) if isinstance(id, str) and id else None
+
+
 class Submission:
-    """Submits orders to a service, and keeps a journal of it; `tell` is told what is done."""
+    """Submits orders to a service, and keeps a journal of it; `tell` is told what is done.
+
+    Before a job is asked for, the journal has the intent; after it, the outcome. So an order of
+    which an answer got lost, or the client with it, is known for one, and the service's list of
+    jobs is looked through before it is asked for again. A service that honours the
+    Idempotency-Key makes one job of it in any case.
+    """
 
     def __init__(self, service: Service, journal: Journal, tell: Tell, progress: Progress = _ignore) -> None:
         self._service = service
         self._journal = journal
         self._tell = tell
         self._progress = progress
+        self._warned = False
 
     def submit(self, order: Order) -> str:
         """Return the id of the job of `order`, which is created and started unless it is already.
 
-        A job that failed or was cancelled is not run again: there is a new one then.
+        A job that runs or has succeeded is the job of every later try of the same order. One
+        that failed or was cancelled is not run again: the next try makes a new one, under the
+        next of the order's keys.
 
         Raises:
             RefusedError: the service refuses it.
             UnreachableError: the service does not answer as it should.
-            SubmissionError: a file is not what was checked any more.
+            KeyInUseError: its key stands for another order, or for too many tries.
+            ChangedFileError: a file is not what was checked any more.
+            OSError: a file cannot be read.
         """
+        bound = cache(lambda: self._bind(order))  # files are sent once there is a job to make
         for key in order.names():
             intent = self._journal.intent(key)
-            known = self._job(intent.job) if intent and intent.job else None
-            if known is None:
-                return self._start(self._create(order, key))
-            job, status = str(intent and intent.job), known.get("status") or known.get("state")
-            if status not in _OVER:
-                self._tell(f"this was submitted before, as {job}: attaching to it")
-                return self._start(job) if status in {None, "created"} else job
-            self._tell(f"{job} ended as {status}: this is another try")
-        raise AssertionError("there is no end of keys")
+            is_ours = intent and intent.identity == order.identity
+            if intent and intent.job and not is_ours:
+                raise KeyInUseError(
+                    f"the idempotency key {key} stands for {intent.job} already, which has another payload"
+                    " or other files: choose another one with --idempotency"
+                )
+            job = self._known(intent, key, bound) if intent and is_ours else None
+            if not job:
+                job = self._create(order, key, bound())
+            if job.status not in OVER:
+                return self._start(job, key)
+            self._tell(f"{job.id} ended as {job.status}: this is another try")
+        raise KeyInUseError(f"this was tried {_TRIES} times: begin anew with --idempotency")
 
-    def _start(self, job: str) -> str:
-        self._service.post(f"jobs/{job}/start", {})
-        return job
-
-    def _job(self, job: str) -> dict[str, Any] | None:
+    def _start(self, job: _Job, key: str) -> str:
+        """Start a job unless it was; the answer to a try that did it may have got lost."""
+        intent = self._journal.intent(key)
+        if (intent and intent.is_started) or job.status in SUCCEEDED | {"running"}:
+            return job.id
         try:
-            return self._service.get(f"jobs/{job}")
+            self._service.post(f"jobs/{job.id}/start", {})
+        except RefusedError as error:
+            now = self._job(job.id) if error.status not in {401, 403, 409} else None
+            if error.status != 409 and (not now or now.status in {job.status, None, "created"}):
+                raise
+        self._journal.keep_start(key)
+        return job.id
+
+    def _job(self, id: str) -> _Job | None:
+        try:
+            return _Job.of({**self._service.get(f"jobs/{id}"), "job_id": id})
         except RefusedError as error:
             if error.status == 404:
                 return None
             raise
 
-    def _send(self, file: DataFile) -> str:
-        self._tell(f"file {file.path}: {file.rows:,} rows, {file.length:,} bytes")
-        return send(file, self._service, self._journal, self._progress)
+    def _known(self, intent: Intent, key: str, bound: Callable[[], Payload]) -> _Job | None:
+        """Return the job that was made, or may have been made, for `key` by an earlier try."""
+        job = self._job(intent.job) if intent.job else None
+        if job and job.status not in OVER:
+            self._tell(f"this was submitted before, as {job.id}: attaching to it")
+        if job:
+            return job
+        self._tell(
+            f"the service does not know {intent.job} any more"
+            if intent.job
+            else "an earlier try got no answer: looking for the job that it may have made"
+        )
+        found = self._look_for(key, digest(bound()))
+        if found:
+            self._journal.keep_job(key, found.id)
+        return found
 
-    def _create(self, order: Order, key: str) -> str:
+    def _bind(self, order: Order) -> Payload:
+        """Return the payload of `order` with the ids of its files, which are sent unless they are there."""
         training, validation = self._send(order.training), None
         if order.validation:
             try:
                 validation = self._send(order.validation)
             except RefusedError as error:
+                if error.status in {401, 403}:
+                    raise
                 self._tell(f"warning: the validation file is left out: {error}")
-        bound = bind(order.payload, training, validation)
-        if self._journal.intent(key) and (found := self._look_for(key, digest(bound))):
-            self._journal.keep_job(key, found)
-            return found
-        self._journal.intend(key, digest(bound))
+        return bind(order.payload, training, validation)
+
+    def _send(self, file: DataFile) -> str:
+        self._tell(f"file {file}: {file.rows:,} rows, {file.length:,} bytes")
+        return send(file, self._service, self._journal, self._progress)
+
+    def _create(self, order: Order, key: str, payload: Payload) -> _Job:
+        is_certain = self._journal.intend(key, order.identity)
+
+        def recover() -> dict[str, Any] | None:
+            nonlocal is_certain
+            is_certain = False
+            found = self._look_for(key, digest(payload), tries=1)  # each is a part of one try to create it
+            return found and {"id": found.id, "status": found.status}
+
         try:
-            answer = self._service.post("jobs", bound, {"Idempotency-Key": key})
-        except RefusedError:
-            self._journal.forget_job(key)
+            answer = self._service.post("jobs", payload, {"Idempotency-Key": key}, recover)
+        except RefusedError as error:
+            if is_certain:  # that no earlier try made one
+                self._journal.forget_job(key)
+            if error.status == 409:
+                reason = f"{error.reason} (its key is {key}: choose another one with --idempotency)"
+                raise RefusedError(409, error.code, reason, error.request_id) from error
             raise
-        job = answer.get("job_id") or answer.get("id")
-        if not isinstance(job, str):
+        job = _Job.of(answer)
+        if not job:
             raise UnreachableError("the service created a job and does not say which: run the command again")
-        self._journal.keep_job(key, job)
+        self._journal.keep_job(key, job.id)
         return job
 
-    def _look_for(self, key: str, payload_digest: str) -> str | None:
-        """Return the job that an earlier try, of which no answer came, may have made."""
+    def _look_for(self, key: str, payload_digest: str, tries: int | None = None) -> _Job | None:
+        """Return the job that an earlier try, of which no answer came, may have made.
+
+        Raises:
+            RefusedError: the service does not take the key.
+            UnreachableError: it does not answer as it should.
+        """
         try:
-            jobs = self._service.get("jobs", {"limit": _LISTED}).get("jobs")
-        except RefusedError:
+            jobs = self._service.get("jobs", {"limit": _LISTED}, tries).get("jobs")
+        except RefusedError as error:
+            if error.status in {401, 403}:
+                raise
             jobs = None
-        for job in jobs if isinstance(jobs, list) else ():
-            if not isinstance(job, dict):
+        others = self._journal.jobs(but=key)
+        for body in jobs if isinstance(jobs, list) else ():
+            job = _Job.of(body) if isinstance(body, dict) else None
+            if not job or job.id in others:  # such as the job of an earlier try, which failed
                 continue
             # A service that ignores the key may still say what was sent.
-            said = job.get("idempotency_key")
-            same = said == key if said is not None else job.get("payload_digest") == payload_digest
-            found = job.get("job_id") or job.get("id")
-            if same and isinstance(found, str):
-                self._tell(f"an earlier try made {found}: attaching to it")
-                return found
-        self._tell(
-            "an earlier try got no answer, and the service lists no such job: creating it. Should it ignore "
-            "the Idempotency-Key, there may be two: `sftc jobs list`"
-        )
+            said, sent = body.get("idempotency_key"), body.get("payload_digest")
+            if (said == key and sent is None) or (said in (key, None) and sent == payload_digest):
+                self._tell(f"an earlier try made {job.id}: attaching to it")
+                return job
+        if not self._warned:
+            self._warned = True
+            self._tell(
+                "the service lists no such job: creating it. Should it ignore the Idempotency-Key, there may"
+                " be two: `sftc jobs list`"
+            )
         return None

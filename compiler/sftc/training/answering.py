@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from sftc.training import models
 
@@ -21,6 +22,8 @@ class Answerer:
         Raises:
             FailedError: its base model is gone.
         """
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         adapter = folder / "adapter_config.json"
         self.has_base = adapter.is_file()

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from transformers import AutoConfig, AutoTokenizer
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from sftc.backend.executor import FailedError
 from sftc.training import models, output, rows, task
@@ -31,6 +32,9 @@ def prepare(work: task.Work, machine: Machine, tell: Tell) -> Plan:
         work.payload, machine, substitutes=work.options.substitutes, validates=bool(work.validation)
     )
     base = _base(work)
+    if base.gguf:
+        _unpack(base, folder)
+        base = _base(work)
     for deviation in plan.deviations:
         tell.event("deviation", deviation)
     tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
@@ -58,10 +62,24 @@ def prepare(work: task.Work, machine: Machine, tell: Tell) -> Plan:
 
 
 def _base(work: task.Work) -> models.Model:
+    """Return the base model: as it lies somewhere, or as it was unpacked for the job."""
+    unpacked = Path(work.folder) / "base"
+    if unpacked.is_dir():
+        return models.Model(str(unpacked.absolute()), None)
     folder = work.options.models
-    return models.find(
-        work.payload["model"], Path(folder) if folder else None, download=work.options.download
-    )
+    return models.find(work.payload["model"], Path(folder) if folder else None, download=work.options.download)
+
+
+def _unpack(base: models.Model, folder: Path) -> None:
+    """Write a model of GGUF as one of safetensors: as it is, transformers neither trains nor writes it."""
+    aside = folder / "base.part"
+    loaded = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32, **base.options())
+    config = AutoConfig.from_pretrained(base.folder, **base.options())
+    with torch.device("meta"):  # it has no weights of its own
+        plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    plain.save_pretrained(aside, state_dict=loaded.state_dict())
+    AutoTokenizer.from_pretrained(base.folder, **base.options()).save_pretrained(aside)
+    aside.rename(folder / "base")
 
 
 def _said(counts: rows.Counts) -> str:

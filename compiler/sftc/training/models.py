@@ -1,5 +1,6 @@
 """Where the base model of a job lies."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +51,8 @@ def _model(folder: Path) -> Model | None:
     if (folder / "config.json").is_file():
         return Model(str(folder.absolute()), None)
     weights = sorted(folder.glob("*.gguf")) if folder.is_dir() else []
+    if weights and not find_spec("gguf"):
+        raise FailedError(f"`job.model`: {weights[0].name} needs a package more: pip install gguf")
     return Model(str(folder.absolute()), weights[0].name) if weights else None
 
 
