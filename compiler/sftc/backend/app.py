@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from sftc.backend import answers, rules
 from sftc.backend.answers import Refusal
-from sftc.backend.executor import Executor
+from sftc.backend.executor import Executor, Missing
 from sftc.backend.folder import Folder
 from sftc.backend.guard import Guard
 from sftc.backend.running import Checks, Runner
@@ -38,14 +38,18 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)",
 
 
 class Service:
-    """The service over a data folder; `token` is what requests must carry."""
+    """The service over a data folder; `token` is what requests must carry.
 
-    def __init__(self, root: Path, token: str, executor: Executor) -> None:
+    Without an `executor` jobs stay as they are.
+    """
+
+    def __init__(self, root: Path, token: str, executor: Executor | None) -> None:
         self._folder = Folder(root)
         self._store = Store(self._folder.database)
         self._token = token
         self._checks = Checks(self._store, self._folder)
-        self._runner = Runner(self._store, self._folder, executor)
+        self._runner = Runner(self._store, self._folder, executor or Missing())
+        self._work = [self._checks, self._runner] if executor else [self._checks]
 
     def app(self) -> Starlette:
         """Return the application."""
@@ -79,7 +83,7 @@ class Service:
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        work = [asyncio.create_task(self._checks.run()), asyncio.create_task(self._runner.run())]
+        work = [asyncio.create_task(each.run()) for each in self._work]
         yield
         for task in work:
             task.cancel()

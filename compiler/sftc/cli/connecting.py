@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -16,10 +17,13 @@ import click
 from sftc.cli.exits import FINDINGS, JOB_CANCELLED, JOB_FAILED, REFUSED, UNREACHABLE
 
 if TYPE_CHECKING:
+    from sftc.cli.training import TrainingOptions
+    from sftc.submission.following import Pace
     from sftc.submission.journal import Journal
     from sftc.submission.service import Service
     from sftc.submission.settings import Backend
 
+_POSITIVE = click.FloatRange(0, min_open=True)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -86,6 +90,32 @@ def service_options(command: _Function) -> _Function:
     return command
 
 
+def poll_options(command: _Function) -> _Function:
+    """Add the options that say how a job is followed to a command, which gets them as arguments."""
+    for option in (
+        click.option(
+            "--poll-timeout",
+            type=_POSITIVE,
+            help="Seconds to follow it for: 3600, and no end with the embedded service, by default.",
+        ),
+        click.option(
+            "--poll-interval",
+            type=_POSITIVE,
+            help="Seconds between questions: 5, and 0.5 to the embedded service, by default.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def pace(interval: float | None, timeout: float | None, *, is_local: bool) -> "Pace":
+    """Return how a job is followed."""
+    from sftc.submission.following import Pace
+
+    usual = Pace(0.5, inf) if is_local else Pace()
+    return Pace(interval or usual.interval, timeout or usual.timeout)
+
+
 def key_option(command: _Function) -> _Function:
     """Add the option `--idempotency` to a command."""
     return click.option(
@@ -111,8 +141,10 @@ class Connection(NamedTuple):
 
 
 @contextmanager
-def connected(options: ServiceOptions) -> Iterator[Connection]:
+def connected(options: ServiceOptions, training: "TrainingOptions | None" = None) -> Iterator[Connection]:
     """Connect to the service of `options`; a local one is started, and stopped in the end.
+
+    It runs jobs, as `training` says, only where that is given.
 
     Raises:
         click.UsageError: the service or its key is not named as it should be.
@@ -127,7 +159,7 @@ def connected(options: ServiceOptions) -> Iterator[Connection]:
         if backend is None:
             folder = data_folder()
             say(f"using the embedded service of this machine, in {folder}")
-            backend, identity = stack.enter_context(_embedded(folder)), f"{LOCAL}\n{folder}"
+            backend, identity = stack.enter_context(_embedded(folder, training)), f"{LOCAL}\n{folder}"
         else:
             identity = backend.identity
         journal = stack.enter_context(Journal(identity))
@@ -146,12 +178,12 @@ def data_folder() -> Path:
 
 
 @contextmanager
-def _embedded(folder: Path) -> Iterator["Backend"]:
+def _embedded(folder: Path, training: "TrainingOptions | None") -> Iterator["Backend"]:
     from sftc.submission.settings import Backend, Key
 
     token = secrets.token_urlsafe(32)
     command = [sys.executable, "-P", "-m", "sftc", "serve", "--port", "0", "--data-dir", str(folder)]
-    command.append("--until-stdin-ends")
+    command += ["--until-stdin-ends", *(training.arguments() if training else ["--idle"])]
     environment = {**os.environ, "SFTC_TOKEN": token}
     with subprocess.Popen(  # noqa: S603  it is this program
         command,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sftc.cli.connecting import ServiceOptions, connected, failures, service_options
+from sftc.cli.connecting import ServiceOptions, connected, failures, pace, poll_options, service_options
 from sftc.cli.output import write_files, write_stdout
+from sftc.cli.training import training_of, training_options
 from sftc.report.tables import columns
 from sftc.report.text import printable
 
@@ -52,29 +53,18 @@ def show_command(job: str, **service: Any) -> None:
 
 @jobs_command.command("follow")
 @click.argument("job")
-@click.option(
-    "--poll-interval",
-    type=click.FloatRange(0, min_open=True),
-    default=5.0,
-    show_default=True,
-    help="Seconds.",
-)
-@click.option(
-    "--poll-timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=3600.0,
-    show_default=True,
-    help="Seconds.",
-)
+@poll_options
 @service_options
-def follow_command(job: str, poll_interval: float, poll_timeout: float, **service: Any) -> None:
+@training_options
+def follow_command(job: str, poll_interval: float | None, poll_timeout: float | None, **others: Any) -> None:
     """Follow a job to its end; the exit code tells how it ended."""
     from sftc.cli.watching import watch
-    from sftc.submission.following import Pace
 
-    options = ServiceOptions(**service)
-    with failures(), connected(options) as connection:
-        watch(_name(job), connection, Pace(poll_interval, poll_timeout), options.again(job))
+    training = training_of(others)
+    options = ServiceOptions(**others)
+    with failures(), connected(options, training) as connection:
+        how = pace(poll_interval, poll_timeout, is_local=connection.is_local)
+        watch(_name(job), connection, how, options.again(job))
 
 
 @jobs_command.command("cancel")

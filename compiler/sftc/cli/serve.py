@@ -37,8 +37,15 @@ from sftc.cli.training import TrainingOptions, executor, training_options
 )
 @training_options
 @click.option("--until-stdin-ends", is_flag=True, hidden=True)
+@click.option("--idle", is_flag=True, hidden=True)
 def serve_command(
-    host: str, port: int, data_dir: str | None, token: str | None, until_stdin_ends: bool, **training: Any
+    host: str,
+    port: int,
+    data_dir: str | None,
+    token: str | None,
+    until_stdin_ends: bool,
+    idle: bool,
+    **training: Any,
 ) -> None:
     """Run the training service on this machine, until interrupted.
 
@@ -56,7 +63,7 @@ def serve_command(
         token = secrets.token_urlsafe(24)
         say(f"requests need this key: export SYNTH_API_KEY={token}")
     try:
-        service = Service(folder, token, executor(TrainingOptions(**training)))
+        service = Service(folder, token, None if idle else executor(TrainingOptions(**training)))
     except InUseError as error:
         raise click.ClickException(f"{error}: name its URL with --backend, or another --data-dir.") from error
     except sqlite3.Error as error:

@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from sftc.cli.connecting import ServiceOptions, connected, failures, key_option, say, service_options
+from sftc.cli.connecting import (
+    ServiceOptions,
+    connected,
+    failures,
+    key_option,
+    pace,
+    poll_options,
+    say,
+    service_options,
+)
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_stdout
 from sftc.cli.plan import plan
 from sftc.cli.preparing import prepare
+from sftc.cli.training import training_of, training_options
 from sftc.findings import Finding, Severity
 from sftc.overrides import Override
 from sftc.payload import to_bytes
@@ -24,8 +34,6 @@ from sftc.reading import read
 if TYPE_CHECKING:
     from sftc.document import Document
     from sftc.submission.failures import RefusedError
-
-_POSITIVE = click.FloatRange(0, min_open=True)
 
 
 class _Files(NamedTuple):
@@ -53,13 +61,9 @@ class _Files(NamedTuple):
     help="Stop before the upload at what the service is certain to refuse.",
 )
 @click.option("--poll/--no-poll", default=True, help="Follow the job to its end, or exit once it is started.")
-@click.option(
-    "--poll-interval", type=_POSITIVE, default=5.0, show_default=True, help="Seconds between questions."
-)
-@click.option(
-    "--poll-timeout", type=_POSITIVE, default=3600.0, show_default=True, help="Seconds to follow it for."
-)
+@poll_options
 @service_options
+@training_options
 def train_command(
     type: str,
     config: str,
@@ -70,9 +74,9 @@ def train_command(
     idempotency: str | None,
     preflight: bool,
     poll: bool,
-    poll_interval: float,
-    poll_timeout: float,
-    **service: Any,
+    poll_interval: float | None,
+    poll_timeout: float | None,
+    **others: Any,
 ) -> None:
     """Compile a config, check its data, submit the job and follow it to its end.
 
@@ -83,7 +87,8 @@ def train_command(
     3 the service refuses it; 4 the service is out of reach, or it takes too long; 5 it failed;
     6 it was cancelled.
     """
-    options = ServiceOptions(**service)
+    training = training_of(others)
+    options = ServiceOptions(**others)
     if not dry_run:
         options.named() if poll else options.staying()
     overrides = [Override.of("job.model", model)] if model is not None else []
@@ -113,10 +118,9 @@ def train_command(
             click.echo(text, err=True, nl=False)
             return
         stack.enter_context(failures())
-        connection = stack.enter_context(connected(options))
+        connection = stack.enter_context(connected(options, training))
         from sftc.cli.watching import bar, watch
         from sftc.submission.failures import RefusedError
-        from sftc.submission.following import Pace
 
         command = shlex.join(["sftc", *sys.argv[1:]])
         try:
@@ -130,7 +134,7 @@ def train_command(
         write_stdout(f"{job}\n")
         if poll:
             again = command if connection.is_local else options.again(job)
-            watch(job, connection, Pace(poll_interval, poll_timeout), again)
+            watch(job, connection, pace(poll_interval, poll_timeout, is_local=connection.is_local), again)
 
 
 _CERTAIN = {"missing-gpu-type": "missing_gpu_type"}

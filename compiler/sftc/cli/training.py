@@ -50,6 +50,11 @@ def training_options(command: _Function) -> _Function:
     return command
 
 
+def training_of(arguments: dict[str, Any]) -> TrainingOptions:
+    """Take the options of `TrainingOptions` out of the arguments of a command."""
+    return TrainingOptions(*(arguments.pop(name) for name in TrainingOptions._fields))
+
+
 def executor(options: TrainingOptions) -> "Executor":
     """Return what runs the jobs of an embedded service in this installation."""
     if not all(map(find_spec, _NEEDED)):

@@ -1,24 +1,32 @@
 """A job, shown while it runs."""
 
 import sys
+import time
 from collections.abc import Callable
-from typing import Any
+from datetime import timedelta
+from shutil import get_terminal_size
+from typing import Any, Final
 
 import click
 
 from sftc.cli.connecting import Connection, say
+from sftc.report.sparkline import sparkline
 from sftc.report.text import printable
 from sftc.submission.failures import UnreachableError
 from sftc.submission.following import Pace, follow
 
+_BAR: Final = 20
+
 
 class Watch:
-    """Prints a job's statuses and events as lines, and its last figures as a line that moves."""
+    """Prints a job's statuses and events as lines, and how far it is as a line that moves."""
 
     def __init__(self) -> None:
         self._live = sys.stderr is not None and sys.stderr.isatty()
-        self._figures: dict[str, str] = {}
-        self._step = 0
+        self._figures: dict[str, float] = {}
+        self._losses: list[float] = []
+        self._step = self._begun = self._steps = 0
+        self._since = time.monotonic()
 
     def status(self, status: str) -> None:
         """Print a status."""
@@ -26,30 +34,53 @@ class Watch:
 
     def event(self, event: dict[str, Any]) -> None:
         """Print an event; statuses are printed as they are seen."""
-        if event.get("type") != "status":
-            self.line(f"{event.get('type')}: {event.get('message')}")
+        if event.get("type") == "status":
+            return
+        match event.get("data"):
+            case {"steps": int(steps), "step": int(step)}:
+                self._steps, self._begun, self._since = steps, step, time.monotonic()
+        self.line(f"{event.get('type')}: {event.get('message')}")
 
     def point(self, point: dict[str, Any]) -> None:
         """Show the last figures on a terminal."""
-        value = point.get("value")
-        self._figures[point["name"]] = f"{value:.4g}" if isinstance(value, int | float) else str(value)
+        if not isinstance(value := point.get("value"), int | float):
+            return
+        self._figures[point["name"]] = value
         self._step = point["step"]
+        if point["name"] == "train.loss":
+            self._losses.append(value)
         if self._live:
-            click.echo(f"\r\x1b[2K{printable(self._text())}", err=True, nl=False)
+            text = printable(self._text())[: get_terminal_size().columns - 1]
+            click.echo(f"\r\x1b[2K{text}", err=True, nl=False)
 
     def note(self, text: str) -> None:
         """Print what is to be known of how it is followed."""
         self.line(text)
 
     def end(self) -> None:
-        """Print the last figures for good."""
+        """Print the last figures for good, and the curve of the loss."""
         if self._figures:
             self.line(self._text())
             self._figures.clear()
+        if len(self._losses) > 1:
+            first, last = self._losses[0], self._losses[-1]
+            self.line(f"train.loss {first:.4g} {sparkline(self._losses)} {last:.4g}")
+            self._losses.clear()
 
     def _text(self) -> str:
-        figures = ", ".join(f"{name} {value}" for name, value in sorted(self._figures.items()))
-        return f"step {self._step:,}: {figures}"
+        names = sorted(self._figures, key=lambda name: (not name.endswith("loss"), name))
+        figures = ", ".join(f"{name} {self._figures[name]:.4g}" for name in names)
+        return f"{self._progress()}: {figures}"
+
+    def _progress(self) -> str:
+        if not self._steps:
+            return f"step {self._step:,}"
+        filled = _BAR * self._step // self._steps
+        text = f"{'━' * filled}{'─' * (_BAR - filled)} step {self._step:,} of {self._steps:,}"
+        if (done := self._step - self._begun) > 0 and (left := self._steps - self._step) > 0:
+            seconds = (time.monotonic() - self._since) * left / done
+            text += f", {timedelta(seconds=round(seconds))} left"
+        return text
 
     def line(self, text: str, *, bold: bool = False) -> None:
         """Print a line, in place of what stands on the last one of a terminal."""

@@ -67,7 +67,9 @@ def _base(work: task.Work) -> models.Model:
     if unpacked.is_dir():
         return models.Model(str(unpacked.absolute()), None)
     folder = work.options.models
-    return models.find(work.payload["model"], Path(folder) if folder else None, download=work.options.download)
+    return models.find(
+        work.payload["model"], Path(folder) if folder else None, download=work.options.download
+    )
 
 
 def _unpack(base: models.Model, folder: Path) -> None:

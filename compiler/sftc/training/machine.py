@@ -9,12 +9,17 @@ PACKAGES: Final = ("bitsandbytes", "deepspeed")
 
 
 class Machine(NamedTuple):
-    """The devices of a kind (`cuda`, `mps` or `cpu`), by name, and what they and the installation can do."""
+    """The devices of a kind (`cuda`, `mps` or `cpu`), by name, and what they and the installation can do.
+
+    A cluster is a machine of several `nodes`, with `cpus` for that many processes; 0 is no limit.
+    """
 
     kind: str
     names: tuple[str, ...]
     bf16: bool
     packages: frozenset[str]
+    nodes: int = 1
+    cpus: int = 0
 
 
 def probe() -> Machine:

@@ -87,10 +87,11 @@ def settle(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, v
     """
     asked = Asked(payload)
     processes = (asked["compute.gpu_count"] or 1) * (asked["compute.nodes"] or 1)
-    used = processes if machine.kind == "cpu" else min(processes, len(machine.names))
+    most = (machine.cpus or processes) if machine.kind == "cpu" else len(machine.names)
+    used = min(processes, most)
     batches = dealt(asked, used)
     refusals = [
-        *_compute(asked, machine, processes),
+        *_compute(asked, machine, processes, most),
         *_kind(asked, machine),
         *_precision(asked, machine),
         *_spread(asked, machine),
@@ -125,17 +126,18 @@ def settle(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, v
     )
 
 
-def _compute(asked: Asked, machine: Machine, processes: int) -> Iterator[Refusal]:
+def _compute(asked: Asked, machine: Machine, processes: int, most: int) -> Iterator[Refusal]:
     wanted, here = str(asked["compute.gpu_type"] or ""), ", ".join(sorted(set(machine.names)))
     if wanted and not any(_plain(wanted) in _plain(name) for name in machine.names):
         reason = f"{wanted} is asked for, and there is {'no GPU' if machine.kind == 'cpu' else 'none'}"
         yield Refusal("compute.gpu_type", reason, f"trained on the {here}")
-    if machine.kind != "cpu" and processes > len(machine.names):
-        count = len(machine.names)
-        reason = f"{processes} GPUs are asked for, and there {'is' if count == 1 else 'are'} {count}"
-        yield Refusal("compute.gpu_count", reason, f"trained on {count}")
-    if (nodes := asked["compute.nodes"] or 1) > 1:
-        yield Refusal("compute.nodes", f"{nodes} machines are asked for, and this is one", "trained on it")
+    if processes > most:
+        devices = "CPUs" if machine.kind == "cpu" else "GPUs"
+        reason = f"{processes} {devices} are asked for, and there {'is' if most == 1 else 'are'} {most}"
+        yield Refusal("compute.gpu_count", reason, f"trained on {most}")
+    if (nodes := asked["compute.nodes"] or 1) > machine.nodes:
+        there, on = ("this is one", "it") if machine.nodes == 1 else (f"there are {machine.nodes}", "them")
+        yield Refusal("compute.nodes", f"{nodes} machines are asked for, and {there}", f"trained on {on}")
 
 
 def _plain(name: str) -> str:

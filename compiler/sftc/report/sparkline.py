@@ -1,0 +1,20 @@
+"""A curve in a line of text."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Final
+
+_LEVELS: Final = "▁▂▃▄▅▆▇█"
+_WIDTH: Final = 40
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Return finite `values` as a curve of at most 40 characters, each the mean of an even part of them."""
+    values = [value for value in values if isfinite(value)]
+    width = min(len(values), _WIDTH)
+    edges = [len(values) * at // width for at in range(width + 1)] if width else [0]
+    means = [sum(values[start:end]) / (end - start) for start, end in zip(edges, edges[1:], strict=False)]
+    low, high = min(means, default=0.0), max(means, default=0.0)
+    if low == high:
+        return _LEVELS[0] * width
+    return "".join(_LEVELS[round((mean - low) / (high - low) * (len(_LEVELS) - 1))] for mean in means)

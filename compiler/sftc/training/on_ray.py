@@ -1,0 +1,162 @@
+"""What a Ray job runs: `python -m sftc.training.on_ray FILE`, with a job as `task` writes it.
+
+A Ray task settles the plan on a machine of the cluster, and Ray Train's workers train. What they
+tell is written to the job's log, each line after `cluster.MARK`, where the executor reads it.
+"""
+
+import io
+import json
+import sys
+import traceback
+from collections import Counter
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+import ray
+from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
+from ray.train.torch import TorchTrainer
+from ray.util.queue import Queue
+
+from sftc.backend.executor import FailedError
+from sftc.training import task
+from sftc.training.asked import Asked
+from sftc.training.cluster import MARK
+from sftc.training.machine import Machine, probe
+from sftc.training.plan import RefusedError
+from sftc.training.telling import Tell
+from sftc.training.worker import out_of_memory
+
+_RESTARTS: Final = 2
+"""How often Ray Train starts the processes again where one is lost; they go on from a checkpoint."""
+
+
+def main() -> None:
+    """Train a job on the cluster that this process is a job of, and write what is told of it."""
+    ray.init(log_to_driver=False)
+    queue = Queue(actor_options={"num_cpus": 0})
+    Thread(target=_run, args=(Path(sys.argv[1]), queue), daemon=True).start()
+    while line := queue.get():
+        sys.stdout.write(MARK + line)
+        sys.stdout.flush()
+        if "failed" in json.loads(line):  # for a reason that Ray's next try would meet again
+            sys.exit(1)
+
+
+class _Lines(io.StringIO):
+    """A stream to the process that writes the log."""
+
+    def __init__(self, queue: Queue) -> None:
+        super().__init__()
+        self._queue = queue
+
+    def write(self, text: str) -> int:
+        self._queue.put(text)
+        return len(text)
+
+
+def _run(file: Path, queue: Queue) -> None:
+    """Train, and put an empty line at the end."""
+    tell = Tell(_Lines(queue))
+    try:
+        _fit(file, queue)
+    except WorkerGroupError as error:
+        traceback.print_exc()
+        tell.failed(_lost(error))
+    except Exception as error:  # noqa: BLE001  nobody would be told of it
+        traceback.print_exc()
+        tell.failed(f"{type(error).__name__}: {error}")
+    queue.put("")
+
+
+def _lost(error: WorkerGroupError) -> str:
+    """Return why training was given up; where a process is dead the others fail for that alone."""
+    failures = error.worker_failures
+    dead = [rank for rank, each in failures.items() if hasattr(each, "health_check_failure")]
+    if not dead:
+        first = next(iter(failures.values()))
+        return f"{type(first).__name__}: {first}"
+    return (
+        f"process {dead[0]} of those that train was lost again and again; where memory runs out, lower "
+        "`hyperparameters.per_device_batch` or `hyperparameters.sequence_length`"
+    )
+
+
+def _fit(file: Path, queue: Queue) -> None:
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cpus, gpus = (int(sum(node.get(kind, 0) for node in alive)) for kind in ("CPU", "GPU"))
+    if not cpus and not gpus:
+        raise FailedError("the Ray cluster has no CPU and no GPU")
+    nodes = sum(node.get("GPU" if gpus else "CPU", 0) >= 1 for node in alive)
+    needs = {"num_cpus": 0, "num_gpus": 1} if gpus else {"num_cpus": 1}  # as Ray Train's workers do
+    processes = ray.get(ray.remote(_prepare).options(**needs).remote(file, queue, nodes, cpus, gpus))
+    TorchTrainer(
+        _train,
+        train_loop_config={"file": file, "queue": queue},
+        scaling_config=ScalingConfig(num_workers=processes, use_gpu=bool(gpus)),
+        run_config=RunConfig(
+            name="ray",
+            storage_path=str(file.parent),
+            failure_config=FailureConfig(max_failures=_RESTARTS),
+        ),
+    ).fit()
+
+
+def _prepare(file: Path, queue: Queue, nodes: int, cpus: int, gpus: int) -> int:
+    """Settle the plan with the facts of this machine, which the others are like; return the processes."""
+    from sftc.training.job import prepare
+
+    tell = Tell(_Lines(queue))
+    try:
+        return prepare(task.read(file), _cluster(nodes, cpus, gpus), tell).processes
+    except Exception as error:
+        tell.failed(_known(error) or f"{type(error).__name__}: {error}")
+        raise FailedError from error  # one that can be sent to another process
+
+
+def _cluster(nodes: int, cpus: int, gpus: int) -> Machine:
+    here = probe()
+    if gpus and here.kind != "cuda":
+        raise FailedError("the Ray cluster has GPUs, and the torch of its machines cannot use them")
+    return here._replace(names=here.names[:1] * (gpus or 1), nodes=nodes, cpus=cpus)
+
+
+def _train(config: dict[str, Any]) -> None:
+    """Train, in one of the processes that Ray has brought together."""
+    from sftc.training.job import train
+
+    tell = Tell(_Lines(config["queue"]))
+    try:
+        work = task.read(config["file"])
+        _tell_where(work, tell)
+        train(work, tell)
+    except Exception as error:
+        if reason := _known(error):
+            tell.failed(reason)
+        raise
+
+
+def _known(error: Exception) -> str | None:
+    """Return the reason where it is one that is the same at every try."""
+    return str(error) if isinstance(error, FailedError | RefusedError) else out_of_memory(error)
+
+
+def _tell_where(work: task.Work, tell: Tell) -> None:
+    """Tell where the processes really are."""
+    import torch
+    from torch import distributed
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    places: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(places, (ray.util.get_node_ip_address(), device))
+    machines = Counter(address for address, _ in places)
+    devices = Counter(device for _, device in places)
+    said = ", ".join(f"{count} x {name}" for name, count in devices.items())
+    tell.event("workers", f"{said} on {len(machines)} of the cluster's machines", {"machines": machines})
+    asked = Asked(work.payload)["compute.nodes"] or 1
+    if len(machines) != asked:
+        tell.event("deviation", f"`compute.nodes`: it is {asked}; Ray placed them on {len(machines)}")
+
+
+if __name__ == "__main__":
+    main()
