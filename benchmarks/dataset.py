@@ -1,8 +1,7 @@
 """Measure `sftc dataset check` on files of 1 GB: its speed, its memory, its first answer.
 
 Speeds are ratios to a bare loop of `orjson.loads` over the lines of the same file, in one process,
-all in turn. Two such loops at once show what a second core of the machine gives. Memory is the greatest sum over the processes of a run, pages shared by several
-counted once for all of them.
+all in turn. Two such loops at once show what a second core of the machine gives.
 """
 
 import os
@@ -11,11 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
-from measure import ENVIRONMENTS, HERE, QUIET, Command, environment, publish, wall
+from measure import ENVIRONMENTS, HERE, QUIET, Command, environment, peak, publish, wall
 from rows import SHAPES, write
 
 GIGABYTE = 10**9
@@ -39,34 +37,6 @@ def twice(command: Command) -> float:
     if sum(run.wait() for run in runs):
         sys.exit(f"failed: {command}")
     return time.perf_counter() - start
-
-
-def peak(command: Command) -> float:
-    """Return the most memory that a command and the processes it starts have together, in MB."""
-    most = 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=QUIET, start_new_session=True) as run:
-        while run.poll() is None:
-            most = max(most, sum(map(_memory, _family(run.pid))))
-            time.sleep(0.02)
-    return most / 1000
-
-
-def _family(group: int) -> list[int]:
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with suppress(OSError):
-                if os.getpgid(int(entry)) == group:
-                    found.append(int(entry))
-    return found
-
-
-def _memory(process: int) -> int:
-    with suppress(OSError):
-        for line in Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
-    return 0
 
 
 def answers(check: Sequence[str | Path], path: Path) -> tuple[float, float]:

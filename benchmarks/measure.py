@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 Command = Sequence[str | Path]
 HERE = Path(__file__).parent
@@ -33,6 +35,41 @@ def paired(one: Command, other: Command, runs: int) -> dict[str, float]:
         "ratio": median(a / b for a, b in pairs),
         "runs": runs,
     }
+
+
+def peak(command: Command, **options: Any) -> float:
+    """Return the most memory that a command and the processes under it have together, in MB.
+
+    Pages that several of them share are counted once for all of them.
+    """
+    most = 0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=QUIET, **options) as run:
+        while run.poll() is None:
+            most = max(most, sum(map(_memory, _family(run.pid))))
+            time.sleep(0.02)
+        if run.returncode not in (0, 1):
+            sys.exit(f"failed: {command}")
+    return most / 1000
+
+
+def _family(first: int) -> list[int]:
+    parents = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            status = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
+            parents[int(entry)] = int(status.rpartition(")")[2].split()[1])
+    family = [first]
+    for each in family:
+        family += [process for process, parent in parents.items() if parent == each]
+    return family
+
+
+def _memory(process: int) -> int:
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0
 
 
 def environment(name: str, *packages: str | Path) -> Path:

@@ -41,7 +41,7 @@ def learnt(messages: list[dict[str, Any]], template: str = TEMPLATE) -> tuple[li
             pieces[-1].append(id)
         elif pieces[-1]:
             pieces.append([])
-    return [words.decode(piece) for piece in pieces if piece], silent
+    return [str(words.decode(piece)) for piece in pieces if piece], silent
 
 
 def talk(*contents: str) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def test_an_answer_that_a_template_leaves_out_is_counted() -> None:
 @pytest.mark.parametrize("arguments", ['{"q": 1}', {"q": 1}], ids=["text", "object"])
 def test_the_calls_of_tools_are_learnt(arguments: Any) -> None:
     call = {"id": "1", "type": "function", "function": {"name": "find", "arguments": arguments}}
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": "a"},
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "1", "content": "b"},

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
+
+SERVICE_ENDS: Final = "the service ends"
+"""The message that a job is cancelled with where it is to go on when the service is back."""
 
 
 class Task(NamedTuple):
@@ -46,7 +49,8 @@ class Executor(Protocol):
     async def run(self, task: Task, report: Report) -> str:
         """Run `task` and return the name of the model that came of it.
 
-        A cancelled job is cancelled as asyncio tasks are.
+        A cancelled job is cancelled as asyncio tasks are; so is one that the service leaves as it ends,
+        with the message `SERVICE_ENDS`.
 
         Raises:
             FailedError: the job cannot be done.

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sftc.backend.executor import Executor, FailedError, Task
+from sftc.backend.executor import SERVICE_ENDS, Executor, FailedError, Task
 from sftc.backend.folder import Folder
 from sftc.backend.store import Store
 
@@ -135,7 +135,7 @@ class Runner(_Work):
         try:
             await asyncio.wait([running])
         except asyncio.CancelledError:  # the service ends; the job goes on after its next start
-            running.cancel()
+            running.cancel(SERVICE_ENDS)
             await asyncio.wait([running])
             raise
         finally:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sftc.cli.connecting import data_folder, say
+from sftc.report.text import printable
 
 if TYPE_CHECKING:
     from sftc.training.answering import Answerer
@@ -51,9 +52,13 @@ def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
 def _answers(answerer: "Answerer", messages: list[dict[str, str]], most: int) -> str:
     after = answerer.after(messages, most)
     if answerer.has_base:
-        click.echo(f"{click.style('before', dim=True)}  {answerer.before(messages, most)}")
-    click.echo(f"{click.style('after', bold=True)}   {after}")
+        click.echo(f"{click.style('before', dim=True)}  {_lines(answerer.before(messages, most))}")
+    click.echo(f"{click.style('after', bold=True)}   {_lines(after)}")
     return after
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(printable, text.splitlines()))
 
 
 def _questions() -> Iterator[str]:

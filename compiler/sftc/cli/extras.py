@@ -10,6 +10,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "matplotlib": "plot",
     "numpy": "dataset",
     "python_multipart": "local",
+    "ray": "ray",
     "re2": "dataset",
     "starlette": "local",
     "stringzilla": "dataset",

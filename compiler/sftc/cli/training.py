@@ -15,22 +15,37 @@ _NEEDED = ("torch", "transformers", "peft", "accelerate")
 
 
 class TrainingOptions(NamedTuple):
-    """Where the embedded service finds models, and what it may do."""
+    """Where the embedded service finds models, what it may do, and what trains."""
 
     models_dir: str | None
     allow_download: bool
     allow_substitutions: bool
+    engine: str
+    address: str | None
 
     def arguments(self) -> list[str]:
         """Return what a command line says these options with."""
         said = ["--models-dir", self.models_dir] if self.models_dir else []
         said += ["--allow-download"] * self.allow_download
-        return said + ["--allow-substitutions"] * self.allow_substitutions
+        said += ["--allow-substitutions"] * self.allow_substitutions
+        return said + (["--engine", self.engine, "--address", self.address] if self.address else [])
 
 
 def training_options(command: _Function) -> _Function:
     """Add the options of `TrainingOptions` to a command, which gets them as arguments."""
     for option in (
+        click.option(
+            "--address",
+            metavar="HOST:PORT",
+            help="The dashboard of the Ray cluster, for --engine ray.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["torchrun", "ray"]),
+            default="torchrun",
+            show_default=True,
+            help="What trains: processes of this machine, or a Ray cluster.",
+        ),
         click.option(
             "--allow-substitutions",
             is_flag=True,
@@ -56,7 +71,16 @@ def training_of(arguments: dict[str, Any]) -> TrainingOptions:
 
 
 def executor(options: TrainingOptions) -> "Executor":
-    """Return what runs the jobs of an embedded service in this installation."""
+    """Return what runs the jobs of an embedded service in this installation.
+
+    Raises:
+        click.UsageError: the engine and its address do not go together.
+        ModuleNotFoundError: the engine is not installed.
+    """
+    if (options.engine == "ray") != bool(options.address):
+        raise click.UsageError("--engine ray and --address HOST:PORT need each other.")
+    if options.engine == "ray" and not find_spec("ray"):
+        raise ModuleNotFoundError("No module named 'ray'", name="ray")
     if not all(map(find_spec, _NEEDED)):
         from sftc.backend.executor import Missing
 
@@ -64,4 +88,9 @@ def executor(options: TrainingOptions) -> "Executor":
     from sftc.training.executor import Trainer
     from sftc.training.task import Options
 
-    return Trainer(Options(options.models_dir, options.allow_download, options.allow_substitutions))
+    how = Options(options.models_dir, options.allow_download, options.allow_substitutions)
+    if options.address:
+        from sftc.training.cluster import Cluster
+
+        return Cluster(how, f"http://{options.address}")
+    return Trainer(how)

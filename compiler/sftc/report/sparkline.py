@@ -1,6 +1,7 @@
 """A curve in a line of text."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import isfinite
 from typing import Final
 
@@ -13,7 +14,7 @@ def sparkline(values: Sequence[float]) -> str:
     values = [value for value in values if isfinite(value)]
     width = min(len(values), _WIDTH)
     edges = [len(values) * at // width for at in range(width + 1)] if width else [0]
-    means = [sum(values[start:end]) / (end - start) for start, end in zip(edges, edges[1:], strict=False)]
+    means = [sum(values[start:end]) / (end - start) for start, end in pairwise(edges)]
     low, high = min(means, default=0.0), max(means, default=0.0)
     if low == high:
         return _LEVELS[0] * width

@@ -63,12 +63,20 @@ def send(file: DataFile, service: Service, journal: Journal, progress: Progress)
 
 
 def _new(file: DataFile, service: Service, journal: Journal, progress: Progress) -> str:
-    id = _id(_upload(file, service, progress), "id")
+    id = _id(upload(file, service, progress), "id")
     journal.keep_file(file.digest, id)
     return id
 
 
-def _upload(file: DataFile, service: Service, progress: Progress) -> dict[str, Any]:
+def upload(file: DataFile, service: Service, progress: Progress) -> dict[str, Any]:
+    """Send `file`, whatever the service has, and return its answer.
+
+    Raises:
+        RefusedError: the service does not take it.
+        UnreachableError: it does not answer.
+        ChangedFileError: the file is not what was checked any more.
+        OSError: it cannot be read.
+    """
     # A name of strange bytes has no UTF-8, and no part of a form can carry it.
     name = file.name.encode("utf-8", "backslashreplace").decode()
     with open(file.path, "rb") as source:

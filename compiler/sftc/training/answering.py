@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from warnings import filterwarnings
 
 import orjson
 import torch
@@ -22,8 +23,9 @@ class Answerer:
         Raises:
             FailedError: its base model is gone.
         """
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # theirs
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
+        filterwarnings("ignore", module="transformers")
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         adapter = folder / "adapter_config.json"
         self.has_base = adapter.is_file()

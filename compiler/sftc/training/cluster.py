@@ -15,15 +15,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sftc.backend.executor import FailedError, Report, Task
+from sftc.backend.executor import SERVICE_ENDS, FailedError, Report, Task
 from sftc.training import task as tasks
-from sftc.training.task import Options
+from sftc.training.task import REPEATABLE, Options
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
-
-SERVICE_ENDS: Final = "the service ends"
-"""The message that `run` is cancelled with where its Ray job is to go on."""
 
 MARK: Final = "sftc tells: "
 """What a line of the job's log begins with that is told to the executor."""
@@ -33,13 +30,6 @@ _PAUSE: Final = 5.0
 
 _GLANCE: Final = 0.2
 """Seconds until a job that is being stopped is looked at again."""
-
-_ENVIRONMENT: Final = {
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-    "PYTHONHASHSEED": "0",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-"""What the same bytes of the same job depend on."""
 
 
 class Cluster:
@@ -84,7 +74,7 @@ class Cluster:
                 client.submit_job(
                     submission_id=task.id,
                     entrypoint=shlex.join(["python", "-P", "-m", "sftc.training.on_ray", str(file)]),
-                    runtime_env={"env_vars": _ENVIRONMENT},
+                    runtime_env={"env_vars": REPEATABLE},
                 )
         except (AuthenticationError, OSError, RuntimeError) as error:
             raise FailedError(f"the Ray cluster at {self._address} does not take it: {error}") from error

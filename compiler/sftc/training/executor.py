@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sftc.backend.executor import FailedError, Report, Task
 from sftc.training import task as tasks
-from sftc.training.task import Options
+from sftc.training.task import REPEATABLE, Options
 
 _TRIES: Final = 3
 """How often a process that was killed is started again without having come further."""
@@ -20,14 +20,6 @@ _GRACE: Final = 3.0
 """Seconds that a process has to end by itself."""
 
 _LINE: Final = 1 << 20
-
-_ENVIRONMENT: Final = {
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-    "PYTHONHASHSEED": "0",
-    "TOKENIZERS_PARALLELISM": "false",
-    "GLOO_SOCKET_IFNAME": "lo",
-}
-"""What the same bytes of the same job depend on, and what keeps processes to this machine."""
 
 
 class Trainer:
@@ -78,7 +70,7 @@ class _Worker:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, **_ENVIRONMENT},
+                env={**os.environ, **REPEATABLE, "GLOO_SOCKET_IFNAME": "lo"},
                 start_new_session=True,
                 limit=_LINE,
             )

