@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +19,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS") or ("ci" if os.environ.get("C
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flag that regenerates golden files before they are compared."""
     parser.addoption("--update-golden", action="store_true", help="write golden outputs anew, then compare")
+
+
+def pytest_configure() -> None:
+    """Let programs that tests start be interrupted, where the tests themselves run in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

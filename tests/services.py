@@ -179,7 +179,10 @@ class Process:
         return self._log.read().decode()
 
 
-SERVE = (os.path.join(os.path.dirname(sys.executable), "sftc"), "serve")
+BARE = "import sys; sys.modules['peft'] = None; from sftc.__main__ import main; main()"
+SERVE = (sys.executable, "-P", "-c", BARE, "serve")
+"""`sftc serve` where nothing is installed that trains."""
+
 STEPS = (sys.executable, __file__)
 
 

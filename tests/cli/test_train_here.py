@@ -1,0 +1,94 @@
+"""`sftc train` and `sftc chat` as a person uses them: the example, trained on this machine."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+import tiny_model
+from submission_helpers import isolate
+from submission_program import Program
+from training_jobs import contents, rows
+
+FASTER = {
+    "learning_rate = 2e-4": "learning_rate = 5e-3",
+    "gradient_accumulation_steps = 64": "gradient_accumulation_steps = 8",
+    "sequence_length = 4096": "sequence_length = 256",
+    "eval_steps = 20": "eval_steps = 6",
+}
+"""What the example is changed to for a tiny model and few rows."""
+
+
+@pytest.fixture
+def sftc(sftc_program: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Return the command, in a folder with the example, rows and the model that it names."""
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    text = (root / "examples/lora.toml").read_text(encoding="utf-8")
+    for old, new in FASTER.items():
+        assert old in text
+        text = text.replace(old, new)
+    Path("lora.toml").write_text(text)
+    Path("train.jsonl").write_text(rows(64))
+    Path("val.jsonl").write_text(rows(16))
+    tiny_model.write(tmp_path / "models/Qwen/Qwen3-4B")
+    return Program(sftc_program)
+
+
+TRAIN = ["train", "--type", "sft", "--config", "lora.toml", "--backend", "local", "--models-dir", "models"]
+
+
+def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, tmp_path: Path) -> None:
+    base = contents(tmp_path / "models/Qwen/Qwen3-4B")
+    code, out, said = sftc(*TRAIN)
+    assert code == 5
+    assert "`compute.gpu_type`: H100 is asked for, and there is no GPU" in said
+
+    code, out, said = sftc(*TRAIN, "--allow-substitutions")
+    assert code == 0, said
+    job = out.strip()
+    assert "sftc: deviation: `compute.gpu_type`: H100" in said
+    assert "training: steps 24, step 0, device cpu, processes 1" in said
+    first, last = map(float, re.findall(r"train.loss ([\d.]+) [▁-█]{24} ([\d.]+)", said)[0])
+    assert last < first / 2
+
+    body = json.loads(sftc("jobs", "show", job, "--backend", "local")[1])
+    model = Path(body["fine_tuned_model"])
+    with safe_open(model / "adapter_model.safetensors", "pt") as weights:
+        assert {name.rsplit(".", 2)[1] for name in weights.keys()} == {"lora_A", "lora_B"}  # noqa: SIM118  no dict
+    card = (model / "README.md").read_text(encoding="utf-8")
+    assert "`compute.gpu_type`: H100 is asked for" in card
+    assert contents(tmp_path / "models/Qwen/Qwen3-4B") == base
+
+    points = [line.split("\t") for line in sftc("jobs", "metrics", job, "--backend", "local")[1].splitlines()]
+    assert [int(step) for name, step, _ in points if name == "train.loss"] == [*range(1, 25)]
+    assert [int(step) for name, step, _ in points if name == "val.loss"] == [6, 12, 18, 24]
+
+    code, out, said = sftc("chat", job, "--prompt", "3 + 4?")
+    assert code == 0, said
+    before, after = (re.search(rf"^{when} +(.*)$", out, re.MULTILINE) for when in ("before", "after"))
+    assert before
+    assert after
+    assert before[1] != after[1]
+    assert re.fullmatch(r"\d+\.", after[1])
+
+    shutil.move(tmp_path / "models", tmp_path / "elsewhere")
+    code, out, said = sftc("chat", job, "--prompt", "3 + 4?")
+    assert (code, out) == (1, "")
+    assert "there is no model" in said
+
+
+def test_an_engine_and_its_address_go_together(sftc: Program) -> None:
+    for options in (["--engine", "ray"], ["--address", "127.0.0.1:8265"]):
+        code, _, said = sftc("serve", "--port", "0", *options)
+        assert code == 2
+        assert "--engine ray and --address HOST:PORT need each other" in said
+
+
+def test_there_is_nobody_to_chat_with(sftc: Program) -> None:
+    code, out, said = sftc("chat", "job-1")
+    assert (code, out) == (1, "")
+    assert "has the job succeeded?" in said
