@@ -124,6 +124,19 @@ def test_processes_do_not_outlive_the_service(tmp_path: Path, models: Path) -> N
     assert gone(bench.folder)
 
 
+def test_one_of_several_processes_may_be_killed(tmp_path: Path, models: Path) -> None:
+    bench = Bench(tmp_path / "job", models, payload(2))
+
+    def kill(told: Told) -> None:
+        if told.events[-1][1] == "saved after step 4":
+            os.kill(max(workers(bench.folder)), signal.SIGKILL)
+
+    told = Told(kill)
+    assert (Path(bench.run(told)) / "adapter_model.safetensors").exists()
+    assert told.messages("restart") == ["the process that trains was killed (SIGKILL)"]
+    assert told.data("training")["step"] >= 2
+
+
 def test_a_job_that_cannot_be_done_says_why(tmp_path: Path, models: Path) -> None:
     spread = payload(parallelism={"tensor_parallel_size": 2})
     with pytest.raises(FailedError, match=r"parallelism.tensor_parallel_size`: it is 2"):

@@ -12,10 +12,13 @@ from sftc.rules.chat import DUPLICATE_ROWS, SHARED_ROWS
 if find_spec("numpy") is None:  # imported late, and missed early
     raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
 
-CAPACITY: Final = 1 << 22
+CAPACITY: Final = 1 << 21
 """The most digests that are kept."""
 
 _SHOWN: Final = 3
+
+_BLOCK: Final = 1 << 18
+"""The digests that are looked up at a time."""
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -61,11 +64,16 @@ class Repeats:
         """Keep two rows of those that are the same, and of the others how many they are."""
         np = _numpy()
         digests, numbers = (np.frombuffer(each, np.uint64) for each in self._files[path])
-        order = np.argsort(digests, kind="stable")
-        third = np.zeros(len(digests), bool)
-        third[order[2:]] = digests[order[2:]] == digests[order[:-2]]
-        self._files[path] = _arrays(digests[~third], numbers[~third])
+        often = _standing(digests, times=3)
+        if not len(often):
+            return
+        at = np.flatnonzero(_among(digests, often))
+        order = at[np.argsort(digests[at], kind="stable")]
+        third = order[2:][digests[order[2:]] == digests[order[:-2]]]
+        keep = np.ones(len(digests), bool)
+        keep[third] = False
         dropped, counts = np.unique(digests[third], return_counts=True)
+        self._files[path] = _arrays(digests[keep], numbers[keep])
         for old, more in zip(
             self._dropped[path],
             _arrays(dropped, counts.astype(np.uint64) << np.uint64(self._halvings)),
@@ -93,9 +101,7 @@ class Repeats:
 
     def _within(self, path: str, rows: "Digests", lines: "Digests") -> Iterator[Finding]:
         np = _numpy()
-        ordered = np.sort(rows)
-        at = np.flatnonzero(np.isin(rows, ordered[1:][ordered[1:] == ordered[:-1]]))
-        del ordered
+        at = np.flatnonzero(_among(rows, _standing(rows, times=2)))
         _, first, which = np.unique(rows[at], return_index=True, return_inverse=True)
         again = np.delete(np.arange(len(at)), first)
         number = (len(again) << self._halvings) + sum(self._dropped[path][1])
@@ -110,9 +116,11 @@ class Repeats:
     def _between(self, path: str, rows: "Digests", lines: "Digests", other: str) -> Iterator[Finding]:
         np = _numpy()
         others, numbers = (np.frombuffer(each, np.uint64) for each in self._files[other])
-        shared = np.flatnonzero(np.isin(rows, others))
+        known = np.sort(others)
+        shared = np.flatnonzero(_among(rows, known))
         dropped, counts = (np.frombuffer(each, np.uint64) for each in self._dropped[path])
-        number = (len(shared) << self._halvings) + int(counts[np.isin(dropped, others)].sum())
+        number = (len(shared) << self._halvings) + int(counts[_among(dropped, known)].sum())
+        del known
         if number:
             pairs = [
                 f"line {lines[at]:,} is line {numbers[np.flatnonzero(others == rows[at])[0]]:,} there"
@@ -145,6 +153,28 @@ def _listed(pairs: list[str], number: int) -> str:
     return f": {', '.join(pairs)}" + (", and so on" if number > len(pairs) else "")
 
 
+def _standing(digests: "Digests", times: int) -> "Digests":
+    """Return, sorted, the digests that stand that many times or more."""
+    np = _numpy()
+    ordered = np.sort(digests)
+    found: Digests = np.unique(ordered[times - 1 :][ordered[times - 1 :] == ordered[: 1 - times]])
+    return found
+
+
+def _among(digests: "Digests", known: "Digests") -> "NDArray[np.bool_]":
+    """Return which of `digests` are among those `known`, which are sorted; in little memory."""
+    np = _numpy()
+    found = np.zeros(len(digests), bool)
+    for start in range(0, len(digests) if len(known) else 0, _BLOCK):
+        block = digests[start : start + _BLOCK]
+        at = np.searchsorted(known, block)
+        at[at == len(known)] = 0
+        found[start : start + _BLOCK] = known[at] == block
+    return found
+
+
 def _arrays(*items: "Digests") -> "Arrays":
-    first, second = (array("Q", each.tobytes()) for each in items)
-    return first, second
+    made = array("Q"), array("Q")
+    for each, item in zip(made, items, strict=True):
+        each.frombytes(memoryview(item).cast("B"))
+    return made

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import torch
 from transformers import Trainer, TrainingArguments, set_seed
+from transformers.trainer import TRAINING_ARGS_NAME
 
 from sftc.training.building import build
 from sftc.training.models import Model
@@ -22,17 +23,18 @@ _POINTS: Final = 1000
 """The most points of a metric, about."""
 
 
-def fit(plan: Plan, base: Model, folder: Path, tell: Tell) -> tuple[Any, dict[str, float]] | None:
-    """Train, from the last checkpoint in `folder` if there is one.
+def fit(plan: Plan, base: Model, folder: Path, into: Path, tell: Tell) -> dict[str, float] | None:
+    """Train, from the last checkpoint in `folder` if there is one, and save what was trained.
 
     Args:
         plan: what to do.
         base: the model to begin with.
         folder: has the rows as arrays, `training` and perhaps `validation`; checkpoints go there.
+        into: is the folder for the model.
         tell: is told what happens.
 
     Returns:
-        The trained model and its last figures; None in a process that is not the first.
+        The last figures; None in a process that is not the first.
     """
     set_seed(SEED)
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
@@ -44,9 +46,12 @@ def fit(plan: Plan, base: Model, folder: Path, tell: Tell) -> tuple[Any, dict[st
     trainer = Trainer(build(plan, base), arguments, _batch, training, validation, callbacks=[progress])
     progress.trainer = trainer
     trainer.train(resume_from_checkpoint=checkpoint(folder))
+    trainer.accelerator.unwrap_model(trainer.model).config.use_cache = True
+    trainer.save_model(str(into))  # in all processes, of which each may hold a part
     if not trainer.is_world_process_zero():
         return None
-    return trainer.accelerator.unwrap_model(trainer.model), progress.last
+    (into / TRAINING_ARGS_NAME).unlink()  # it names folders of this machine
+    return progress.last
 
 
 def _arguments(plan: Plan, folder: Path, rows: int) -> TrainingArguments:
@@ -86,6 +91,7 @@ def _arguments(plan: Plan, folder: Path, rows: int) -> TrainingArguments:
         ddp_find_unused_parameters=False if plan.processes > 1 else None,
         deepspeed=_deepspeed(plan) if plan.deepspeed >= 0 else None,
         fsdp="full_shard auto_wrap" if plan.fsdp else None,
+        fsdp_config={"state_dict_type": "FULL_STATE_DICT"} if plan.fsdp else None,
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to="none",
@@ -95,7 +101,7 @@ def _arguments(plan: Plan, folder: Path, rows: int) -> TrainingArguments:
 
 def _deepspeed(plan: Plan) -> dict[str, Any]:
     return {
-        "zero_optimization": {"stage": plan.deepspeed},
+        "zero_optimization": {"stage": plan.deepspeed, "stage3_gather_16bit_weights_on_model_save": True},
         "bf16": {"enabled": plan.precision == "bf16"},
         "fp16": {"enabled": plan.precision == "fp16"},
         "train_micro_batch_size_per_gpu": "auto",

@@ -109,12 +109,11 @@ def train(work: task.Work, tell: Tell) -> None:
     """Train a job that is prepared, in this process, and write the model if it is the first one."""
     folder, base = Path(work.folder), _base(work)
     plan = Plan(**orjson.loads((folder / "plan.json").read_bytes()))
-    fitted = fit(plan, base, folder, tell)
-    if fitted:
-        model, metrics = fitted
+    aside, place = folder / "model.part", folder / "model"
+    metrics = fit(plan, base, folder, aside, tell)
+    if metrics is not None:
         counts = orjson.loads((folder / "counts.json").read_bytes())
         files = {name: rows.Counts(**each) for name, each in counts.items()}
         tokenizer = AutoTokenizer.from_pretrained(base.folder, **base.options())
-        place = folder / "model"
-        output.write(place, model, tokenizer, output.card(work.payload, plan, files, metrics))
+        output.finish(aside, place, tokenizer, output.card(work.payload, plan, files, metrics))
         tell.done(str(place))

@@ -4,11 +4,13 @@ They meet through files: torch's store of its own listens on every address of th
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import torch
 from torch.distributed import init_process_group
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 _SECONDS = 0.5
@@ -16,6 +18,8 @@ _SECONDS = 0.5
 
 def launch(file: Path, processes: int) -> None:
     """Run the worker in that many processes, each of which finds the job in `file`.
+
+    Where one of them is killed, this process ends in the same way.
 
     Raises:
         ChildFailedError: one of them failed.
@@ -35,7 +39,12 @@ def launch(file: Path, processes: int) -> None:
         max_restarts=0,
         monitor_interval=_SECONDS,
     )
-    elastic_launch(config, sys.executable)("-P", "-m", "sftc.training.worker", str(file))
+    try:
+        elastic_launch(config, sys.executable)("-P", "-m", "sftc.training.worker", str(file))
+    except ChildFailedError as error:
+        if error.get_first_failure()[1].exitcode == -signal.SIGKILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise
 
 
 def join(file: Path) -> None:

@@ -14,11 +14,8 @@ from sftc.training.rows import Counts
 _PACKAGES: Final = ("sftc", "torch", "transformers", "peft", "accelerate")
 
 
-def write(folder: Path, model: Any, tokenizer: Any, card: str) -> None:
-    """Write a trained model to `folder`, whole or not at all."""
-    aside = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
-    model.save_pretrained(aside)
+def finish(aside: Path, folder: Path, tokenizer: Any, card: str) -> None:
+    """Put a model that was saved `aside` in its `folder`, whole, with its tokenizer and its card."""
     tokenizer.save_pretrained(aside)
     (aside / "README.md").write_text(card, encoding="utf-8")
     for path in filter(Path.is_file, aside.rglob("*")):

@@ -72,6 +72,11 @@ class Plan(NamedTuple):
     fsdp: bool
     deviations: list[str]
 
+    @property
+    def is_distributed(self) -> bool:
+        """Whether processes have to meet, be it one alone that is to shard its model."""
+        return self.processes > 1 or self.deepspeed >= 0 or self.fsdp
+
 
 def settle(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, validates: bool) -> Plan:
     """Return how `payload` is trained on `machine`.

@@ -1,5 +1,6 @@
 """The process that trains: `python -m sftc.training.worker FILE`, with a job as `task` writes it."""
 
+import fcntl
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ def main() -> None:
     parent.follow()
     tell = Tell.take_stdout()
     file = Path(sys.argv[1])
+    lock = (file.parent / f"lock{os.environ.get('RANK', '')}").open("ab")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # one of a service that was killed may not be gone yet
     work = task.read(file)
     try:
         from sftc.training.job import prepare, train
@@ -25,7 +28,7 @@ def main() -> None:
 
             join(file)
             train(work, tell)
-        elif (plan := prepare(work, probe(), tell)).processes > 1:
+        elif (plan := prepare(work, probe(), tell)).is_distributed:
             from sftc.training.launching import launch
 
             tell.give_stdout_back()

@@ -1,0 +1,88 @@
+"""What the README says of submitting, typed as it stands, in a fresh folder and a fresh environment."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from training_jobs import rows
+
+
+def blocks(readme: str, heading: str) -> list[str]:
+    """Return the code blocks under a heading."""
+    section = readme.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```\w*\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def newcomer(root: Path, tmp_path: Path) -> dict[str, str]:
+    """Return the environment of somebody who has just installed it, in a folder with config and rows."""
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+    install = [
+        tmp_path / "env/bin/pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        f"{root}[local]",
+    ]
+    subprocess.run(install, check=True)
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "job.sft.toml").write_text(blocks(readme, "A config")[0])
+    (tmp_path / "train.jsonl").write_text(rows(32))
+    return {
+        "PATH": f"{tmp_path / 'env/bin'}:{os.environ['PATH']}",
+        "HOME": str(tmp_path / "home"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+    }
+
+
+def test_the_commands_of_the_readme_do_what_it_says(
+    root: Path, tmp_path: Path, newcomer: dict[str, str]
+) -> None:
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    lines = blocks(readme, "Submitting")[0].splitlines()
+    commands = {line.split()[1]: shlex.split(line, comments=True) for line in lines[1:]}
+    dry_run = shlex.split(lines[0], comments=True)
+    assert [*commands] == ["train", "submit", "jobs", "serve"]
+
+    def typed(command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=tmp_path, env=newcomer | more, capture_output=True, text=True, check=False
+        )
+
+    shown = typed(dry_run)
+    assert shown.returncode == 0, shown.stderr
+    assert '"training_file_id": null' in shown.stdout
+    assert "Nothing was sent." in shown.stderr
+
+    trained = typed(commands["train"])
+    assert trained.returncode == 5, trained.stderr  # nothing here trains
+    assert "pip install 'sftc[train]'" in trained.stderr
+    assert trained.stdout.startswith("job-")
+
+    (tmp_path / "payload.json").write_text(typed(["sftc", "compile", "job.sft.toml"]).stdout)
+    with subprocess.Popen(
+        commands["serve"],
+        cwd=tmp_path,
+        env=newcomer,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as service:
+        assert service.stderr
+        assert service.stdout
+        [name, key] = service.stderr.readline().partition("export ")[2].strip().split("=")
+        assert service.stdout.readline() == "Listening on http://127.0.0.1:8000\n"
+        submitted = typed(commands["submit"], **{name: key})
+        service.terminate()
+    assert submitted.returncode == 0, submitted.stderr
+    job = submitted.stdout.strip()
+
+    listed = typed(commands["jobs"])
+    assert listed.returncode == 0, listed.stderr
+    assert job in listed.stdout
+    assert trained.stdout.strip() in listed.stdout
