@@ -34,9 +34,9 @@ gpu_type = "CPU"
 use_qlora = {adapter}
 
 [hyperparameters]
-n_epochs = 4
+n_epochs = 2
 global_batch = 8
-per_device_batch = 8
+per_device_batch = 4
 sequence_length = 128
 learning_rate = {rate}
 """
@@ -95,7 +95,7 @@ def main() -> None:
         table += f"| {kind} | {memory / 1000:.2f} | {seconds:.0f} | {size:.0f} | {asked(programs, model)} |\n"
         print(table.splitlines()[-1], flush=True)
     text = f"""Printed by `benchmarks/smollm.py`, on {platform.machine()}, {os.cpu_count()} cores, Python
-{platform.python_version()}: SmolLM2-135M-Instruct, {ROWS} rows, 4 times, one run each. Memory is the most of
+{platform.python_version()}: SmolLM2-135M-Instruct, {ROWS} rows, twice, one run each. Memory is the most of
 all processes together (the client, the service, the one that trains); the seconds are those of
 the whole command.
 

@@ -1,11 +1,12 @@
 """A job, from its payload and files to a model on disk, in two parts: once before, and in each process."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import orjson
-import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from sftc.backend.executor import FailedError
 from sftc.training import models, output, rows, task
@@ -75,14 +76,11 @@ def _base(work: task.Work) -> models.Model:
 def _unpack(base: models.Model, folder: Path) -> None:
     """Write a model of GGUF as one of safetensors: as it is, transformers neither trains nor writes it."""
     aside = folder / "base.part"
-    loaded = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32, **base.options())
-    config = AutoConfig.from_pretrained(base.folder, **base.options())
-    with torch.device("meta"):  # it has no weights of its own
-        plain = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]  # theirs
-            config, dtype=torch.float32
-        )
-    plain.save_pretrained(aside, state_dict=loaded.state_dict())
-    AutoTokenizer.from_pretrained(base.folder, **base.options()).save_pretrained(aside)
+    command = [sys.executable, "-P", "-m", "sftc.training.unpacking", base.folder, str(base.gguf), str(aside)]
+    try:  # in a process of its own, whose memory is free again
+        subprocess.run(command, check=True)  # noqa: S603  it is this program
+    except subprocess.CalledProcessError as error:
+        raise FailedError(f"`job.model`: {base.gguf} cannot be unpacked; its log says why") from error
     aside.rename(folder / "base")
 
 
