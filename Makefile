@@ -1,8 +1,9 @@
-# Long runs, off the default test run; `make dev` first. Their last figures are in benchmarks/RESULTS.md.
+# Long runs, off the default test run, in the environment of the README.
+# Their last figures are in benchmarks/RESULTS.md.
 PYTHON ?= .venv-dev/bin/python
 
 soak: # 200 seeds of faults between client and service, and 50 + 50 kills
-	SOAK=1 $(PYTHON) -m pytest -q --no-cov tests/submission/test_train_faults.py tests/cli/test_train_ends.py tests/backend/test_service_crashes.py
+	SOAK=1 $(PYTHON) -m pytest -q --no-cov tests/submission/test_train_faults.py tests/cli/test_train_ends.py tests/backend/test_service_crashes.py tests/training
 
 test-ray: # trains on a Ray cluster in a network of its own
 	$(PYTHON) -m pip install -q '.[ray]'

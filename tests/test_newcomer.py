@@ -22,7 +22,7 @@ def blocks(readme: str, heading: str) -> list[str]:
 def newcomer(root: Path, tmp_path: Path) -> dict[str, str]:
     """Return the environment of somebody who has just installed it, in a folder with config and rows."""
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
-    install = [
+    install: list[str | Path] = [
         tmp_path / "env/bin/pip",
         "install",
         "--quiet",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Digests = NDArray[np.uint64]
+    Mask = NDArray[np.bool_]
     Arrays = tuple[array[int], array[int]]
 
 
@@ -161,10 +162,10 @@ def _standing(digests: "Digests", times: int) -> "Digests":
     return found
 
 
-def _among(digests: "Digests", known: "Digests") -> "NDArray[np.bool_]":
+def _among(digests: "Digests", known: "Digests") -> "Mask":
     """Return which of `digests` are among those `known`, which are sorted; in little memory."""
     np = _numpy()
-    found = np.zeros(len(digests), bool)
+    found: Mask = np.zeros(len(digests), bool)
     for start in range(0, len(digests) if len(known) else 0, _BLOCK):
         block = digests[start : start + _BLOCK]
         at = np.searchsorted(known, block)
@@ -176,5 +177,5 @@ def _among(digests: "Digests", known: "Digests") -> "NDArray[np.bool_]":
 def _arrays(*items: "Digests") -> "Arrays":
     made = array("Q"), array("Q")
     for each, item in zip(made, items, strict=True):
-        each.frombytes(memoryview(item).cast("B"))
+        each.frombytes(item.data.cast("B"))
     return made

@@ -58,7 +58,7 @@ def _arguments(plan: Plan, folder: Path, rows: int) -> TrainingArguments:
     an_epoch = -(-rows // (plan.per_device * plan.accumulation * plan.processes))
     total = an_epoch * plan.epochs
     evaluates: dict[str, Any] = {"eval_strategy": plan.evaluation}
-    save_steps = max(1, total // _SAVES)
+    save_steps = -(-total // _SAVES)
     if plan.evaluation == "steps":
         evaluates["eval_steps"] = every = min(plan.eval_steps or an_epoch, total)
         save_steps = every * max(1, save_steps // every)
