@@ -21,6 +21,8 @@ _GRACE: Final = 3.0
 
 _LINE: Final = 1 << 20
 
+_TORCHRUN: Final = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
+
 
 class Trainer:
     """Trains jobs on this machine."""
@@ -70,7 +72,7 @@ class _Worker:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, **REPEATABLE, "GLOO_SOCKET_IFNAME": "lo"},
+                env={**_without_torchrun(), **REPEATABLE, "GLOO_SOCKET_IFNAME": "lo"},
                 start_new_session=True,
                 limit=_LINE,
             )
@@ -101,6 +103,11 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
             os.killpg(process.pid, number)
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), _GRACE)
+
+
+def _without_torchrun() -> dict[str, str]:
+    """Return the variables of this process, less those that say which one of several it is."""
+    return {name: value for name, value in os.environ.items() if name not in _TORCHRUN}
 
 
 def _progress(folder: Path) -> list[str]:
