@@ -86,6 +86,6 @@ def publish(title: str, text: str) -> None:
     page = HERE / "RESULTS.md"
     found = re.findall(r"(?ms)^## ([^\n]*)\n\n(.*?)(?=^## |\Z)", page.read_text(encoding="utf-8"))
     parts = dict(found)
-    parts[title] = f"{text.strip()}\n\n"
-    body = "".join(f"## {name}\n\n{part}" for name, part in parts.items())
+    parts[title] = text
+    body = "".join(f"## {name}\n\n{part.strip()}\n\n" for name, part in parts.items())
     page.write_text(f"# Results\n\n{body}".rstrip() + "\n", encoding="utf-8")
