@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,10 @@ import torch
 
 import tiny_model
 from sftc.backend.executor import FailedError
+from sftc.training.building import build
 from sftc.training.job import prepare
 from sftc.training.machine import probe
+from sftc.training.models import find
 from sftc.training.rows import Rows
 from sftc.training.telling import Tell
 from sftc.training.worker import out_of_memory
@@ -164,6 +167,20 @@ def test_a_job_that_cannot_be_done_says_why(tmp_path: Path, models: Path) -> Non
 def test_what_is_not_there_is_said(tmp_path: Path, models: Path, job: dict[str, Any], reason: str) -> None:
     bench = Bench(tmp_path / "job", models, job)
     with pytest.raises(FailedError, match=reason):
+        prepare(bench.work(), probe(), Tell(io.StringIO()))
+
+
+def test_a_model_that_is_broken_is_named(tmp_path: Path, models: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(models / "tiny", broken)
+    bench = Bench(tmp_path / "job", models, payload() | {"model": str(broken)})
+    plan = prepare(bench.work(), probe(), Tell(io.StringIO()))
+    for name in ("model.safetensors", "config.json"):
+        (broken / name).write_bytes(b"{")
+        with pytest.raises(FailedError, match=r"`job.model`: the model in .* cannot be loaded: "):
+            build(plan, find(str(broken), None, download=False))
+    (bench.folder / "plan.json").unlink()
+    with pytest.raises(FailedError, match=r"`job.model`: the model in .* cannot be loaded: "):
         prepare(bench.work(), probe(), Tell(io.StringIO()))
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 import torch
 from transformers import AutoModelForCausalLM
 
-from sftc.training.models import Model
+from sftc.training.models import Model, loading
 from sftc.training.plan import Plan
 
 RANK: Final = 16
@@ -29,7 +29,8 @@ def build(plan: Plan, base: Model) -> Any:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=dtype,
         )
-    model: Any = AutoModelForCausalLM.from_pretrained(base.folder, **options)
+    with loading(base):
+        model: Any = AutoModelForCausalLM.from_pretrained(base.folder, **options)
     model.config.use_cache = False
     if not plan.adapter:
         return model

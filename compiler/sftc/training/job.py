@@ -38,12 +38,13 @@ def prepare(work: task.Work, machine: Machine, tell: Tell) -> Plan:
         base = _base(work)
     for deviation in plan.deviations:
         tell.event("deviation", deviation)
-    tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
+    with models.loading(base):
+        tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
+        config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
     if not tokenizer.chat_template:
         raise FailedError(
             f"`job.model`: {work.payload['model']} has no chat template: it was not made to chat"
         )
-    config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
     longest = config.get_text_config().max_position_embeddings
     if plan.sequence_length > longest:
         raise FailedError(

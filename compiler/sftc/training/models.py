@@ -1,5 +1,7 @@
 """Where the base model of a job lies."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +47,24 @@ def find(name: str, models: Path | None, *, download: bool) -> Model:
         return _none(name, models)
     except OSError as error:
         raise FailedError(f"`job.model`: {name} cannot be fetched from the hub: {error}") from error
+
+
+@contextmanager
+def loading(base: Model) -> Iterator[None]:
+    """Say of the model, where it cannot be loaded, that it is its own fault.
+
+    Raises:
+        FailedError: it is not as it should be.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if "memory" in str(error):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise FailedError(f"`job.model`: the model in {base.folder} cannot be loaded: {reason}") from error
 
 
 def _model(folder: Path) -> Model | None:
