@@ -1,8 +1,11 @@
 """`sftc train` and `sftc chat` as a person uses them: the example, trained on this machine."""
 
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -79,6 +82,21 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
     code, out, said = sftc("chat", job, "--prompt", "3 + 4?")
     assert (code, out) == (1, "")
     assert "there is no model" in said
+
+
+def test_an_embedded_service_that_is_killed_is_not_waited_for(sftc: Program) -> None:
+    command = [sftc.path, *TRAIN, "--allow-substitutions"]
+    Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 3", "n_epochs = 10_000"))
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=sftc.environment(measured=False)
+    ) as run:
+        assert run.stderr
+        next(line for line in run.stderr if "training: steps" in line)
+        [service] = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text(encoding="ascii").split()
+        os.kill(int(service), signal.SIGKILL)
+        said = run.stderr.read()
+        assert run.wait(60) == 4
+    assert "the embedded service has ended; come back with: sftc train" in said
 
 
 def test_an_engine_and_its_address_go_together(sftc: Program) -> None:

@@ -185,8 +185,9 @@ def test_fewer_gpus_are_used_where_that_is_allowed() -> None:
 
 
 def test_nothing_stands_in_for_what_has_no_substitute() -> None:
-    with pytest.raises(RefusedError):
-        settled(JOB | {f"{P}.tensor_parallel_size": 2}, substitutes=True)
+    with pytest.raises(RefusedError) as error:
+        settled(LORA | {f"{P}.tensor_parallel_size": 2, "compute.nodes": 2}, BARE, substitutes=True)
+    assert [each.key for each in error.value.refusals] == [f"{P}.tensor_parallel_size"]
 
 
 sizes = st.none() | st.integers(1, 64)

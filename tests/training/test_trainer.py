@@ -180,6 +180,16 @@ def test_a_model_that_is_broken_is_named(tmp_path: Path, models: Path) -> None:
         with pytest.raises(FailedError, match=r"`job.model`: the model in .* cannot be loaded: "):
             build(plan, find(str(broken), None, download=False))
     (bench.folder / "plan.json").unlink()
+    for path in (models / "tiny").iterdir():
+        if not path.name.startswith("tokenizer"):
+            shutil.copy(path, broken)
+        else:
+            (broken / path.name).unlink()
+    with pytest.raises(
+        FailedError, match=r"`job.model`: the model in .* (has no tokenizer|cannot be loaded)"
+    ):
+        prepare(bench.work(), probe(), Tell(io.StringIO()))
+    (broken / "config.json").write_bytes(b"{")
     with pytest.raises(FailedError, match=r"`job.model`: the model in .* cannot be loaded: "):
         prepare(bench.work(), probe(), Tell(io.StringIO()))
 

@@ -133,11 +133,16 @@ def _key(ctx: click.Context, param: click.Parameter, value: str | None) -> str |
 
 
 class Connection(NamedTuple):
-    """A service that can be spoken to, and its journal; `is_local` if it ends with this process."""
+    """A service that can be spoken to, and its journal; `process` is its own if it ends with this one."""
 
     service: "Service"
     journal: "Journal"
-    is_local: bool
+    process: "subprocess.Popen[str] | None"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the service ends with this process."""
+        return self.process is not None
 
 
 @contextmanager
@@ -155,11 +160,12 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
 
     with ExitStack() as stack:
         backend = options.named()
-        is_local = backend is None
+        process = None
         if backend is None:
             folder = data_folder()
             say(f"using the embedded service of this machine, in {folder}")
-            backend, identity = stack.enter_context(_embedded(folder, training)), f"{LOCAL}\n{folder}"
+            backend, process = stack.enter_context(_embedded(folder, training))
+            identity = f"{LOCAL}\n{folder}"
         else:
             identity = backend.identity
         journal = stack.enter_context(Journal(identity))
@@ -167,7 +173,7 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
             service = stack.enter_context(Service(backend, say))
         except SettingsError as error:
             raise click.UsageError(str(error)) from error
-        yield Connection(service, journal, is_local)
+        yield Connection(service, journal, process)
 
 
 def data_folder() -> Path:
@@ -178,7 +184,9 @@ def data_folder() -> Path:
 
 
 @contextmanager
-def _embedded(folder: Path, training: "TrainingOptions | None") -> Iterator["Backend"]:
+def _embedded(
+    folder: Path, training: "TrainingOptions | None"
+) -> Iterator[tuple["Backend", "subprocess.Popen[str]"]]:
     from sftc.submission.settings import Backend, Key
 
     token = secrets.token_urlsafe(32)
@@ -198,7 +206,7 @@ def _embedded(folder: Path, training: "TrainingOptions | None") -> Iterator["Bac
             if not line.startswith(LISTENING):
                 process.wait()
                 raise click.ClickException("the embedded service does not start")
-            yield Backend(f"{line.removeprefix(LISTENING).strip()}/api", Key(token))
+            yield Backend(f"{line.removeprefix(LISTENING).strip()}/api", Key(token)), process
         finally:
             process.terminate()
 

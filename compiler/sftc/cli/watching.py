@@ -95,8 +95,14 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
         SubmissionError: it does not succeed.
     """
     shown = Watch()
+
+    def sleep(seconds: float) -> None:
+        if connection.process and connection.process.poll() is not None:
+            raise UnreachableError("the embedded service has ended")
+        time.sleep(seconds)
+
     try:
-        body = follow(job, connection.service, shown, pace)
+        body = follow(job, connection.service, shown, pace, sleep)
     except KeyboardInterrupt:
         shown.end()
         if connection.is_local:

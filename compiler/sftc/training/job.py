@@ -45,6 +45,8 @@ def prepare(work: task.Work, machine: Machine, tell: Tell) -> Plan:
         raise FailedError(
             f"`job.model`: {work.payload['model']} has no chat template: it was not made to chat"
         )
+    if not tokenizer("a")["input_ids"]:
+        raise FailedError(f"`job.model`: the model in {base.folder} has no tokenizer")
     longest = config.get_text_config().max_position_embeddings
     if plan.sequence_length > longest:
         raise FailedError(

@@ -103,8 +103,8 @@ def settle(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, v
         *_evaluates(asked, validates=validates),
         *(Refusal(key, reason) for key, reason in batches.contradictions),
     ]
-    if refusals and not (substitutes and all(each.instead for each in refusals)):
-        raise RefusedError(refusals)
+    if blocking := [each for each in refusals if not (substitutes and each.instead)]:
+        raise RefusedError(blocking)
     adapter = _adapter(asked)
     evaluation = _evaluation(asked) if validates else "no"
     fp16 = asked[f"{_PARALLELISM}.fp16"] and machine.kind != "cpu"

@@ -86,7 +86,7 @@ def write(path: Path, folder: Path, tokenizer: Any, limit: int) -> Counts:
             try:
                 ids, marks, missed = encode(orjson.loads(line), tokenizer)
             except UnspeakableError as error:
-                raise FailedError(f"row {read:,} of {path.name}: {error}") from error
+                raise FailedError(f"row {read:,} of the {folder.name} file: {error}") from error
             silent += missed
             cut += len(ids) > limit
             if not any(marks[:limit]):
