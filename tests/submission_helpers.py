@@ -6,7 +6,6 @@ import socket
 import socketserver
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.message import Message
@@ -19,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import uvicorn
 
+from services import eventually
 from sftc.backend.app import Service as Backend
 from sftc.backend.executor import Executor, FailedError, Report, Task
 from sftc.submission.files import DataFile
@@ -47,10 +47,7 @@ def isolate(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def until(condition: Callable[[], Any], seconds: float = 60) -> None:
     """Wait until `condition` holds; it is an error if it does not in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s in vain"
-        time.sleep(0.01)
+    eventually(condition, seconds)
 
 
 @contextmanager

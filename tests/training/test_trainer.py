@@ -16,14 +16,15 @@ import pytest
 import torch
 
 import tiny_model
+from services import eventually
 from sftc.backend.executor import FailedError
 from sftc.training.building import build
 from sftc.training.job import prepare
 from sftc.training.machine import probe
+from sftc.training.memory import out_of_memory
 from sftc.training.models import find
 from sftc.training.rows import Rows
 from sftc.training.telling import Tell
-from sftc.training.worker import out_of_memory
 from training_jobs import Bench, Told, contents, payload
 
 
@@ -46,14 +47,6 @@ def workers(folder: Path) -> list[int]:
         if b"sftc.training.worker" in command and str(folder).encode() in command:
             found.append(int(entry))
     return found
-
-
-def gone(folder: Path) -> bool:
-    """Whether no process trains the job of a folder any more; the last of them are waited for."""
-    end = time.monotonic() + 20
-    while workers(folder) and time.monotonic() < end:
-        time.sleep(0.05)
-    return not workers(folder)
 
 
 def test_the_same_job_gives_the_same_bytes_even_where_it_was_killed(
@@ -113,7 +106,7 @@ def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(
         return time.monotonic() - begin
 
     assert asyncio.run(cancelled()) < 5  # the promise is in seconds
-    assert gone(bench.folder)
+    eventually(lambda: not workers(bench.folder))
 
 
 def test_processes_do_not_outlive_the_service(tmp_path: Path, models: Path) -> None:
@@ -127,7 +120,7 @@ def test_processes_do_not_outlive_the_service(tmp_path: Path, models: Path) -> N
         assert service.stdout.readline() == b"training\n"
         assert len(workers(bench.folder)) == 3
         service.kill()
-    assert gone(bench.folder)
+    eventually(lambda: not workers(bench.folder))
 
 
 @pytest.mark.skipif("SOAK" not in os.environ, reason="`make soak`: it takes half a minute")

@@ -87,7 +87,7 @@ async def receive(request: Request, folder: Path) -> Upload:
     except FormParserError as error:
         form.discard()
         raise Refusal(400, "broken_multipart", f"the multipart body is broken: {error}") from error
-    except BaseException:
+    except BaseException:  # a request that is cancelled leaves no file, either
         form.discard()
         raise
 

@@ -75,7 +75,7 @@ def main() -> None:
         else:
             _report_fault()
             code = FAULT
-    except Exception:  # the one place that may: whatever arrives here is a fault of ours
+    except Exception:  # whatever arrives here is a fault of ours
         _report_fault()
         code = FAULT
     sys.exit(code)

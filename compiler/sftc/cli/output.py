@@ -95,7 +95,7 @@ def _stage(temporary: str, target: str, data: Data) -> None:
             os.fsync(file.fileno())
             if os.path.exists(target):
                 os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
-        except BaseException:
+        except BaseException:  # Ctrl-C leaves no file, either
             os.unlink(temporary)
             raise
 

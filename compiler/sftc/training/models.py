@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sftc.backend.executor import FailedError
+from sftc.training.memory import out_of_memory
 
 
 class Model(NamedTuple):
@@ -61,7 +62,7 @@ def loading(base: Model) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        if "memory" in str(error):
+        if out_of_memory(error):
             raise
         reason = str(error).strip().splitlines()[0]
         raise FailedError(f"`job.model`: the model in {base.folder} cannot be loaded: {reason}") from error

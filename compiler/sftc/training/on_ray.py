@@ -23,9 +23,9 @@ from sftc.training import task
 from sftc.training.asked import Asked
 from sftc.training.cluster import MARK
 from sftc.training.machine import Machine, probe
+from sftc.training.memory import out_of_memory
 from sftc.training.plan import RefusedError
 from sftc.training.telling import Tell
-from sftc.training.worker import out_of_memory
 
 _RESTARTS: Final = 2
 """How often Ray Train starts the processes again where one is lost; they go on from a checkpoint."""

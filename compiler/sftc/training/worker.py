@@ -8,6 +8,7 @@ from pathlib import Path
 from sftc.backend.executor import FailedError
 from sftc.training import parent, task
 from sftc.training.machine import probe
+from sftc.training.memory import out_of_memory
 from sftc.training.plan import RefusedError
 from sftc.training.telling import Tell
 
@@ -43,20 +44,6 @@ def main() -> None:
             raise
         tell.failed(reason)
         sys.exit(1)
-
-
-def out_of_memory(error: Exception) -> str | None:
-    """Return what to do where memory has run out."""
-    import torch
-
-    text = str(error)
-    if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in text:
-        return None
-    return (
-        "out of memory: lower `hyperparameters.sequence_length` or `hyperparameters.per_device_batch` "
-        "(and raise `hyperparameters.gradient_accumulation_steps` to make up for it), or set "
-        "`hyperparameters.parallelism.activation_checkpointing = true`"
-    )
 
 
 if __name__ == "__main__":
