@@ -48,10 +48,10 @@ def encode(row: Mapping[str, Any], tokenizer: Any) -> tuple[list[int], list[bool
                 silent += 1
     made = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     marks, at = [], 0
-    for start, end in made["offset_mapping"]:
+    for start, _ in made["offset_mapping"]:
         while at < len(spans) and spans[at][1] <= start:
             at += 1
-        marks.append(at < len(spans) and spans[at][0] <= start < end)
+        marks.append(at < len(spans) and spans[at][0] <= start)
     return made["input_ids"], marks, silent
 
 
