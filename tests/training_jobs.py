@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,19 @@ def run(folder: str, models: str) -> None:
             print("training", flush=True)  # noqa: T201  it is what the test waits for
 
     Bench(Path(folder), Path(models), payload(2, n_epochs=10_000)).run(Told(say))
+
+
+def workers(folder: Path) -> list[int]:
+    """Return the processes that train the job of a folder."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            command = Path(f"/proc/{entry}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"sftc.training.worker" in command and str(folder).encode() in command:
+            found.append(int(entry))
+    return found
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ import sftc
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, RefusedError, settle
 
-CPU = Machine("cpu", ("CPU with 2 cores",), True, frozenset({"bitsandbytes"}))
+CPU = Machine("cpu", ("CPU with 2 cores",), True, frozenset({"bitsandbytes"}), cpus=2)
 H100 = Machine("cuda", ("NVIDIA H100 80GB HBM3",) * 8, True, frozenset({"bitsandbytes", "deepspeed"}))
 BARE = H100._replace(packages=frozenset())
 OLD = H100._replace(names=("Tesla T4",), bf16=False)
@@ -80,6 +80,7 @@ def test_what_is_asked_for_is_done(settings: dict[str, Any], expected: dict[str,
         (JOB, OLD, ["compute.gpu_type"]),
         (JOB | {"compute.gpu_type": "A10G"}, H100, ["compute.gpu_type"]),
         (JOB | {"compute.gpu_count": 9}, H100, ["compute.gpu_count"]),
+        (JOB | {"compute.gpu_type": "CPU", "compute.gpu_count": 3}, CPU, ["compute.gpu_count"]),
         (JOB | {"compute.gpu_count": 4, "compute.nodes": 2}, H100, ["compute.nodes"]),
         (JOB | {"compute.gpu_count": 8, "compute.nodes": 2}, H100, ["compute.gpu_count", "compute.nodes"]),
         (LORA, BARE, ["training.use_qlora"]),
@@ -156,7 +157,7 @@ def test_all_is_said_at_once_and_what_would_be_done_instead() -> None:
     with pytest.raises(RefusedError) as error:
         settled(settings, CPU._replace(packages=frozenset()))
     assert str(error.value) == (
-        "this machine cannot do what the config asks for: "
+        "what the config asks for cannot be done here: "
         "`compute.gpu_type`: H100 is asked for, and there is no GPU; "
         "`compute.nodes`: 2 machines are asked for, and this is one; "
         "`training.use_qlora`: weights in 4 bits need a package more: pip install 'sftc[qlora]'; "

@@ -25,7 +25,7 @@ from sftc.training.memory import out_of_memory
 from sftc.training.models import find
 from sftc.training.rows import Rows
 from sftc.training.telling import Tell
-from training_jobs import Bench, Told, contents, payload
+from training_jobs import Bench, Told, contents, payload, workers
 
 
 @pytest.fixture(scope="session")
@@ -34,19 +34,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     tiny_model.write(folder / "tiny")
     return folder
-
-
-def workers(folder: Path) -> list[int]:
-    """Return the processes that train the job of a folder."""
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            command = Path(f"/proc/{entry}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"sftc.training.worker" in command and str(folder).encode() in command:
-            found.append(int(entry))
-    return found
 
 
 def test_the_same_job_gives_the_same_bytes_even_where_it_was_killed(

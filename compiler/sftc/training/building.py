@@ -28,6 +28,7 @@ def build(plan: Plan, base: Model) -> Any:
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=dtype,
+            bnb_4bit_quant_storage=dtype if plan.fsdp else torch.uint8,  # FSDP shards floats alone
         )
     with loading(base):
         model: Any = AutoModelForCausalLM.from_pretrained(base.folder, **options)

@@ -21,6 +21,9 @@ _GRACE: Final = 3.0
 
 _LINE: Final = 1 << 20
 
+_HERE: Final = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+"""Variables that keep what processes say to each other on this machine."""
+
 _TORCHRUN: Final = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 
 
@@ -72,7 +75,7 @@ class _Worker:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                env={**_without_torchrun(), **REPEATABLE, "GLOO_SOCKET_IFNAME": "lo"},
+                env={**_without_torchrun(), **REPEATABLE, **_HERE},
                 start_new_session=True,
                 limit=_LINE,
             )

@@ -90,8 +90,8 @@ def _arguments(plan: Plan, folder: Path, rows: int) -> TrainingArguments:
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=False if plan.processes > 1 else None,
         deepspeed=_deepspeed(plan) if plan.deepspeed >= 0 else None,
-        fsdp="full_shard auto_wrap" if plan.fsdp else None,
-        fsdp_config={"state_dict_type": "FULL_STATE_DICT"} if plan.fsdp else None,
+        fsdp=plan.fsdp or None,  # type: ignore[arg-type]  # they take a truth value, and mean to take no other
+        fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"} if plan.fsdp else None,
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to="none",

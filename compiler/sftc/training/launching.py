@@ -49,15 +49,19 @@ def launch(file: Path, processes: int) -> None:
 
 def join(file: Path) -> None:
     """Meet the other processes of the job in `file`."""
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
-    if backend == "nccl":
+    if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     init_process_group(
-        backend,
+        backend(gpus=torch.cuda.is_available()),
         init_method=f"file://{_meeting(file.parent, 'ranks').absolute()}",
         rank=int(os.environ["RANK"]),
         world_size=int(os.environ["WORLD_SIZE"]),
     )
+
+
+def backend(*, gpus: bool) -> str:
+    """Return what processes speak through; on GPUs, too, FSDP saves and loads by way of the CPU."""
+    return "cpu:gloo,cuda:nccl" if gpus else "gloo"
 
 
 def _meeting(folder: Path, name: str) -> Path:

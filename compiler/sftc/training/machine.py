@@ -11,7 +11,8 @@ PACKAGES: Final = ("bitsandbytes", "deepspeed")
 class Machine(NamedTuple):
     """The devices of a kind (`cuda`, `mps` or `cpu`), by name, and what they and the installation can do.
 
-    A cluster is a machine of several `nodes`, with `cpus` for that many processes; 0 is no limit.
+    Where there is but a CPU, `cpus` processes train beside each other at the most. A cluster is a
+    machine of several `nodes`.
     """
 
     kind: str
@@ -19,7 +20,7 @@ class Machine(NamedTuple):
     bf16: bool
     packages: frozenset[str]
     nodes: int = 1
-    cpus: int = 0
+    cpus: int = 1
 
 
 def probe() -> Machine:
@@ -32,4 +33,5 @@ def probe() -> Machine:
         return Machine("cuda", names, torch.cuda.is_bf16_supported(including_emulation=False), packages)
     if torch.backends.mps.is_available():
         return Machine("mps", ("Apple GPU",), True, packages)
-    return Machine("cpu", (f"CPU with {os.cpu_count()} cores",), True, packages)
+    cores = os.cpu_count() or 1
+    return Machine("cpu", (f"CPU with {cores} core{'s' if cores > 1 else ''}",), True, packages, cpus=cores)

@@ -15,13 +15,14 @@ from typing import Any, Final
 
 import ray
 from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
-from ray.train.torch import TorchTrainer
+from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
 from sftc.backend.executor import FailedError
 from sftc.training import task
 from sftc.training.asked import Asked
 from sftc.training.cluster import MARK
+from sftc.training.launching import backend
 from sftc.training.machine import Machine, probe
 from sftc.training.memory import out_of_memory
 from sftc.training.plan import RefusedError
@@ -93,6 +94,7 @@ def _fit(file: Path, queue: Queue) -> None:
     TorchTrainer(
         _train,
         train_loop_config={"file": file, "queue": queue},
+        torch_config=TorchConfig(backend=backend(gpus=bool(gpus))),
         scaling_config=ScalingConfig(num_workers=processes, use_gpu=bool(gpus)),
         run_config=RunConfig(
             name="ray",

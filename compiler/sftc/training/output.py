@@ -12,6 +12,7 @@ from sftc.training.plan import Plan
 from sftc.training.rows import Counts
 
 _PACKAGES: Final = ("sftc", "torch", "transformers", "peft", "accelerate")
+"""Packages that every job depends on."""
 
 
 def finish(aside: Path, folder: Path, tokenizer: Any, card: str) -> None:
@@ -33,7 +34,8 @@ def card(
     data = "".join(f"- {name}: {each.rows:,} rows, {each.digest}\n" for name, each in files.items())
     figures = "".join(f"- {name}: {value:.6g}\n" for name, value in sorted(metrics.items()))
     deviations = "".join(f"- {each}\n" for each in plan.deviations) or "None: it ran as it was asked for.\n"
-    versions = "".join(f"- {name} {version(name)}\n" for name in _PACKAGES)
+    packages = [*_PACKAGES, *["bitsandbytes"] * plan.four_bit, *["deepspeed"] * (plan.deepspeed >= 0)]
+    versions = "".join(f"- {name} {version(name)}\n" for name in packages)
     return f"""---
 base_model: {payload["model"]}
 library_name: {"peft" if plan.adapter else "transformers"}

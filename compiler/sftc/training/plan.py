@@ -41,7 +41,7 @@ class RefusedError(Exception):
         if all(each.instead for each in refusals):
             substitutes = "; ".join(f"{each.instead}" for each in refusals)
             lines.append(f"with --allow-substitutions: {substitutes}")
-        super().__init__("this machine cannot do what the config asks for: " + "; ".join(lines))
+        super().__init__("what the config asks for cannot be done here: " + "; ".join(lines))
         self.refusals = refusals
 
 
@@ -92,7 +92,7 @@ def settle(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, v
     """
     asked = Asked(payload)
     processes = (asked["compute.gpu_count"] or 1) * (asked["compute.nodes"] or 1)
-    most = (machine.cpus or processes) if machine.kind == "cpu" else len(machine.names)
+    most = machine.cpus if machine.kind == "cpu" else len(machine.names)
     used = min(processes, most)
     batches = dealt(asked, used)
     refusals = [
@@ -137,9 +137,13 @@ def _compute(asked: Asked, machine: Machine, processes: int, most: int) -> Itera
         reason = f"{wanted} is asked for, and there is {'no GPU' if machine.kind == 'cpu' else 'none'}"
         yield Refusal("compute.gpu_type", reason, f"trained on the {here}")
     if processes > most:
-        devices = "CPUs" if machine.kind == "cpu" else "GPUs"
-        reason = f"{processes} {devices} are asked for, and there {'is' if most == 1 else 'are'} {most}"
-        yield Refusal("compute.gpu_count", reason, f"trained on {most}")
+        wanted, has = ("processes", "core") if machine.kind == "cpu" else ("GPUs", "GPU")
+        there = f"is one {has}" if most == 1 else f"are {most} {has}s"
+        yield Refusal(
+            "compute.gpu_count",
+            f"{processes} {wanted} are asked for, and there {there}",
+            f"trained on {most}",
+        )
     if (nodes := asked["compute.nodes"] or 1) > machine.nodes:
         there, on = ("this is one", "it") if machine.nodes == 1 else (f"there are {machine.nodes}", "them")
         yield Refusal("compute.nodes", f"{nodes} machines are asked for, and {there}", f"trained on {on}")

@@ -1,0 +1,98 @@
+"""Models that several processes hold a part of each: DeepSpeed and FSDP, on CPUs."""
+
+import io
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import tiny_model
+from sftc.training.job import prepare
+from sftc.training.machine import PACKAGES, Machine
+from sftc.training.telling import Tell
+from training_jobs import Bench, Told, payload, workers
+
+GPUS = Machine("cuda", ("NVIDIA H100",) * 2, True, frozenset(PACKAGES))
+FSDP = {"fsdp": True}
+STAGES = [{"use_deepspeed": True, "deepspeed_stage": stage} for stage in range(4)]
+KINDS = ("LoRA", "LoRA in 4 bits", "all weights")
+
+Weights = dict[str, torch.Tensor]
+Make = Callable[..., Bench]
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Return what makes a job of two processes, settled as on a machine with two GPUs."""
+    folder = tmp_path_factory.mktemp("sharded")
+    tiny_model.write(folder / "tiny")
+
+    def made(kind: str, **parallelism: bool | int) -> Bench:
+        job = payload(2, parallelism=parallelism)
+        job["metadata"]["effective_config"]["training"]["use_qlora"] = kind != "all weights"
+        bench = Bench(folder / f"job-{len(list(folder.iterdir()))}", folder, job)
+        packages = GPUS.packages - (set() if kind == "LoRA in 4 bits" else {"bitsandbytes"})
+        prepare(bench.work(), GPUS._replace(packages=frozenset(packages)), Tell(io.StringIO()))
+        return bench
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(make: Make) -> dict[str, tuple[Told, Weights]]:
+    """Return how each kind of training goes where each process has a whole copy of the model."""
+    return {kind: trained(make(kind)) for kind in KINDS}
+
+
+@pytest.fixture(autouse=True)
+def _fsdp_on_cpu(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if "FSDP" in request.node.name:
+        monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent / "fsdp_on_cpu"))
+
+
+def trained(bench: Bench, each: Callable[[Told], None] = lambda told: None) -> tuple[Told, Weights]:
+    told = Told(each)
+    [file] = Path(bench.run(told)).glob("*.safetensors")
+    return told, load_file(file)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("parallelism", "wrapper"),
+    [(FSDP, "FSDP"), *((stage, "DeepSpeedEngine") for stage in STAGES)],
+    ids=["FSDP", *(f"DeepSpeed {stage['deepspeed_stage']}" for stage in STAGES)],
+)
+def test_a_part_each_comes_to_what_a_copy_each_does(
+    make: Make,
+    whole: dict[str, tuple[Told, Weights]],
+    kind: str,
+    parallelism: dict[str, bool | int],
+    wrapper: str,
+) -> None:
+    reference, expected = whole[kind]
+    told, weights = trained(make(kind, **parallelism))
+    assert told.data("training")["model"].startswith(wrapper)
+    assert told.data("training")["processes"] == 2
+    assert told.metrics["train.loss"] == pytest.approx(reference.metrics["train.loss"], rel=1e-3)
+    assert weights.keys() >= expected.keys()
+    assert all(torch.allclose(weights[name], expected[name], atol=1e-3) for name in expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("parallelism", [FSDP, STAGES[3]], ids=["FSDP", "DeepSpeed 3"])
+def test_one_that_is_killed_goes_on(make: Make, kind: str, parallelism: dict[str, bool | int]) -> None:
+    _, expected = trained(make(kind, bf16=True, **parallelism))
+    bench = make(kind, bf16=True, **parallelism)
+
+    def kill(told: Told) -> None:
+        if told.events[-1][1] == "saved after step 6":
+            os.kill(max(workers(bench.folder)), signal.SIGKILL)
+
+    told, weights = trained(bench, kill)
+    assert told.messages("restart") == ["the process that trains was killed (SIGKILL)"]
+    assert told.data("training")["step"] == 6
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
