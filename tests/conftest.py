@@ -13,6 +13,8 @@ desk = settings(deadline=None, print_blob=True, suppress_health_check=[HealthChe
 settings.register_profile("desk", desk)
 settings.register_profile("ci", desk, derandomize=True)
 settings.register_profile("soak", desk, max_examples=3000)
+# There are as many test processes as cores; torch's threads, too, would wait for each other, busily.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.load_profile(os.environ.get("HYPOTHESIS") or ("ci" if os.environ.get("CI") else "desk"))
 
 

@@ -8,10 +8,11 @@ from transformers import Trainer, TrainingArguments, set_seed
 from transformers.trainer import TRAINING_ARGS_NAME
 
 from sftc.training.building import build
+from sftc.training.collating import collator
 from sftc.training.models import Model
 from sftc.training.plan import Plan
 from sftc.training.progress import Progress, checkpoint
-from sftc.training.rows import IGNORED, Rows
+from sftc.training.rows import Rows
 from sftc.training.telling import Tell
 
 SEED: Final = 42
@@ -43,7 +44,8 @@ def fit(plan: Plan, base: Model, folder: Path, into: Path, tell: Tell) -> dict[s
     validation = Rows(folder / "validation") if plan.evaluation != "no" else None
     arguments = _arguments(plan, folder, len(training))
     progress = Progress(tell)
-    trainer = Trainer(build(plan, base), arguments, _batch, training, validation, callbacks=[progress])
+    model = build(plan, base)
+    trainer = Trainer(model, arguments, collator(model), training, validation, callbacks=[progress])
     progress.trainer = trainer
     trainer.train(resume_from_checkpoint=checkpoint(folder))
     trainer.accelerator.unwrap_model(trainer.model).config.use_cache = True
@@ -107,16 +109,4 @@ def _deepspeed(plan: Plan) -> dict[str, Any]:
         "train_micro_batch_size_per_gpu": "auto",
         "gradient_accumulation_steps": "auto",
         "gradient_clipping": "auto",
-    }
-
-
-def _batch(rows: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    """Return rows as the columns of a batch, as long as the longest of them."""
-    lengths = torch.tensor([len(row["input_ids"]) for row in rows])
-    return {
-        **{
-            name: torch.nn.utils.rnn.pad_sequence([row[name] for row in rows], True, padding)
-            for name, padding in (("input_ids", 0), ("labels", IGNORED))
-        },
-        "attention_mask": (torch.arange(int(lengths.max())) < lengths[:, None]).long(),
     }

@@ -88,6 +88,7 @@ def write(path: Path, folder: Path, tokenizer: Any, limit: int) -> Counts:
             except UnspeakableError as error:
                 raise FailedError(f"row {read:,} of the {folder.name} file: {error}") from error
             silent += missed
+            marks[:1] = [False]  # it comes after nothing
             cut += len(ids) > limit
             if not any(marks[:limit]):
                 empty += 1

@@ -1,19 +1,25 @@
 """A model of GGUF as one of safetensors: `python -m sftc.training.unpacking FOLDER FILE INTO`."""
 
 import sys
+from functools import cache
 
+import gguf
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from sftc.training.models import Model
+
+# transformers reads the file for each of the three, and makes the names of all weights for each weight
+gguf.GGUFReader = cache(gguf.GGUFReader)
+gguf.get_tensor_name_map = cache(gguf.get_tensor_name_map)
 
 
 def main() -> None:
     """Write the model, its weights in fp32, and its tokenizer."""
     folder, file, into = sys.argv[1:]
     options = Model(folder, file).options()
-    loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **options)
     config = AutoConfig.from_pretrained(folder, **options)
+    loaded = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32, **options)
     with torch.device("meta"):  # it has no weights of its own
         plain = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]  # theirs
             config, dtype=torch.float32

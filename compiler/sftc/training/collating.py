@@ -1,0 +1,42 @@
+"""Rows, brought together to what a model is given at a time."""
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from sftc.training.rows import IGNORED
+
+Row = dict[str, torch.Tensor]
+Batch = dict[str, torch.Tensor]
+
+
+def collator(model: Any) -> Callable[[list[Row]], Batch]:
+    """Return what makes a batch of rows for `model`, which is one of transformers, or an adapter on one."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return chosen if "logits_to_keep" in signature(base.forward).parameters else whole
+
+
+def whole(rows: list[Row]) -> Batch:
+    """Return rows as the columns of a batch, as long as the longest of them: (rows, tokens) each."""
+    lengths = torch.tensor([len(row["input_ids"]) for row in rows])
+    return {
+        "input_ids": pad_sequence([row["input_ids"] for row in rows], batch_first=True),
+        "attention_mask": (torch.arange(int(lengths.max())) < lengths[:, None]).long(),
+        "labels": pad_sequence([row["labels"] for row in rows], batch_first=True, padding_value=IGNORED),
+    }
+
+
+def chosen(rows: list[Row]) -> Batch:
+    """Return a batch, and where in it (positions) the model is to say how likely each token is.
+
+    For most tokens of a prompt nothing is learnt from that, and it is dear: a number for each
+    word of the vocabulary. The labels are those of what comes after these positions.
+    """
+    batch = whole(rows)
+    next_ones = batch["labels"][:, 1:]
+    places = (next_ones != IGNORED).any(dim=0).nonzero()[:, 0]
+    labels = next_ones[:, places]
+    return {**batch, "labels": labels, "shift_labels": labels, "logits_to_keep": places}

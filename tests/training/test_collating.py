@@ -1,0 +1,67 @@
+"""What a batch is made of, and that what is left out of it changes nothing."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoModelForCausalLM
+
+import tiny_model
+from sftc.training.collating import Row, chosen, collator, whole
+from sftc.training.rows import IGNORED
+
+tokens = st.lists(st.tuples(st.integers(0, 200), st.booleans()), min_size=2, max_size=20)
+rows = tokens.filter(lambda row: any(learnt for _, learnt in row[1:]))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> torch.nn.Module:
+    folder = tiny_model.write(tmp_path_factory.mktemp("model"))
+    made: torch.nn.Module = AutoModelForCausalLM.from_pretrained(folder)
+    return made
+
+
+def row(tokens: list[tuple[int, bool]]) -> Row:
+    return {
+        "input_ids": torch.tensor([token for token, _ in tokens]),
+        "labels": torch.tensor([token if learnt else IGNORED for token, learnt in tokens]),
+    }
+
+
+@settings(max_examples=30)
+@given(st.lists(rows, min_size=1, max_size=4))
+def test_the_loss_is_that_of_all_positions(
+    model: torch.nn.Module, batch: list[list[tuple[int, bool]]]
+) -> None:
+    made = [*map(row, batch)]
+    model.zero_grad()
+    everywhere = model(**whole(made)).loss
+    everywhere.backward()
+    expected = {name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None}
+    model.zero_grad()
+    there = model(**chosen(made)).loss
+    there.backward()
+    assert there.item() == pytest.approx(everywhere.item(), rel=1e-4)
+    for name, each in model.named_parameters():
+        if name in expected:
+            assert each.grad is not None
+            assert torch.allclose(each.grad, expected[name], rtol=1e-3, atol=1e-5)
+
+
+def test_a_batch_is_as_long_as_its_longest_row_and_asks_where_something_is_learnt() -> None:
+    first = row([(5, False), (6, True), (7, False)])
+    second = row([(8, False), (9, False), (10, False), (11, True)])
+    batch = chosen([first, second])
+    assert batch["input_ids"].tolist() == [[5, 6, 7, 0], [8, 9, 10, 11]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
+    assert batch["logits_to_keep"].tolist() == [0, 2]
+    assert batch["labels"].tolist() == batch["shift_labels"].tolist() == [[6, IGNORED], [IGNORED, 11]]
+
+
+def test_a_model_that_cannot_be_asked_so_gets_it_all(model: torch.nn.Module) -> None:
+    class Old(torch.nn.Module):
+        def forward(self, input_ids: torch.Tensor, labels: torch.Tensor) -> None:
+            """Nothing."""
+
+    assert collator(model) is chosen
+    assert collator(Old()) is whole
