@@ -72,8 +72,8 @@ def test_a_file_name_is_only_a_name(service: Client, folder: Path) -> None:
         assert (folder / "files" / digest).read_bytes() == data
         assert nothing_left(folder)
     assert [*folder.parent.iterdir()] == [folder]
-    database = {"service.db", "service.db-wal", "service.db-shm", "lock"}
-    assert {path.name for path in folder.iterdir()} - database == {"files", "incoming", "jobs"}
+    own = {"service.db", "service.db-wal", "service.db-shm", "lock", "address.json"}
+    assert {path.name for path in folder.iterdir()} - own == {"files", "incoming", "jobs"}
     assert {len(path.name) for path in (folder / "files").iterdir()} == {64}
     assert folder.stat().st_mode & 0o077 == 0
 

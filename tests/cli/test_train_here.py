@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 import tiny_model
 from submission_helpers import isolate
-from submission_program import Program
+from submission_program import Program, told
 from training_jobs import contents, rows
 
 FASTER = {
@@ -48,6 +48,10 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
     base = contents(tmp_path / "models/Qwen/Qwen3-4B")
     code, out, said = sftc(*TRAIN)
     assert code == 5
+    failed = out.strip()
+    code, out, refused = sftc("chat", failed)
+    assert code == 1
+    assert f"Error: {failed} has no model, it is failed: what the config asks for cannot be done" in refused
     assert "`compute.gpu_type`: H100 is asked for, and there is no GPU" in said
 
     code, out, said = sftc(*TRAIN, "--allow-substitutions")
@@ -97,6 +101,31 @@ def test_an_embedded_service_that_is_killed_is_not_waited_for(sftc: Program) -> 
         said = run.stderr.read()
         assert run.wait(60) == 4
     assert "the embedded service has ended; come back with: sftc train" in said
+    _, listed, said = sftc("jobs", "list")  # by a service of its own, which runs nothing
+    assert listed.splitlines()[1].split()[1] == "queued"
+    assert "runs already" not in said
+
+
+def test_other_commands_reach_the_job_that_runs(sftc: Program) -> None:
+    Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 3", "n_epochs = 10_000"))
+    with sftc.started(*TRAIN, "--allow-substitutions") as run:
+        assert run.stdout
+        job = run.stdout.readline().strip()
+        told(run, "training: steps")
+        code, listed, said = sftc("jobs", "list")
+        assert (code, listed.splitlines()[1].split()[:2]) == (0, [job, "running"])
+        assert "the embedded service of this machine that runs already" in said
+        code, _, said = sftc(*TRAIN)
+        assert code == 2
+        assert re.search(
+            r"runs already, with --models-dir \S+/models --allow-substitutions: name the same", said
+        )
+        code, _, said = sftc("submit", "payload.json", "--dataset", "train.jsonl")
+        assert code == 2
+        assert "run `sftc serve` beside it" in said
+        assert sftc("jobs", "cancel", job)[0] == 0
+        assert run.wait(60) == 6
+    assert sftc("jobs", "list")[1].splitlines()[1].split()[:2] == [job, "cancelled"]
 
 
 def test_an_engine_and_its_address_go_together(sftc: Program) -> None:
@@ -107,6 +136,11 @@ def test_an_engine_and_its_address_go_together(sftc: Program) -> None:
 
 
 def test_there_is_nobody_to_chat_with(sftc: Program) -> None:
-    code, out, said = sftc("chat", "job-1")
-    assert (code, out) == (1, "")
-    assert "has the job succeeded?" in said
+    for job, expected, reason in (
+        ("job-1", 3, "there is no such job"),
+        ("../job-1", 2, "'../job-1' is no id of a job"),
+        ("models", 1, "there is no model in models"),
+    ):
+        code, out, said = sftc("chat", job)
+        assert (code, out) == (expected, "")
+        assert reason in said

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sftc.backend import answers, rules
+from sftc.backend.address import Address, publish
 from sftc.backend.answers import Refusal
 from sftc.backend.executor import Executor, Missing
 from sftc.backend.folder import Folder
@@ -50,6 +51,10 @@ class Service:
         self._checks = Checks(self._store, self._folder)
         self._runner = Runner(self._store, self._folder, executor or Missing())
         self._work = [self._checks, self._runner] if executor else [self._checks]
+
+    def publish(self, address: Address) -> None:
+        """Let other commands of this user know where the service is reached, until it ends."""
+        publish(self._folder.root, address)
 
     def app(self) -> Starlette:
         """Return the application."""

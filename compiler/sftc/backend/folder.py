@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from sftc.backend import address
 from sftc.backend.uploads import Upload
 
 _LEAVING = 5.0
@@ -33,8 +34,9 @@ class Folder:
         self._files = root / "files"
         for place in (self.incoming, self._files, root / "jobs"):
             place.mkdir(parents=True, exist_ok=True)
-        for leftover in self.incoming.iterdir():
-            leftover.unlink()
+        self._address = root / address.FILE
+        for leftover in (*self.incoming.iterdir(), self._address):
+            leftover.unlink(missing_ok=True)
 
     @property
     def database(self) -> Path:
@@ -51,6 +53,7 @@ class Folder:
 
     def close(self) -> None:
         """Leave the folder to others."""
+        self._address.unlink(missing_ok=True)
         self._lock.close()
 
     def keep(self, upload: Upload) -> None:

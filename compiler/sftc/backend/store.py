@@ -45,6 +45,8 @@ class Store:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.executescript(_TABLES)
         self._db.execute("UPDATE files SET status = 'processing', error = NULL WHERE status = 'stopped'")
+        for row in self._all("SELECT id FROM jobs WHERE status = 'running'"):
+            self.move(row["id"], "queued", of=("running",), message="the service was stopped")
 
     def close(self) -> None:
         """Close the database."""
@@ -132,7 +134,7 @@ class Store:
         return [*map(_job, rows)]
 
     def waiting_jobs(self) -> list[str]:
-        """Return the ids of jobs that are to run, or ran when the service ended."""
+        """Return the ids of jobs that are to run, or that work was left off from."""
         rows = self._all("SELECT id FROM jobs WHERE status IN ('queued', 'running') ORDER BY number")
         return [row["id"] for row in rows]
 
@@ -178,11 +180,13 @@ class Store:
         return [{**row, "data": json.loads(row["data"])} for row in rows]
 
     def metric(self, id: str, name: str, step: int, value: float) -> None:
-        """Add a point of a metric to a job."""
+        """Add a point of a metric to a job, in place of one of that name and step if it has it."""
+        point = (id, _plain(name), step)
         with self._change() as db:
+            db.execute("DELETE FROM metrics WHERE job = ? AND name = ? AND step = ?", point)
             db.execute(
                 "INSERT INTO metrics (job, name, step, value, created_at) VALUES (?, ?, ?, ?, ?)",
-                (id, _plain(name), step, value, _now()),
+                (*point, value, _now()),
             )
 
     def metrics(self, id: str, name: str | None, after: int, limit: int) -> list[Row]:

@@ -1,5 +1,6 @@
 """`sftc chat`: ask a model that was trained here."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sftc.cli.connecting import data_folder, say
+from sftc.cli.connecting import ServiceOptions, connected, failures, job_id, say
 from sftc.report.text import printable
 
 if TYPE_CHECKING:
@@ -30,11 +31,9 @@ def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
     JOB is a job of the embedded service, or the folder of a model. The answer before the training
     and the answer after it are shown; a conversation goes on with the one after.
     """
-    folder = Path(job)
+    folder = Path(job) if os.path.isdir(job) else _model(job_id(job))
     if not (folder / "tokenizer_config.json").is_file():
-        folder = data_folder() / "jobs" / job / "model"
-    if not (folder / "tokenizer_config.json").is_file():
-        raise click.ClickException(f"there is no model in {folder}: has the job succeeded?")
+        raise click.ClickException(f"there is no model in {folder}.")
     say(f"loading {folder}")
     from sftc.backend.executor import FailedError
     from sftc.training.answering import Answerer
@@ -47,6 +46,16 @@ def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
     for question in [prompt] if prompt is not None else _questions():
         messages.append({"role": "user", "content": question})
         messages.append({"role": "assistant", "content": _answers(answerer, messages, max_tokens)})
+
+
+def _model(job: str) -> Path:
+    """Return the folder of the model that a job of the embedded service has made."""
+    with failures(), connected(ServiceOptions("local", None, allow_insecure=False)) as connection:
+        body = connection.service.get(f"jobs/{job}")
+    if model := body.get("fine_tuned_model"):
+        return Path(model)
+    why = f": {body['error']}" if body.get("error") else ""
+    raise click.ClickException(f"{job} has no model, it is {body['status']}{why}.")
 
 
 def _answers(answerer: "Answerer", messages: list[dict[str, str]], most: int) -> str:

@@ -1,22 +1,22 @@
 """Commands that speak to a service: their options, the connection, and what failures exit with."""
 
-import os
 import re
-import secrets
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from sftc.cli.embedded import data_folder, reached, running, started
 from sftc.cli.exits import FINDINGS, JOB_CANCELLED, JOB_FAILED, REFUSED, UNREACHABLE
 
 if TYPE_CHECKING:
+    import subprocess
+
+    from sftc.backend.address import Address
     from sftc.cli.training import TrainingOptions
     from sftc.submission.following import Pace
     from sftc.submission.journal import Journal
@@ -51,19 +51,14 @@ class ServiceOptions(NamedTuple):
         except settings.SettingsError as error:
             raise click.UsageError(f"{error}.") from error
 
-    def staying(self) -> "Backend":
-        """Return the service as `named` does, where it must outlive the command.
+    def stays(self) -> None:
+        """Make sure that the service outlives the command.
 
         Raises:
             click.UsageError: it does not, or is not named as it should be.
         """
-        backend = self.named()
-        if backend is None:
-            raise click.UsageError(
-                "the embedded service ends with this command: run `sftc serve`, and name its URL with"
-                " --backend."
-            )
-        return backend
+        if self.named() is None and not ((runs := running()) and runs.stays):
+            raise click.UsageError("the embedded service ends with this command: run `sftc serve` beside it.")
 
     def again(self, job: str) -> str:
         """Return the command line that follows a job on this service."""
@@ -108,12 +103,28 @@ def poll_options(command: _Function) -> _Function:
     return command
 
 
-def pace(interval: float | None, timeout: float | None, *, is_local: bool) -> "Pace":
+def pace(interval: float | None, timeout: float | None, *, is_embedded: bool) -> "Pace":
     """Return how a job is followed."""
     from sftc.submission.following import Pace
 
-    usual = Pace(0.5, inf) if is_local else Pace()
+    usual = Pace(0.5, inf) if is_embedded else Pace()
     return Pace(interval or usual.interval, timeout or usual.timeout)
+
+
+def job_argument(command: _Function) -> _Function:
+    """Add the argument `JOB`, the id of a job, to a command."""
+    return click.argument("job", callback=lambda ctx, param, value: job_id(value))(command)
+
+
+def job_id(text: str) -> str:
+    """Return what a person gave as the id of a job; it goes into a URL.
+
+    Raises:
+        click.UsageError: it is none.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:~-]*", text):
+        raise click.UsageError(f"{text!r} is no id of a job.")
+    return text
 
 
 def key_option(command: _Function) -> _Function:
@@ -133,23 +144,27 @@ def _key(ctx: click.Context, param: click.Parameter, value: str | None) -> str |
 
 
 class Connection(NamedTuple):
-    """A service that can be spoken to, and its journal; `process` is its own if it ends with this one."""
+    """A service that can be spoken to, and its journal.
+
+    The embedded one has a `process` if this command started it, and an `address` if it ran already.
+    """
 
     service: "Service"
     journal: "Journal"
     process: "subprocess.Popen[str] | None"
+    address: "Address | None"
 
     @property
-    def is_local(self) -> bool:
-        """Whether the service ends with this process."""
-        return self.process is not None
+    def is_embedded(self) -> bool:
+        """Whether it is the service of this machine."""
+        return bool(self.process or self.address)
 
 
 @contextmanager
 def connected(options: ServiceOptions, training: "TrainingOptions | None" = None) -> Iterator[Connection]:
-    """Connect to the service of `options`; a local one is started, and stopped in the end.
+    """Connect to the service of `options`; the embedded one is started and stopped if it does not run.
 
-    It runs jobs, as `training` says, only where that is given.
+    One that is started runs jobs, as `training` says, only where that is given.
 
     Raises:
         click.UsageError: the service or its key is not named as it should be.
@@ -160,11 +175,15 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
 
     with ExitStack() as stack:
         backend = options.named()
-        process = None
+        process = address = None
         if backend is None:
             folder = data_folder()
-            say(f"using the embedded service of this machine, in {folder}")
-            backend, process = stack.enter_context(_embedded(folder, training))
+            if address := running():
+                say(f"using the embedded service of this machine that runs already, in {folder}")
+                backend = reached(address)
+            else:
+                say(f"using the embedded service of this machine, in {folder}")
+                backend, process = stack.enter_context(started(folder, training))
             identity = f"{LOCAL}\n{folder}"
         else:
             identity = backend.identity
@@ -173,46 +192,7 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
             service = stack.enter_context(Service(backend, say))
         except SettingsError as error:
             raise click.UsageError(str(error)) from error
-        yield Connection(service, journal, process)
-
-
-def data_folder() -> Path:
-    """Return where the embedded service of this user keeps its data."""
-    from sftc.submission.journal import state_folder
-
-    return state_folder() / "service"
-
-
-@contextmanager
-def _embedded(
-    folder: Path, training: "TrainingOptions | None"
-) -> Iterator[tuple["Backend", "subprocess.Popen[str]"]]:
-    from sftc.submission.settings import Backend, Key
-
-    token = secrets.token_urlsafe(32)
-    command = [sys.executable, "-P", "-m", "sftc", "serve", "--port", "0", "--data-dir", str(folder)]
-    command += ["--until-stdin-ends", *(training.arguments() if training else ["--idle"])]
-    environment = {**os.environ, "SFTC_TOKEN": token}
-    with subprocess.Popen(  # noqa: S603  it is this program
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    ) as process:
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line.startswith(LISTENING):
-                process.wait()
-                raise click.ClickException("the embedded service does not start")
-            yield Backend(f"{line.removeprefix(LISTENING).strip()}/api", Key(token)), process
-        finally:
-            process.terminate()
-
-
-LISTENING = "Listening on "
-"""What `sftc serve` prints before its URL."""
+        yield Connection(service, journal, process, address)
 
 
 def say(text: str) -> None:

@@ -1,14 +1,21 @@
 """`sftc jobs`: the jobs on a service."""
 
 import json
-import re
 import sys
 from os.path import splitext
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sftc.cli.connecting import ServiceOptions, connected, failures, pace, poll_options, service_options
+from sftc.cli.connecting import (
+    ServiceOptions,
+    connected,
+    failures,
+    job_argument,
+    pace,
+    poll_options,
+    service_options,
+)
 from sftc.cli.output import write_files, write_stdout
 from sftc.cli.training import training_of, training_options
 from sftc.report.tables import columns
@@ -42,17 +49,17 @@ def list_command(**service: Any) -> None:
 
 
 @jobs_command.command("show")
-@click.argument("job")
+@job_argument
 @service_options
 def show_command(job: str, **service: Any) -> None:
     """Print what the service says of a job, as JSON."""
     with failures(), connected(ServiceOptions(**service)) as connection:
-        body = connection.service.get(f"jobs/{_name(job)}")
+        body = connection.service.get(f"jobs/{job}")
     write_stdout(f"{json.dumps(body, indent=2, ensure_ascii=False)}\n")
 
 
 @jobs_command.command("follow")
-@click.argument("job")
+@job_argument
 @poll_options
 @service_options
 @training_options
@@ -63,22 +70,22 @@ def follow_command(job: str, poll_interval: float | None, poll_timeout: float | 
     training = training_of(others)
     options = ServiceOptions(**others)
     with failures(), connected(options, training) as connection:
-        how = pace(poll_interval, poll_timeout, is_local=connection.is_local)
-        watch(_name(job), connection, how, options.again(job))
+        how = pace(poll_interval, poll_timeout, is_embedded=connection.is_embedded)
+        watch(job, connection, how, options.again(job))
 
 
 @jobs_command.command("cancel")
-@click.argument("job")
+@job_argument
 @service_options
 def cancel_command(job: str, **service: Any) -> None:
     """Cancel a job."""
     with failures(), connected(ServiceOptions(**service)) as connection:
-        body = connection.service.post(f"jobs/{_name(job)}/cancel", {})
+        body = connection.service.post(f"jobs/{job}/cancel", {})
     write_stdout(f"{job}: {printable(_said(body, 'status', 'state'))}\n")
 
 
 @jobs_command.command("metrics")
-@click.argument("job")
+@job_argument
 @click.option("--plot", metavar="PICTURE", help="Draw the curves, as .svg or .png.")
 @service_options
 def metrics_command(job: str, plot: str | None, **service: Any) -> None:
@@ -86,7 +93,7 @@ def metrics_command(job: str, plot: str | None, **service: Any) -> None:
     if plot is not None and splitext(plot)[1] not in _PICTURES:
         raise click.UsageError(f"--plot writes {' or '.join(_PICTURES)}.")
     with failures(), connected(ServiceOptions(**service)) as connection:
-        points = _points(connection.service, _name(job))
+        points = _points(connection.service, job)
     if plot is None:
         rows = ([printable(str(each[name])) for name in ("name", "step", "value")] for each in points)
         write_stdout("".join("\t".join(row) + "\n" for row in rows))
@@ -122,9 +129,3 @@ def _is_point(value: object) -> bool:
 def _said(body: dict[str, Any], *names: str) -> str:
     """Return what a job's body says under the first of `names` that it has."""
     return str(next((body[name] for name in names if body.get(name)), "-"))
-
-
-def _name(job: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:~-]*", job):
-        raise click.UsageError(f"{job!r} is no id of a job.")
-    return job

@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from sftc.cli.connecting import LISTENING, data_folder, say
+from sftc.cli.connecting import say
+from sftc.cli.embedded import LISTENING, data_folder
 from sftc.cli.output import write_stdout
 from sftc.cli.training import TrainingOptions, executor, training_options
 
@@ -52,6 +53,7 @@ def serve_command(
     It speaks the contract of the hosted service. What it answered is kept: after a crash it goes
     on where it was.
     """
+    from sftc.backend.address import Address
     from sftc.backend.app import Service
     from sftc.backend.folder import InUseError
     from sftc.backend.serving import serve
@@ -62,8 +64,9 @@ def serve_command(
     if token is None:
         token = secrets.token_urlsafe(24)
         say(f"requests need this key: export SYNTH_API_KEY={token}")
+    options = TrainingOptions(**training)
     try:
-        service = Service(folder, token, None if idle else executor(TrainingOptions(**training)))
+        service = Service(folder, token, None if idle else executor(options))
     except InUseError as error:
         raise click.ClickException(f"{error}: name its URL with --backend, or another --data-dir.") from error
     except sqlite3.Error as error:
@@ -72,7 +75,13 @@ def serve_command(
         Thread(target=_end_with_stdin, daemon=True).start()
     else:
         say(f"files and jobs are in {folder}")
-    serve(service, host, port, lambda url: write_stdout(f"{LISTENING}{url}\n"))
+
+    def ready(url: str) -> None:
+        if not idle:
+            service.publish(Address(url, token, options.arguments(), stays=not until_stdin_ends))
+        write_stdout(f"{LISTENING}{url}\n")
+
+    serve(service, host, port, ready)
 
 
 def _end_with_stdin() -> None:

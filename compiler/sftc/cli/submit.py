@@ -25,7 +25,7 @@ def submit_command(
     PAYLOAD is what `sftc compile` writes, or `-` for stdin. Run again, it comes back to the same job.
     """
     options = ServiceOptions(**service)
-    options.staying()
+    options.stays()
     values = _payload(payload)
     with ExitStack() as stack:
         data = prepare([each for each in (dataset, validation) if each], None, None, stack)

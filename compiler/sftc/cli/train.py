@@ -90,7 +90,7 @@ def train_command(
     training = training_of(others)
     options = ServiceOptions(**others)
     if not dry_run:
-        options.named() if poll else options.staying()
+        options.named() if poll else options.stays()
     overrides = [Override.of("job.model", model)] if model is not None else []
     source = cache(lambda: read(config))  # stdin can be read once
     compiled = run(source, overrides)
@@ -119,6 +119,11 @@ def train_command(
             return
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options, training))
+        if connection.address and connection.address.options != training.arguments():
+            begun = shlex.join(connection.address.options) or "no options of training"
+            raise click.UsageError(
+                f"the embedded service runs already, with {begun}: name the same, or end it."
+            )
         from sftc.cli.watching import bar, watch
         from sftc.submission.failures import RefusedError
 
@@ -133,8 +138,10 @@ def train_command(
             raise
         write_stdout(f"{job}\n")
         if poll:
-            again = command if connection.is_local else options.again(job)
-            watch(job, connection, pace(poll_interval, poll_timeout, is_local=connection.is_local), again)
+            again = command if connection.process else options.again(job)
+            watch(
+                job, connection, pace(poll_interval, poll_timeout, is_embedded=connection.is_embedded), again
+            )
 
 
 _CERTAIN = {"missing-gpu-type": "missing_gpu_type"}

@@ -1,5 +1,6 @@
 """How the embedded service trains: options of the commands that start one."""
 
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -58,6 +59,7 @@ def training_options(command: _Function) -> _Function:
             "--models-dir",
             metavar="FOLDER",
             envvar="SFTC_MODELS_DIR",
+            callback=lambda ctx, param, value: value and os.path.abspath(os.path.expanduser(value)),
             help="Where base models are looked up by name. [$SFTC_MODELS_DIR]",
         ),
     ):

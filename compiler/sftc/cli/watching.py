@@ -105,7 +105,7 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
         body = follow(job, connection.service, shown, pace, sleep)
     except KeyboardInterrupt:
         shown.end()
-        if connection.is_local:
+        if connection.process:
             shown.line(f"the embedded service stops, and {job} with it; it goes on with: {again}")
         else:
             shown.line(f"{job} runs on; come back with: {again}")

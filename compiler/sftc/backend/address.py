@@ -1,0 +1,53 @@
+"""Where the service of a data folder is reached, while it runs: for other commands of the same user."""
+
+import fcntl
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+FILE: Final = "address.json"
+"""What it is written in, in the data folder."""
+
+
+class Address(NamedTuple):
+    """The URL of a service and the key to it.
+
+    `options` are those that it trains with, as a command line says them; `stays` says whether it
+    outlives the command that started it.
+    """
+
+    url: str
+    token: str
+    options: list[str]
+    stays: bool
+
+
+def publish(root: Path, address: Address) -> None:
+    """Write down, for this user alone, where the service of `root` is reached.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    aside = root / f"{FILE}.part"
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(address._asdict(), file)
+    os.replace(aside, root / FILE)
+
+
+def find(root: Path) -> Address | None:
+    """Return where the service of `root` is reached; `None` if none runs, or none that others may use."""
+    with suppress(OSError, ValueError, TypeError):
+        if _in_use(root / "lock"):
+            return Address(**json.loads((root / FILE).read_bytes()))
+    return None
+
+
+def _in_use(lock: Path) -> bool:
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
