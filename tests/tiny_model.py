@@ -1,6 +1,7 @@
 """A model small enough to train in a test: the shape of Qwen3, words of its own, a chat template."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -33,19 +34,22 @@ def tokenizer(template: str = TEMPLATE) -> PreTrainedTokenizerFast:
     )
 
 
-def write(folder: Path) -> Path:
-    """Write the model to `folder`, always the same, and return it."""
+def write(folder: Path, **changes: int) -> Path:
+    """Write the model to `folder`, always the same but for `changes` of its config, and return it."""
     set_seed(0)
     words = tokenizer()
+    shape: dict[str, Any] = {
+        "vocab_size": len(words),
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "max_position_embeddings": LENGTH,
+    }
     config = Qwen3Config(
-        vocab_size=len(words),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=16,
-        max_position_embeddings=LENGTH,
+        **shape | changes,
         initializer_range=0.3,
         tie_word_embeddings=True,
         eos_token_id=words.eos_token_id,

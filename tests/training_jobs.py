@@ -69,14 +69,17 @@ class Told:
 
 
 class Bench:
-    """A folder for a job, and an executor for it."""
+    """A folder for a job, and an executor for it; `validation` is the rows to evaluate with."""
 
-    def __init__(self, folder: Path, models: Path, job: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, models: Path, job: dict[str, Any], validation: int = 0) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        file = folder.with_suffix(".jsonl")
-        file.write_text(rows(64))
-        self._task = Task("job", job, {"file": file}, folder, 1)
+        files = {}
+        for name, count in (("training", 64), ("validation", validation)):
+            if count:
+                files[name] = folder.with_suffix(f".{name}.jsonl")
+                files[name].write_text(rows(count))
+        self._task = Task("job", job, files, folder, 1)
         self._options = Options(str(models), download=False, substitutes=True)
 
     def work(self) -> task.Work:

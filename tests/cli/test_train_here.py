@@ -5,15 +5,15 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 from safetensors import safe_open
 
 import tiny_model
+from services import eventually
 from submission_helpers import isolate
-from submission_program import Program, told
+from submission_program import Program, processes, rest, told
 from training_jobs import contents, rows
 
 FASTER = {
@@ -89,32 +89,39 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
 
 
 def test_an_embedded_service_that_is_killed_is_not_waited_for(sftc: Program) -> None:
-    command = [sftc.path, *TRAIN, "--allow-substitutions"]
-    Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 3", "n_epochs = 10_000"))
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=sftc.environment(measured=False)
-    ) as run:
-        assert run.stderr
-        next(line for line in run.stderr if "training: steps" in line)
-        [service] = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text(encoding="ascii").split()
-        os.kill(int(service), signal.SIGKILL)
-        said = run.stderr.read()
-        assert run.wait(60) == 4
-    assert "the embedded service has ended; come back with: sftc train" in said
-    _, listed, said = sftc("jobs", "list")  # by a service of its own, which runs nothing
-    assert listed.splitlines()[1].split()[1] == "queued"
-    assert "runs already" not in said
-
-
-def test_other_commands_reach_the_job_that_runs(sftc: Program) -> None:
     Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 3", "n_epochs = 10_000"))
     with sftc.started(*TRAIN, "--allow-substitutions") as run:
         assert run.stdout
         job = run.stdout.readline().strip()
         told(run, "training: steps")
-        code, listed, said = sftc("jobs", "list")
-        assert (code, listed.splitlines()[1].split()[:2]) == (0, [job, "running"])
-        assert "the embedded service of this machine that runs already" in said
+        with sftc.started("jobs", "follow", job) as other:
+            told(other, "training: steps")
+            [service] = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text(encoding="ascii").split()
+            os.kill(int(service), signal.SIGKILL)
+            for process, command in ((run, "train"), (other, "jobs follow")):
+                code, _, said = rest(process)
+                assert code == 4
+                assert f"the embedded service has ended; come back with: sftc {command}" in said
+    _, listed, said = sftc("jobs", "list")  # by a service of its own, which runs nothing
+    assert listed.splitlines()[1].split()[1] == "queued"
+    assert "runs already" not in said
+    Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 10_000", "n_epochs = 1"))
+    with sftc.started(*TRAIN, "--allow-substitutions") as run:
+        told(run, f"waits for {job}: `sftc jobs cancel` takes one away")
+
+
+def test_commands_share_the_embedded_service_and_it_stays_until_the_last_has_ended(
+    sftc: Program, tmp_path: Path
+) -> None:
+    Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 3", "n_epochs = 10_000"))
+    train = [*TRAIN, "--allow-substitutions"]
+    with sftc.started(*train) as first, sftc.started(*train) as second:
+        assert first.stdout
+        assert second.stdout
+        job = first.stdout.readline().strip()
+        assert second.stdout.readline().strip() == job
+        told(first, "training: steps")
+
         code, _, said = sftc(*TRAIN)
         assert code == 2
         assert re.search(
@@ -122,9 +129,18 @@ def test_other_commands_reach_the_job_that_runs(sftc: Program) -> None:
         )
         code, _, said = sftc("submit", "payload.json", "--dataset", "train.jsonl")
         assert code == 2
-        assert "run `sftc serve` beside it" in said
+        assert "ends with the commands that use it: end them, and run `sftc serve`" in said
+
+        first.send_signal(signal.SIGINT)
+        code, _, said = rest(first)
+        assert code == 130
+        assert f"{job} stops unless another command uses the service; it goes on with: sftc train" in said
+        code, listed, said = sftc("jobs", "list")
+        assert (code, listed.splitlines()[1].split()[:2]) == (0, [job, "running"])
+        assert "the embedded service of this machine that runs already" in said
         assert sftc("jobs", "cancel", job)[0] == 0
-        assert run.wait(60) == 6
+        assert rest(second)[0] == 6
+    eventually(lambda: not processes(str(tmp_path / "state")))
     assert sftc("jobs", "list")[1].splitlines()[1].split()[:2] == [job, "cancelled"]
 
 

@@ -19,6 +19,12 @@ from training_jobs import Bench, Told, payload, workers
 GPUS = Machine("cuda", ("NVIDIA H100",) * 2, True, frozenset(PACKAGES))
 FSDP = {"fsdp": True}
 STAGES = [{"use_deepspeed": True, "deepspeed_stage": stage} for stage in range(4)]
+EVALUATES = {
+    "evaluation_strategy": "steps",
+    "eval_steps": 6,
+    "save_best_model_at_end": True,
+    "metric_for_best_model": "val.loss",
+}
 KINDS = ("LoRA", "LoRA in 4 bits", "all weights")
 
 Weights = dict[str, torch.Tensor]
@@ -34,7 +40,8 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     def made(kind: str, **parallelism: bool | int) -> Bench:
         job = payload(2, parallelism=parallelism)
         job["metadata"]["effective_config"]["training"]["use_qlora"] = kind != "all weights"
-        bench = Bench(folder / f"job-{len(list(folder.iterdir()))}", folder, job)
+        job["hyperparameters"] |= EVALUATES
+        bench = Bench(folder / f"job-{len(list(folder.iterdir()))}", folder, job, validation=19)
         packages = GPUS.packages - (set() if kind == "LoRA in 4 bits" else {"bitsandbytes"})
         prepare(bench.work(), GPUS._replace(packages=frozenset(packages)), Tell(io.StringIO()))
         return bench
@@ -77,7 +84,8 @@ def test_a_part_each_comes_to_what_a_copy_each_does(
     told, weights = trained(make(kind, **parallelism))
     assert told.data("training")["model"].startswith(wrapper)
     assert told.data("training")["processes"] == 2
-    assert told.metrics["train.loss"] == pytest.approx(reference.metrics["train.loss"], rel=1e-3)
+    for name in ("train.loss", "val.loss"):
+        assert told.metrics[name] == pytest.approx(reference.metrics[name], rel=1e-3)
     assert weights.keys() >= expected.keys()
     assert all(torch.allclose(weights[name], expected[name], atol=1e-3) for name in expected)
 

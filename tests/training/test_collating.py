@@ -55,7 +55,8 @@ def test_a_batch_is_as_long_as_its_longest_row_and_asks_where_something_is_learn
     assert batch["input_ids"].tolist() == [[5, 6, 7, 0], [8, 9, 10, 11]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
     assert batch["logits_to_keep"].tolist() == [0, 2]
-    assert batch["labels"].tolist() == batch["shift_labels"].tolist() == [[6, IGNORED], [IGNORED, 11]]
+    assert batch["shift_labels"].tolist() == [[6, IGNORED], [IGNORED, 11]]
+    assert batch["labels"].tolist() == [[IGNORED, 6, IGNORED], [IGNORED, IGNORED, 11]]
 
 
 def test_a_model_that_cannot_be_asked_so_gets_it_all(model: torch.nn.Module) -> None:

@@ -31,16 +31,19 @@ def publish(root: Path, address: Address) -> None:
         OSError: it cannot be written.
     """
     aside = root / f"{FILE}.part"
-    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    aside.unlink(missing_ok=True)
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(address._asdict(), file)
     os.replace(aside, root / FILE)
 
 
 def find(root: Path) -> Address | None:
     """Return where the service of `root` is reached; `None` if none runs, or none that others may use."""
-    with suppress(OSError, ValueError, TypeError):
+    with suppress(OSError, ValueError):
         if _in_use(root / "lock"):
-            return Address(**json.loads((root / FILE).read_bytes()))
+            match json.loads((root / FILE).read_bytes()):
+                case {"url": str(url), "token": str(token), "options": [*options], "stays": bool(stays)}:
+                    return Address(url, token, [*map(str, options)], stays)
     return None
 
 

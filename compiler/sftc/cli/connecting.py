@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from sftc.cli.embedded import data_folder, reached, running, started
+from sftc.cli.embedded import data_folder, embedded, running
 from sftc.cli.exits import FINDINGS, JOB_CANCELLED, JOB_FAILED, REFUSED, UNREACHABLE
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ class ServiceOptions(NamedTuple):
             click.UsageError: it does not, or is not named as it should be.
         """
         if self.named() is None and not ((runs := running()) and runs.stays):
-            raise click.UsageError("the embedded service ends with this command: run `sftc serve` beside it.")
+            first = "ends with the commands that use it: end them, and" if runs else "ends with this command:"
+            raise click.UsageError(f"the embedded service {first} run `sftc serve` beside it.")
 
     def again(self, job: str) -> str:
         """Return the command line that follows a job on this service."""
@@ -159,6 +160,13 @@ class Connection(NamedTuple):
         """Whether it is the service of this machine."""
         return bool(self.process or self.address)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the service of this machine, if it is that, has ended."""
+        if self.process:
+            return self.process.poll() is not None
+        return bool(self.address) and running() != self.address
+
 
 @contextmanager
 def connected(options: ServiceOptions, training: "TrainingOptions | None" = None) -> Iterator[Connection]:
@@ -178,12 +186,9 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
         process = address = None
         if backend is None:
             folder = data_folder()
-            if address := running():
-                say(f"using the embedded service of this machine that runs already, in {folder}")
-                backend = reached(address)
-            else:
-                say(f"using the embedded service of this machine, in {folder}")
-                backend, process = stack.enter_context(started(folder, training))
+            backend, process, address = stack.enter_context(embedded(folder, training))
+            already = " that runs already" if address else ""
+            say(f"using the embedded service of this machine{already}, in {folder}")
             identity = f"{LOCAL}\n{folder}"
         else:
             identity = backend.identity

@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from sftc.backend.address import Address
+    from sftc.backend.lease import Lease
     from sftc.cli.training import TrainingOptions
     from sftc.submission.settings import Backend
 
@@ -34,41 +35,68 @@ def running() -> "Address | None":
     return find(data_folder())
 
 
-def reached(address: "Address") -> "Backend":
-    """Return the service at an address."""
-    from sftc.submission.settings import Backend, Key
-
-    return Backend(f"{address.url}/api", Key(address.token))
-
-
 @contextmanager
-def started(
+def embedded(
     folder: Path, training: "TrainingOptions | None"
-) -> Iterator[tuple["Backend", "subprocess.Popen[str]"]]:
-    """Start a service over a data folder, and stop it in the end; it runs jobs where `training` is given.
+) -> Iterator[tuple["Backend", "subprocess.Popen[str] | None", "Address | None"]]:
+    """Reach the service over a data folder: its address if it runs, or the process if it is started.
+
+    It stays for as long as any command uses it. One that is started runs jobs where `training` is given.
 
     Raises:
         click.ClickException: it does not start; why is on stderr.
     """
+    from sftc.backend.address import find
+    from sftc.backend.lease import Lease
+
+    with Lease(folder) as lease:
+        lease.share()
+        if not (address := find(folder)):
+            lease.take()
+            address = find(folder)
+        if not address:
+            token = secrets.token_urlsafe(32)
+            process = _start(folder, token, training)
+            line = process.stdout.readline() if process.stdout else ""
+            if line.startswith(LISTENING):
+                lease.share()
+                try:
+                    yield _backend(line.removeprefix(LISTENING).strip(), token), process, None
+                finally:
+                    _leave(process, lease)
+                return
+            process.wait()
+            address = find(folder)  # `sftc serve` may have been faster
+        if not address:
+            raise click.ClickException("the embedded service does not start")
+        lease.share()
+        yield _backend(address.url, address.token), None, address
+
+
+def _backend(url: str, token: str) -> "Backend":
     from sftc.submission.settings import Backend, Key
 
-    token = secrets.token_urlsafe(32)
+    return Backend(f"{url}/api", Key(token))
+
+
+def _start(folder: Path, token: str, training: "TrainingOptions | None") -> "subprocess.Popen[str]":
     command = [sys.executable, "-P", "-m", "sftc", "serve", "--port", "0", "--data-dir", str(folder)]
     command += ["--until-stdin-ends", *(training.arguments() if training else ["--idle"])]
-    environment = {**os.environ, "SFTC_TOKEN": token}
-    with subprocess.Popen(  # noqa: S603  it is this program
+    return subprocess.Popen(  # noqa: S603  it is this program
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=environment,
+        env={**os.environ, "SFTC_TOKEN": token},
         start_new_session=True,
-    ) as process:
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line.startswith(LISTENING):
-                process.wait()
-                raise click.ClickException("the embedded service does not start")
-            yield Backend(f"{line.removeprefix(LISTENING).strip()}/api", Key(token)), process
-        finally:
-            process.terminate()
+    )
+
+
+def _leave(process: "subprocess.Popen[str]", lease: "Lease") -> None:
+    """End a service, or leave it to the other commands that use it: it ends with the last of them."""
+    if lease.take_now():
+        process.terminate()
+        process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()

@@ -1,6 +1,7 @@
 """`sftc jobs`: the jobs on a service."""
 
 import json
+import shlex
 import sys
 from os.path import splitext
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,8 @@ def follow_command(job: str, poll_interval: float | None, poll_timeout: float | 
     options = ServiceOptions(**others)
     with failures(), connected(options, training) as connection:
         how = pace(poll_interval, poll_timeout, is_embedded=connection.is_embedded)
-        watch(job, connection, how, options.again(job))
+        again = shlex.join(["sftc", *sys.argv[1:]]) if connection.is_embedded else options.again(job)
+        watch(job, connection, how, again)
 
 
 @jobs_command.command("cancel")

@@ -61,30 +61,38 @@ def serve_command(
     folder = Path(data_dir) if data_dir else data_folder()
     if token is not None and not re.fullmatch("[!-~]+", token):
         raise click.UsageError("a token is one word of ASCII.")
-    if token is None:
-        token = secrets.token_urlsafe(24)
-        say(f"requests need this key: export SYNTH_API_KEY={token}")
+    made = token is None
+    token = token or secrets.token_urlsafe(24)
     options = TrainingOptions(**training)
     try:
         service = Service(folder, token, None if idle else executor(options))
     except InUseError as error:
-        raise click.ClickException(f"{error}: name its URL with --backend, or another --data-dir.") from error
+        raise click.ClickException(f"{error}: end it first, or name another --data-dir.") from error
     except sqlite3.Error as error:
         raise click.ClickException(f"the database in {folder} cannot be used: {error}.") from error
+    if made:
+        say(f"requests need this key: export SYNTH_API_KEY={token}")
     if until_stdin_ends:
-        Thread(target=_end_with_stdin, daemon=True).start()
+        Thread(target=_end_with_stdin, args=(folder,), daemon=True).start()
     else:
         say(f"files and jobs are in {folder}")
 
     def ready(url: str) -> None:
+        near = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         if not idle:
-            service.publish(Address(url, token, options.arguments(), stays=not until_stdin_ends))
+            try:
+                service.publish(Address(near, token, options.arguments(), stays=not until_stdin_ends))
+            except OSError as error:
+                say(f"warning: other commands will not find this service: {error}")
         write_stdout(f"{LISTENING}{url}\n")
 
     serve(service, host, port, ready)
 
 
-def _end_with_stdin() -> None:
-    """End this process when whoever started it is gone, however that came about."""
+def _end_with_stdin(folder: Path) -> None:
+    """End this process when whoever started it is gone, however that came about, and nobody else uses it."""
+    from sftc.backend.lease import Lease
+
     sys.stdin.buffer.read()
+    Lease(folder).take()
     os.kill(os.getpid(), signal.SIGTERM)

@@ -138,7 +138,7 @@ def train_command(
             raise
         write_stdout(f"{job}\n")
         if poll:
-            again = command if connection.process else options.again(job)
+            again = command if connection.is_embedded else options.again(job)
             watch(
                 job, connection, pace(poll_interval, poll_timeout, is_embedded=connection.is_embedded), again
             )

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from shutil import get_terminal_size
 from typing import Any, Final
 
@@ -14,8 +14,10 @@ from sftc.report.sparkline import sparkline
 from sftc.report.text import printable
 from sftc.submission.failures import UnreachableError
 from sftc.submission.following import Pace, follow
+from sftc.submission.service import Service
 
 _BAR: Final = 20
+_JOBS: Final = 1000
 
 
 class Watch:
@@ -26,7 +28,7 @@ class Watch:
         self._figures: dict[str, float] = {}
         self._losses: list[float] = []
         self._step = self._begun = self._steps = 0
-        self._since = time.monotonic()
+        self._since = self._now = 0.0
 
     def status(self, status: str) -> None:
         """Print a status."""
@@ -38,7 +40,7 @@ class Watch:
             return
         match event.get("data"):
             case {"steps": int(steps), "step": int(step)}:
-                self._steps, self._begun, self._since = steps, step, time.monotonic()
+                self._steps, self._begun, self._since = steps, step, _moment(event)
         self.line(f"{event.get('type')}: {event.get('message')}")
 
     def point(self, point: dict[str, Any]) -> None:
@@ -46,12 +48,12 @@ class Watch:
         if not isinstance(value := point.get("value"), int | float):
             return
         self._figures[point["name"]] = value
-        self._step = point["step"]
+        self._step, self._now = point["step"], _moment(point)
         if point["name"] == "train.loss":
             self._losses.append(value)
         if self._live:
-            text = printable(self._text())[: get_terminal_size().columns - 1]
-            click.echo(f"\r\x1b[2K{text}", err=True, nl=False)
+            text = printable(f"{self._progress()}{self._left()}: {self._last()}")
+            click.echo(f"\r\x1b[2K{text[: get_terminal_size().columns - 1]}", err=True, nl=False)
 
     def note(self, text: str) -> None:
         """Print what is to be known of how it is followed."""
@@ -60,32 +62,41 @@ class Watch:
     def end(self) -> None:
         """Print the last figures for good, and the curve of the loss."""
         if self._figures:
-            self.line(self._text())
+            self.line(f"{self._progress()}: {self._last()}")
             self._figures.clear()
         if len(self._losses) > 1:
             first, last = self._losses[0], self._losses[-1]
             self.line(f"train.loss {first:.4g} {sparkline(self._losses)} {last:.4g}")
             self._losses.clear()
 
-    def _text(self) -> str:
+    def _last(self) -> str:
         names = sorted(self._figures, key=lambda name: (not name.endswith("loss"), name))
-        figures = ", ".join(f"{name} {self._figures[name]:.4g}" for name in names)
-        return f"{self._progress()}: {figures}"
+        return ", ".join(f"{name} {self._figures[name]:.4g}" for name in names)
 
     def _progress(self) -> str:
         if not self._steps:
             return f"step {self._step:,}"
         filled = _BAR * self._step // self._steps
-        text = f"{'━' * filled}{'─' * (_BAR - filled)} step {self._step:,} of {self._steps:,}"
-        if (done := self._step - self._begun) > 0 and (left := self._steps - self._step) > 0:
-            seconds = (time.monotonic() - self._since) * left / done
-            text += f", {timedelta(seconds=round(seconds))} left"
-        return text
+        return f"{'━' * filled}{'─' * (_BAR - filled)} step {self._step:,} of {self._steps:,}"
+
+    def _left(self) -> str:
+        done, left = self._step - self._begun, self._steps - self._step
+        if done <= 0 or left <= 0 or not 0 < self._since < self._now:
+            return ""
+        return f", {timedelta(seconds=round((self._now - self._since) * left / done))} left"
 
     def line(self, text: str, *, bold: bool = False) -> None:
         """Print a line, in place of what stands on the last one of a terminal."""
         start = "\r\x1b[2K" if self._live else ""
         click.echo(f"{start}sftc: {click.style(printable(text), bold=bold or None)}", err=True)
+
+
+def _moment(told: dict[str, Any]) -> float:
+    """Return when something was told, in seconds; 0 if that is not said."""
+    try:
+        return datetime.fromisoformat(str(told.get("created_at"))).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str, Any]:
@@ -95,9 +106,11 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
         SubmissionError: it does not succeed.
     """
     shown = Watch()
+    if connection.is_embedded and (before := _before(job, connection.service)):
+        shown.line(f"{job} waits for {', '.join(before)}: `sftc jobs cancel` takes one away")
 
     def sleep(seconds: float) -> None:
-        if connection.process and connection.process.poll() is not None:
+        if connection.has_ended:
             raise UnreachableError("the embedded service has ended")
         time.sleep(seconds)
 
@@ -105,8 +118,8 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
         body = follow(job, connection.service, shown, pace, sleep)
     except KeyboardInterrupt:
         shown.end()
-        if connection.process:
-            shown.line(f"the embedded service stops, and {job} with it; it goes on with: {again}")
+        if connection.process or (connection.address and not connection.address.stays):
+            shown.line(f"{job} stops unless another command uses the service; it goes on with: {again}")
         else:
             shown.line(f"{job} runs on; come back with: {again}")
         raise
@@ -117,6 +130,14 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
     model = body.get("fine_tuned_model")
     say(f"{job} succeeded{f': {model}' if model else ''}")
     return body
+
+
+def _before(job: str, service: Service) -> list[str]:
+    """Return the jobs that the embedded service does before this one."""
+    listed = service.get("jobs", {"limit": _JOBS})["jobs"]  # the newest first
+    ids = [each["id"] for each in listed]
+    older = listed[ids.index(job) + 1 :] if job in ids else []
+    return [each["id"] for each in older if each["status"] in {"queued", "running"}]
 
 
 def bar(label: str) -> Callable[[int, int], None]:

@@ -38,6 +38,11 @@ def build(plan: Plan, base: Model) -> Any:
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 
     if plan.four_bit:
+        for (
+            layer
+        ) in model.modules():  # on a CPU, evaluating would pack weights: no gradient comes through them
+            if hasattr(layer, "support_avx512bf16_for_cpu"):
+                layer.support_avx512bf16_for_cpu = False
         model = prepare_model_for_kbit_training(  # type: ignore[no-untyped-call]  # theirs
             model, use_gradient_checkpointing=plan.checkpointing
         )

@@ -33,10 +33,12 @@ def chosen(rows: list[Row]) -> Batch:
     """Return a batch, and where in it (positions) the model is to say how likely each token is.
 
     For most tokens of a prompt nothing is learnt from that, and it is dear: a number for each
-    word of the vocabulary. The labels are those of what comes after these positions.
+    word of the vocabulary. The labels are those of what comes after these positions; a trainer
+    counts as many of them whether it shifts them, as some do, or not.
     """
     batch = whole(rows)
     next_ones = batch["labels"][:, 1:]
     places = (next_ones != IGNORED).any(dim=0).nonzero()[:, 0]
-    labels = next_ones[:, places]
-    return {**batch, "labels": labels, "shift_labels": labels, "logits_to_keep": places}
+    shifted = next_ones[:, places]
+    labels = torch.nn.functional.pad(shifted, (1, 0), value=IGNORED)
+    return {**batch, "labels": labels, "shift_labels": shifted, "logits_to_keep": places}

@@ -1,0 +1,187 @@
+"""The same job beside trl's own command line: tokens a second, in pairs of runs in turn.
+
+A model of the shape of Qwen3 with weights by chance, larger where there is a GPU; LoRA, rows of one
+length. It runs in the environment of the tests, and makes one with trl.
+"""
+
+import ast
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+import torch
+from measure import ENVIRONMENTS, HERE, QUIET, environment, publish
+
+sys.path.append(str(HERE.parent / "tests"))
+
+import tiny_model
+
+GPU = torch.cuda.is_available()
+SHAPES = {
+    False: {"hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 8, "vocab_size": 49152},
+    True: {"hidden_size": 2560, "intermediate_size": 9728, "num_hidden_layers": 36, "vocab_size": 151936},
+}
+HEADS = {"num_attention_heads": 9, "num_key_value_heads": 3, "head_dim": 64, "max_position_embeddings": 1024}
+THREADS = {"OMP_NUM_THREADS": str(os.cpu_count())}
+"""As many as we use; trl's launcher would leave it one."""
+
+PAIRS = 3
+STEPS = 6
+FIRST = 2
+"""Steps that are not counted: what is slow once is slow in them."""
+
+CONFIG = """
+[job]
+model = "chance"
+data = "rows.jsonl"
+
+[compute]
+gpu_type = "{device}"
+
+[training]
+use_qlora = true
+
+[hyperparameters]
+global_batch = 8
+per_device_batch = 4
+sequence_length = 1024
+learning_rate = 2e-4
+
+[hyperparameters.parallelism]
+bf16 = {bf16}
+"""
+TRL = {
+    "use_peft": True,
+    "lora_r": 16,
+    "lora_alpha": 32,
+    "lora_dropout": 0.05,
+    "lora_target_modules": "all-linear",
+    "max_length": 1024,
+    "per_device_train_batch_size": 4,
+    "gradient_accumulation_steps": 2,
+    "learning_rate": 2e-4,
+    "num_train_epochs": 1,
+    "gradient_checkpointing": False,
+    "bf16": GPU,
+    "dtype": "bfloat16" if GPU else "float32",
+    "logging_steps": 1,
+    "report_to": "none",
+    "save_strategy": "no",
+    "disable_tqdm": True,
+}
+"""The same, as trl's command line has it; most are not what it does by itself."""
+
+
+def rows(folder: Path) -> int:
+    """Write the rows of the job, for each of the two; return the tokens of a step."""
+    asked = [f"{number:04} " + "What is it that you ask? " * 10 for number in range(8 * STEPS)]
+    answer = "This is what it is. " * 6
+    talks = [({"role": "user", "content": text}, {"role": "assistant", "content": answer}) for text in asked]
+    ours = b"".join(orjson.dumps({"messages": talk}) + b"\n" for talk in talks)
+    theirs = b"".join(orjson.dumps({"prompt": [ask], "completion": [say]}) + b"\n" for ask, say in talks)
+    (folder / "rows.jsonl").write_bytes(ours)
+    (folder / "trl").mkdir()
+    (folder / "trl/rows.jsonl").write_bytes(theirs)
+    words: Any = tiny_model.tokenizer()
+    return 8 * len(words.apply_chat_template([*talks[0]])["input_ids"])
+
+
+def ours(folder: Path, programs: Path) -> float:
+    """Return our tokens a second."""
+    QUIET["XDG_STATE_HOME"] = str(folder / f"state-{time.time_ns()}")
+    options: list[str | Path] = ["--backend", "local", "--models-dir", folder, "--allow-substitutions"]
+    run = subprocess.run(
+        [programs / "sftc", "train", "--config", "job.toml", *options],
+        cwd=folder,
+        env=QUIET,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    listed: list[str | Path] = [
+        programs / "sftc",
+        "jobs",
+        "metrics",
+        run.stdout.strip(),
+        "--backend",
+        "local",
+    ]
+    lines = subprocess.run(listed, env=QUIET, check=True, capture_output=True, text=True).stdout.splitlines()
+    speeds = [
+        float(value)
+        for name, _, value in (line.split("\t") for line in lines)
+        if name == "train.tokens_per_second"
+    ]
+    return median(speeds[FIRST:])
+
+
+def theirs(folder: Path, programs: Path, tokens: int) -> float:
+    """Return the tokens a second of trl, whose steps are told as they come."""
+    places = {
+        "model_name_or_path": folder / "chance",
+        "dataset_name": folder / "trl",
+        "output_dir": folder / "out",
+    }
+    options = [f"--{name}={value}" for name, value in (places | TRL).items()]
+    moments = []
+    log = folder / "trl.log"
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(
+            [programs / "trl", "sft", *options],
+            cwd=folder,
+            env={**QUIET, **THREADS, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as run,
+    ):
+        assert run.stdout  # noqa: S101  a pipe was asked for
+        for line in run.stdout:
+            if line.startswith("{") and "grad_norm" in ast.literal_eval(line):
+                moments.append(time.perf_counter())  # noqa: PERF401  it is the time at which it comes
+    if run.returncode or len(moments) != STEPS:
+        sys.exit(log.read_text(encoding="utf-8"))
+    return tokens / median(b - a for a, b in zip(moments[FIRST:], moments[FIRST + 1 :], strict=False))
+
+
+def main() -> None:
+    """Train in turn, print and publish."""
+    programs = environment(
+        "trl", f"torch=={torch.__version__.partition('+')[0]}", f"{HERE.parent}[train]", "trl"
+    )
+    with TemporaryDirectory(dir=ENVIRONMENTS) as name:
+        folder = Path(name)
+        tiny_model.write(folder / "chance", **SHAPES[GPU] | HEADS)
+        tokens = rows(folder)
+        config = CONFIG.format(device=torch.cuda.get_device_name() if GPU else "CPU", bf16=str(GPU).lower())
+        (folder / "job.toml").write_text(config, encoding="utf-8")
+        pairs = []
+        for _ in range(PAIRS):
+            pairs.append((ours(folder, programs), theirs(folder, programs, tokens)))
+            print(*(f"{speed:.0f}" for speed in pairs[-1]), flush=True)
+    device = torch.cuda.get_device_name() if GPU else f"{platform.machine()}, {os.cpu_count()} cores"
+    version: list[str | Path] = [programs / "python", "-c", "import trl; print(trl.__version__, end='')"]
+    trl = subprocess.run(version, env=QUIET, check=True, capture_output=True, text=True).stdout
+    speed, reference = (median(each) for each in zip(*pairs, strict=True))
+    ratio = median(a / b for a, b in pairs)
+    text = f"""Printed by `benchmarks/beside_trl.py`, on {device}: the same job
+of LoRA, {tokens} tokens a step, in {PAIRS} pairs of runs in turn with the command line of trl {trl}; medians.
+
+| | tokens a second | trl | ratio | aim, on a GPU |
+| --- | --- | --- | --- | --- |
+| LoRA, {"bf16" if GPU else "fp32"} | {speed:.0f} | {reference:.0f} | {ratio:.2f} | at least 1.0 |
+"""
+    publish("Beside trl", text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
