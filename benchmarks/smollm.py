@@ -35,7 +35,7 @@ use_qlora = {adapter}
 
 [hyperparameters]
 global_batch = 8
-per_device_batch = 2
+per_device_batch = 4
 sequence_length = 128
 learning_rate = {rate}
 """

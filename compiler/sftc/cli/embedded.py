@@ -4,6 +4,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 LISTENING = "Listening on "
 """What `sftc serve` prints before its URL."""
+
+_LOG = "service.log"
+_PAUSE = 0.05
 
 
 def data_folder() -> Path:
@@ -50,10 +54,7 @@ def embedded(
     from sftc.backend.lease import Lease
 
     with Lease(folder) as lease:
-        lease.share()
-        if not (address := find(folder)):
-            lease.take()
-            address = find(folder)
+        address = _found(folder, lease)
         if not address:
             token = secrets.token_urlsafe(32)
             process = _start(folder, token, training)
@@ -66,11 +67,25 @@ def embedded(
                     _leave(process, lease)
                 return
             process.wait()
+            click.echo((folder / _LOG).read_text(encoding="utf-8", errors="replace"), err=True, nl=False)
             address = find(folder)  # `sftc serve` may have been faster
         if not address:
             raise click.ClickException("the embedded service does not start")
         lease.share()
         yield _backend(address.url, address.token), None, address
+
+
+def _found(folder: Path, lease: "Lease") -> "Address | None":
+    """Return where the service runs, with the lease shared; or nothing, with the lease held alone."""
+    from sftc.backend.address import find
+
+    while True:
+        lease.share()  # once nobody is starting or ending it
+        if address := find(folder):
+            return address
+        if lease.take_now() and not find(folder):
+            return None
+        time.sleep(_PAUSE)  # others look for it, too, or use one that runs no jobs
 
 
 def _backend(url: str, token: str) -> "Backend":
@@ -82,14 +97,16 @@ def _backend(url: str, token: str) -> "Backend":
 def _start(folder: Path, token: str, training: "TrainingOptions | None") -> "subprocess.Popen[str]":
     command = [sys.executable, "-P", "-m", "sftc", "serve", "--port", "0", "--data-dir", str(folder)]
     command += ["--until-stdin-ends", *(training.arguments() if training else ["--idle"])]
-    return subprocess.Popen(  # noqa: S603  it is this program
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "SFTC_TOKEN": token},
-        start_new_session=True,
-    )
+    with (folder / _LOG).open("wb") as log:  # it may outlive this command, and whoever reads what that says
+        return subprocess.Popen(  # noqa: S603  it is this program
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, "SFTC_TOKEN": token},
+            start_new_session=True,
+        )
 
 
 def _leave(process: "subprocess.Popen[str]", lease: "Lease") -> None:
