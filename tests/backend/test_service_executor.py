@@ -9,6 +9,7 @@ import pytest
 
 from services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
 from sftc.backend.executor import Report, Task
+from sftc.backend.store import Store
 
 
 @pytest.fixture
@@ -216,3 +217,12 @@ def test_a_job_goes_on_after_the_service_was_killed(tmp_path: Path) -> None:
 def test_a_job_that_is_unknown_has_no_way(service: Client) -> None:
     for path in ("events", "metrics", "timeline"):
         refusal(service.get(f"/jobs/job-0/{path}", params={"limit": "5"}), 404, "unknown_job")
+
+
+def test_a_point_that_is_told_again_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    store = Store(tmp_path / "service.db")
+    for name, step, value in (("train.loss", 1, 2.0), ("val.loss", 1, 3.0), ("train.loss", 1, 1.5)):
+        store.metric("job-1", name, step, value)
+    points = [(each["name"], each["value"]) for each in store.metrics("job-1", None, -1, 10)]
+    store.close()
+    assert points == [("val.loss", 3.0), ("train.loss", 1.5)]

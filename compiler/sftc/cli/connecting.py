@@ -58,8 +58,8 @@ class ServiceOptions(NamedTuple):
             click.UsageError: it does not, or is not named as it should be.
         """
         if self.named() is None and not ((runs := running()) and runs.stays):
-            first = "ends with the commands that use it: end them, and" if runs else "ends with this command:"
-            raise click.UsageError(f"the embedded service {first} run `sftc serve` beside it.")
+            ends = "the commands that use it: end them, and" if runs else "this command:"
+            raise click.UsageError(f"the embedded service ends with {ends} run `sftc serve`.")
 
     def again(self, job: str) -> str:
         """Return the command line that follows a job on this service."""
