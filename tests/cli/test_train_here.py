@@ -115,31 +115,32 @@ def test_commands_share_the_embedded_service_and_it_stays_until_the_last_has_end
 ) -> None:
     Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 3", "n_epochs = 10_000"))
     train = [*TRAIN, "--allow-substitutions"]
-    with sftc.started(*train) as first, sftc.started(*train) as second:
-        assert first.stdout
-        assert second.stdout
-        job = first.stdout.readline().strip()
-        assert second.stdout.readline().strip() == job
-        told(first, "training: steps")
+    with sftc.started(*train) as first:
+        told(first, "training: steps")  # the service is its own
+        with sftc.started(*train) as second:
+            assert first.stdout
+            assert second.stdout
+            job = first.stdout.readline().strip()
+            assert second.stdout.readline().strip() == job
 
-        code, _, said = sftc(*TRAIN)
-        assert code == 2
-        assert re.search(
-            r"runs already, with --models-dir \S+/models --allow-substitutions: name the same", said
-        )
-        code, _, said = sftc("submit", "payload.json", "--dataset", "train.jsonl")
-        assert code == 2
-        assert "ends with the commands that use it: end them, and run `sftc serve`" in said
+            code, _, said = sftc(*TRAIN)
+            assert code == 2
+            assert re.search(
+                r"runs already, with --models-dir \S+/models --allow-substitutions: name the same", said
+            )
+            code, _, said = sftc("submit", "payload.json", "--dataset", "train.jsonl")
+            assert code == 2
+            assert "ends with the commands that use it: end them, and run `sftc serve`" in said
 
-        first.send_signal(signal.SIGINT)
-        code, _, said = rest(first)
-        assert code == 130
-        assert f"{job} stops unless another command uses the service; it goes on with: sftc train" in said
-        code, listed, said = sftc("jobs", "list")
-        assert (code, listed.splitlines()[1].split()[:2]) == (0, [job, "running"])
-        assert "the embedded service of this machine that runs already" in said
-        assert sftc("jobs", "cancel", job)[0] == 0
-        assert rest(second)[0] == 6
+            first.send_signal(signal.SIGINT)
+            code, _, said = rest(first)
+            assert code == 130
+            assert f"{job} stops unless another command uses the service; it goes on with: sftc train" in said
+            code, listed, said = sftc("jobs", "list")
+            assert (code, listed.splitlines()[1].split()[:2]) == (0, [job, "running"])
+            assert "the embedded service of this machine that runs already" in said
+            assert sftc("jobs", "cancel", job)[0] == 0
+            assert rest(second)[0] == 6
     eventually(lambda: not processes(str(tmp_path / "state")))
     assert sftc("jobs", "list")[1].splitlines()[1].split()[:2] == [job, "cancelled"]
 
