@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from sftc.contract import PACKAGED, Contract
-from sftc.keys import Path, dotted, pointer
 from sftc.rule import Rule
 from sftc.rulebook import FAMILIES
+from sftc.text.keys import Path, dotted, pointer
 
 _LIMITS = {"minimum": ">= {}", "exclusiveMinimum": "> {}", "maximum": "<= {}", "const": "{}"}
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from configs import toml, valid
 from sftc.accounting import keys, value_at, values
 from sftc.comparing import Side, changes
-from sftc.keys import leaves, look_up, pointer
 from sftc.mapping import apply
 from sftc.pipeline import examine
-from sftc.source import Source
+from sftc.text.keys import leaves, look_up, pointer
+from sftc.text.source import Source
 
 
 def side(text: str) -> Side:

@@ -10,7 +10,7 @@ from configs import spoiled, toml, valid
 from sftc.findings import Finding
 from sftc.fixing import apply, fix
 from sftc.linting import lint
-from sftc.source import Source
+from sftc.text.source import Source
 
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
 

@@ -14,7 +14,7 @@ import sftc
 from configs import payload_of, toml, valid
 from sftc.contract import Contracts
 from sftc.pipeline import run
-from sftc.source import Source
+from sftc.text.source import Source
 
 SCHEMAS = Path(__file__).parent.parent / "schemas" / "sftc_schemas"
 

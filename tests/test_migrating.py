@@ -10,7 +10,7 @@ from sftc.contract import PACKAGED, Contracts
 from sftc.findings import ConfigError
 from sftc.migrating import migrate
 from sftc.pipeline import examine
-from sftc.source import Source
+from sftc.text.source import Source
 
 SCHEMAS = Path(__file__).parent.parent / "schemas" / "sftc_schemas"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 import sftc
 from configs import toml, valid
 from sftc.contract import PACKAGED
-from sftc.keys import ABSENT, look_up
+from sftc.text.keys import ABSENT, look_up
 
 
 def leaves(value: Any, pointer: str = "") -> dict[str, Any]:

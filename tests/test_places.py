@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from configs import anything, names, toml
 from golden import cases
-from sftc.keys import MAX_DEPTH
 from sftc.places import Scanner, TooDeep
+from sftc.text.keys import MAX_DEPTH
 
 
 def paths(value: Any, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], Any]:

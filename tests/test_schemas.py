@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator
 
 from sftc.acceptance import ANNOTATIONS, KEYWORDS, predicate
 from sftc.contract import CONFIG, PACKAGED, PAYLOAD
-from sftc.keys import dotted
+from sftc.text.keys import dotted
 from sftc.violations import EXPLANATIONS
 
 FOLDER = Path(__file__).parent.parent / "schemas" / "sftc_schemas"

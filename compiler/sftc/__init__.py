@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sftc.origins import Origin
     from sftc.overrides import Override
     from sftc.pipeline import Compiled, compile
-    from sftc.source import Source, Span
+    from sftc.text.source import Source, Span
 
 __all__ = [
     "Compiled",
@@ -31,7 +31,7 @@ __all__ = [
     "compile",
 ]
 
-_MODULES = ("findings", "origins", "overrides", "pipeline", "source")
+_MODULES = ("findings", "origins", "overrides", "pipeline", "text.source")
 
 
 def __getattr__(name: str) -> object:

@@ -5,10 +5,10 @@ from typing import Any, Literal, NamedTuple
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.keys import ABSENT, Path, dotted, leaves, parse_pointer, pointer
 from sftc.mapping import Row
 from sftc.origins import Origin, origins
-from sftc.source import Span
+from sftc.text.keys import ABSENT, Path, dotted, leaves, parse_pointer, pointer
+from sftc.text.source import Span
 
 Fate = Literal["sent", "renamed", "submission", "compiler", "dropped"]
 

@@ -9,8 +9,8 @@ import orjson
 
 from sftc import mapping
 from sftc.acceptance import Predicate, predicate
-from sftc.keys import Path, dotted
 from sftc.schemas import Schema, Schemas
+from sftc.text.keys import Path, dotted
 
 CONFIG: Final = "config.schema.json"
 PAYLOAD: Final = "payload.schema.json"

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from sftc.keys import Path, look_up, split
 from sftc.overrides import Override
-from sftc.source import Source, Span
+from sftc.text.keys import Path, look_up, split
+from sftc.text.source import Source, Span
 
 if TYPE_CHECKING:
     from sftc.places import Place, Scanner

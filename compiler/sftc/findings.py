@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from sftc.keys import Path
-from sftc.source import Span
+from sftc.text.keys import Path
+from sftc.text.source import Span
 
 
 class Severity(StrEnum):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from sftc.findings import Edit, Finding, Fix, Severity
-from sftc.source import Source
+from sftc.text.source import Source
 
 Lint = Callable[[Source], list[Finding]]
 Wanted = Callable[[Finding], bool]

@@ -7,7 +7,7 @@ from sftc.findings import ConfigError, Finding, in_order
 from sftc.pipeline import examine
 from sftc.reading import read
 from sftc.rules.comments import MISSING_SCHEMA_FILE
-from sftc.source import Source
+from sftc.text.source import Source
 
 SUFFIX = ".sft.toml"
 DIRECTIVE = "#:schema"

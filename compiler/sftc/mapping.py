@@ -4,8 +4,8 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from sftc.keys import ABSENT, Path, look_up, parse_pointer, split
 from sftc.schemas import Schema
+from sftc.text.keys import ABSENT, Path, look_up, parse_pointer, split
 
 
 class Row(NamedTuple):

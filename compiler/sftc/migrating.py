@@ -4,12 +4,12 @@ from sftc.contract import SELECTOR, Contract, Contracts
 from sftc.document import Document
 from sftc.findings import ConfigError, Edit, Finding, Fix, Severity
 from sftc.fixing import apply
-from sftc.keys import ABSENT, Path, dotted
 from sftc.moves import move
 from sftc.parsing import parse
 from sftc.pipeline import examine
 from sftc.rules.renamed import RENAMED_KEY
-from sftc.source import Source
+from sftc.text.keys import ABSENT, Path, dotted
+from sftc.text.source import Source
 
 
 def migrate(source: Source, contracts: Contracts) -> Source:

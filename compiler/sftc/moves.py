@@ -2,7 +2,7 @@
 
 from sftc.document import Document
 from sftc.findings import Edit, Fix
-from sftc.keys import ABSENT, Path, dotted, key
+from sftc.text.keys import ABSENT, Path, dotted, key
 
 
 def move(document: Document, path: Path, to: Path, *, safe: bool) -> Fix | None:

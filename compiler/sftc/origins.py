@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from sftc.document import Document
-from sftc.keys import ABSENT, Path, leaves, pointer
 from sftc.mapping import Rules, sent
-from sftc.source import Span
+from sftc.text.keys import ABSENT, Path, leaves, pointer
+from sftc.text.source import Span
 
 
 class Origin(NamedTuple):

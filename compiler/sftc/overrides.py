@@ -4,8 +4,8 @@ import re
 import tomllib
 from typing import Any, Self
 
-from sftc.keys import ABSENT
-from sftc.source import Source, Span
+from sftc.text.keys import ABSENT
+from sftc.text.source import Source, Span
 
 _FLAG = "--set "
 _QUOTED_OR_NESTED = tuple("\"'[{")

@@ -7,11 +7,11 @@ from typing import Any
 
 from sftc.document import Document
 from sftc.findings import ConfigError, Edit, Finding, Fix
-from sftc.keys import MAX_DEPTH, dotted
 from sftc.overrides import Override
 from sftc.rules.source import BYTE_ORDER_MARK
 from sftc.rules.syntax import NESTING_TOO_DEEP, OVERRIDE_CONFLICT
-from sftc.source import Source, Span
+from sftc.text.keys import MAX_DEPTH, dotted
+from sftc.text.source import Source, Span
 
 
 def parse(source: Source, overrides: Iterable[Override] = ()) -> Document:

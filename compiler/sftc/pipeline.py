@@ -9,13 +9,13 @@ from sftc import mapping, reading
 from sftc.contract import PACKAGED, SELECTOR, Contract, Contracts
 from sftc.document import Document
 from sftc.findings import ConfigError, Finding, Severity
-from sftc.keys import ABSENT
 from sftc.origins import Origin, origins
 from sftc.overrides import Override
 from sftc.parsing import parse
 from sftc.payload import Format, Payload, digest, to_bytes
 from sftc.rules.shape import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
-from sftc.source import Source
+from sftc.text.keys import ABSENT
+from sftc.text.source import Source
 from sftc.validate import check_payload, validate
 
 Config = str | bytes | os.PathLike[str]

@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import NamedTuple
 
-from sftc.keys import MAX_DEPTH, Path
+from sftc.text.keys import MAX_DEPTH, Path
 
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 _COMMENT = re.compile(r"#[^\r\n]*")

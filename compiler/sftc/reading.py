@@ -5,7 +5,7 @@ import sys
 
 from sftc.findings import ConfigError, Finding
 from sftc.rules.source import FILE_TOO_LARGE, NOT_UTF8, UNREADABLE_FILE
-from sftc.source import Source
+from sftc.text.source import Source
 
 MAX_BYTES = 1024 * 1024
 STDIN = "-"

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sftc.findings import Finding, Fix, Severity
-from sftc.keys import Path
-from sftc.source import Span
+from sftc.text.keys import Path
+from sftc.text.source import Span
 
 if TYPE_CHECKING:
     from sftc.contract import Contract

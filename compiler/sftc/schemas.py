@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from sftc.keys import Path
+from sftc.text.keys import Path
 
 Schema = dict[str, Any]
 

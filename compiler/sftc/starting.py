@@ -8,7 +8,7 @@ from typing import Any
 import tomlkit
 
 from sftc.contract import Contract
-from sftc.keys import Path, dotted
+from sftc.text.keys import Path, dotted
 
 _WIDTH = 88
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sftc.document import Document
 from sftc.findings import Edit, Finding, Fix
 from sftc.rules.comments import UNUSED_SUPPRESSION
-from sftc.source import Source, Span
+from sftc.text.source import Source, Span
 
 _COMMENT = re.compile(r"#\s*sftc: ignore\[([^\]]*)\]")
 _ID = re.compile(r"[^,\s]+")

@@ -5,11 +5,11 @@ from ast import literal_eval
 from tomllib import TOMLDecodeError
 
 from sftc.findings import Finding
-from sftc.keys import dotted
 from sftc.places import Scanner
 from sftc.rules.shape import INTEGER_OUT_OF_RANGE
 from sftc.rules.syntax import DUPLICATE_KEY, TOML_SYNTAX
-from sftc.source import Source
+from sftc.text.keys import dotted
+from sftc.text.source import Source
 
 
 def explain(source: Source, error: ValueError) -> list[Finding]:

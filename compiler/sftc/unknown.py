@@ -5,13 +5,13 @@ from typing import Any
 from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Finding
-from sftc.keys import Path, dotted, key
 from sftc.moves import move, rename
 from sftc.rules.forwarded import MISPLACED_KEY
 from sftc.rules.lora import LORA_SETTING, SETTINGS
 from sftc.rules.renamed import RENAMED_KEY
 from sftc.rules.shape import UNKNOWN_KEY, UNKNOWN_TABLE
-from sftc.suggest import near
+from sftc.text.keys import Path, dotted, key
+from sftc.text.suggest import near
 
 
 def explain(document: Document, contract: Contract, path: Path) -> Finding:

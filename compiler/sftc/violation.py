@@ -8,9 +8,9 @@ import orjson
 from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Finding, Fix
-from sftc.keys import Path, dotted, key
 from sftc.rule import Rule
 from sftc.schemas import Schema
+from sftc.text.keys import Path, dotted, key
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Finding
 from sftc.jsontypes import TYPES, fits_64_bits
-from sftc.keys import Path, dotted, quoted
 from sftc.moves import rewrite
 from sftc.overrides import toml_value
 from sftc.rules import shape
+from sftc.text.keys import Path, dotted, quoted
 from sftc.violation import Violation
 
 

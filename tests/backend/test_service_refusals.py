@@ -8,7 +8,7 @@ import pytest
 
 from services import Client, payload, process, refusal, rows
 from sftc.backend.app import MAX_JOB
-from sftc.keys import MAX_DEPTH
+from sftc.text.keys import MAX_DEPTH
 
 JSON = {"Content-Type": "application/json"}
 

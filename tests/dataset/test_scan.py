@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sftc.dataset.examine import remarks
 from sftc.dataset.scan import NotJsonError, Scan
-from sftc.keys import Path
+from sftc.text.keys import Path
 
 ROW = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "metadata": '
 

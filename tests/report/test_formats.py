@@ -24,7 +24,7 @@ from sftc.findings import Finding, Severity
 from sftc.fixing import apply
 from sftc.linting import lint_file
 from sftc.rulebook import RULES
-from sftc.source import Span
+from sftc.text.source import Span
 
 Findings = Mapping[str, Sequence[Finding]]
 Edits = list[tuple[int, int, str]]

@@ -6,7 +6,7 @@ import pytest
 import sftc
 from sftc.findings import Finding, Severity
 from sftc.report.text import count, printable, render
-from sftc.source import Source, Span
+from sftc.text.source import Source, Span
 
 
 def shown(span: Span, message: str = "wrong") -> str:

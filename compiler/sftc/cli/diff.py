@@ -10,7 +10,7 @@ from sftc.cli.options import table_option
 from sftc.cli.output import escaped, write_stdout
 from sftc.comparing import Change, Sum, changes, sums
 from sftc.findings import ConfigError
-from sftc.keys import ABSENT
+from sftc.text.keys import ABSENT
 
 
 @click.command("diff", short_help="Compare what two configs mean.")

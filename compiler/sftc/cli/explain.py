@@ -10,9 +10,9 @@ from sftc.accounting import Key, Value, keys, values
 from sftc.cli.loading import load
 from sftc.cli.options import set_option, table_option
 from sftc.cli.output import escaped, write_stdout
-from sftc.keys import dotted, split
 from sftc.overrides import Override
-from sftc.source import Span
+from sftc.text.keys import dotted, split
+from sftc.text.source import Span
 
 
 @click.command("explain", short_help="Account for every key and every payload value.")

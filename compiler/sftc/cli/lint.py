@@ -16,7 +16,7 @@ from sftc.cli.paths import expand
 from sftc.findings import ConfigError, Finding, Severity
 from sftc.linting import lint, lint_file
 from sftc.reading import read
-from sftc.source import Source
+from sftc.text.source import Source
 
 if TYPE_CHECKING:
     from sftc.fixing import Wanted

@@ -11,7 +11,7 @@ from sftc.mapping import apply
 from sftc.overrides import Override
 from sftc.pipeline import examine
 from sftc.reading import decode, read
-from sftc.source import Source
+from sftc.text.source import Source
 
 
 def load(path: str, overrides: Iterable[Override] = ()) -> Side:

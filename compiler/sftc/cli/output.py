@@ -10,7 +10,7 @@ from contextlib import suppress
 from sftc.cli.exits import CLOSED_PIPE
 from sftc.findings import ConfigError
 from sftc.rules.source import UNWRITABLE_OUTPUT
-from sftc.source import Source
+from sftc.text.source import Source
 
 Data = bytes | Iterable[bytes]
 """What a file is to hold: all of it, or piece by piece."""

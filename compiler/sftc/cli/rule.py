@@ -4,7 +4,7 @@ import click
 
 from sftc.cli.output import write_stdout
 from sftc.rulebook import RULES
-from sftc.suggest import near
+from sftc.text.suggest import near
 
 
 @click.command("rule", short_help="List every finding, or explain one.")

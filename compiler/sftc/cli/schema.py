@@ -4,7 +4,7 @@ import click
 
 from sftc.cli.output import write_files, write_stdout
 from sftc.contract import CONFIG, PACKAGED, PAYLOAD
-from sftc.keys import dotted
+from sftc.text.keys import dotted
 
 SUFFIX = ".schema.json"
 REPORT = "report"

@@ -7,9 +7,9 @@ from typing import Any, Final
 from stringzilla import find
 
 from sftc.dataset.remark import Remark
-from sftc.keys import Path, dotted
 from sftc.rules import chat
-from sftc.suggest import near
+from sftc.text.keys import Path, dotted
+from sftc.text.suggest import near
 
 Row = dict[str, Any]
 Message = dict[str, Any]

@@ -14,8 +14,8 @@ from sftc.dataset.length import too_long
 from sftc.dataset.remark import Remark
 from sftc.dataset.scan import NotJsonError, Scan
 from sftc.findings import Finding
-from sftc.keys import Path
 from sftc.rules import rows
+from sftc.text.keys import Path
 
 MAX_DEPTH = 500
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from sftc.source import Source, Span
+from sftc.text.source import Source, Span
 
 _AROUND = 120
 

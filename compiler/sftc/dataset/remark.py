@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from sftc.keys import Path
 from sftc.rule import Rule
+from sftc.text.keys import Path
 
 
 class Remark(NamedTuple):

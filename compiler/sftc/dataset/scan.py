@@ -7,7 +7,7 @@ tell. It keeps a stack of its own, so that no depth of nesting can exhaust Pytho
 import re
 from typing import NamedTuple
 
-from sftc.keys import Path
+from sftc.text.keys import Path
 
 _SPACE = re.compile(r"[ \t\n\r]*+")
 _STRING = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"')

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 
 from sftc.findings import Edit, Finding, Severity
-from sftc.keys import dotted
-from sftc.source import Span
+from sftc.text.keys import dotted
+from sftc.text.source import Span
 
 VERSION = 1
 

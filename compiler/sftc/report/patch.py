@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from difflib import unified_diff
 
-from sftc.source import Source
+from sftc.text.source import Source
 
 
 def patch(changed: Iterable[tuple[Source, Source]]) -> str:

@@ -11,7 +11,7 @@ import orjson
 from sftc.findings import Finding, Fix
 from sftc.rule import Rule
 from sftc.rulebook import RULES
-from sftc.source import Span
+from sftc.text.source import Span
 from sftc.version import __version__
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -6,9 +6,9 @@ import orjson
 
 from sftc.accounting import Key, Value
 from sftc.comparing import Change, Sum
-from sftc.keys import ABSENT, dotted
 from sftc.origins import place
 from sftc.report.text import printable
+from sftc.text.keys import ABSENT, dotted
 
 
 def account(keys: Sequence[Key], values: Sequence[Value]) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import click
 
 from sftc.findings import Finding, Severity
-from sftc.keys import dotted
-from sftc.source import Span
+from sftc.text.keys import dotted
+from sftc.text.source import Span
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _WIDTH = 100

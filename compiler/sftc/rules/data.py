@@ -6,9 +6,9 @@ from os.path import normpath
 from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Finding, Severity
-from sftc.keys import split
 from sftc.resources import gpus
 from sftc.rule import Rule
+from sftc.text.keys import split
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 _COMPUTE = '\n[compute]\ngpu_type = "H100"\ngpu_count = 8\nnodes = 2\n'

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Finding, Severity
-from sftc.keys import ABSENT, split
 from sftc.moves import rewrite
 from sftc.rule import Rule
-from sftc.suggest import near
+from sftc.text.keys import ABSENT, split
+from sftc.text.suggest import near
 
 _TABLE = split("training.validation")
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\n\n'

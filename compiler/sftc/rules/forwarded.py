@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Finding, Severity
-from sftc.keys import Path, dotted
 from sftc.moves import move, rename
 from sftc.rule import Rule
-from sftc.suggest import near
+from sftc.text.keys import Path, dotted
+from sftc.text.suggest import near
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 

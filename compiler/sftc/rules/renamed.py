@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Finding, Severity
-from sftc.keys import ABSENT, dotted
 from sftc.moves import move
 from sftc.rule import Rule
+from sftc.text.keys import ABSENT, dotted
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 

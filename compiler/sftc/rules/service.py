@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from sftc.contract import Contract
 from sftc.document import Document
 from sftc.findings import Finding, Severity
-from sftc.keys import ABSENT
 from sftc.rule import Rule
+from sftc.text.keys import ABSENT
 
 _GPU_TYPE = ("compute", "gpu_type")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sftc.contract import PACKAGED
-from sftc.keys import ABSENT, look_up, split
+from sftc.text.keys import ABSENT, look_up, split
 
 
 class Asked:
