@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from sftc.contract import PACKAGED, Contract
-from sftc.rule import Rule
+from sftc.findings.rule import Rule
 from sftc.rulebook import FAMILIES
 from sftc.text.keys import Path, dotted, pointer
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs import spoiled, toml, valid
-from sftc.findings import Finding
+from sftc.findings.finding import Finding
 from sftc.fixing import apply, fix
 from sftc.linting import lint
 from sftc.text.source import Source

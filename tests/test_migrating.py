@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sftc.contract import PACKAGED, Contracts
-from sftc.findings import ConfigError
+from sftc.findings.finding import ConfigError
 from sftc.migrating import migrate
 from sftc.pipeline import examine
 from sftc.text.source import Source

@@ -8,9 +8,9 @@ import pytest
 
 import sftc
 from sftc.dataset import checking
-from sftc.findings import Finding
+from sftc.findings.finding import Finding
+from sftc.findings.rule import Rule
 from sftc.report.pages import listing, page
-from sftc.rule import Rule
 from sftc.rulebook import RULES
 
 WITH_EXAMPLES = [rule for rule in RULES.values() if rule.invalid]

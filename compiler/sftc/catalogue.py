@@ -4,26 +4,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from sftc.rule import Rule
-from sftc.rules import (
-    batch,
-    comments,
-    data,
-    evaluation,
-    forwarded,
-    lora,
-    parallelism,
-    renamed,
-    service,
-    shape,
-    source,
-    syntax,
-)
+from sftc.findings.rule import Rule
+from sftc.findings.rules import comments, files, schema, syntax
+from sftc.rules import batch, data, evaluation, forwarded, lora, parallelism, renamed, service
 
 FAMILIES: Final = (
-    source,
+    files,
     syntax,
-    shape,
+    schema,
     forwarded,
     service,
     lora,

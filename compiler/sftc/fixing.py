@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from sftc.findings import Edit, Finding, Fix, Severity
+from sftc.findings.finding import Edit, Finding, Fix, Severity
 from sftc.text.source import Source
 
 Lint = Callable[[Source], list[Finding]]

@@ -2,7 +2,7 @@
 
 from sftc.contract import SELECTOR, Contract, Contracts
 from sftc.document import Document
-from sftc.findings import ConfigError, Edit, Finding, Fix, Severity
+from sftc.findings.finding import ConfigError, Edit, Finding, Fix, Severity
 from sftc.fixing import apply
 from sftc.moves import move
 from sftc.parsing import parse

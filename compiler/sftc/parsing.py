@@ -6,10 +6,10 @@ from copy import deepcopy
 from typing import Any
 
 from sftc.document import Document
-from sftc.findings import ConfigError, Edit, Finding, Fix
+from sftc.findings.finding import ConfigError, Edit, Finding, Fix
+from sftc.findings.rules.files import BYTE_ORDER_MARK
+from sftc.findings.rules.syntax import NESTING_TOO_DEEP, OVERRIDE_CONFLICT
 from sftc.overrides import Override
-from sftc.rules.source import BYTE_ORDER_MARK
-from sftc.rules.syntax import NESTING_TOO_DEEP, OVERRIDE_CONFLICT
 from sftc.text.keys import MAX_DEPTH, dotted
 from sftc.text.source import Source, Span
 

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from sftc import mapping, reading
 from sftc.contract import PACKAGED, SELECTOR, Contract, Contracts
 from sftc.document import Document
-from sftc.findings import ConfigError, Finding, Severity
+from sftc.findings.finding import ConfigError, Finding, Severity
+from sftc.findings.rules.schema import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
 from sftc.origins import Origin, origins
 from sftc.overrides import Override
 from sftc.parsing import parse
 from sftc.payload import Format, Payload, digest, to_bytes
-from sftc.rules.shape import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
 from sftc.text.keys import ABSENT
 from sftc.text.source import Source
 from sftc.validate import check_payload, validate

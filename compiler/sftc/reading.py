@@ -3,8 +3,8 @@
 import os
 import sys
 
-from sftc.findings import ConfigError, Finding
-from sftc.rules.source import FILE_TOO_LARGE, NOT_UTF8, UNREADABLE_FILE
+from sftc.findings.finding import ConfigError, Finding
+from sftc.findings.rules.files import FILE_TOO_LARGE, NOT_UTF8, UNREADABLE_FILE
 from sftc.text.source import Source
 
 MAX_BYTES = 1024 * 1024

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sftc.document import Document
-from sftc.findings import Edit, Finding, Fix
-from sftc.rules.comments import UNUSED_SUPPRESSION
+from sftc.findings.finding import Edit, Finding, Fix
+from sftc.findings.rules.comments import UNUSED_SUPPRESSION
 from sftc.text.source import Source, Span
 
 _COMMENT = re.compile(r"#\s*sftc: ignore\[([^\]]*)\]")

@@ -4,12 +4,12 @@ from typing import Any
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Finding
+from sftc.findings.finding import Finding
+from sftc.findings.rules.schema import UNKNOWN_KEY, UNKNOWN_TABLE
 from sftc.moves import move, rename
 from sftc.rules.forwarded import MISPLACED_KEY
 from sftc.rules.lora import LORA_SETTING, SETTINGS
 from sftc.rules.renamed import RENAMED_KEY
-from sftc.rules.shape import UNKNOWN_KEY, UNKNOWN_TABLE
 from sftc.text.keys import Path, dotted, key
 from sftc.text.suggest import near
 

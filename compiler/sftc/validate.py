@@ -5,8 +5,8 @@ from typing import Any
 from sftc.catalogue import RULES
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Finding, in_order
-from sftc.rules.comments import SUPPRESSION
+from sftc.findings.finding import Finding, in_order
+from sftc.findings.rules.comments import SUPPRESSION
 
 _CHECKS = tuple(rule.check for rule in RULES.values() if rule.check)
 

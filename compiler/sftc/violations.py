@@ -7,6 +7,7 @@ keyword of `EXPLANATIONS` has a function that says what it means for a person.
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -15,13 +16,47 @@ from sftc import unknown
 from sftc.authority import violations
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Finding
+from sftc.findings.finding import Finding, Fix
+from sftc.findings.rule import Rule
+from sftc.findings.rules import schema
 from sftc.jsontypes import TYPES, fits_64_bits
 from sftc.moves import rewrite
 from sftc.overrides import toml_value
-from sftc.rules import shape
-from sftc.text.keys import Path, dotted, quoted
-from sftc.violation import Violation
+from sftc.schemas import Schema
+from sftc.text.keys import Path, dotted, key, quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What stands at `path` breaks one keyword of its `schema`, whose argument is `limit`."""
+
+    document: Document
+    contract: Contract
+    path: Path
+    limit: Any
+    value: Any
+    schema: Schema
+
+    @property
+    def name(self) -> str:
+        """The dotted key, as messages quote it."""
+        return f"`{dotted(self.path)}`"
+
+    @property
+    def written(self) -> str:
+        """The value as it is written, shortened."""
+        return f"`{self.document.snippet(self.path)}`"
+
+    def finding(self, rule: Rule, message: str, help: str | None = None, fix: Fix | None = None) -> Finding:
+        """Return a finding of `rule` about the value."""
+        return rule.finding(self.document.span(self.path), message, path=self.path, help=help, fix=fix)
+
+    def example(self) -> str | None:
+        """Return help that shows an example of the schema, where it is a plain value."""
+        example = next(iter(self.schema.get("examples", ())), None)
+        if example is None or isinstance(example, dict | list):
+            return None
+        return f"write, for one, `{key(str(self.path[-1]))} = {orjson.dumps(example).decode()}`"
 
 
 def explain(document: Document, contract: Contract) -> list[Finding]:
@@ -29,8 +64,8 @@ def explain(document: Document, contract: Contract) -> list[Finding]:
     found: dict[tuple[str, Path], Finding] = {}
     for error in violations(contract, document.values):
         path: Path = tuple(error.absolute_path)
-        schema: Any = error.schema
-        violation = Violation(document, contract, path, error.validator_value, error.instance, schema)
+        broken: Any = error.schema
+        violation = Violation(document, contract, path, error.validator_value, error.instance, broken)
         for finding in EXPLANATIONS.get(str(error.validator), _other)(violation):
             found.setdefault((finding.id, finding.path), finding)
     return list(found.values())
@@ -74,14 +109,14 @@ def _type(violation: Violation) -> Iterator[Finding]:
         text = str(int(value))
         message = f"{violation.name} must be an integer, and {violation.written} is a float"
         fix = rewrite(violation.document, violation.path, text, safe=True)
-        yield violation.finding(shape.FLOAT_FOR_INTEGER, message, f"write `{text}`", fix)
+        yield violation.finding(schema.FLOAT_FOR_INTEGER, message, f"write `{text}`", fix)
     elif isinstance(value, float) and "number" in expected:
         message = f"{violation.name} is {violation.written}, and JSON has no form for it"
-        yield violation.finding(shape.NO_JSON_FORM, message, "write a finite number")
+        yield violation.finding(schema.NO_JSON_FORM, message, "write a finite number")
     elif isinstance(value, dt.date | dt.time) and len(expected) > 1:
         message = f"{violation.name} is the {_kind(value)} {violation.written}, and JSON has no form for it"
         help = f'write it as text: `"{violation.document.snippet(violation.path)}"`'
-        yield violation.finding(shape.NO_JSON_FORM, message, help)
+        yield violation.finding(schema.NO_JSON_FORM, message, help)
     else:
         yield _wrong_type(violation, expected)
 
@@ -92,10 +127,10 @@ def _great_integer(violation: Violation) -> Finding:
             f"{violation.name} is beyond 2^53 - 1: {violation.written} may be rounded, and has no JCS form"
         )
         return violation.finding(
-            shape.INTEGER_NOT_EXACT, message, "write the digits as text if they are a name"
+            schema.INTEGER_NOT_EXACT, message, "write the digits as text if they are a name"
         )
     message = f"{violation.name} does not fit in 64 bits: {violation.written}"
-    return violation.finding(shape.INTEGER_OUT_OF_RANGE, message, "write a smaller number")
+    return violation.finding(schema.INTEGER_OUT_OF_RANGE, message, "write a smaller number")
 
 
 def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
@@ -113,7 +148,7 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
             f"remove the quotes: `{value.strip()}`",
             rewrite(violation.document, violation.path, value.strip(), safe=False),
         )
-    return violation.finding(shape.WRONG_TYPE, message, help, fix)
+    return violation.finding(schema.WRONG_TYPE, message, help, fix)
 
 
 def _meant(text: str, expected: list[str]) -> bool:
@@ -135,7 +170,7 @@ _LIMITS: Final[Mapping[str, str]] = {
 def _range(violation: Violation) -> Iterator[Finding]:
     limits = [f"{words} {violation.schema[k]}" for k, words in _LIMITS.items() if k in violation.schema]
     message = f"{violation.name} must be {' and '.join(limits)}, not {violation.written}"
-    yield violation.finding(shape.OUT_OF_RANGE, message, violation.example())
+    yield violation.finding(schema.OUT_OF_RANGE, message, violation.example())
 
 
 def _text(violation: Violation) -> Iterator[Finding]:
@@ -143,12 +178,12 @@ def _text(violation: Violation) -> Iterator[Finding]:
     if not isinstance(value, str):  # it is of the wrong type then, which another violation says
         return
     if not value.strip():
-        yield violation.finding(shape.BLANK_STRING, f"{violation.name} is blank", violation.example())
+        yield violation.finding(schema.BLANK_STRING, f"{violation.name} is blank", violation.example())
     elif value != value.strip():
         text = quoted(value.strip())
         message = f"{violation.name} begins or ends with white space"
         fix = rewrite(violation.document, violation.path, text, safe=True)
-        yield violation.finding(shape.SURROUNDING_SPACE, message, f"write `{text}`", fix)
+        yield violation.finding(schema.SURROUNDING_SPACE, message, f"write `{text}`", fix)
     else:
         yield from _other(violation)
 
@@ -159,13 +194,13 @@ def _choice(violation: Violation) -> Iterator[Finding]:
     message = (
         f"{violation.name} must be {'one of ' if len(allowed) > 1 else ''}{choices}, not {violation.written}"
     )
-    yield violation.finding(shape.VALUE_NOT_ALLOWED, message)
+    yield violation.finding(schema.VALUE_NOT_ALLOWED, message)
 
 
 def _other(violation: Violation) -> Iterator[Finding]:
     """Explain a keyword that no key of the contract uses yet, by what the key is for."""
     message = f"{violation.name} must not be {violation.written}"
-    yield violation.finding(shape.VALUE_NOT_ALLOWED, message, violation.schema.get("description"))
+    yield violation.finding(schema.VALUE_NOT_ALLOWED, message, violation.schema.get("description"))
 
 
 def _required(violation: Violation) -> Iterator[Finding]:
@@ -175,16 +210,16 @@ def _required(violation: Violation) -> Iterator[Finding]:
 
 
 def _missing(violation: Violation, path: Path) -> Iterator[Finding]:
-    schema = violation.contract.properties[path]
-    if inner := schema.get("required"):
+    absent = violation.contract.properties[path]
+    if inner := absent.get("required"):
         for name in inner:
             yield from _missing(violation, (*path, name))
         return
     message = f"`{dotted(path)}` is missing"
-    example = orjson.dumps(schema["examples"][0]).decode()
+    example = orjson.dumps(absent["examples"][0]).decode()
     help = f"add `{path[-1]} = {example}`, with your own value, to `[{dotted(path[:-1])}]`"
     span = violation.document.span(path[:-1], "key")
-    yield shape.MISSING_KEY.finding(span, message, path=path, help=help)
+    yield schema.MISSING_KEY.finding(span, message, path=path, help=help)
 
 
 def _unknown(violation: Violation) -> Iterator[Finding]:
@@ -198,7 +233,7 @@ def _legacy(violation: Violation) -> Iterator[Finding]:
     message = f"{violation.name} is a legacy key and is never sent"
     span = violation.document.span(violation.path, "key")
     help = violation.schema["x-sftc"]["instead"]
-    yield shape.LEGACY_KEY.finding(span, message, path=violation.path, help=help)
+    yield schema.LEGACY_KEY.finding(span, message, path=violation.path, help=help)
 
 
 EXPLANATIONS: Final[Mapping[str, Callable[[Violation], Iterator[Finding]]]] = {

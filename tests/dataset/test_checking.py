@@ -28,7 +28,7 @@ from sftc.dataset.examine import remarks
 from sftc.dataset.looking import Looker, Wanted
 from sftc.dataset.pool import Pool
 from sftc.dataset.repeats import Repeats
-from sftc.findings import Finding
+from sftc.findings.finding import Finding
 from sftc.report.json import render as as_json
 from sftc.report.text import render as as_text
 

@@ -15,7 +15,7 @@ from sftc.dataset.chunks import Chunk
 from sftc.dataset.examine import remarks
 from sftc.dataset.layout import learn
 from sftc.dataset.looking import Looker, Wanted
-from sftc.rules.chat import SPECIAL_TOKEN
+from sftc.findings.rules.conversations import SPECIAL_TOKEN
 
 BLANK = b" \t\r\n"
 

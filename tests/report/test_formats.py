@@ -20,7 +20,7 @@ from jsonschema.validators import validator_for
 
 from golden import GOLDEN, cases
 from sftc.cli.lint import lint_command
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
 from sftc.fixing import apply
 from sftc.linting import lint_file
 from sftc.rulebook import RULES

@@ -4,7 +4,7 @@ import click
 import pytest
 
 import sftc
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
 from sftc.report.text import count, printable, render
 from sftc.text.source import Source, Span
 

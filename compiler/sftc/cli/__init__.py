@@ -6,7 +6,7 @@ from importlib import import_module
 import click
 
 from sftc.cli.exits import FAULT, FINDINGS, INTERRUPTED
-from sftc.findings import ConfigError
+from sftc.findings.finding import ConfigError
 from sftc.version import __version__
 
 COMMANDS = (

@@ -11,7 +11,7 @@ import click
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import set_option
 from sftc.cli.output import write_files, write_stdout
-from sftc.findings import ConfigError, Finding, Severity
+from sftc.findings.finding import ConfigError, Finding, Severity
 from sftc.overrides import Override
 from sftc.payload import FORMATS, Format
 from sftc.pipeline import run

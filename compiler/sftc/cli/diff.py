@@ -9,7 +9,7 @@ from sftc.cli.loading import load
 from sftc.cli.options import table_option
 from sftc.cli.output import escaped, write_stdout
 from sftc.comparing import Change, Sum, changes, sums
-from sftc.findings import ConfigError
+from sftc.findings.finding import ConfigError
 from sftc.text.keys import ABSENT
 
 

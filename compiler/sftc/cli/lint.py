@@ -13,7 +13,7 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.options import ProjectCommand
 from sftc.cli.output import write_files, write_stdout
 from sftc.cli.paths import expand
-from sftc.findings import ConfigError, Finding, Severity
+from sftc.findings.finding import ConfigError, Finding, Severity
 from sftc.linting import lint, lint_file
 from sftc.reading import read
 from sftc.text.source import Source

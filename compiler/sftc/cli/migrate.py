@@ -9,7 +9,7 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_files, write_stdout
 from sftc.cli.paths import expand
 from sftc.contract import PACKAGED
-from sftc.findings import ConfigError
+from sftc.findings.finding import ConfigError
 from sftc.migrating import migrate
 from sftc.reading import read
 

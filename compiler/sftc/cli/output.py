@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from sftc.cli.exits import CLOSED_PIPE
-from sftc.findings import ConfigError
-from sftc.rules.source import UNWRITABLE_OUTPUT
+from sftc.findings.finding import ConfigError
+from sftc.findings.rules.files import UNWRITABLE_OUTPUT
 from sftc.text.source import Source
 
 Data = bytes | Iterable[bytes]

@@ -25,7 +25,7 @@ from sftc.cli.output import write_stdout
 from sftc.cli.plan import plan
 from sftc.cli.preparing import prepare
 from sftc.cli.training import training_of, training_options
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
 from sftc.overrides import Override
 from sftc.payload import to_bytes
 from sftc.pipeline import examine, run

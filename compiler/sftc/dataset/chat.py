@@ -7,7 +7,7 @@ from typing import Any, Final
 from stringzilla import find
 
 from sftc.dataset.remark import Remark
-from sftc.rules import chat
+from sftc.findings.rules import conversations
 from sftc.text.keys import Path, dotted
 from sftc.text.suggest import near
 
@@ -58,7 +58,7 @@ def advice(row: Row, data: bytes) -> Iterator[Remark]:
 def nul(text: str) -> Iterator[Remark]:
     """Yield a remark for each escaped NUL in `text`, the row as it is written."""
     for match in _NUL.finditer(text):
-        yield Remark(chat.NUL_IN_TEXT, "`\\u0000` is the character NUL", at=match.span(1))
+        yield Remark(conversations.NUL_IN_TEXT, "`\\u0000` is the character NUL", at=match.span(1))
 
 
 def texts(message: Message) -> Iterator[tuple[Path, str]]:
@@ -85,10 +85,10 @@ def _assistant(row: Row) -> Iterator[Remark]:
     roles = [message["role"] for message in row["messages"]]
     if "assistant" not in roles:
         message = "no message of this row is the assistant's: there is nothing to learn"
-        yield Remark(chat.NO_ASSISTANT, message, ("messages",))
+        yield Remark(conversations.NO_ASSISTANT, message, ("messages",))
     elif roles[-1] != "assistant":
         message = f"the last message is of `{roles[-1][:40]}`: nothing answers it"
-        yield Remark(chat.LAST_NOT_ASSISTANT, message, ("messages", len(roles) - 1, "role"))
+        yield Remark(conversations.LAST_NOT_ASSISTANT, message, ("messages", len(roles) - 1, "role"))
 
 
 def _blank(row: Row) -> Iterator[Remark]:
@@ -97,7 +97,7 @@ def _blank(row: Row) -> Iterator[Remark]:
             content = message.get("content")
             if not content or (isinstance(content, str) and not content.strip(BLANKS)):
                 yield Remark(
-                    chat.BLANK_ASSISTANT,
+                    conversations.BLANK_ASSISTANT,
                     "the assistant's message is blank",
                     ("messages", index, "content"),
                 )
@@ -110,7 +110,7 @@ def _roles(row: Row) -> Iterator[Remark]:
             meant = _OTHER_NAMES.get(role) or near(role, ROLES)
             help = f"did you mean `{meant}`?" if meant else f"known are {', '.join(f'`{r}`' for r in ROLES)}"
             text = f"the role `{role[:40]}` is not one that chat templates know"
-            yield Remark(chat.UNKNOWN_ROLE, text, ("messages", index, "role"), help)
+            yield Remark(conversations.UNKNOWN_ROLE, text, ("messages", index, "role"), help)
 
 
 def _results(row: Row) -> Iterator[Remark]:
@@ -123,10 +123,10 @@ def _results(row: Row) -> Iterator[Remark]:
             answered = message.get("tool_call_id")
             if not calls:
                 text = "this result answers no call: no message before it has `tool_calls`"
-                yield Remark(chat.RESULT_WITHOUT_CALL, text, ("messages", index, "role"))
+                yield Remark(conversations.RESULT_WITHOUT_CALL, text, ("messages", index, "role"))
             elif answered is not None and None not in calls and answered not in calls:
                 text = f"no call before this result has the id `{answered[:40]}`"
-                yield Remark(chat.RESULT_WITHOUT_CALL, text, ("messages", index, "tool_call_id"))
+                yield Remark(conversations.RESULT_WITHOUT_CALL, text, ("messages", index, "tool_call_id"))
 
 
 def _id(call: dict[str, Any]) -> str | None:
@@ -144,7 +144,7 @@ def _images(row: Row) -> Iterator[Remark]:
             if is_image(part) and not _source(part):
                 path = ("messages", index, "content", place)
                 yield Remark(
-                    chat.IMAGE_WITHOUT_SOURCE, f"`{dotted(path)}` is an image without a source", path
+                    conversations.IMAGE_WITHOUT_SOURCE, f"`{dotted(path)}` is an image without a source", path
                 )
 
 
@@ -169,7 +169,7 @@ def _tokens(row: Row) -> Iterator[Remark]:
         for path, text in texts(message):
             if match := TOKENS.search(text):
                 message_ = f"the text holds `{match[0].strip()}`, a special token of a chat template"
-                yield Remark(chat.SPECIAL_TOKEN, message_, ("messages", index, *path))
+                yield Remark(conversations.SPECIAL_TOKEN, message_, ("messages", index, *path))
 
 
 CHECKS: Final[tuple[Callable[[Row], Iterator[Remark]], ...]] = (

@@ -13,9 +13,9 @@ from sftc.dataset.looking import Look, Looker, Wanted
 from sftc.dataset.opening import Opened, UnreadableError, opened
 from sftc.dataset.pool import Pool
 from sftc.dataset.repeats import Repeats
-from sftc.findings import Finding
-from sftc.rule import Rule
-from sftc.rules.rows import DAMAGED_ARCHIVE, EMPTY_DATA, FILE_CHANGED, UNREADABLE_DATA
+from sftc.findings.finding import Finding
+from sftc.findings.rule import Rule
+from sftc.findings.rules.rows import DAMAGED_ARCHIVE, EMPTY_DATA, FILE_CHANGED, UNREADABLE_DATA
 
 Tell = Callable[[str, Finding], None]
 Step = Callable[[str, int, int | None], None]

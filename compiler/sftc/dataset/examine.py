@@ -13,8 +13,8 @@ from sftc.dataset.excerpt import Line
 from sftc.dataset.length import too_long
 from sftc.dataset.remark import Remark
 from sftc.dataset.scan import NotJsonError, Scan
-from sftc.findings import Finding
-from sftc.rules import rows
+from sftc.findings.finding import Finding
+from sftc.findings.rules import rows
 from sftc.text.keys import Path
 
 MAX_DEPTH = 500

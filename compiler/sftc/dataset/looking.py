@@ -12,8 +12,8 @@ from sftc.dataset.examine import locate, remarks
 from sftc.dataset.excerpt import Line
 from sftc.dataset.layout import Layout, learn
 from sftc.dataset.length import most_bytes
-from sftc.findings import Finding
-from sftc.rules import rows
+from sftc.findings.finding import Finding
+from sftc.findings.rules import rows
 
 _BLANK = b" \t\r\n"
 _MOST = 100

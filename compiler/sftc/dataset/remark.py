@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sftc.rule import Rule
+from sftc.findings.rule import Rule
 from sftc.text.keys import Path
 
 

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from sftc.dataset.excerpt import whole_file
-from sftc.findings import Finding
-from sftc.rules.chat import DUPLICATE_ROWS, SHARED_ROWS
+from sftc.findings.finding import Finding
+from sftc.findings.rules.conversations import DUPLICATE_ROWS, SHARED_ROWS
 
 if find_spec("numpy") is None:  # imported late, and missed early
     raise ModuleNotFoundError("No module named 'numpy'", name="numpy")

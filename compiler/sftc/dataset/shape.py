@@ -7,7 +7,7 @@ from jsonschema import ValidationError
 from sftc.authority import row_violations
 from sftc.contract import Contract
 from sftc.dataset.remark import Remark
-from sftc.rules.rows import ROW_SHAPE
+from sftc.findings.rules.rows import ROW_SHAPE
 from sftc.text.keys import Path, dotted
 
 _FORM: Final = '{"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}'

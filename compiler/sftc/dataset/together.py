@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sftc.contract import Contract
 from sftc.dataset.checking import Checked
 from sftc.document import Document
-from sftc.findings import ConfigError, Finding, in_order
+from sftc.findings.finding import ConfigError, Finding, in_order
 from sftc.pipeline import examine
 from sftc.reading import read
 from sftc.rules.run import Rows, check

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import orjson
 
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
 
 _SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from sftc.findings import Edit, Finding, Severity
+from sftc.findings.finding import Edit, Finding, Severity
 from sftc.text.keys import dotted
 from sftc.text.source import Span
 

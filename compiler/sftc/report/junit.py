@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
 from sftc.report.text import printable
 
 _NOT_XML = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}

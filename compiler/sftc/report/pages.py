@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from textwrap import fill, indent
 
-from sftc.rule import Rule
+from sftc.findings.rule import Rule
 
 
 def listing(rules: Iterable[Rule]) -> str:

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import orjson
 
-from sftc.findings import Finding, Fix
-from sftc.rule import Rule
+from sftc.findings.finding import Finding, Fix
+from sftc.findings.rule import Rule
 from sftc.rulebook import RULES
 from sftc.text.source import Span
 from sftc.version import __version__

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
 from sftc.text.keys import dotted
 from sftc.text.source import Span
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
+from sftc.findings.rule import Rule
 from sftc.resources import known_batch
-from sftc.rule import Rule
 from sftc.text.keys import split
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\ngpu_count = 8\n\n[hyperparameters]\n'

@@ -5,9 +5,9 @@ from os.path import normpath
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
+from sftc.findings.rule import Rule
 from sftc.resources import gpus
-from sftc.rule import Rule
 from sftc.text.keys import split
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'

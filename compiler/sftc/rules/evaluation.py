@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
+from sftc.findings.rule import Rule
 from sftc.moves import rewrite
-from sftc.rule import Rule
 from sftc.text.keys import ABSENT, split
 from sftc.text.suggest import near
 

@@ -5,8 +5,8 @@ from math import inf
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Finding, Severity
-from sftc.rule import Rule
+from sftc.findings.finding import Finding, Severity
+from sftc.findings.rule import Rule
 from sftc.text.keys import dotted, split
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\n\n'

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
+from sftc.findings.rule import Rule
 from sftc.resources import gpus, model_parallel
-from sftc.rule import Rule
 from sftc.text.keys import split
 
 _TABLE = "hyperparameters.parallelism"

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Finding, Severity
+from sftc.findings.finding import Finding, Severity
+from sftc.findings.rule import Rule
 from sftc.resources import effective_batch
-from sftc.rule import Rule
 from sftc.text.keys import ABSENT, split
 
 _TABLE = split("training.validation")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from sftc.contract import Contract
 from sftc.document import Document
-from sftc.findings import Finding, Severity
-from sftc.rule import Rule
+from sftc.findings.finding import Finding, Severity
+from sftc.findings.rule import Rule
 from sftc.text.keys import ABSENT
 
 _GPU_TYPE = ("compute", "gpu_type")

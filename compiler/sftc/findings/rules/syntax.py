@@ -1,7 +1,7 @@
 """Rules about TOML itself, before any key is looked at."""
 
-from sftc.findings import Severity
-from sftc.rule import Rule
+from sftc.findings.finding import Severity
+from sftc.findings.rule import Rule
 
 TOML_SYNTAX = Rule(
     id="toml-syntax",

@@ -1,7 +1,7 @@
 """Rules about what the rows of a training file teach."""
 
-from sftc.findings import Severity
-from sftc.rule import Rule
+from sftc.findings.finding import Severity
+from sftc.findings.rule import Rule
 
 _USER = '{"messages": [{"role": "user", "content": "2 + 2?"}'
 _ROW = _USER + ', {"role": "assistant", "content": "4"}]}\n'

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from sftc.findings import Finding, Fix, Severity
+from sftc.findings.finding import Finding, Fix, Severity
 from sftc.text.keys import Path
 from sftc.text.source import Span
 

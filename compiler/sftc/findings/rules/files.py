@@ -1,7 +1,7 @@
 """Rules about files: what is read, and what is written."""
 
-from sftc.findings import Severity
-from sftc.rule import Rule
+from sftc.findings.finding import Severity
+from sftc.findings.rule import Rule
 
 UNREADABLE_FILE = Rule(
     id="unreadable-file",

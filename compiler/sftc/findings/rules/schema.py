@@ -1,7 +1,7 @@
 """Rules about keys and values that the schemas decide."""
 
-from sftc.findings import Severity
-from sftc.rule import Rule
+from sftc.findings.finding import Severity
+from sftc.findings.rule import Rule
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 

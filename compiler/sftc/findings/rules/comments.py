@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from sftc.findings import Severity
-from sftc.rule import Rule
+from sftc.findings.finding import Severity
+from sftc.findings.rule import Rule
 
 SUPPRESSION: Final = "sftc: ignore["
 """What a comment says that suppresses findings, up to the rules it names."""
