@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 from sftc.contract import Contract
-from sftc.document import Document
+from sftc.document.toml import Document
 from sftc.mapping import Row
 from sftc.origins import Origin, origins
 from sftc.text.keys import ABSENT, Path, dotted, leaves, parse_pointer, pointer

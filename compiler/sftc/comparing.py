@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sftc.accounting import keys, value_at
 from sftc.contract import Contract
-from sftc.document import Document
+from sftc.document.toml import Document
 from sftc.origins import origins, place
 from sftc.resources import effective_batch, gpus
 from sftc.text.keys import ABSENT, dotted

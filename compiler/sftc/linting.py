@@ -3,10 +3,10 @@
 import os
 from collections.abc import Iterable, Iterator
 
+from sftc.document.reading import read
 from sftc.findings.finding import ConfigError, Finding, in_order
 from sftc.findings.rules.comments import MISSING_SCHEMA_FILE
 from sftc.pipeline import examine
-from sftc.reading import read
 from sftc.text.source import Source
 
 SUFFIX = ".sft.toml"

@@ -1,11 +1,10 @@
 """Moving a config from the version of the contract it was written for to the newest one."""
 
 from sftc.contract import SELECTOR, Contract, Contracts
-from sftc.document import Document
+from sftc.document.edits import move
+from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError, Edit, Finding, Fix, Severity
 from sftc.fixing import apply
-from sftc.moves import move
-from sftc.parsing import parse
 from sftc.pipeline import examine
 from sftc.rules.renamed import RENAMED_KEY
 from sftc.text.keys import ABSENT, Path, dotted

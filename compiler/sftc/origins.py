@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from sftc.document import Document
+from sftc.document.toml import Document
 from sftc.mapping import Rules, sent
 from sftc.text.keys import ABSENT, Path, leaves, pointer
 from sftc.text.source import Span

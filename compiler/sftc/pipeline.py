@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sftc import mapping, reading
+from sftc import mapping
 from sftc.contract import PACKAGED, SELECTOR, Contract, Contracts
-from sftc.document import Document
+from sftc.document import reading
+from sftc.document.overrides import Override
+from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError, Finding, Severity
 from sftc.findings.rules.schema import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
 from sftc.origins import Origin, origins
-from sftc.overrides import Override
-from sftc.parsing import parse
 from sftc.payload import Format, Payload, digest, to_bytes
 from sftc.text.keys import ABSENT
 from sftc.text.source import Source

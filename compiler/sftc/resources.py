@@ -3,7 +3,7 @@
 from math import prod
 from typing import NamedTuple
 
-from sftc.document import Document
+from sftc.document.toml import Document
 from sftc.text.keys import split
 
 _ROWS = ("hyperparameters.per_device_batch", "hyperparameters.gradient_accumulation_steps")

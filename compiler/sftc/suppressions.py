@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from sftc.document import Document
+from sftc.document.toml import Document
 from sftc.findings.finding import Edit, Finding, Fix
 from sftc.findings.rules.comments import UNUSED_SUPPRESSION
 from sftc.text.source import Source, Span

@@ -3,10 +3,10 @@
 from typing import Any
 
 from sftc.contract import Contract
-from sftc.document import Document
+from sftc.document.edits import move, rename
+from sftc.document.toml import Document
 from sftc.findings.finding import Finding
 from sftc.findings.rules.schema import UNKNOWN_KEY, UNKNOWN_TABLE
-from sftc.moves import move, rename
 from sftc.rules.forwarded import MISPLACED_KEY
 from sftc.rules.lora import LORA_SETTING, SETTINGS
 from sftc.rules.renamed import RENAMED_KEY

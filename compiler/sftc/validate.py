@@ -4,7 +4,7 @@ from typing import Any
 
 from sftc.catalogue import RULES
 from sftc.contract import Contract
-from sftc.document import Document
+from sftc.document.toml import Document
 from sftc.findings.finding import Finding, in_order
 from sftc.findings.rules.comments import SUPPRESSION
 

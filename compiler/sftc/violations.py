@@ -15,13 +15,13 @@ import orjson
 from sftc import unknown
 from sftc.authority import violations
 from sftc.contract import Contract
-from sftc.document import Document
+from sftc.document.edits import rewrite
+from sftc.document.overrides import toml_value
+from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.rules import schema
 from sftc.jsontypes import TYPES, fits_64_bits
-from sftc.moves import rewrite
-from sftc.overrides import toml_value
 from sftc.schemas import Schema
 from sftc.text.keys import Path, dotted, key, quoted
 

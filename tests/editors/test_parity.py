@@ -9,8 +9,8 @@ import pytest
 
 from golden import EXIT_CODES, GOLDEN, cases
 from sftc.contract import CONFIG, PACKAGED
+from sftc.document.reading import read
 from sftc.pipeline import examine
-from sftc.reading import read
 from sftc.violations import explain
 
 PROGRAMS = {

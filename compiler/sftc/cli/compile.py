@@ -11,11 +11,11 @@ import click
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import set_option
 from sftc.cli.output import write_files, write_stdout
+from sftc.document.overrides import Override
+from sftc.document.reading import STDIN, read
 from sftc.findings.finding import ConfigError, Finding, Severity
-from sftc.overrides import Override
 from sftc.payload import FORMATS, Format
 from sftc.pipeline import run
-from sftc.reading import STDIN, read
 
 
 @click.command("compile")

@@ -10,7 +10,7 @@ from sftc.accounting import Key, Value, keys, values
 from sftc.cli.loading import load
 from sftc.cli.options import set_option, table_option
 from sftc.cli.output import escaped, write_stdout
-from sftc.overrides import Override
+from sftc.document.overrides import Override
 from sftc.text.keys import dotted, split
 from sftc.text.source import Span
 

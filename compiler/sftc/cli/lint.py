@@ -13,9 +13,9 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.options import ProjectCommand
 from sftc.cli.output import write_files, write_stdout
 from sftc.cli.paths import expand
+from sftc.document.reading import read
 from sftc.findings.finding import ConfigError, Finding, Severity
 from sftc.linting import lint, lint_file
-from sftc.reading import read
 from sftc.text.source import Source
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import click
 
 from sftc.comparing import Side
+from sftc.document.overrides import Override
+from sftc.document.reading import decode, read
 from sftc.mapping import apply
-from sftc.overrides import Override
 from sftc.pipeline import examine
-from sftc.reading import decode, read
 from sftc.text.source import Source
 
 

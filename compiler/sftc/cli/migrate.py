@@ -9,9 +9,9 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_files, write_stdout
 from sftc.cli.paths import expand
 from sftc.contract import PACKAGED
+from sftc.document.reading import read
 from sftc.findings.finding import ConfigError
 from sftc.migrating import migrate
-from sftc.reading import read
 
 
 @click.command("migrate", short_help="Bring configs to the newest version of the contract.")

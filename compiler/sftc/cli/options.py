@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sftc.overrides import Override
+from sftc.document.overrides import Override
 
 FILE = "pyproject.toml"
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import click
 
+from sftc.document.reading import STDIN
 from sftc.linting import files
-from sftc.reading import STDIN
 
 
 def expand(paths: Sequence[str], *, to_change: bool) -> list[str]:

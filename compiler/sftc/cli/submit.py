@@ -48,7 +48,7 @@ def _payload(path: str) -> dict[str, Any]:
     """
     from sftc.authority import payload_faults
     from sftc.contract import PACKAGED
-    from sftc.reading import read
+    from sftc.document.reading import read
 
     text = read(path).text
     try:

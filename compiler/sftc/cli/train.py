@@ -25,14 +25,14 @@ from sftc.cli.output import write_stdout
 from sftc.cli.plan import plan
 from sftc.cli.preparing import prepare
 from sftc.cli.training import training_of, training_options
+from sftc.document.overrides import Override
+from sftc.document.reading import read
 from sftc.findings.finding import Finding, Severity
-from sftc.overrides import Override
 from sftc.payload import to_bytes
 from sftc.pipeline import examine, run
-from sftc.reading import read
 
 if TYPE_CHECKING:
-    from sftc.document import Document
+    from sftc.document.toml import Document
     from sftc.submission.failures import RefusedError
 
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from sftc.contract import Contract
 from sftc.dataset.checking import Checked
-from sftc.document import Document
+from sftc.document.reading import read
+from sftc.document.toml import Document
 from sftc.findings.finding import ConfigError, Finding, in_order
 from sftc.pipeline import examine
-from sftc.reading import read
 from sftc.rules.run import Rows, check
 
 

@@ -9,7 +9,7 @@ from sftc.text.source import Span
 
 if TYPE_CHECKING:
     from sftc.contract import Contract
-    from sftc.document import Document
+    from sftc.document.toml import Document
 
     Check = Callable[[Document, Contract], Iterable[Finding]]
 

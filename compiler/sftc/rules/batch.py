@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sftc.contract import Contract
-from sftc.document import Document
+from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.resources import known_batch

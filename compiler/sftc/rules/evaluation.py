@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from sftc.contract import Contract
-from sftc.document import Document
+from sftc.document.edits import rewrite
+from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.moves import rewrite
 from sftc.text.keys import ABSENT, split
 from sftc.text.suggest import near
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from sftc.contract import Contract
-from sftc.document import Document
+from sftc.document.edits import move, rename
+from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.moves import move, rename
 from sftc.text.keys import Path, dotted
 from sftc.text.suggest import near
 

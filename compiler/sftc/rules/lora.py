@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from math import inf
 
 from sftc.contract import Contract
-from sftc.document import Document
+from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.keys import dotted, split
+from sftc.training_kind import says_adapter
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\n\n'
 
@@ -36,14 +37,6 @@ def _forwarded(document: Document, contract: Contract) -> Iterator[Finding]:
                 message = f"`{name}` is forwarded inside `[{dotted(table)}]`, where the service does not look for it"
                 help = "remove it: rank, alpha and the like are the service's own"
                 yield LORA_SETTING.finding(document.span(path, "key"), message, path=path, help=help)
-
-
-def says_adapter(word: str) -> bool | None:
-    """Return whether `word` says LoRA, or all weights, `None` where it says neither."""
-    plain = word.lower()
-    if any(part in plain for part in ("lora", "dora", "peft", "adapter")):
-        return True
-    return False if plain.startswith(("full", "fft")) else None
 
 
 def _contradiction(document: Document, contract: Contract) -> Iterator[Finding]:

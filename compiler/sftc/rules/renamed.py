@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from sftc.contract import Contract
-from sftc.document import Document
+from sftc.document.edits import move
+from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.moves import move
 from sftc.text.keys import ABSENT, dotted
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'

@@ -5,7 +5,7 @@ from os.path import exists
 from typing import NamedTuple
 
 from sftc.contract import Contract
-from sftc.document import Document
+from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.resources import effective_batch

@@ -13,8 +13,8 @@ from sftc.cli.dataset.paths import expand
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_stdout
 from sftc.cli.progress import Progress
+from sftc.document.reading import STDIN
 from sftc.findings.finding import Finding, Severity
-from sftc.reading import STDIN
 from sftc.report import json
 from sftc.report.text import count, counted, printable, render
 

@@ -6,7 +6,7 @@ from glob import glob, has_magic
 
 import click
 
-from sftc.reading import STDIN
+from sftc.document.reading import STDIN
 
 
 def expand(patterns: Sequence[str]) -> list[str]:

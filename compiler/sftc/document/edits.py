@@ -1,6 +1,6 @@
 """Fixes as edits of the text: a value rewritten, a key renamed, or moved to where it belongs."""
 
-from sftc.document import Document
+from sftc.document.toml import Document
 from sftc.findings.finding import Edit, Fix
 from sftc.text.keys import ABSENT, Path, dotted, key
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import sftc
-from sftc.overrides import Override
+from sftc.document.overrides import Override
 
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from configs import anything, names, toml
 from golden import cases
-from sftc.places import Scanner, TooDeep
+from sftc.document.places import Scanner, TooDeep
 from sftc.text.keys import MAX_DEPTH
 
 

@@ -4,10 +4,10 @@ import re
 from ast import literal_eval
 from tomllib import TOMLDecodeError
 
+from sftc.document.places import Scanner
 from sftc.findings.finding import Finding
 from sftc.findings.rules.schema import INTEGER_OUT_OF_RANGE
 from sftc.findings.rules.syntax import DUPLICATE_KEY, TOML_SYNTAX
-from sftc.places import Scanner
 from sftc.text.keys import dotted
 from sftc.text.source import Source
 
