@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from sftc.contract import PACKAGED, Contract
+from sftc.contract.versions import PACKAGED, Contract
 from sftc.findings.rule import Rule
 from sftc.rulebook import FAMILIES
 from sftc.text.keys import Path, dotted, pointer

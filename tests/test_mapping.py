@@ -12,7 +12,7 @@ from hypothesis import given
 
 import sftc
 from configs import payload_of, toml, valid
-from sftc.contract import Contracts
+from sftc.contract.versions import Contracts
 from sftc.pipeline import run
 from sftc.text.source import Source
 

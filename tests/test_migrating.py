@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sftc.contract import PACKAGED, Contracts
+from sftc.contract.versions import PACKAGED, Contracts
 from sftc.findings.finding import ConfigError
 from sftc.migrating import migrate
 from sftc.pipeline import examine

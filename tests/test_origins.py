@@ -6,7 +6,7 @@ from hypothesis import given
 
 import sftc
 from configs import toml, valid
-from sftc.contract import PACKAGED
+from sftc.contract.versions import PACKAGED
 from sftc.text.keys import ABSENT, look_up
 
 

@@ -24,7 +24,7 @@ def test_it_installs_and_compiles_away_from_the_checkout(kind: str, root: Path, 
     where = run([tmp_path / "env/bin/python", "-c", program], cwd=tmp_path).decode()
     assert str(root) not in where
     loaded = (
-        "from sftc.contract import PACKAGED, PAYLOAD\n"
+        "from sftc.contract.versions import PACKAGED, PAYLOAD\n"
         "for number in PACKAGED.versions:\n"
         "    contract = PACKAGED.version(number)\n"
         "    contract.schemas.file(PAYLOAD), contract.accepts, contract.accepts_payload\n"

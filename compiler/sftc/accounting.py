@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
-from sftc.contract import Contract
+from sftc.contract.mapping_table import Row
+from sftc.contract.versions import Contract
 from sftc.document.toml import Document
-from sftc.mapping import Row
 from sftc.origins import Origin, origins
 from sftc.text.keys import ABSENT, Path, dotted, leaves, parse_pointer, pointer
 from sftc.text.source import Span

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sftc.accounting import keys, value_at
-from sftc.contract import Contract
+from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.origins import origins, place
 from sftc.resources import effective_batch, gpus

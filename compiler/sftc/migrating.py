@@ -1,6 +1,6 @@
 """Moving a config from the version of the contract it was written for to the newest one."""
 
-from sftc.contract import SELECTOR, Contract, Contracts
+from sftc.contract.versions import SELECTOR, Contract, Contracts
 from sftc.document.edits import move
 from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError, Edit, Finding, Fix, Severity

@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from sftc import mapping
-from sftc.contract import PACKAGED, SELECTOR, Contract, Contracts
+from sftc.contract.mapping_table import Rules
+from sftc.contract.versions import PACKAGED, SELECTOR, Contract, Contracts
 from sftc.document import reading
 from sftc.document.overrides import Override
 from sftc.document.toml import Document, parse
@@ -113,7 +114,7 @@ def _select(document: Document, default: Contract, contracts: Contracts) -> Cont
 class _Job(NamedTuple):
     payload: Payload
     document: Document
-    rules: mapping.Rules
+    rules: Rules
 
 
 class Compiled:

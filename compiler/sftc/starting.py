@@ -7,7 +7,7 @@ from typing import Any
 
 import tomlkit
 
-from sftc.contract import Contract
+from sftc.contract.versions import Contract
 from sftc.text.keys import Path, dotted
 
 _WIDTH = 88

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sftc.catalogue import RULES
-from sftc.contract import Contract
+from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, in_order
 from sftc.findings.rules.comments import SUPPRESSION
@@ -34,7 +34,7 @@ def check_payload(payload: dict[str, Any], contract: Contract) -> None:
         RuntimeError: it is not, which is a fault of the schemas or mapping rules.
     """
     if not contract.accepts_payload(payload):
-        from sftc.authority import payload_faults
+        from sftc.contract.dialect import payload_faults
 
         if faults := payload_faults(contract, payload):
             raise RuntimeError(f"the compiled payload breaks its schema: {'; '.join(faults)}")

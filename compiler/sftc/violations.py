@@ -13,16 +13,16 @@ from typing import Any, Final
 import orjson
 
 from sftc import unknown
-from sftc.authority import violations
-from sftc.contract import Contract
+from sftc.contract.dialect import violations
+from sftc.contract.json_types import TYPES, fits_64_bits
+from sftc.contract.schemas import Schema
+from sftc.contract.versions import Contract
 from sftc.document.edits import rewrite
 from sftc.document.overrides import toml_value
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.rules import schema
-from sftc.jsontypes import TYPES, fits_64_bits
-from sftc.schemas import Schema
 from sftc.text.keys import Path, dotted, key, quoted
 
 

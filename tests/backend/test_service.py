@@ -30,7 +30,7 @@ from services import (
 )
 from sftc.backend.app import Service
 from sftc.backend.executor import Missing
-from sftc.contract import PACKAGED
+from sftc.contract.versions import PACKAGED
 from training_files import BROKEN, GOOD, row
 
 FILE = part(b"file", rows(1), b"train.jsonl")

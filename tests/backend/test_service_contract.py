@@ -35,7 +35,7 @@ from services import (
 from sftc.backend import uploads
 from sftc.backend.app import MAX_JOB
 from sftc.backend.store import Store
-from sftc.contract import PACKAGED
+from sftc.contract.versions import PACKAGED
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 SHAPES: list[CheckFunction] = [

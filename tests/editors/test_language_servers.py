@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lsp import LanguageServer
 
-from sftc.contract import CONFIG, PACKAGED
+from sftc.contract.versions import CONFIG, PACKAGED
 
 TOML = """\
 #:schema ./sftc.schema.json

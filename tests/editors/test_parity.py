@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from golden import EXIT_CODES, GOLDEN, cases
-from sftc.contract import CONFIG, PACKAGED
+from sftc.contract.versions import CONFIG, PACKAGED
 from sftc.document.reading import read
 from sftc.pipeline import examine
 from sftc.violations import explain

@@ -27,7 +27,7 @@ from sftc.backend.guard import Guard
 from sftc.backend.running import Checks, Runner
 from sftc.backend.store import Store
 from sftc.backend.uploads import pieces, receive
-from sftc.contract import PACKAGED
+from sftc.contract.versions import PACKAGED
 
 MAX_JOB = 1 << 20
 """The most bytes the body of a job may have."""

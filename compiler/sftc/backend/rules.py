@@ -3,10 +3,10 @@
 import re
 from typing import Any, Final
 
-from sftc.authority import payload_faults
 from sftc.backend.answers import Refusal
 from sftc.backend.store import Store
-from sftc.contract import PACKAGED
+from sftc.contract.dialect import payload_faults
+from sftc.contract.versions import PACKAGED
 from sftc.payload import digest
 
 _CONTRACT = PACKAGED.version(PACKAGED.versions[-1])

@@ -5,7 +5,7 @@ import os
 import click
 
 from sftc.cli.output import write_files
-from sftc.contract import CONFIG, PACKAGED
+from sftc.contract.versions import CONFIG, PACKAGED
 from sftc.starting import templates, write
 
 SCHEMA = "sftc.schema.json"

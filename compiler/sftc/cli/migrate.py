@@ -8,7 +8,7 @@ import click
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_files, write_stdout
 from sftc.cli.paths import expand
-from sftc.contract import PACKAGED
+from sftc.contract.versions import PACKAGED
 from sftc.document.reading import read
 from sftc.findings.finding import ConfigError
 from sftc.migrating import migrate

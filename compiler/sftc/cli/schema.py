@@ -3,7 +3,7 @@
 import click
 
 from sftc.cli.output import write_files, write_stdout
-from sftc.contract import CONFIG, PACKAGED, PAYLOAD
+from sftc.contract.versions import CONFIG, PACKAGED, PAYLOAD
 from sftc.text.keys import dotted
 
 SUFFIX = ".schema.json"

@@ -46,8 +46,8 @@ def _payload(path: str) -> dict[str, Any]:
     Raises:
         click.ClickException: it cannot be read, or is no compiled payload.
     """
-    from sftc.authority import payload_faults
-    from sftc.contract import PACKAGED
+    from sftc.contract.dialect import payload_faults
+    from sftc.contract.versions import PACKAGED
     from sftc.document.reading import read
 
     text = read(path).text

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 import orjson
 
-from sftc.contract import PACKAGED
+from sftc.contract.versions import PACKAGED
 from sftc.dataset import scripts
 from sftc.dataset.chat import is_image, texts
 from sftc.dataset.chunks import Chunk, Cutter, unread

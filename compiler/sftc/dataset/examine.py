@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from sftc.contract import PACKAGED
+from sftc.contract.versions import PACKAGED
 from sftc.dataset.chat import advice
 from sftc.dataset.excerpt import Line
 from sftc.dataset.length import too_long

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from jsonschema import ValidationError
 
-from sftc.authority import row_violations
-from sftc.contract import Contract
+from sftc.contract.dialect import row_violations
+from sftc.contract.versions import Contract
 from sftc.dataset.remark import Remark
 from sftc.findings.rules.rows import ROW_SHAPE
 from sftc.text.keys import Path, dotted

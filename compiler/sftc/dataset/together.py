@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sftc.contract import Contract
+from sftc.contract.versions import Contract
 from sftc.dataset.checking import Checked
 from sftc.document.reading import read
 from sftc.document.toml import Document

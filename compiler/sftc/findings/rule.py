@@ -8,7 +8,7 @@ from sftc.text.keys import Path
 from sftc.text.source import Span
 
 if TYPE_CHECKING:
-    from sftc.contract import Contract
+    from sftc.contract.versions import Contract
     from sftc.document.toml import Document
 
     Check = Callable[[Document, Contract], Iterable[Finding]]

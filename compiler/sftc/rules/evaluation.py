@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from sftc.contract import Contract
+from sftc.contract.versions import Contract
 from sftc.document.edits import rewrite
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sftc.contract import Contract
+from sftc.contract.versions import Contract
 from sftc.document.edits import move, rename
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity

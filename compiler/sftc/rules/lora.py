@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from math import inf
 
-from sftc.contract import Contract
+from sftc.contract.training_kind import says_adapter
+from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.keys import dotted, split
-from sftc.training_kind import says_adapter
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\n\n'
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from os.path import exists
 from typing import NamedTuple
 
-from sftc.contract import Contract
+from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule

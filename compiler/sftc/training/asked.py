@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sftc.contract import PACKAGED
+from sftc.contract.versions import PACKAGED
 from sftc.text.keys import ABSENT, look_up, split
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sftc.contract import PACKAGED
+from sftc.contract.training_kind import says_adapter
+from sftc.contract.versions import PACKAGED
 from sftc.text.keys import split
 from sftc.training.asked import Asked
 from sftc.training.batches import dealt
 from sftc.training.machine import Machine
-from sftc.training_kind import says_adapter
 
 _PARALLELISM = "hyperparameters.parallelism"
 _VALIDATION = "training.validation"

@@ -8,8 +8,8 @@ import pytest
 import tomlkit
 from jsonschema import Draft7Validator
 
-from sftc.acceptance import ANNOTATIONS, KEYWORDS, predicate
-from sftc.contract import CONFIG, PACKAGED, PAYLOAD
+from sftc.contract.acceptance import ANNOTATIONS, KEYWORDS, predicate
+from sftc.contract.versions import CONFIG, PACKAGED, PAYLOAD
 from sftc.text.keys import dotted
 from sftc.violations import EXPLANATIONS
 

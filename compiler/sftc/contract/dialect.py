@@ -8,9 +8,9 @@ from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from sftc.contract import CONFIG, PAYLOAD, ROW, Contract
-from sftc.jsontypes import TYPES
-from sftc.schemas import Schema
+from sftc.contract.json_types import TYPES
+from sftc.contract.schemas import Schema
+from sftc.contract.versions import CONFIG, PAYLOAD, ROW, Contract
 
 
 def _type(validator: Any, limit: Any, value: Any, schema: Schema) -> Iterator[ValidationError]:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from functools import partial, reduce
 from typing import Any, Final
 
-from sftc.jsontypes import TYPES, is_number
-from sftc.schemas import Schema, Schemas
+from sftc.contract.json_types import TYPES, is_number
+from sftc.contract.schemas import Schema, Schemas
 
 Predicate = Callable[[Any], bool]
 Build = Callable[[Schema], Predicate]

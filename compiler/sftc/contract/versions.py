@@ -7,9 +7,9 @@ from typing import Final
 
 import orjson
 
-from sftc import mapping
-from sftc.acceptance import Predicate, predicate
-from sftc.schemas import Schema, Schemas
+from sftc.contract import mapping_table
+from sftc.contract.acceptance import Predicate, predicate
+from sftc.contract.schemas import Schema, Schemas
 from sftc.text.keys import Path, dotted
 
 CONFIG: Final = "config.schema.json"
@@ -29,7 +29,7 @@ class Contract:
         self.read = read
         self.schemas = Schemas(read)
         self.properties: Mapping[Path, Schema] = self.schemas.properties(CONFIG)
-        self.rules = mapping.load(read("mapping.toml").decode(), self.properties)
+        self.rules = mapping_table.load(read("mapping.toml").decode(), self.properties)
 
     @cached_property
     def sections(self) -> tuple[Path, ...]:

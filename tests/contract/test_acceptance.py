@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs import anything, payload_of, spoiled, valid
-from sftc.acceptance import predicate
-from sftc.authority import Dialect, payload_faults, violations
-from sftc.contract import PACKAGED
-from sftc.schemas import Schemas
+from sftc.contract.acceptance import predicate
+from sftc.contract.dialect import Dialect, payload_faults, violations
+from sftc.contract.schemas import Schemas
+from sftc.contract.versions import PACKAGED
 
 CONTRACT = PACKAGED.version(1)
 
