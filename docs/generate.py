@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
+from sftc.checks.catalogue import FAMILIES
 from sftc.contract.versions import PACKAGED, Contract
 from sftc.findings.rule import Rule
-from sftc.rulebook import FAMILIES
 from sftc.text.keys import Path, dotted, pointer
 
 _LIMITS = {"minimum": ">= {}", "exclusiveMinimum": "> {}", "maximum": "<= {}", "const": "{}"}

@@ -8,7 +8,7 @@ import pytest
 
 import sftc
 from golden import EXIT_CODES, GOLDEN, KINDS, cases, on_disk, produce, update
-from sftc.rulebook import RULES
+from sftc.checks.catalogue import RULES
 
 ALL = [(kind, case) for kind in KINDS for case in cases(kind)]
 NOT_AS_FILES = {

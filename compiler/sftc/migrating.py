@@ -1,12 +1,12 @@
 """Moving a config from the version of the contract it was written for to the newest one."""
 
+from sftc.checks.rules.renamed import RENAMED_KEY
 from sftc.contract.versions import SELECTOR, Contract, Contracts
 from sftc.document.edits import move
 from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError, Edit, Finding, Fix, Severity
 from sftc.fixing import apply
 from sftc.pipeline import examine
-from sftc.rules.renamed import RENAMED_KEY
 from sftc.text.keys import ABSENT, Path, dotted
 from sftc.text.source import Source
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from sftc import mapping
+from sftc.checks.validate import check_payload, validate
 from sftc.contract.mapping_table import Rules
 from sftc.contract.versions import PACKAGED, SELECTOR, Contract, Contracts
 from sftc.document import reading
@@ -17,7 +18,6 @@ from sftc.origins import Origin, origins
 from sftc.payload import Format, Payload, digest, to_bytes
 from sftc.text.keys import ABSENT
 from sftc.text.source import Source
-from sftc.validate import check_payload, validate
 
 Config = str | bytes | os.PathLike[str]
 Overrides = Mapping[str, Any] | Iterable[Override]

@@ -8,10 +8,10 @@ import pytest
 import tomlkit
 from jsonschema import Draft7Validator
 
+from sftc.checks.violations import EXPLANATIONS
 from sftc.contract.acceptance import ANNOTATIONS, KEYWORDS, predicate
 from sftc.contract.versions import CONFIG, PACKAGED, PAYLOAD
 from sftc.text.keys import dotted
-from sftc.violations import EXPLANATIONS
 
 FOLDER = Path(__file__).parent.parent / "schemas" / "sftc_schemas"
 SCHEMAS = sorted(FOLDER.rglob("*.schema.json"))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from golden import EXIT_CODES, GOLDEN, cases
+from sftc.checks.violations import explain
 from sftc.contract.versions import CONFIG, PACKAGED
 from sftc.document.reading import read
 from sftc.pipeline import examine
-from sftc.violations import explain
 
 PROGRAMS = {
     "taplo": ["lint", "--no-auto-config"],

@@ -19,11 +19,11 @@ from jsonschema import Draft7Validator
 from jsonschema.validators import validator_for
 
 from golden import GOLDEN, cases
+from sftc.checks.catalogue import RULES
 from sftc.cli.lint import lint_command
 from sftc.findings.finding import Finding, Severity
 from sftc.fixing import apply
 from sftc.linting import lint_file
-from sftc.rulebook import RULES
 from sftc.text.source import Span
 
 Findings = Mapping[str, Sequence[Finding]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sftc.catalogue import RULES
+from sftc.checks.catalogue import CONFIG_RULES
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import ProjectCommand
 from sftc.cli.output import write_files, write_stdout
@@ -33,14 +33,14 @@ FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
 @click.option(
     "--select",
     multiple=True,
-    type=click.Choice(list(RULES)),
+    type=click.Choice(list(CONFIG_RULES)),
     metavar="ID",
     help="Report this rule only. Repeatable.",
 )
 @click.option(
     "--ignore",
     multiple=True,
-    type=click.Choice(list(RULES)),
+    type=click.Choice(list(CONFIG_RULES)),
     metavar="ID",
     help="Do not report this rule. Repeatable.",
 )

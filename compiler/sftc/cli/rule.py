@@ -2,8 +2,8 @@
 
 import click
 
+from sftc.checks.catalogue import RULES
 from sftc.cli.output import write_stdout
-from sftc.rulebook import RULES
 from sftc.text.suggest import near
 
 

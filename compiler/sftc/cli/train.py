@@ -181,7 +181,7 @@ def _asked() -> str:
 
 def _explain(error: "RefusedError", document: "Document") -> None:
     """Show a refusal that a key of the config can mend where that key belongs."""
-    from sftc.rulebook import RULES
+    from sftc.checks.catalogue import RULES
 
     for id, code in _CERTAIN.items():
         if code == error.code:

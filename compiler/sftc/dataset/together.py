@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from sftc.checks.rules.run import Rows, check
 from sftc.contract.versions import Contract
 from sftc.dataset.checking import Checked
 from sftc.document.reading import read
 from sftc.document.toml import Document
 from sftc.findings.finding import ConfigError, Finding, in_order
 from sftc.pipeline import examine
-from sftc.rules.run import Rows, check
 
 
 class Setup(NamedTuple):

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import orjson
 
+from sftc.checks.catalogue import RULES
 from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
-from sftc.rulebook import RULES
 from sftc.text.source import Span
 from sftc.version import __version__
 

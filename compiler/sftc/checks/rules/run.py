@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from os.path import exists
 from typing import NamedTuple
 
+from sftc.checks.resources import effective_batch
 from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.resources import effective_batch
 from sftc.text.keys import ABSENT, split
 
 _TABLE = split("training.validation")

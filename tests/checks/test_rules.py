@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import sftc
+from sftc.checks.catalogue import RULES
 from sftc.dataset import checking
 from sftc.findings.finding import Finding
 from sftc.findings.rule import Rule
 from sftc.report.pages import listing, page
-from sftc.rulebook import RULES
 
 WITH_EXAMPLES = [rule for rule in RULES.values() if rule.invalid]
 WITHOUT_EXAMPLES = {

@@ -2,26 +2,26 @@
 
 from typing import Any
 
-from sftc.catalogue import RULES
+from sftc.checks import rules
 from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, in_order
 from sftc.findings.rules.comments import SUPPRESSION
 
-_CHECKS = tuple(rule.check for rule in RULES.values() if rule.check)
+_CHECKS = tuple(rule.check for family in rules.FAMILIES for rule in family.RULES if rule.check)
 
 
 def validate(document: Document, contract: Contract) -> list[Finding]:
     """Return every finding about `document`, in the order of the text."""
     findings: list[Finding] = []
     if not contract.accepts(document.values):
-        from sftc.violations import explain
+        from sftc.checks.violations import explain
 
         findings += explain(document, contract)
     for check in _CHECKS:
         findings += check(document, contract)
     if SUPPRESSION in document.source.text:
-        from sftc.suppressions import suppress
+        from sftc.checks.suppressions import suppress
 
         findings = suppress(document, findings)
     return in_order(findings)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from sftc.checks.resources import known_batch
 from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.resources import known_batch
 from sftc.text.keys import split
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\ngpu_count = 8\n\n[hyperparameters]\n'

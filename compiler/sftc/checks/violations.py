@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from sftc import unknown
+from sftc.checks import unknown_keys
 from sftc.contract.dialect import violations
 from sftc.contract.json_types import TYPES, fits_64_bits
 from sftc.contract.schemas import Schema
@@ -226,7 +226,7 @@ def _unknown(violation: Violation) -> Iterator[Finding]:
     known = violation.schema.get("properties", {})
     for name in violation.value:
         if name not in known:
-            yield unknown.explain(violation.document, violation.contract, (*violation.path, name))
+            yield unknown_keys.explain(violation.document, violation.contract, (*violation.path, name))
 
 
 def _legacy(violation: Violation) -> Iterator[Finding]:

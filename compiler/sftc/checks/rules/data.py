@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from os.path import normpath
 
+from sftc.checks.resources import gpus
 from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.resources import gpus
 from sftc.text.keys import split
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from sftc.checks.resources import gpus, model_parallel
 from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.resources import gpus, model_parallel
 from sftc.text.keys import split
 
 _TABLE = "hyperparameters.parallelism"

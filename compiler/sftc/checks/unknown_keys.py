@@ -2,14 +2,14 @@
 
 from typing import Any
 
+from sftc.checks.rules.forwarded import MISPLACED_KEY
+from sftc.checks.rules.lora import LORA_SETTING, SETTINGS
+from sftc.checks.rules.renamed import RENAMED_KEY
 from sftc.contract.versions import Contract
 from sftc.document.edits import move, rename
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding
 from sftc.findings.rules.schema import UNKNOWN_KEY, UNKNOWN_TABLE
-from sftc.rules.forwarded import MISPLACED_KEY
-from sftc.rules.lora import LORA_SETTING, SETTINGS
-from sftc.rules.renamed import RENAMED_KEY
 from sftc.text.keys import Path, dotted, key
 from sftc.text.suggest import near
 

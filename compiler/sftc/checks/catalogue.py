@@ -1,0 +1,23 @@
+"""Every finding that the tool can make, by id: the rules of all families."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from sftc.checks import rules
+from sftc.checks.rules import run
+from sftc.findings.rule import Rule
+from sftc.findings.rules import comments, conversations, files, rows, schema, syntax
+
+CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, comments)
+"""The families that a config alone can raise."""
+
+FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, run)
+
+
+def _by_id(families: tuple[Any, ...]) -> Mapping[str, Rule]:
+    return MappingProxyType({rule.id: rule for family in families for rule in family.RULES})
+
+
+CONFIG_RULES: Final = _by_id(CONFIG_FAMILIES)
+RULES: Final = _by_id(FAMILIES)

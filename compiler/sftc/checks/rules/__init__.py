@@ -1,0 +1,8 @@
+"""Rules that compare keys of a config, each beside its check and its examples: one file a family."""
+
+from typing import Final
+
+from sftc.checks.rules import batch, data, evaluation, forwarded, lora, parallelism, refusals, renamed
+
+FAMILIES: Final = (forwarded, refusals, lora, batch, parallelism, evaluation, data, renamed)
+"""The families whose checks `validate` runs."""
