@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sftc.payload import digest
+from sftc.payload.encoding import digest
 from sftc.submission.journal import Journal
 from sftc.submission.service import Patience, Service
 from sftc.submission.settings import Backend, Key

@@ -7,7 +7,7 @@ from hypothesis import given
 from configs import toml, valid
 from sftc.accounting import keys, value_at, values
 from sftc.comparing import Side, changes
-from sftc.mapping import apply
+from sftc.payload.mapping import apply
 from sftc.pipeline import examine
 from sftc.text.keys import leaves, look_up, pointer
 from sftc.text.source import Source

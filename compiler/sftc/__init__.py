@@ -12,7 +12,7 @@ from sftc.version import __version__
 if TYPE_CHECKING:
     from sftc.document.overrides import Override
     from sftc.findings.finding import ConfigError, Edit, Finding, Fix, Severity
-    from sftc.origins import Origin
+    from sftc.payload.origins import Origin
     from sftc.pipeline import Compiled, compile
     from sftc.text.source import Source, Span
 
@@ -31,7 +31,7 @@ __all__ = [
     "compile",
 ]
 
-_MODULES = ("findings.finding", "origins", "document.overrides", "pipeline", "text.source")
+_MODULES = ("findings.finding", "payload.origins", "document.overrides", "pipeline", "text.source")
 
 
 def __getattr__(name: str) -> object:

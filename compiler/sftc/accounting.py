@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from sftc.contract.mapping_table import Row
 from sftc.contract.versions import Contract
 from sftc.document.toml import Document
-from sftc.origins import Origin, origins
+from sftc.payload.origins import Origin, origins
 from sftc.text.keys import ABSENT, Path, dotted, leaves, parse_pointer, pointer
 from sftc.text.source import Span
 

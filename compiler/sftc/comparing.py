@@ -7,7 +7,7 @@ from sftc.accounting import keys, value_at
 from sftc.checks.resources import effective_batch, gpus
 from sftc.contract.versions import Contract
 from sftc.document.toml import Document
-from sftc.origins import origins, place
+from sftc.payload.origins import origins, place
 from sftc.text.keys import ABSENT, dotted
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sftc import mapping
 from sftc.checks.validate import check_payload, validate
 from sftc.contract.mapping_table import Rules
 from sftc.contract.versions import PACKAGED, SELECTOR, Contract, Contracts
@@ -14,8 +13,9 @@ from sftc.document.overrides import Override
 from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError, Finding, Severity
 from sftc.findings.rules.schema import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
-from sftc.origins import Origin, origins
-from sftc.payload import Format, Payload, digest, to_bytes
+from sftc.payload import mapping
+from sftc.payload.encoding import Format, Payload, digest, to_bytes
+from sftc.payload.origins import Origin, origins
 from sftc.text.keys import ABSENT
 from sftc.text.source import Source
 

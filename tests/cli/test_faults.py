@@ -2,9 +2,9 @@
 
 import pytest
 
-from sftc import mapping
 from sftc.cli import main
 from sftc.cli.exits import FAULT, INTERRUPTED
+from sftc.payload import mapping
 
 
 def run(monkeypatch: pytest.MonkeyPatch, raised: BaseException) -> int:

@@ -7,7 +7,7 @@ from sftc.backend.answers import Refusal
 from sftc.backend.store import Store
 from sftc.contract.dialect import payload_faults
 from sftc.contract.versions import PACKAGED
-from sftc.payload import digest
+from sftc.payload.encoding import digest
 
 _CONTRACT = PACKAGED.version(PACKAGED.versions[-1])
 

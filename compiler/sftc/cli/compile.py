@@ -14,7 +14,7 @@ from sftc.cli.output import write_files, write_stdout
 from sftc.document.overrides import Override
 from sftc.document.reading import STDIN, read
 from sftc.findings.finding import ConfigError, Finding, Severity
-from sftc.payload import FORMATS, Format
+from sftc.payload.encoding import FORMATS, Format
 from sftc.pipeline import run
 
 

@@ -9,7 +9,7 @@ import click
 from sftc.comparing import Side
 from sftc.document.overrides import Override
 from sftc.document.reading import decode, read
-from sftc.mapping import apply
+from sftc.payload.mapping import apply
 from sftc.pipeline import examine
 from sftc.text.source import Source
 

@@ -28,7 +28,7 @@ from sftc.cli.training import training_of, training_options
 from sftc.document.overrides import Override
 from sftc.document.reading import read
 from sftc.findings.finding import Finding, Severity
-from sftc.payload import to_bytes
+from sftc.payload.encoding import to_bytes
 from sftc.pipeline import examine, run
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import orjson
 
 from sftc.accounting import Key, Value
 from sftc.comparing import Change, Sum
-from sftc.origins import place
+from sftc.payload.origins import place
 from sftc.report.text import printable
 from sftc.text.keys import ABSENT, dotted
 

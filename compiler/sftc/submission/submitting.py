@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from sftc.payload import Payload, digest, to_bytes
+from sftc.payload.encoding import Payload, digest, to_bytes
 from sftc.submission.failures import KeyInUseError, RefusedError, UnreachableError
 from sftc.submission.files import DataFile, Progress, send
 from sftc.submission.following import OVER, SUCCEEDED

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from sftc.payload import digest, to_bytes
+from sftc.payload.encoding import digest, to_bytes
 from sftc.training.plan import Plan
 from sftc.training.rows import Counts
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import sftc
 from configs import open_values, toml, valid
-from sftc.payload import number, to_bytes
+from sftc.payload.encoding import number, to_bytes
 
 JOB = '[job]\nmodel = "m"\n[compute]\ngpu_type = "H100"\n'
 

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from sftc.contract.mapping_table import Rules
 from sftc.document.toml import Document
-from sftc.mapping import sent
+from sftc.payload.mapping import sent
 from sftc.text.keys import ABSENT, Path, leaves, pointer
 from sftc.text.source import Span
 

@@ -1,0 +1,5 @@
+"""What a person does with configs: lint, fix, migrate, init, diff, explain.
+
+In: sources and paths. Out: findings, fixed text, accounts and comparisons, as data.
+Must not know the command line or how a result is shown.
+"""
