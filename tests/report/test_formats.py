@@ -22,9 +22,9 @@ from golden import GOLDEN, cases
 from sftc.checks.catalogue import RULES
 from sftc.cli.lint import lint_command
 from sftc.findings.finding import Finding, Severity
-from sftc.fixing import apply
-from sftc.linting import lint_file
 from sftc.text.source import Span
+from sftc.tools.fix import apply
+from sftc.tools.lint import lint_file
 
 Findings = Mapping[str, Sequence[Finding]]
 Edits = list[tuple[int, int, str]]

@@ -8,9 +8,9 @@ from sftc.cli.exits import DIFFERS, TROUBLE
 from sftc.cli.loading import load
 from sftc.cli.options import table_option
 from sftc.cli.output import escaped, write_stdout
-from sftc.comparing import Change, Sum, changes, sums
 from sftc.findings.finding import ConfigError
 from sftc.text.keys import ABSENT
+from sftc.tools.diff import Change, Sum, changes, sums
 
 
 @click.command("diff", short_help="Compare what two configs mean.")

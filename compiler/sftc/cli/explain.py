@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from sftc.accounting import Key, Value, keys, values
 from sftc.cli.loading import load
 from sftc.cli.options import set_option, table_option
 from sftc.cli.output import escaped, write_stdout
 from sftc.document.overrides import Override
 from sftc.text.keys import dotted, split
 from sftc.text.source import Span
+from sftc.tools.explain import Key, Value, keys, values
 
 
 @click.command("explain", short_help="Account for every key and every payload value.")

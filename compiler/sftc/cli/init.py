@@ -6,7 +6,7 @@ import click
 
 from sftc.cli.output import write_files
 from sftc.contract.versions import CONFIG, PACKAGED
-from sftc.starting import templates, write
+from sftc.tools.init import templates, write
 
 SCHEMA = "sftc.schema.json"
 

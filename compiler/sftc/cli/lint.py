@@ -15,11 +15,11 @@ from sftc.cli.output import write_files, write_stdout
 from sftc.cli.paths import expand
 from sftc.document.reading import read
 from sftc.findings.finding import ConfigError, Finding, Severity
-from sftc.linting import lint, lint_file
 from sftc.text.source import Source
+from sftc.tools.lint import lint, lint_file
 
 if TYPE_CHECKING:
-    from sftc.fixing import Wanted
+    from sftc.tools.fix import Wanted
 
 FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
 """The formats; `sftc.report.NAME` holds the function `render`."""
@@ -97,7 +97,7 @@ def _is_safe(found: Finding) -> bool:
 
 def _fixed(configs: Iterable[str], wanted: "Wanted") -> list[tuple[Source, Source]]:
     """Return each config that `wanted` fixes change, before and after."""
-    from sftc.fixing import fix
+    from sftc.tools.fix import fix
 
     changed = []
     for path in configs:

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 import click
 
-from sftc.comparing import Side
 from sftc.document.overrides import Override
 from sftc.document.reading import decode, read
 from sftc.payload.mapping import apply
 from sftc.pipeline import examine
 from sftc.text.source import Source
+from sftc.tools.diff import Side
 
 
 def load(path: str, overrides: Iterable[Override] = ()) -> Side:

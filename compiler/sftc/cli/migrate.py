@@ -11,7 +11,7 @@ from sftc.cli.paths import expand
 from sftc.contract.versions import PACKAGED
 from sftc.document.reading import read
 from sftc.findings.finding import ConfigError
-from sftc.migrating import migrate
+from sftc.tools.migrate import migrate
 
 
 @click.command("migrate", short_help="Bring configs to the newest version of the contract.")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from sftc.document.reading import STDIN
-from sftc.linting import files
+from sftc.tools.lint import files
 
 
 def expand(paths: Sequence[str], *, to_change: bool) -> list[str]:

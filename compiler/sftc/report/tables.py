@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from sftc.accounting import Key, Value
-from sftc.comparing import Change, Sum
 from sftc.payload.origins import place
 from sftc.report.text import printable
 from sftc.text.keys import ABSENT, dotted
+from sftc.tools.diff import Change, Sum
+from sftc.tools.explain import Key, Value
 
 
 def account(keys: Sequence[Key], values: Sequence[Value]) -> str:

@@ -20,7 +20,7 @@ from sftc.report.text import count, counted, printable, render
 
 if TYPE_CHECKING:
     from sftc.dataset.checking import Checked
-    from sftc.dataset.together import Setup
+    from sftc.tools.config_and_data import Setup
 
 FORMATS = ("text", "json", "github", "sarif")
 """The formats; `sftc.report.NAME` holds the function `render`."""
@@ -57,7 +57,7 @@ def check_command(
     FILE the files that the config names are checked.
     """
     from sftc.dataset.checking import Options, check
-    from sftc.dataset.together import load
+    from sftc.tools.config_and_data import load
 
     setup = load(config) if config else None
     if config == STDIN and STDIN in files:

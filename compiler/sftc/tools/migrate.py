@@ -5,10 +5,10 @@ from sftc.contract.versions import SELECTOR, Contract, Contracts
 from sftc.document.edits import move
 from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError, Edit, Finding, Fix, Severity
-from sftc.fixing import apply
 from sftc.pipeline import examine
 from sftc.text.keys import ABSENT, Path, dotted
 from sftc.text.source import Source
+from sftc.tools.fix import apply
 
 
 def migrate(source: Source, contracts: Contracts) -> Source:

@@ -5,12 +5,12 @@ from typing import Any
 from hypothesis import given
 
 from configs import toml, valid
-from sftc.accounting import keys, value_at, values
-from sftc.comparing import Side, changes
 from sftc.payload.mapping import apply
 from sftc.pipeline import examine
 from sftc.text.keys import leaves, look_up, pointer
 from sftc.text.source import Source
+from sftc.tools.diff import Side, changes
+from sftc.tools.explain import keys, value_at, values
 
 
 def side(text: str) -> Side:

@@ -8,9 +8,9 @@ import pytest
 
 from sftc.contract.versions import PACKAGED, Contracts
 from sftc.findings.finding import ConfigError
-from sftc.migrating import migrate
 from sftc.pipeline import examine
 from sftc.text.source import Source
+from sftc.tools.migrate import migrate
 
 SCHEMAS = Path(__file__).parent.parent / "schemas" / "sftc_schemas"
 

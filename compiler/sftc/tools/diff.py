@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sftc.accounting import keys, value_at
 from sftc.checks.resources import effective_batch, gpus
 from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.payload.origins import origins, place
 from sftc.text.keys import ABSENT, dotted
+from sftc.tools.explain import keys, value_at
 
 
 class Side(NamedTuple):

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from configs import spoiled, toml, valid
 from sftc.findings.finding import Finding
-from sftc.fixing import apply, fix
-from sftc.linting import lint
 from sftc.text.source import Source
+from sftc.tools.fix import apply, fix
+from sftc.tools.lint import lint
 
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
 
