@@ -8,7 +8,7 @@ import pytest
 
 import sftc
 from sftc.checks.catalogue import RULES
-from sftc.dataset import checking
+from sftc.dataset import check_files
 from sftc.findings.finding import Finding
 from sftc.findings.rule import Rule
 from sftc.report.pages import listing, page
@@ -56,7 +56,7 @@ def findings(rule: Rule, example: str, folder: Path) -> Sequence[Finding]:
         return sftc.compile(example).findings
     rows = folder / "rows.jsonl"
     rows.write_bytes(example.encode())
-    return checking.check([str(rows)])[0].findings
+    return check_files.check_files([str(rows)])[0].findings
 
 
 def test_only_rules_that_no_single_text_breaks_have_no_example() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sftc.dataset.checking import check
+from sftc.dataset.check_files import check_files
 from training_files import row
 
 
@@ -16,7 +16,7 @@ def test_all_rows_before_the_damage_are_read(part: float, tmp_path: Path) -> Non
     left = data[: int(len(data) * part)]
     path = tmp_path / "rows.jsonl.gz"
     path.write_bytes(left)
-    (result,) = check([str(path)])
+    (result,) = check_files([str(path)])
     lines = zlib.decompressobj(wbits=31).decompress(left).count(b"\n")
     assert result.rows == lines > 0
     (found,) = result.findings

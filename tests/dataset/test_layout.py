@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sftc.dataset.chat import TOKENS
+from sftc.dataset.advice import TOKENS
 from sftc.dataset.chunks import Chunk
-from sftc.dataset.examine import remarks
+from sftc.dataset.examine_row import remarks
+from sftc.dataset.inspect_chunk import Inspector, Limits
 from sftc.dataset.layout import learn
-from sftc.dataset.looking import Looker, Wanted
 from sftc.findings.rules.conversations import SPECIAL_TOKEN
 
 BLANK = b" \t\r\n"
@@ -64,7 +64,7 @@ def check(chunk: list[bytes]) -> None:
             assert lines[number].removesuffix(b"\r") == lines[number].strip(BLANK)
             assert lines[number]
             assert not said[number], (lines[first], lines[number])
-    look = Looker(Wanted(keep=0)).look("a.jsonl", Chunk(b"\n".join(lines) + b"\n", line=1, byte=9))
+    look = Inspector(Limits(keep=0)).look("a.jsonl", Chunk(b"\n".join(lines) + b"\n", line=1, byte=9))
     full = [number for number, line in enumerate(lines) if line.strip(BLANK)]
     assert look.counts == Counter(id for number in full for id in said[number])
     assert [*look.numbers] == [number + 1 for number in full]

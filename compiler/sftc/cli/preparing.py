@@ -14,7 +14,7 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.progress import Progress
 
 if TYPE_CHECKING:
-    from sftc.dataset.checking import Checked
+    from sftc.dataset.check_files import Checked
     from sftc.submission.files import DataFile
 
 
@@ -25,14 +25,16 @@ def prepare(
 
     What is found is printed; errors end the command. Copies live as long as `stack`.
     """
-    from sftc.dataset.checking import Options, check
+    from sftc.dataset.check_files import CheckOptions, check_files
     from sftc.report.text import count, render
 
     for path in paths:
         if os.path.exists(path) and not os.path.isfile(path):
             raise click.UsageError(f"{path} is no file.")
     with Progress() as progress:
-        results = check(paths, Options(examples=examples, tokens=tokens, jobs=cores()), step=progress.step)
+        results = check_files(
+            paths, CheckOptions(examples=examples, tokens=tokens, jobs=cores()), on_read=progress.step
+        )
     findings = [found for result in results for found in result.findings]
     if findings:
         click.echo(f"{render(findings)}{count(findings)}", err=True)
@@ -43,8 +45,8 @@ def prepare(
 
 
 def _file(result: "Checked", examples: int | None, stack: ExitStack) -> "DataFile":
-    from sftc.dataset.opening import ARCHIVES
-    from sftc.dataset.sampling import head
+    from sftc.dataset.sample import head
+    from sftc.dataset.streams import ARCHIVES
     from sftc.submission.files import DataFile
 
     path, name = result.path, os.path.basename(result.path)

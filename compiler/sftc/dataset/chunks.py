@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from stringzilla import count
 
-from sftc.dataset.opening import DAMAGE, Stream
+from sftc.dataset.streams import DAMAGE, Stream
 
 MAX_ROW = 64 << 20
 """The most bytes a row may have."""
@@ -31,18 +31,33 @@ class Chunk(NamedTuple):
     skipped: int = 0
 
 
+class Bounds(NamedTuple):
+    """What keeps the reading of files in bounded memory.
+
+    `chunk` is the bytes of a chunk, `row` the most bytes of a row, `digests` the most rows that
+    are remembered to find duplicates, `alone` the chunks that are worked on before other
+    processes are started: a small file needs none.
+    """
+
+    chunk: int = CHUNK
+    row: int = MAX_ROW
+    digests: int = 1 << 21
+    alone: int = 8
+
+
 class Cutter:
-    """Cuts `stream` into chunks of about `size` bytes, up to `limit` rows in all.
+    """Cuts `stream` into chunks of about `bounds.chunk` bytes, up to `limit` rows in all.
 
     `length` is how many bytes were cut, `lines` how many lines. `damage` says what stopped
     the stream before its end.
     """
 
-    def __init__(self, stream: Stream, limit: int | None = None, size: int = CHUNK) -> None:
+    def __init__(self, stream: Stream, limit: int | None = None, bounds: Bounds = Bounds()) -> None:  # noqa: B008  it cannot be changed
         self._stream = stream
         self._left = limit
         self._hash = hashlib.sha256()
-        self._size = min(size, MAX_ROW + 1)
+        self._most = bounds.row
+        self._size = min(bounds.chunk, bounds.row + 1)
         self._buffer = bytearray(self._size)
         self._held = 0
         self.lines = 0
@@ -59,8 +74,8 @@ class Cutter:
             is_last = not self._fill()
             end = self._held if is_last else self._buffer.rfind(b"\n", 0, self._held) + 1
             if not end and not is_last:
-                if len(self._buffer) <= MAX_ROW:
-                    more = min(len(self._buffer), MAX_ROW + 1 - len(self._buffer))
+                if len(self._buffer) <= self._most:
+                    more = min(len(self._buffer), self._most + 1 - len(self._buffer))
                     self._buffer.extend(bytes(more))
                 else:
                     yield self._skip()

@@ -1,11 +1,24 @@
-"""The piece of a row that a finding points into: rows may be large, and findings are kept."""
+"""From a remark about a row to the piece of text that its finding points into: rows may be large."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
+from sftc.findings.rule import Rule
+from sftc.text.keys import Path
 from sftc.text.source import Source, Span
 
 _AROUND = 120
+
+
+class Remark(NamedTuple):
+    """A finding to be: about what stands at `path` of the row, or `at` two offsets in its text."""
+
+    rule: Rule
+    message: str
+    path: Path = ()
+    help: str | None = None
+    at: tuple[int, int] | None = None
 
 
 class Excerpt(Source):

@@ -17,7 +17,7 @@ import orjson
 import re2
 from stringzilla import find
 
-from sftc.dataset.chat import SIGNS
+from sftc.dataset.advice import SIGNS
 
 _OTHERS: Final = frozenset({"tools", "tool_choice", "metadata"})
 """Keys of a row that have a form of their own."""

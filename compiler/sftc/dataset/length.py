@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sftc.checks.rules import run
-from sftc.dataset.chat import texts
-from sftc.dataset.remark import Remark
+from sftc.dataset.advice import texts
+from sftc.dataset.excerpt import Remark
 
 BYTES_A_TOKEN: Final = 16
 """More bytes than the text of a whole row makes a token of: English is near 4, code near 3."""

@@ -13,16 +13,13 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any, Generic, Self, TypeVar
 
-from sftc.dataset.chunks import CHUNK, Chunk
+from sftc.dataset.chunks import CHUNK, Bounds, Chunk
 
 _T = TypeVar("_T")
-Work = Callable[[str, Chunk], _T]
+ChunkTask = Callable[[str, Chunk], _T]
 
 _AHEAD = 2
 """The chunks that wait for a process, so that it need not wait for the next."""
-
-_BEFORE = 8
-"""The chunks that are worked on alone first: a small file needs no processes."""
 
 _PENDING = 64
 """The answers that may wait for an earlier one."""
@@ -31,11 +28,11 @@ _PENDING = 64
 class Pool(Generic[_T]):
     """Does `make()(path, chunk)` for chunks of files, in `jobs` processes with this one."""
 
-    def __init__(self, make: Callable[[], Work[_T]], jobs: int, before: int = _BEFORE) -> None:
+    def __init__(self, make: Callable[[], ChunkTask[_T]], jobs: int, alone: int = Bounds().alone) -> None:
         self._make = make
         self._work = make()
         self._jobs = jobs
-        self._before = before
+        self._alone = alone
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -56,7 +53,7 @@ class Pool(Generic[_T]):
         following = 0
         try:
             for number, chunk in enumerate(chunks):
-                if number == self._before and self._jobs > 1 and not self._workers:
+                if number == self._alone and self._jobs > 1 and not self._workers:
                     self._workers = [_Worker(self._make) for _ in range(self._jobs - 1)]
                 if not self._hand_out(path, number, chunk):
                     done[number] = self._work(path, chunk)
@@ -94,7 +91,7 @@ class Pool(Generic[_T]):
 class _Worker:
     """A process, and the memory through which it is given chunks, in turn."""
 
-    def __init__(self, make: Callable[[], Work[Any]]) -> None:
+    def __init__(self, make: Callable[[], ChunkTask[Any]]) -> None:
         self._slots = [SharedMemory(create=True, size=CHUNK) for _ in range(_AHEAD)]
         self._next = 0
         self.waiting: deque[int] = deque()
@@ -134,7 +131,7 @@ class _Worker:
             slot.unlink()
 
 
-def _serve(make: Callable[[], Work[Any]], connection: "Connection[Any, Any]", names: list[str]) -> None:
+def _serve(make: Callable[[], ChunkTask[Any]], connection: "Connection[Any, Any]", names: list[str]) -> None:
     """Do the work of one process, until it is told to stop or its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     work, parent = make(), parent_process()

@@ -63,7 +63,7 @@ def script(char: str) -> str:
     return _NAMES[bisect_right(_EDGES, ord(char)) - 1]
 
 
-def count(text: str) -> Counter[str]:
+def count_scripts(text: str) -> Counter[str]:
     """Return how many characters of `text` are of which script."""
     import numpy as np
 

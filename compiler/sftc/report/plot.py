@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from sftc.dataset.describing import Tally, percentiles, ranked
+from sftc.dataset.describe_file import Tally, percentiles, ranked
 from sftc.report.text import counted, printable
 
 _INK, SOFT, _FILL, _MARK = "#1f2933", "#7b8794", "#3b82c4", "#d9480f"

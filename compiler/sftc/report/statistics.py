@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from sftc.dataset.describing import Tally, percentiles, ranked
+from sftc.dataset.describe_file import Tally, percentiles, ranked
 from sftc.report.json import escaped
 from sftc.report.tables import columns
 from sftc.report.text import printable

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sftc.checks.rules.run import Rows, check
 from sftc.contract.versions import Contract
-from sftc.dataset.checking import Checked
+from sftc.dataset.check_files import Checked
 from sftc.document.reading import read
 from sftc.document.toml import Document
 from sftc.findings.finding import ConfigError, Finding, in_order

@@ -19,7 +19,7 @@ from sftc.report import json
 from sftc.report.text import count, counted, printable, render
 
 if TYPE_CHECKING:
-    from sftc.dataset.checking import Checked
+    from sftc.dataset.check_files import Checked
     from sftc.tools.config_and_data import Setup
 
 FORMATS = ("text", "json", "github", "sarif")
@@ -56,7 +56,7 @@ def check_command(
     FILE is JSON Lines, plain or compressed (`.gz`, `.zst`), a glob, or `-` for stdin. Without
     FILE the files that the config names are checked.
     """
-    from sftc.dataset.checking import Options, check
+    from sftc.dataset.check_files import CheckOptions, check_files
     from sftc.tools.config_and_data import load
 
     setup = load(config) if config else None
@@ -66,7 +66,7 @@ def check_command(
     if not paths:
         raise click.UsageError("name a FILE, or a config that names one.")
     tokens = setup.sequence_length if setup else None
-    options = Options(max_errors, examples, tokens, jobs)
+    options = CheckOptions(max_errors, examples, tokens, jobs)
     with Progress() as progress:
 
         def tell(path: str, found: Finding) -> None:
@@ -74,7 +74,7 @@ def check_command(
             write_stdout(_styled(f"{render([found])}"))
 
         silent = format != "text"
-        results = check(paths, options, (lambda path, found: None) if silent else tell, progress.step)
+        results = check_files(paths, options, (lambda path, found: None) if silent else tell, progress.step)
     _report(results, setup, format)
 
 

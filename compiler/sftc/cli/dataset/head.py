@@ -18,8 +18,8 @@ def head_command(file: str, number: int, output: str | None) -> None:
     """Write the first rows of a training file, byte for byte; blank lines do not count."""
     if output and output != STDIN and os.path.realpath(output) == os.path.realpath(file):
         raise click.UsageError("the sample would overwrite the file.")
-    from sftc.dataset.opening import UnreadableError
-    from sftc.dataset.sampling import head
+    from sftc.dataset.sample import head
+    from sftc.dataset.streams import UnreadableError
     from sftc.report.text import printable
 
     try:

@@ -26,8 +26,8 @@ def stats_command(files: Sequence[str], format: str, plot: str | None, jobs: int
     """
     if plot is not None and splitext(plot)[1] not in PICTURES:
         raise click.UsageError(f"--plot writes {' or '.join(PICTURES)}.")
-    from sftc.dataset.describing import describe
-    from sftc.dataset.opening import UnreadableError
+    from sftc.dataset.describe_file import describe_file
+    from sftc.dataset.streams import UnreadableError
     from sftc.report import statistics
     from sftc.report.text import printable
 
@@ -35,7 +35,7 @@ def stats_command(files: Sequence[str], format: str, plot: str | None, jobs: int
         tallies = {}
         for path in expand(files):
             try:
-                tallies[path] = describe(path, jobs, progress.step)
+                tallies[path] = describe_file(path, jobs, progress.step)
             except UnreadableError as error:
                 raise click.ClickException(f"{printable(path)} {error}.") from error
     write_stdout(statistics.json(tallies) if format == "json" else statistics.table(tallies))

@@ -8,11 +8,10 @@ from typing import Any
 import orjson
 
 from sftc.contract.versions import PACKAGED
-from sftc.dataset.chat import advice
-from sftc.dataset.excerpt import Line
+from sftc.dataset.advice import advice
+from sftc.dataset.excerpt import Line, Remark
+from sftc.dataset.json_scan import NotJsonError, Scan
 from sftc.dataset.length import too_long
-from sftc.dataset.remark import Remark
-from sftc.dataset.scan import NotJsonError, Scan
 from sftc.findings.finding import Finding
 from sftc.findings.rules import rows
 from sftc.text.keys import Path
@@ -136,7 +135,7 @@ def _names(scan: Scan) -> list[Remark]:
 
 def _nul(data: bytes) -> Iterator[Remark]:
     if b"\\u0000" in data:
-        from sftc.dataset.chat import nul
+        from sftc.dataset.advice import nul
 
         yield from nul(data.decode())
 
@@ -145,6 +144,6 @@ def _meaning(data: bytes, value: Any, tokens: int | None) -> list[Remark]:
     contract = PACKAGED.version(PACKAGED.versions[-1])
     if contract.accepts_row(value):
         return [*advice(value, data), *(too_long(value, tokens) if tokens else ())]
-    from sftc.dataset.shape import explain
+    from sftc.dataset.row_shape import explain_row
 
-    return explain(contract, value)
+    return explain_row(contract, value)

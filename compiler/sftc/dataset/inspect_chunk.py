@@ -8,7 +8,7 @@ from typing import NamedTuple
 from stringzilla import Str, find, hash
 
 from sftc.dataset.chunks import BOM, MAX_ROW, Chunk
-from sftc.dataset.examine import locate, remarks
+from sftc.dataset.examine_row import locate, remarks
 from sftc.dataset.excerpt import Line
 from sftc.dataset.layout import Layout, learn
 from sftc.dataset.length import most_bytes
@@ -20,18 +20,19 @@ _MOST = 100
 """The most findings of one rule in one row; more of them are only counted."""
 
 
-class Wanted(NamedTuple):
+class Limits(NamedTuple):
     """What is to be looked for: `tokens` is the `sequence_length` of a config, if there is one.
 
     Of each rule at most `keep` findings a chunk are worked out, all of them if it is 0; the
-    others are counted.
+    others are counted. `row` is the most bytes of a row.
     """
 
     keep: int
     tokens: int | None = None
+    row: int = MAX_ROW
 
 
-class Look(NamedTuple):
+class Inspection(NamedTuple):
     """What was seen in a chunk.
 
     `length` is how many bytes it has, `counts` has all findings by rule, `digests` (unsigned,
@@ -45,19 +46,19 @@ class Look(NamedTuple):
     numbers: "array[int]"
 
 
-class Looker:
+class Inspector:
     """Looks at chunks; it remembers in which layouts rows were written."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        self._wanted = wanted
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._layout: Layout | None = None
         # glibc gives memory back to the system in pieces up to the largest that was ever
         # freed, and getting it again chunk by chunk is slow: half of the time, as measured.
         bytes(16 << 20)
 
-    def look(self, name: str, chunk: Chunk) -> Look:
+    def look(self, name: str, chunk: Chunk) -> Inspection:
         """Return what is seen in a chunk of the file `name`."""
-        look = Look(len(chunk.data) or chunk.skipped, [], Counter(), array("Q"), array("Q"))
+        look = Inspection(len(chunk.data) or chunk.skipped, [], Counter(), array("Q"), array("Q"))
         if chunk.skipped:
             self._too_large(name, chunk, look)
             return look
@@ -97,15 +98,15 @@ class Looker:
             other = learn(data.split(b"\n", doubtful[0] + 1)[doubtful[0]])
             if other and other is not self._layout:
                 self._layout, doubtful = other, other.doubtful(data)
-        if self._wanted.tokens:
-            most = most_bytes(self._wanted.tokens)
+        if self._limits.tokens:
+            most = most_bytes(self._limits.tokens)
             long = [at for at, line in enumerate(Str(data).split("\n")) if len(line) > most]
             doubtful = sorted({*doubtful, *long})
         return doubtful
 
-    def _examine(self, line: Line, look: Look) -> None:
-        found = remarks(line.data, self._wanted.tokens)
-        keep = self._wanted.keep
+    def _examine(self, line: Line, look: Inspection) -> None:
+        found = remarks(line.data, self._limits.tokens)
+        keep = self._limits.keep
         rank: Counter[str] = Counter()
         kept = []
         for remark in found:
@@ -116,8 +117,8 @@ class Looker:
         if kept:
             look.findings.extend(locate(kept, line))
 
-    def _too_large(self, name: str, chunk: Chunk, look: Look) -> None:
-        message = f"this row has {chunk.skipped:,} bytes, and {MAX_ROW:,} are the most that is read"
+    def _too_large(self, name: str, chunk: Chunk, look: Inspection) -> None:
+        message = f"this row has {chunk.skipped:,} bytes, and {self._limits.row:,} are the most that is read"
         span = Line(name, chunk.line, chunk.byte, b"...").span(0, 3)
         look.findings.append(rows.ROW_TOO_LARGE.finding(span, message))
         look.counts[rows.ROW_TOO_LARGE.id] += 1

@@ -7,21 +7,21 @@ from functools import partial
 from gzip import BadGzipFile
 from typing import NamedTuple
 
-from sftc.dataset.chunks import Chunk, Cutter, unread
+from sftc.dataset.chunks import Bounds, Chunk, Cutter, unread
+from sftc.dataset.duplicates import Duplicates
 from sftc.dataset.excerpt import whole_file
-from sftc.dataset.looking import Look, Looker, Wanted
-from sftc.dataset.opening import Opened, UnreadableError, opened
+from sftc.dataset.inspect_chunk import Inspection, Inspector, Limits
 from sftc.dataset.pool import Pool
-from sftc.dataset.repeats import Repeats
+from sftc.dataset.streams import Opened, UnreadableError, opened
 from sftc.findings.finding import Finding
 from sftc.findings.rule import Rule
 from sftc.findings.rules.rows import DAMAGED_ARCHIVE, EMPTY_DATA, FILE_CHANGED, UNREADABLE_DATA
 
-Tell = Callable[[str, Finding], None]
-Step = Callable[[str, int, int | None], None]
+OnFinding = Callable[[str, Finding], None]
+OnRead = Callable[[str, int, int | None], None]
 
 
-class Options(NamedTuple):
+class CheckOptions(NamedTuple):
     """How training files are checked.
 
     `max_errors` is how many errors stop the reading of a file, and how many findings of each
@@ -34,6 +34,7 @@ class Options(NamedTuple):
     examples: int | None = None
     tokens: int | None = None
     jobs: int = 1
+    bounds: Bounds = Bounds()
 
 
 class Checked(NamedTuple):
@@ -59,44 +60,46 @@ class Checked(NamedTuple):
         return not any(found.is_error for found in self.findings)
 
 
-def check(
+def check_files(
     paths: Iterable[str],
-    options: Options = Options(),  # noqa: B008  it cannot be changed
-    tell: Tell = lambda path, found: None,
-    step: Step = lambda path, done, size: None,
+    options: CheckOptions = CheckOptions(),  # noqa: B008  it cannot be changed
+    on_finding: OnFinding = lambda path, found: None,
+    on_read: OnRead = lambda path, done, size: None,
 ) -> list[Checked]:
     """Check training files, and tell what is found as it is found.
 
     Args:
         paths: files of JSON Lines, plain or compressed (`.gz`, `.zst`), or `-`.
         options: how to check them.
-        tell: is called with the path and each finding that is kept, in the order of the file.
-        step: is called with the path, the bytes read so far and the size on disk, if known.
+        on_finding: is called with the path and each finding that is kept, in the order of the file.
+        on_read: is called with the path, the bytes read so far and the size on disk, if known.
 
     Returns:
         One result a file, in the order of `paths`. What is wrong with a file raises nothing.
     """
-    repeats = Repeats()
-    looker = partial(_look, Wanted(options.max_errors, options.tokens))
-    with Pool(looker, options.jobs) as pool:
-        files = [_File(path, options, tell).check(pool, repeats, step) for path in dict.fromkeys(paths)]
+    duplicates = Duplicates(options.bounds.digests)
+    looker = partial(_look, Limits(options.max_errors, options.tokens, options.bounds.row))
+    with Pool(looker, options.jobs, options.bounds.alone) as pool:
+        files = [
+            _File(path, options, on_finding).check(pool, duplicates, on_read) for path in dict.fromkeys(paths)
+        ]
     by_path = {file.path: file for file in files}
-    for found in repeats.findings():
+    for found in duplicates.findings():
         by_path[found.span.source.name].add(found)
     return [file.checked() for file in files]
 
 
-def _look(wanted: Wanted) -> Callable[[str, Chunk], Look]:
-    return Looker(wanted).look
+def _look(wanted: Limits) -> Callable[[str, Chunk], Inspection]:
+    return Inspector(wanted).look
 
 
 class _File:
     """One file while it is checked."""
 
-    def __init__(self, path: str, options: Options, tell: Tell) -> None:
+    def __init__(self, path: str, options: CheckOptions, on_finding: OnFinding) -> None:
         self.path = path
         self._options = options
-        self._tell = tell
+        self._on_finding = on_finding
         self._findings: list[Finding] = []
         self._kept: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
@@ -106,20 +109,20 @@ class _File:
         self._stopped = False
         self._is_whole = False
 
-    def check(self, pool: Pool[Look], repeats: Repeats, step: Step) -> "_File":
+    def check(self, pool: Pool[Inspection], duplicates: Duplicates, on_read: OnRead) -> "_File":
         try:
             with opened(self.path) as file:
-                self._read(file, pool, repeats, step)
+                self._read(file, pool, duplicates, on_read)
         except UnreadableError as error:
             self._say(UNREADABLE_DATA, str(error))
         return self
 
-    def _read(self, file: Opened, pool: Pool[Look], repeats: Repeats, step: Step) -> None:
-        cutter = Cutter(file.stream, self._options.examples)
+    def _read(self, file: Opened, pool: Pool[Inspection], duplicates: Duplicates, on_read: OnRead) -> None:
+        cutter = Cutter(file.stream, self._options.examples, self._options.bounds)
         with closing(pool.map(self.path, cutter)) as looks:
             for look in looks:
-                self._take(look, repeats)
-                step(self.path, file.position, file.size)
+                self._take(look, duplicates)
+                on_read(self.path, file.position, file.size)
                 if self._stopped:
                     break
         if self._stopped:
@@ -136,11 +139,11 @@ class _File:
             self._is_whole = False
             self._say(FILE_CHANGED, f"changed while it was read: {change}")
 
-    def _take(self, look: Look, repeats: Repeats) -> None:
+    def _take(self, look: Inspection, duplicates: Duplicates) -> None:
         self._rows += len(look.digests)
         self._length += look.length
         self._counts += look.counts
-        repeats.add(self.path, look.digests, look.numbers)
+        duplicates.add(self.path, look.digests, look.numbers)
         for found in look.findings:
             self.add(found, counted=True)
             if self._stopped:
@@ -155,7 +158,7 @@ class _File:
         self._kept[kind] += 1
         self._kept[found.id] += found.is_error
         self._findings.append(found)
-        self._tell(self.path, found)
+        self._on_finding(self.path, found)
         self._stopped = self._stopped or (counted and found.is_error and self._kept[kind] == most)
 
     def _say(self, rule: Rule, message: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sftc.dataset.chunks import Cutter, unread
-from sftc.dataset.opening import UnreadableError, opened
+from sftc.dataset.streams import UnreadableError, opened
 
 
 def head(path: str, number: int | None) -> Iterator[bytes]:

@@ -12,9 +12,6 @@ from sftc.findings.rules.conversations import DUPLICATE_ROWS, SHARED_ROWS
 if find_spec("numpy") is None:  # imported late, and missed early
     raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
 
-CAPACITY: Final = 1 << 21
-"""The most digests that are kept."""
-
 _SHOWN: Final = 3
 
 _BLOCK: Final = 1 << 18
@@ -31,14 +28,14 @@ if TYPE_CHECKING:
     Arrays = tuple[array[int], array[int]]
 
 
-class Repeats:
+class Duplicates:
     """The digests of the rows of some files, by file; beyond `capacity`, of an even part of them.
 
     Which rows are kept depends on their digests alone, so that of rows that are the same
     either all are kept or none.
     """
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._files: dict[str, tuple[array[int], array[int]]] = {}
         self._halvings = 0

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from sftc.dataset import checking, chunks, looking
-from sftc.dataset.checking import Checked, Options, check
-from sftc.dataset.chunks import Chunk, Cutter
-from sftc.dataset.examine import remarks
-from sftc.dataset.looking import Looker, Wanted
-from sftc.dataset.pool import Pool
-from sftc.dataset.repeats import Repeats
+from sftc.dataset.check_files import Checked, CheckOptions, check_files
+from sftc.dataset.chunks import Bounds, Chunk
+from sftc.dataset.examine_row import remarks
+from sftc.dataset.inspect_chunk import Inspector, Limits
 from sftc.findings.finding import Finding
 from sftc.report.json import render as as_json
 from sftc.report.text import render as as_text
@@ -42,7 +39,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 
 Put = Callable[..., str]
 BLANK, BOM = b" \t\r\n", b"\xef\xbb\xbf"
-ALL = Options(max_errors=0)
+ALL = CheckOptions(max_errors=0)
+NO_BOUNDS: Mapping[str, int] = {}
 DICE = random.Random(1)  # noqa: S311  nothing is to be kept secret
 
 
@@ -64,16 +62,13 @@ def row(text: object = "a", **more: object) -> bytes:
 
 
 def run(
-    *paths: str, size: int = 1 << 19, before: int = 8, options: Options = ALL, **more: Any
+    *paths: str, options: CheckOptions = ALL, bounds: Mapping[str, int] = NO_BOUNDS, **more: Any
 ) -> list[Checked]:
-    """Check files in chunks of about `size` bytes, with other processes from chunk `before` on."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checking, "Cutter", partial(Cutter, size=size))
-        patch.setattr(checking, "Pool", partial(Pool, before=before))
-        return check(paths, options, **more)
+    """Check files within `bounds`."""
+    return check_files(paths, options._replace(bounds=Bounds(**bounds)), **more)
 
 
-def one(path: str, options: Options = ALL, **more: Any) -> Checked:
+def one(path: str, options: CheckOptions = ALL, **more: Any) -> Checked:
     return run(path, options=options, **more)[0]
 
 
@@ -138,10 +133,10 @@ data_of_files = st.builds(
     st.just(b"") | lines,
 )
 limits, tokens = st.sampled_from([0, 1, 2, 3, 20]), st.sampled_from([None, 1, 4])
-some_options = st.builds(Options, limits, st.none() | st.integers(1, 6), tokens, st.just(1))
+some_options = st.builds(CheckOptions, limits, st.none() | st.integers(1, 6), tokens, st.just(1))
 
 
-def hold(data: bytes, options: Options, checked: Checked, other: Checked) -> None:
+def hold(data: bytes, options: CheckOptions, checked: Checked, other: Checked) -> None:
     """Hold what was found in `data` against the authority, and against what was found in another way."""
     for each in (checked, other):
         assert each.digest == ("" if each.stopped else digest(data[: each.length]))
@@ -163,18 +158,23 @@ def hold(data: bytes, options: Options, checked: Checked, other: Checked) -> Non
 
 @given(data=data_of_files, options=some_options, size=st.integers(1, 300))
 def test_what_is_found_is_the_same_whatever_the_chunks(
-    put: Put, data: bytes, options: Options, size: int
+    put: Put, data: bytes, options: CheckOptions, size: int
 ) -> None:
     path = put(data)
-    hold(data, options, one(path, options), one(path, options, size=size))
+    hold(data, options, one(path, options), one(path, options, bounds={"chunk": size}))
 
 
 @settings(max_examples=10, phases=[Phase.generate])  # to shrink an example is to start thousands of processes
-@given(data=st.lists(data_of_files, min_size=20, max_size=20).map(b"\n".join), options=some_options)
-def test_what_is_found_is_the_same_whatever_the_processes(put: Put, data: bytes, options: Options) -> None:
+@given(
+    data=st.lists(data_of_files, min_size=20, max_size=20).map(b"\n".join),
+    options=some_options,
+)
+def test_what_is_found_is_the_same_whatever_the_processes(
+    put: Put, data: bytes, options: CheckOptions
+) -> None:
     path = put(data)
-    many = one(path, options._replace(jobs=3), size=200, before=1)
-    hold(data, options, one(path, options, size=200), many)
+    many = one(path, options._replace(jobs=3), bounds={"chunk": 200, "alone": 1})
+    hold(data, options, one(path, options, bounds={"chunk": 200}), many)
 
 
 def test_findings_are_told_in_order_and_the_progress_only_grows(put: Put) -> None:
@@ -183,9 +183,9 @@ def test_findings_are_told_in_order_and_the_progress_only_grows(put: Put) -> Non
     steps: list[tuple[int, int]] = []
     checked = one(
         put(data),
-        size=500,
-        tell=lambda _, found: tells.append(found),
-        step=lambda _, *done: steps.append(done),
+        bounds={"chunk": 500},
+        on_finding=lambda _, found: tells.append(found),
+        on_read=lambda _, *done: steps.append(done),
     )
     assert tells == [*checked.findings]
     assert len(steps) > 10
@@ -216,7 +216,7 @@ NOISE = b"".join(row(DICE.randbytes(40).hex()) for _ in range(3))
 @pytest.mark.parametrize("data", [b"", b"\n", NOISE, b"\n".join([row(), *ERRORS, *OTHERS] * 99)], ids=len)
 def test_an_archive_is_as_the_plain_file(put: Put, suffix: str, parts: int, data: bytes) -> None:
     archive = put(packed(data, suffix, parts), f"a.{suffix}")
-    assert facts(one(archive, size=999)) == facts(one(put(data), size=999))
+    assert facts(one(archive, bounds={"chunk": 999})) == facts(one(put(data), bounds={"chunk": 999}))
 
 
 @archives
@@ -276,7 +276,7 @@ def test_a_file_that_changes_while_it_is_read_is_told(
     path = put(packed(NOISE * 40, suffix), f"a.{suffix}")
     os.utime(path, (1e9, 1e9))
     steps = itertools.count(1)
-    checked = one(path, size=400, step=lambda *_: change(path) if next(steps) == at else None)
+    checked = one(path, bounds={"chunk": 400}, on_read=lambda *_: change(path) if next(steps) == at else None)
     assert next(steps) > at
     assert "file-changed" in ids(checked)
     assert not checked.ok
@@ -296,7 +296,7 @@ def test_a_pipe_is_read_to_its_end(put: Put, tmp_path: Path, suffix: str) -> Non
     feeder = threading.Thread(target=feed, daemon=True)
     feeder.start()
     sizes: set[int | None] = set()
-    checked = one(str(pipe), step=lambda path, done, size: sizes.add(size))
+    checked = one(str(pipe), on_read=lambda path, done, size: sizes.add(size))
     feeder.join()
     assert facts(checked) == facts(one(put(data)))
     assert sizes == {None}
@@ -333,7 +333,7 @@ def test_a_file_without_rows_is_told(put: Put, data: bytes) -> None:
     checked = one(put(data))
     assert ids(checked) == ["data-byte-order-mark"] * data.startswith(BOM) + ["empty-data"]
     assert (checked.rows, checked.length, checked.digest) == (0, len(data), digest(data))
-    limited = one(put(data), Options(max_errors=len(checked.findings)))
+    limited = one(put(data), CheckOptions(max_errors=len(checked.findings)))
     assert facts(limited) == facts(checked)  # the last error stops nothing: the file is at its end
 
 
@@ -347,15 +347,15 @@ def test_the_examples_end_at_the_row_of_that_number(put: Put, blank: bytes, size
     path = put(data)
     for number in range(1, 10):
         end = data.index(row(number - 1)) + len(row(number - 1))
-        found = facts(one(path, Options(examples=number), size=size))
+        found = facts(one(path, CheckOptions(examples=number), bounds={"chunk": size}))
         assert found == ([], {}, number, end, digest(data[:end]), False)
-    assert ids(one(path, Options(examples=10), size=size)) == ["row-shape"]
+    assert ids(one(path, CheckOptions(examples=10), bounds={"chunk": size})) == ["row-shape"]
 
 
 @pytest.mark.parametrize("first", [b"\x0c", b"\x0b ", b"\r", BOM, BOM + b" \r", BOM + b"\x0c"], ids=repr)
 def test_what_is_a_row_among_the_examples_is_a_row_of_the_file(put: Put, first: bytes) -> None:
     data = first + b"\n" + row(1) + row(2) + row(3)
-    checked = one(put(data), Options(examples=2))
+    checked = one(put(data), CheckOptions(examples=2))
     assert checked.rows == 2
     assert checked.length == data.index(row(3 - count(first)))
 
@@ -363,24 +363,24 @@ def test_what_is_a_row_among_the_examples_is_a_row_of_the_file(put: Put, first: 
 @sizes
 def test_reading_stops_at_the_most_errors_and_says_so(put: Put, size: int) -> None:
     path = put((OTHERS[0] + b"\n{}\n") * 50)
-    checked = one(path, Options(max_errors=3), size=size)
+    checked = one(path, CheckOptions(max_errors=3), bounds={"chunk": size})
     assert [found.id for found in about_rows(checked)] == ["no-assistant-message", "row-shape"] * 3
     assert checked.stopped
     assert checked.rows == 100 if size == 5000 else checked.rows < 20
-    assert not one(path, Options(max_errors=51), size=size).stopped
+    assert not one(path, CheckOptions(max_errors=51), bounds={"chunk": size}).stopped
 
 
 @sizes
 def test_findings_that_are_not_shown_are_counted(put: Put, size: int) -> None:
     path = put(b"".join(row(f"{number}<|a|>") for number in range(30)) + OTHERS[0])
-    checked = one(path, Options(max_errors=4), size=size)
+    checked = one(path, CheckOptions(max_errors=4), bounds={"chunk": size})
     assert ids(checked) == ["special-token"] * 4 + ["no-assistant-message"]
     assert (checked.more, checked.stopped) == ({"special-token": 26}, False)
 
 
 def test_no_more_findings_of_a_row_are_worked_out_than_are_wanted() -> None:
     data = row().replace(b'"a"', b'"' + b"\\u0000" * 1000 + b'"')
-    look = Looker(Wanted(keep=3)).look("a.jsonl", Chunk(data, 1, 0))
+    look = Inspector(Limits(keep=3)).look("a.jsonl", Chunk(data, 1, 0))
     assert len(look.findings) == 3
     assert look.counts == {"nul-in-text": 1000}
 
@@ -388,7 +388,7 @@ def test_no_more_findings_of_a_row_are_worked_out_than_are_wanted() -> None:
 def test_rows_that_stand_twice_are_counted_and_named(put: Put) -> None:
     rows = [row(1), b"\n", row(2), b"  " + row(1), row(3), row(2)[:-1] + b" \r\n", row(1)[:-1] + b"\t"]
     path = put(b"".join(rows))
-    first, second = run(path, put(row(9) + row(2) + row(7) + row(2), "b.jsonl"), size=100)
+    first, second = run(path, put(row(9) + row(2) + row(7) + row(2), "b.jsonl"), bounds={"chunk": 100})
     again = "line 4 is line 1 again, line 6 is line 3 again, line 7 is line 1 again"
     shared = f"2 rows shared with {path}: line 2 is line 3 there, line 4 is line 3 there"
     assert messages(first) == [("duplicate-rows", f"3 rows repeating an earlier one: {again}")]
@@ -406,11 +406,10 @@ def estimate(checked: Checked, id: str) -> int:
     return int(match[1].replace(",", ""))
 
 
-def test_beyond_the_capacity_repeats_are_estimated(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "Repeats", partial(Repeats, 1000))
+def test_beyond_the_capacity_repeats_are_estimated(put: Put) -> None:
     twice = put(b"".join(row(number % 2000) for number in range(4000)))
     half = put(b"".join(map(row, range(1000, 3000))), "b.jsonl")
-    first, second = run(twice, half, size=5000)
+    first, second = run(twice, half, bounds={"chunk": 5000, "digests": 1000})
     assert 1400 < estimate(first, "duplicate-rows") < 2600
     assert 600 < estimate(second, "shared-rows") < 1400
     assert not ids(one(put(b"".join(map(row, range(4000))))))
@@ -418,18 +417,13 @@ def test_beyond_the_capacity_repeats_are_estimated(put: Put, monkeypatch: pytest
 
 @pytest.mark.parametrize("text", range(6))
 @pytest.mark.parametrize("others", [0, 1000])
-def test_a_row_that_stands_more_often_than_the_capacity_is_told(
-    put: Put, monkeypatch: pytest.MonkeyPatch, text: int, others: int
-) -> None:
-    monkeypatch.setattr(checking, "Repeats", partial(Repeats, 100))
-    assert ids(one(put(row(-text) * 1000 + b"".join(map(row, range(1, others)))))) == ["duplicate-rows"]
+def test_a_row_that_stands_more_often_than_the_capacity_is_told(put: Put, text: int, others: int) -> None:
+    data = row(-text) * 1000 + b"".join(map(row, range(1, others)))
+    assert ids(one(put(data), bounds={"digests": 100})) == ["duplicate-rows"]
 
 
-def test_all_rows_that_are_shared_count_beyond_the_capacity(
-    put: Put, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checking, "Repeats", partial(Repeats, 100))
-    _, second = run(put(row()), put(row() * 1000, "b.jsonl"))
+def test_all_rows_that_are_shared_count_beyond_the_capacity(put: Put) -> None:
+    _, second = run(put(row()), put(row() * 1000, "b.jsonl"), bounds={"digests": 100})
     [shared] = [message for id, message in messages(second) if id == "shared-rows"]
     assert shared.startswith(("1,000 rows shared ", "about "))
 
@@ -445,36 +439,31 @@ def test_a_file_whose_name_is_no_utf8_is_checked(put: Put) -> None:
 LIMIT = 1000
 
 
-@pytest.fixture
-def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "MAX_ROW", LIMIT)
-    monkeypatch.setattr(looking, "MAX_ROW", LIMIT)
-
-
-@pytest.mark.usefixtures("small_limit")
 @pytest.mark.parametrize("size", [16, 700, 1000, 3000, 1 << 19])
 @pytest.mark.parametrize("length", [LIMIT + 2, 2 * LIMIT - 2, 2 * LIMIT + 2, 9 * LIMIT])
 def test_a_row_over_the_limit_is_told_wherever_it_stands(put: Put, size: int, length: int) -> None:
     long, fits = (row("x" * (bytes_ - len(row("")))) for bytes_ in (length, LIMIT))
     data = long + row(1) + fits + row(2) + long + row(3) + long[:-1]
-    checked = one(put(data), size=size)
+    checked = one(put(data), bounds={"chunk": size, "row": LIMIT})
     large = [found.span.line for found in checked.findings if found.id == "row-too-large"]
     assert large == [1, 5, 7]
     assert (checked.rows, checked.length, checked.digest) == (7, len(data), digest(data))
 
 
-@pytest.mark.usefixtures("small_limit")
 @pytest.mark.parametrize(
     "names", [("a.jsonl", "b.jsonl"), (os.fsdecode(b"\xff"), os.fsdecode(b"\xfe"))], ids=ascii
 )
 def test_rows_over_the_limit_are_not_taken_for_each_other(put: Put, names: tuple[str, str]) -> None:
     paths = [put(row(name * 9 * LIMIT) + row(ascii(name)), name) for name in names]
-    assert [ids(checked) for checked in run(*paths, size=64)] == [["row-too-large"], ["row-too-large"]]
+    assert [ids(checked) for checked in run(*paths, bounds={"chunk": 64, "row": LIMIT})] == [
+        ["row-too-large"],
+        ["row-too-large"],
+    ]
 
 
 def test_a_row_of_70_mb_is_over_the_limit_and_one_of_3_mb_is_not(put: Put) -> None:
     data = row("x" * 3_000_000) + row("x" * 70_000_000) + row()
-    [checked] = check([put(data)], Options(jobs=2))
+    [checked] = check_files([put(data)], CheckOptions(jobs=2))
     assert [(found.id, found.span.line) for found in checked.findings] == [("row-too-large", 2)]
     assert (checked.rows, checked.length, checked.digest) == (3, len(data), digest(data))
 
@@ -510,8 +499,8 @@ def test_no_row_raises_and_what_is_said_of_it_can_be_shown(put: Put, odd: str) -
 KILLING = """
 import multiprocessing, os, signal, sys
 from functools import partial
-from sftc.dataset import checking
-from sftc.dataset.chunks import CHUNK, Chunk, Cutter
+from sftc.dataset.check_files import CheckOptions, check_files
+from sftc.dataset.chunks import CHUNK, Bounds, Chunk
 from sftc.dataset.pool import Pool
 
 def kill(*_):
@@ -523,9 +512,7 @@ def length(path, chunk):
     return len(chunk.data)
 
 def at_work():
-    checking.Cutter = partial(Cutter, size=64)
-    checking.Pool = partial(Pool, before=0)
-    checking.check([sys.argv[2]], checking.Options(jobs=3), step=kill)
+    check_files([sys.argv[2]], CheckOptions(jobs=3, bounds=Bounds(chunk=64, alone=0)), on_read=kill)
 
 def idle():
     killed = []
@@ -534,7 +521,7 @@ def idle():
         while not killed:
             yield Chunk(bytes(CHUNK + 1), 1, 0)
         yield Chunk(b"a", 1, 0)
-    with Pool(lambda: length, 2, before=0) as pool:
+    with Pool(lambda: length, 2, alone=0) as pool:
         for answer in pool.map("a", chunks()):
             if answer == 1:
                 killed.append(kill())

@@ -6,7 +6,7 @@ from jsonschema import ValidationError
 
 from sftc.contract.dialect import row_violations
 from sftc.contract.versions import Contract
-from sftc.dataset.remark import Remark
+from sftc.dataset.excerpt import Remark
 from sftc.findings.rules.rows import ROW_SHAPE
 from sftc.text.keys import Path, dotted
 
@@ -23,7 +23,7 @@ _KINDS: Final = {
 }
 
 
-def explain(contract: Contract, row: Any) -> list[Remark]:
+def explain_row(contract: Contract, row: Any) -> list[Remark]:
     """Return what is wrong with the form of `row`, a parsed JSON value, by the schema of rows."""
     found: dict[Path, Remark] = {}
     errors = list(row_violations(contract, row))

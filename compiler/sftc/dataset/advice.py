@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from stringzilla import find
 
-from sftc.dataset.remark import Remark
+from sftc.dataset.excerpt import Remark
 from sftc.findings.rules import conversations
 from sftc.text.keys import Path, dotted
 from sftc.text.suggest import near
 
 Row = dict[str, Any]
-Message = dict[str, Any]
+RowMessage = dict[str, Any]
 
 ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
 _RESULTS: Final = {"tool", "function"}
@@ -61,7 +61,7 @@ def nul(text: str) -> Iterator[Remark]:
         yield Remark(conversations.NUL_IN_TEXT, "`\\u0000` is the character NUL", at=match.span(1))
 
 
-def texts(message: Message) -> Iterator[tuple[Path, str]]:
+def texts(message: RowMessage) -> Iterator[tuple[Path, str]]:
     """Yield the texts in the content of `message`, each with its path from there."""
     content = message.get("content")
     if isinstance(content, str):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sftc.dataset.examine import remarks
-from sftc.dataset.scan import NotJsonError, Scan
+from sftc.dataset.examine_row import remarks
+from sftc.dataset.json_scan import NotJsonError, Scan
 from sftc.text.keys import Path
 
 ROW = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "metadata": '

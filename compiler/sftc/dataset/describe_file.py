@@ -9,10 +9,10 @@ import orjson
 
 from sftc.contract.versions import PACKAGED
 from sftc.dataset import scripts
-from sftc.dataset.chat import is_image, texts
+from sftc.dataset.advice import is_image, texts
 from sftc.dataset.chunks import Chunk, Cutter, unread
-from sftc.dataset.opening import UnreadableError, opened
 from sftc.dataset.pool import Pool
+from sftc.dataset.streams import UnreadableError, opened
 
 BYTES_A_TOKEN: Final = 4
 """What a token takes on average, roughly: English near 4, Chinese near 4 (of three bytes a character)."""
@@ -49,7 +49,7 @@ class Tally:
         return self
 
 
-def describe(
+def describe_file(
     path: str, jobs: int = 1, step: Callable[[str, int, int | None], None] = lambda path, done, size: None
 ) -> Tally:
     """Return what the training file at `path` holds.
@@ -104,7 +104,7 @@ def _work() -> Callable[[str, Chunk], Tally]:
                     _count(tally, row, said)
                 else:
                     tally.unread += 1
-        tally.scripts = scripts.count("".join(said))
+        tally.scripts = scripts.count_scripts("".join(said))
         return tally
 
     return work
