@@ -21,9 +21,9 @@ from typing import IO, Any, TypeVar
 import httpx
 import uvicorn
 
-from sftc.backend.app import Service
-from sftc.backend.executor import Executor, FailedError, Missing, Report, Task
-from sftc.backend.serving import Connection, serve
+from sftc.service.app import EmbeddedService
+from sftc.service.executor import Executor, FailedError, Missing, Report, Task
+from sftc.service.server import HttpConnection, serve
 from training_files import row
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105  it opens nothing but the tests' own service
@@ -214,9 +214,9 @@ def process(folder: Path, program: Sequence[str] = SERVE, cwd: Path | None = Non
 @contextmanager
 def thread(folder: Path, executor: Executor | None = None) -> Iterator[Client]:
     """Run a service in a thread, and yield a client of it; its end is the one that Ctrl-C brings."""
-    app = Service(folder, TOKEN, executor or Missing()).app()
+    app = EmbeddedService(folder, TOKEN, executor or Missing()).app()
     config = uvicorn.Config(
-        app, http=Connection, ws="none", log_config=None, lifespan="on", timeout_graceful_shutdown=3
+        app, http=HttpConnection, ws="none", log_config=None, lifespan="on", timeout_graceful_shutdown=3
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -274,7 +274,7 @@ class Steps:
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
         serve(
-            Service(Path(sys.argv[1]), TOKEN, Steps()),
+            EmbeddedService(Path(sys.argv[1]), TOKEN, Steps()),
             "127.0.0.1",
             0,
             lambda url: print(f"{LISTENING}{url}", flush=True),  # noqa: T201  whoever started it waits for this

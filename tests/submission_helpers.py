@@ -19,9 +19,9 @@ import pytest
 import uvicorn
 
 from services import eventually
-from sftc.backend.app import Service as Backend
-from sftc.backend.executor import Executor, FailedError, Report, Task
-from sftc.submission.files import DataFile
+from sftc.service.app import EmbeddedService
+from sftc.service.executor import Executor, FailedError, Report, Task
+from sftc.submission.upload import DataFile
 
 KEY = "sk-0123456789abcdefghijklmnopqrstuvwxyz"
 PAYLOAD: dict[str, Any] = {
@@ -131,7 +131,7 @@ def closing_database(path: Path) -> Iterator[sqlite3.Connection]:
 @contextmanager
 def embedded(folder: Path, executor: Executor | None = None) -> Iterator[Embedded]:
     """Serve in a thread of this process."""
-    app = Backend(folder, KEY, executor or Succeeds()).app()
+    app = EmbeddedService(folder, KEY, executor or Succeeds()).app()
     config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=3)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from sftc.payload.encoding import digest
+from sftc.submission.client import Patience, ServiceClient
+from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.journal import Journal
-from sftc.submission.service import Patience, Service
-from sftc.submission.settings import Backend, Key
-from sftc.submission.submitting import Order, Submission
+from sftc.submission.submit import Order, Submission
 from submission_helpers import KEY, PAYLOAD, Answer, Asked, data_file
 
 OTHER = {**PAYLOAD, "model": "another"}
@@ -76,6 +76,6 @@ class Client:
     def submit(self, url: str, order: Order, tries: int = 3) -> str:
         with (
             Journal("the service", self._folder / self._journal) as journal,
-            Service(Backend(url, Key(KEY)), self.told.append, Patience(tries, 0.001)) as service,
+            ServiceClient(Backend(url, ApiKey(KEY)), self.told.append, Patience(tries, 0.001)) as service,
         ):
             return Submission(service, journal, self.told.append).submit(order)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sftc.backend.executor import Task
+from sftc.service.executor import Task
 from sftc.training import task
 from sftc.training.executor import Trainer
 from sftc.training.task import Options

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from sftc.backend.executor import Executor
+from sftc.service.executor import Executor
 from submission_helpers import (
     KEY,
     Answer,

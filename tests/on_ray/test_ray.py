@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 import ray_cluster
 import tiny_model
-from sftc.backend.executor import SERVICE_ENDS, FailedError, Task
+from sftc.service.executor import SERVICE_ENDS, FailedError, Task
 from sftc.training.cluster import Cluster
 from sftc.training.progress import checkpoint
 from sftc.training.task import Options

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from sftc.submission.client import Patience, ServiceClient
+from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.failures import JobCancelledError, JobFailedError, RefusedError, UnreachableError
-from sftc.submission.following import Pace, follow
-from sftc.submission.service import Patience, Service
-from sftc.submission.settings import Backend, Key
+from sftc.submission.follow import Pace, follow_job
 from submission_helpers import KEY, Answer, Asked, isolate, odd_service
 
 QUICK = Pace(interval=0.001, timeout=60)
@@ -33,7 +33,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask for the last events of a job that has ended for a moment only."""
-    monkeypatch.setattr("sftc.submission.following._LAST", 0.05)
+    monkeypatch.setattr("sftc.submission.follow._LAST", 0.05)
 
 
 class Notes:
@@ -107,10 +107,10 @@ def hear(script: Callable[[Asked], Answer], notes: Notes, pace: Pace = QUICK, tr
     told: list[str] = []
     with (
         odd_service(script) as odd,
-        Service(Backend(odd.url, Key(KEY)), told.append, Patience(tries, 0.001)) as service,
+        ServiceClient(Backend(odd.url, ApiKey(KEY)), told.append, Patience(tries, 0.001)) as service,
     ):
         odd.script = lambda asked: script(asked) if len(odd.asked) < 5000 else Answer({}, 401)
-        return follow("job-1", service, notes, pace), odd.asked
+        return follow_job("job-1", service, notes, pace), odd.asked
 
 
 @pytest.mark.parametrize("kind", [Tale, RepeatingTale])
@@ -274,8 +274,8 @@ def test_a_service_is_left_alone_for_as_long_as_it_asks() -> None:
     def script(asked: Asked) -> Answer:
         return busy.pop(0) if busy else tale(asked)
 
-    with odd_service(script) as odd, Service(Backend(odd.url, Key(KEY)), notes.note) as service:
-        follow("job-1", service, notes, Pace(5, 600), pauses.append)
+    with odd_service(script) as odd, ServiceClient(Backend(odd.url, ApiKey(KEY)), notes.note) as service:
+        follow_job("job-1", service, notes, Pace(5, 600), pauses.append)
     assert pauses == [7, 5, 5, 5]
     assert len(notes.notes) == 1
 

@@ -32,7 +32,7 @@ AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     isolate(monkeypatch, tmp_path)
-    monkeypatch.setattr("sftc.submission.files._INTERVAL", 0.05)
+    monkeypatch.setattr("sftc.submission.upload._INTERVAL", 0.05)
     (tmp_path / "rows.jsonl").write_text(GOOD)
     (tmp_path / "other.jsonl").write_text(row(11))
     return tmp_path

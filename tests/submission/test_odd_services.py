@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.failures import SubmissionError, UnreachableError
 from sftc.submission.journal import Intent, Journal
-from sftc.submission.settings import Backend, Key
-from sftc.submission.submitting import Order
+from sftc.submission.submit import Order
 from submission_helpers import KEY, Answer, Asked, data_file, embedded, isolate, odd_service
 from submission_orders import Client, Hosted
 from training_files import GOOD
@@ -19,7 +19,7 @@ from training_files import GOOD
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     isolate(monkeypatch, tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sftc.submission.files._INTERVAL", 0.05)
+    monkeypatch.setattr("sftc.submission.upload._INTERVAL", 0.05)
     Path("rows.jsonl").write_text(GOOD)
     return tmp_path
 
@@ -173,7 +173,7 @@ def test_any_name_of_a_file_will_do(folder: Path, name: str) -> None:
 def test_a_journal_is_for_one_service_and_key_and_does_not_hold_the_key(folder: Path) -> None:
     with odd_service(Hosted()) as service:
         for key in (KEY, f"{KEY}2"):
-            identity = Backend(service.url, Key(key)).identity
+            identity = Backend(service.url, ApiKey(key)).identity
             with Journal(identity) as journal:
                 assert journal.intent("k") is None
                 journal.intend("k", "digest")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from sftc.submission.client import Patience, ServiceClient
+from sftc.submission.endpoint import ApiKey, Backend, SettingsError
 from sftc.submission.failures import RefusedError, UnreachableError
-from sftc.submission.service import Patience, Service
-from sftc.submission.settings import Backend, Key, SettingsError
 from submission_helpers import KEY, Answer, Asked, OddService, isolate, nothing_listens, odd_service
 
 DONE = Answer({"done": True})
@@ -49,8 +49,8 @@ class Client:
 
     def __init__(self, url: str, tries: int = 4) -> None:
         self.told: list[str] = []
-        backend = Backend(url, Key(KEY))
-        self.service = Service(backend, self.told.append, Patience(tries, 0.001))
+        backend = Backend(url, ApiKey(KEY))
+        self.service = ServiceClient(backend, self.told.append, Patience(tries, 0.001))
 
     def get(self, path: str = "jobs") -> dict[str, Any]:
         with self.service:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sftc.submission.settings import Backend, Key, SettingsError, backend, base_url, environment
+from sftc.submission.endpoint import ApiKey, Backend, SettingsError, backend_at, base_url, environment
 from submission_helpers import KEY
 
 HOSTS = st.text("aA0.-_[]:@ %é\\\t", min_size=1, max_size=8)
@@ -114,13 +114,13 @@ def test_the_key_is_of_the_environment_and_else_of_the_file(
     variables = environment(str(file))
     url = base_url(None, variables)
     assert url == "https://example.org/api"
-    assert backend(url, variables, allow_insecure=False).key.secret == "key-of-file"  # noqa: S105  it is none
+    assert backend_at(url, variables, allow_insecure=False).key.secret == "key-of-file"  # noqa: S105  it is none
     monkeypatch.setenv("SYNTH_API_KEY", f" {KEY}\n")
     monkeypatch.setenv("BACKEND_BASE_URL", "https://example.com")
     for variables in (environment(str(file)), environment(None)):
         url = base_url(None, variables)
         assert url == "https://example.com/api"
-        assert backend(url, variables, allow_insecure=False).key.secret == KEY
+        assert backend_at(url, variables, allow_insecure=False).key.secret == KEY
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("length", range(1, 60))
 def test_a_key_shows_its_first_four_and_last_two_characters_at_most(length: int) -> None:
     secret = (KEY * 2)[:length]
-    key = Key(secret)
+    key = ApiKey(secret)
     service = Backend("https://example.org/api", key)
     assert repr(key) in {"...", f"{secret[:4]}...{secret[-2:]}"}
     assert length > 6 or repr(key) == "..."
@@ -152,13 +152,13 @@ def test_a_key_shows_its_first_four_and_last_two_characters_at_most(length: int)
 @pytest.mark.parametrize("variables", [{}, {"SYNTH_API_KEY": ""}, {"SYNTH_API_KEY": " \n"}])
 def test_a_missing_key_says_where_it_may_stand(variables: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match=r"SYNTH_API_KEY.*--env-file"):
-        backend("https://example.org/api", variables, allow_insecure=False)
+        backend_at("https://example.org/api", variables, allow_insecure=False)
 
 
 @pytest.mark.parametrize("odd", ["\r\nX-Header: 1", "\x00", "é", "\x7f", "\u202e"])
 def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(odd: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        backend("https://example.org/api", {"SYNTH_API_KEY": f"{KEY}{odd}k"}, allow_insecure=False)
+        backend_at("https://example.org/api", {"SYNTH_API_KEY": f"{KEY}{odd}k"}, allow_insecure=False)
     assert KEY not in str(refused.value)
 
 
@@ -176,18 +176,18 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(odd: str) -> No
 def test_the_key_goes_over_plain_http_to_this_machine_only(host: str) -> None:
     url, variables = f"http://{host}:8000/api", {"SYNTH_API_KEY": KEY}
     with pytest.raises(SettingsError, match="--allow-insecure") as refused:
-        backend(url, variables, allow_insecure=False)
+        backend_at(url, variables, allow_insecure=False)
     assert KEY not in str(refused.value)
-    assert backend(url, variables, allow_insecure=True).url == url
-    assert backend(f"https://{host}/api", variables, allow_insecure=False).key.secret == KEY
+    assert backend_at(url, variables, allow_insecure=True).url == url
+    assert backend_at(f"https://{host}/api", variables, allow_insecure=False).key.secret == KEY
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
 def test_plain_http_within_this_machine_is_fine(host: str) -> None:
     url = base_url(f"http://{host}:8000", {})
-    assert backend(url, {"SYNTH_API_KEY": KEY}, allow_insecure=False).url == url
+    assert backend_at(url, {"SYNTH_API_KEY": KEY}, allow_insecure=False).url == url
 
 
 def test_services_and_keys_are_told_apart() -> None:
     urls, keys = ("https://example.org/api", "https://example.com/api"), (KEY, f"{KEY}2")
-    assert len({Backend(url, Key(key)).identity for url in urls for key in keys}) == 4
+    assert len({Backend(url, ApiKey(key)).identity for url in urls for key in keys}) == 4

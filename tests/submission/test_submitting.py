@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from sftc.submission.failures import RefusedError, UnreachableError
-from sftc.submission.submitting import Order
+from sftc.submission.submit import Order
 from submission_helpers import KEY, PAYLOAD, Fails, Waits, data_file, embedded, isolate, until
 from submission_lines import Line, Passing, line
 from submission_orders import OTHER, Client
@@ -21,7 +21,7 @@ CREATE = ["POST /api/learning/jobs", "POST /api/learning/jobs/ID/start"]
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     isolate(monkeypatch, tmp_path)
-    monkeypatch.setattr("sftc.submission.files._INTERVAL", 0.05)
+    monkeypatch.setattr("sftc.submission.upload._INTERVAL", 0.05)
     (tmp_path / "rows.jsonl").write_text(GOOD)
     (tmp_path / "other.jsonl").write_text(row(11))
     (tmp_path / "broken.jsonl").write_text(GOOD + BROKEN)

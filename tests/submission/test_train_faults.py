@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
+from sftc.submission.client import Patience, ServiceClient
+from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.failures import SubmissionError
-from sftc.submission.following import Pace, follow
+from sftc.submission.follow import Pace, follow_job
 from sftc.submission.journal import Journal
-from sftc.submission.service import Patience, Service
-from sftc.submission.settings import Backend, Key
-from sftc.submission.submitting import Order, Submission
+from sftc.submission.submit import Order, Submission
 from submission_helpers import KEY, PAYLOAD, closing_database, data_file, embedded, isolate
 from submission_lines import Passing, line
 from training_files import GOOD, row
@@ -36,7 +36,7 @@ SHARES = {b"POST": 0.6, b"GET /api/learning/files": 0.05, b"GET": 0.2}
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     isolate(monkeypatch, tmp_path)
-    monkeypatch.setattr("sftc.submission.files._INTERVAL", 0.05)
+    monkeypatch.setattr("sftc.submission.upload._INTERVAL", 0.05)
     (tmp_path / "rows.jsonl").write_text(GOOD)
     (tmp_path / "validation.jsonl").write_text(row(11))
     return tmp_path
@@ -127,10 +127,10 @@ def train(url: str, order: Order, folder: Path) -> tuple[str, dict[str, Any]]:
     told: list[str] = []
     with (
         Journal("the service", folder / "journal") as journal,
-        Service(Backend(url, Key(KEY)), told.append, Patience(tries=4, pause=0.01)) as service,
+        ServiceClient(Backend(url, ApiKey(KEY)), told.append, Patience(tries=4, pause=0.01)) as service,
     ):
         job = Submission(service, journal, told.append).submit(order)
-        return job, follow(job, service, Nobody(), Pace(0.02, 60))
+        return job, follow_job(job, service, Nobody(), Pace(0.02, 60))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -144,13 +144,13 @@ def test_whatever_happens_there_is_one_job_in_the_end(
     )
     faults = Faults(seed)
     with embedded(folder / "data") as service, line(service.url, faults) as way:
-        monkeypatch.setattr("sftc.submission.files._TIMEOUT", 3.0)
+        monkeypatch.setattr("sftc.submission.upload._TIMEOUT", 3.0)
         try:
             job, body = train(way.url, order, folder)
         except SubmissionError:
             job, body = "", {"status": "succeeded"}
         faults.on = False
-        monkeypatch.setattr("sftc.submission.files._TIMEOUT", 60.0)
+        monkeypatch.setattr("sftc.submission.upload._TIMEOUT", 60.0)
         again, healed = train(way.url, order, folder)
         note = "\n".join(faults.happened)
         assert job in {"", again}, note

@@ -17,7 +17,7 @@ import torch
 
 import tiny_model
 from services import eventually
-from sftc.backend.executor import FailedError
+from sftc.service.executor import FailedError
 from sftc.training.building import build
 from sftc.training.job import prepare
 from sftc.training.machine import probe

@@ -35,7 +35,7 @@ def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
     if not (folder / "tokenizer_config.json").is_file():
         raise click.ClickException(f"there is no model in {folder}.")
     say(f"loading {folder}")
-    from sftc.backend.executor import FailedError
+    from sftc.service.executor import FailedError
     from sftc.training.answering import Answerer
 
     try:

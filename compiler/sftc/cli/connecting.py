@@ -16,12 +16,12 @@ from sftc.cli.exits import FINDINGS, JOB_CANCELLED, JOB_FAILED, REFUSED, UNREACH
 if TYPE_CHECKING:
     import subprocess
 
-    from sftc.backend.address import Address
     from sftc.cli.training import TrainingOptions
-    from sftc.submission.following import Pace
+    from sftc.service.address import Address
+    from sftc.submission.client import ServiceClient
+    from sftc.submission.endpoint import Backend
+    from sftc.submission.follow import Pace
     from sftc.submission.journal import Journal
-    from sftc.submission.service import Service
-    from sftc.submission.settings import Backend
 
 _POSITIVE = click.FloatRange(0, min_open=True)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -40,15 +40,15 @@ class ServiceOptions(NamedTuple):
         Raises:
             click.UsageError: one of them is not named as it should be.
         """
-        from sftc.submission import settings
+        from sftc.submission import endpoint
 
         try:
-            variables = settings.environment(self.env_file)
-            url = settings.base_url(self.backend, variables)
-            if url == settings.LOCAL:
+            variables = endpoint.environment(self.env_file)
+            url = endpoint.base_url(self.backend, variables)
+            if url == endpoint.LOCAL:
                 return None
-            return settings.backend(url, variables, allow_insecure=self.allow_insecure)
-        except settings.SettingsError as error:
+            return endpoint.backend_at(url, variables, allow_insecure=self.allow_insecure)
+        except endpoint.SettingsError as error:
             raise click.UsageError(f"{error}.") from error
 
     def stays(self) -> None:
@@ -106,7 +106,7 @@ def poll_options(command: _Function) -> _Function:
 
 def pace(interval: float | None, timeout: float | None, *, is_embedded: bool) -> "Pace":
     """Return how a job is followed."""
-    from sftc.submission.following import Pace
+    from sftc.submission.follow import Pace
 
     usual = Pace(0.5, inf) if is_embedded else Pace()
     return Pace(interval or usual.interval, timeout or usual.timeout)
@@ -150,7 +150,7 @@ class Connection(NamedTuple):
     The embedded one has a `process` if this command started it, and an `address` if it ran already.
     """
 
-    service: "Service"
+    service: "ServiceClient"
     journal: "Journal"
     process: "subprocess.Popen[str] | None"
     address: "Address | None"
@@ -177,9 +177,9 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
     Raises:
         click.UsageError: the service or its key is not named as it should be.
     """
+    from sftc.submission.client import ServiceClient
+    from sftc.submission.endpoint import LOCAL, SettingsError
     from sftc.submission.journal import Journal
-    from sftc.submission.service import Service
-    from sftc.submission.settings import LOCAL, SettingsError
 
     with ExitStack() as stack:
         backend = options.named()
@@ -194,7 +194,7 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
             identity = backend.identity
         journal = stack.enter_context(Journal(identity))
         try:
-            service = stack.enter_context(Service(backend, say))
+            service = stack.enter_context(ServiceClient(backend, say))
         except SettingsError as error:
             raise click.UsageError(str(error)) from error
         yield Connection(service, journal, process, address)

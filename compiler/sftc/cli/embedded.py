@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from sftc.backend.address import Address
-    from sftc.backend.lease import Lease
     from sftc.cli.training import TrainingOptions
-    from sftc.submission.settings import Backend
+    from sftc.service.address import Address
+    from sftc.service.lease import Lease
+    from sftc.submission.endpoint import Backend
 
 LISTENING = "Listening on "
 """What `sftc serve` prints before its URL."""
@@ -34,9 +34,9 @@ def data_folder() -> Path:
 
 def running() -> "Address | None":
     """Return where the embedded service of this user is reached, if one runs."""
-    from sftc.backend.address import find
+    from sftc.service.address import find_service
 
-    return find(data_folder())
+    return find_service(data_folder())
 
 
 @contextmanager
@@ -50,8 +50,8 @@ def embedded(
     Raises:
         click.ClickException: it does not start; why is on stderr.
     """
-    from sftc.backend.address import find
-    from sftc.backend.lease import Lease
+    from sftc.service.address import find_service
+    from sftc.service.lease import Lease
 
     with Lease(folder) as lease:
         address = _found(folder, lease)
@@ -68,7 +68,7 @@ def embedded(
                 return
             process.wait()
             click.echo((folder / _LOG).read_text(encoding="utf-8", errors="replace"), err=True, nl=False)
-            address = find(folder)  # `sftc serve` may have been faster
+            address = find_service(folder)  # `sftc serve` may have been faster
         if not address:
             raise click.ClickException("the embedded service does not start")
         lease.share()
@@ -77,21 +77,21 @@ def embedded(
 
 def _found(folder: Path, lease: "Lease") -> "Address | None":
     """Return where the service runs, with the lease shared; or nothing, with the lease held alone."""
-    from sftc.backend.address import find
+    from sftc.service.address import find_service
 
     while True:
         lease.share()  # once nobody is starting or ending it
-        if address := find(folder):
+        if address := find_service(folder):
             return address
-        if lease.take_now() and not find(folder):
+        if lease.take_now() and not find_service(folder):
             return None
         time.sleep(_PAUSE)  # others look for it, too, or use one that runs no jobs
 
 
 def _backend(url: str, token: str) -> "Backend":
-    from sftc.submission.settings import Backend, Key
+    from sftc.submission.endpoint import ApiKey, Backend
 
-    return Backend(f"{url}/api", Key(token))
+    return Backend(f"{url}/api", ApiKey(token))
 
 
 def _start(folder: Path, token: str, training: "TrainingOptions | None") -> "subprocess.Popen[str]":

@@ -23,7 +23,7 @@ from sftc.report.tables import columns
 from sftc.report.text import printable
 
 if TYPE_CHECKING:
-    from sftc.submission.service import Service
+    from sftc.submission.client import ServiceClient
 
 _COLUMNS = (("job_id", "id"), ("status", "state"), ("model",), ("created_at",), ("fine_tuned_model",))
 """What `jobs list` shows, each by the names that a service may have for it."""
@@ -108,7 +108,7 @@ def metrics_command(job: str, plot: str | None, **service: Any) -> None:
     write_files({plot: curves(points, splitext(plot)[1][1:])})
 
 
-def _points(service: "Service", job: str) -> list[dict[str, Any]]:
+def _points(service: "ServiceClient", job: str) -> list[dict[str, Any]]:
     """Return all points of a job's metrics; of the last step of a page the next one may have more."""
     points: dict[tuple[str, int], dict[str, Any]] = {}
     step = before = -1

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from sftc.report.tables import columns
 
 if TYPE_CHECKING:
-    from sftc.submission.submitting import Order
+    from sftc.submission.submit import Order
 
 
 def plan(order: "Order", backend: str | None, env_file: str | None) -> str:
@@ -16,18 +16,18 @@ def plan(order: "Order", backend: str | None, env_file: str | None) -> str:
     """
     import click
 
-    from sftc.submission import settings
+    from sftc.submission import endpoint
 
     try:
-        url = settings.base_url(backend, settings.environment(env_file))
-    except settings.SettingsError as error:
+        url = endpoint.base_url(backend, endpoint.environment(env_file))
+    except endpoint.SettingsError as error:
         raise click.UsageError(f"{error}.") from error
     files = [("training", order.training), *([("validation", order.validation)] if order.validation else [])]
     rows = [
         (name, str(file), f"{file.rows:,} rows", f"{file.length:,} bytes", file.digest)
         for name, file in files
     ]
-    where = "(the embedded service) /api" if url == settings.LOCAL else url
+    where = "(the embedded service) /api" if url == endpoint.LOCAL else url
     uploads = [("POST", f"{where}/learning/files", name) for name, _ in files]
     requests = [
         *uploads,

@@ -15,7 +15,7 @@ from sftc.cli.progress import Progress
 
 if TYPE_CHECKING:
     from sftc.dataset.check_files import Checked
-    from sftc.submission.files import DataFile
+    from sftc.submission.upload import DataFile
 
 
 def prepare(
@@ -47,7 +47,7 @@ def prepare(
 def _file(result: "Checked", examples: int | None, stack: ExitStack) -> "DataFile":
     from sftc.dataset.sample import head
     from sftc.dataset.streams import ARCHIVES
-    from sftc.submission.files import DataFile
+    from sftc.submission.upload import DataFile
 
     path, name = result.path, os.path.basename(result.path)
     if examples is not None or path.endswith(ARCHIVES):

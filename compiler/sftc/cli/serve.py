@@ -53,10 +53,10 @@ def serve_command(
     It speaks the contract of the hosted service. What it answered is kept: after a crash it goes
     on where it was.
     """
-    from sftc.backend.address import Address
-    from sftc.backend.app import Service
-    from sftc.backend.folder import InUseError
-    from sftc.backend.serving import serve
+    from sftc.service.address import Address
+    from sftc.service.app import EmbeddedService
+    from sftc.service.data_folder import InUseError
+    from sftc.service.server import serve
 
     folder = Path(data_dir) if data_dir else data_folder()
     if token is not None and not re.fullmatch("[!-~]+", token):
@@ -65,7 +65,7 @@ def serve_command(
     token = token or secrets.token_urlsafe(24)
     options = TrainingOptions(**training)
     try:
-        service = Service(folder, token, None if idle else executor(options))
+        service = EmbeddedService(folder, token, None if idle else executor(options))
     except InUseError as error:
         raise click.ClickException(f"{error}: end it first, or name another --data-dir.") from error
     except sqlite3.Error as error:
@@ -91,7 +91,7 @@ def serve_command(
 
 def _end_with_stdin(folder: Path) -> None:
     """End this process when whoever started it is gone, however that came about, and nobody else uses it."""
-    from sftc.backend.lease import Lease
+    from sftc.service.lease import Lease
 
     sys.stdin.buffer.read()
     Lease(folder).take()

@@ -29,7 +29,7 @@ def submit_command(
     values = _payload(payload)
     with ExitStack() as stack:
         data = prepare([each for each in (dataset, validation) if each], None, None, stack)
-        from sftc.submission.submitting import Order, Submission
+        from sftc.submission.submit import Order, Submission
 
         order = Order(values, data[0], data[1] if len(data) > 1 else None, idempotency)
         stack.enter_context(failures())

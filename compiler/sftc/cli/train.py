@@ -109,7 +109,7 @@ def train_command(
     with ExitStack() as stack:
         tokens = document.value("hyperparameters.sequence_length", int)
         data = prepare([each for each in files if each], examples, tokens, stack)
-        from sftc.submission.submitting import Order, Submission
+        from sftc.submission.submit import Order, Submission
 
         order = Order(compiled.payload, data[0], data[1] if len(data) > 1 else None, idempotency)
         if dry_run:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from sftc.backend.executor import Executor
+    from sftc.service.executor import Executor
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -84,7 +84,7 @@ def executor(options: TrainingOptions) -> "Executor":
     if options.engine == "ray" and not find_spec("ray"):
         raise ModuleNotFoundError("No module named 'ray'", name="ray")
     if not all(map(find_spec, _NEEDED)):
-        from sftc.backend.executor import Missing
+        from sftc.service.executor import Missing
 
         return Missing()
     from sftc.training.executor import Trainer

@@ -12,9 +12,9 @@ import click
 from sftc.cli.connecting import Connection, say
 from sftc.report.sparkline import sparkline
 from sftc.report.text import printable
+from sftc.submission.client import ServiceClient
 from sftc.submission.failures import UnreachableError
-from sftc.submission.following import Pace, follow
-from sftc.submission.service import Service
+from sftc.submission.follow import Pace, follow_job
 
 _BAR: Final = 20
 _JOBS: Final = 1000
@@ -115,7 +115,7 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
         time.sleep(seconds)
 
     try:
-        body = follow(job, connection.service, shown, pace, sleep)
+        body = follow_job(job, connection.service, shown, pace, sleep)
     except KeyboardInterrupt:
         shown.end()
         if connection.process or (connection.address and not connection.address.stays):
@@ -132,7 +132,7 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
     return body
 
 
-def _before(job: str, service: Service) -> list[str]:
+def _before(job: str, service: ServiceClient) -> list[str]:
     """Return the jobs that the embedded service does before this one."""
     listed = service.get("jobs", {"limit": _JOBS})["jobs"]  # the newest first
     ids = [each["id"] for each in listed]

@@ -1,6 +1,6 @@
-"""The training file: checked whole, sampled and described, in bounded memory.
+"""The training file: checked, described and sampled, in bounded memory, the same for any number of processes.
 
-What is found is the same whatever the number of processes. A row is looked at twice at
-most: `layout` says yes to rows that are beyond doubt, in bulk, and `examine` is the
-authority on all others.
+In: files of JSON Lines. Out: findings, digests and figures. A row is looked at twice at most:
+`layout` accepts plain rows in bulk, and `examine_row` is the authority on all others. Must not
+know configs or services.
 """

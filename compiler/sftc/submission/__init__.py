@@ -1,4 +1,5 @@
-"""Submission: from a payload and files to a job on a service, over the wire contract.
+"""A payload and its files to a job on a service, created once and followed to its end.
 
-It reads payloads and files, never TOML.
+In: a payload, data files, a service. Out: a job, its events and its fate. Must not know TOML:
+it reads no config.
 """

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sftc.backend.executor import SERVICE_ENDS, FailedError, Report, Task
+from sftc.service.executor import SERVICE_ENDS, FailedError, Report, Task
 from sftc.training import task as tasks
 from sftc.training.task import REPEATABLE, Options
 

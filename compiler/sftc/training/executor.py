@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sftc.backend.executor import FailedError, Report, Task
+from sftc.service.executor import FailedError, Report, Task
 from sftc.training import task as tasks
 from sftc.training.task import REPEATABLE, Options
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from transformers import AutoConfig, AutoTokenizer
 
-from sftc.backend.executor import FailedError
+from sftc.service.executor import FailedError
 from sftc.training import models, output, rows, task
 from sftc.training.fit import fit
 from sftc.training.machine import Machine

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from sftc.backend.executor import FailedError
+from sftc.service.executor import FailedError
 from sftc.training.memory import out_of_memory
 
 

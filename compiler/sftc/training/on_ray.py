@@ -18,7 +18,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
-from sftc.backend.executor import FailedError
+from sftc.service.executor import FailedError
 from sftc.training import task
 from sftc.training.asked import Asked
 from sftc.training.cluster import MARK

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from sftc.backend.executor import FailedError
+from sftc.service.executor import FailedError
 from sftc.training.talk import UnspeakableError, encode
 
 IGNORED = -100

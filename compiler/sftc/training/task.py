@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from sftc.backend.executor import Task
+from sftc.service.executor import Task
 
 REPEATABLE: Final = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from sftc.backend.executor import FailedError
+from sftc.service.executor import FailedError
 from sftc.training import parent, task
 from sftc.training.machine import probe
 from sftc.training.memory import out_of_memory

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services import STEPS, Client, Steps, eventually, good, payload, process, refusal, rows, thread
-from sftc.backend import running
+from sftc.service import background
 
 DATA = rows(1)
 
@@ -76,7 +76,7 @@ def test_a_check_that_cannot_begin_fails_until_the_file_is_sent_again(
 def test_work_that_fails_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(running, "PAUSE", 0.05)
+    monkeypatch.setattr(background, "PAUSE", 0.05)
     jobs = tmp_path / "jobs"
     with thread(tmp_path, Steps()) as client:
         file = client.ready(DATA)

@@ -32,10 +32,10 @@ from services import (
     rows,
     thread,
 )
-from sftc.backend import uploads
-from sftc.backend.app import MAX_JOB
-from sftc.backend.store import Store
 from sftc.contract.versions import PACKAGED
+from sftc.service import uploads
+from sftc.service.app import MAX_JOB
+from sftc.service.store import Store
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 SHAPES: list[CheckFunction] = [

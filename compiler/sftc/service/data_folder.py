@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import IO
 
-from sftc.backend import address
-from sftc.backend.uploads import Upload
+from sftc.service import address
+from sftc.service.uploads import Upload
 
 _LEAVING = 5.0
 """Seconds that a service may take to end."""

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sftc.backend.answers import failure
+from sftc.service.responses import failure
 
 OPEN = "/api/openapi.json"
 """What needs no token."""

@@ -37,7 +37,7 @@ def publish(root: Path, address: Address) -> None:
     os.replace(aside, root / FILE)
 
 
-def find(root: Path) -> Address | None:
+def find_service(root: Path) -> Address | None:
     """Return where the service of `root` is reached; `None` if none runs, or none that others may use."""
     with suppress(OSError, ValueError):
         if _in_use(root / "lock"):

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple, Self
 
 import httpx
 
+from sftc.submission.endpoint import LOOPBACK, Backend, SettingsError
 from sftc.submission.failures import RefusedError, UnreachableError
-from sftc.submission.settings import LOOPBACK, Backend, SettingsError
 
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=15.0)
@@ -21,7 +21,7 @@ _MESSAGE: Final = 500
 _CODE: Final = 100
 """Characters of what the service says that are shown, at most."""
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 Recover = Callable[[], dict[str, Any] | None]
 
 
@@ -32,7 +32,7 @@ class Patience(NamedTuple):
     pause: float = 0.5
 
 
-class Service:
+class ServiceClient:
     """A service, spoken to over HTTP: its answers are JSON objects, in which the key is masked.
 
     The key goes with every request to this service and to no other host.
@@ -41,7 +41,7 @@ class Service:
         SettingsError: the URL, or a proxy that the environment names, is none.
     """
 
-    def __init__(self, backend: Backend, tell: Tell, patience: Patience = Patience()) -> None:  # noqa: B008  it cannot be changed
+    def __init__(self, backend: Backend, tell: Notify, patience: Patience = Patience()) -> None:  # noqa: B008  it cannot be changed
         self.url = backend.url
         self.key = backend.key
         self._tell = tell

@@ -3,11 +3,11 @@
 import re
 from typing import Any, Final
 
-from sftc.backend.answers import Refusal
-from sftc.backend.store import Store
 from sftc.contract.dialect import payload_faults
 from sftc.contract.versions import PACKAGED
 from sftc.payload.encoding import digest
+from sftc.service.responses import RequestRefusedError
+from sftc.service.store import Store
 
 _CONTRACT = PACKAGED.version(PACKAGED.versions[-1])
 
@@ -24,28 +24,32 @@ def idempotency_key(given: str | None) -> str | None:
         Refusal: it is no such key.
     """
     if given is not None and not _KEY.fullmatch(given):
-        raise Refusal(400, "invalid_key", "an Idempotency-Key has 1 to 255 characters of ASCII, no space")
+        raise RequestRefusedError(
+            400, "invalid_key", "an Idempotency-Key has 1 to 255 characters of ASCII, no space"
+        )
     return given
 
 
-def check(payload: Any) -> str:
+def admit_payload(payload: Any) -> str:
     """Check the body of a job, all but its files, and return its digest.
 
     Raises:
         Refusal: it is no such payload.
     """
     if _is_deeper(payload, _DEEPEST):
-        raise Refusal(400, "invalid_payload", f"it nests more than {_DEEPEST} levels deep")
+        raise RequestRefusedError(400, "invalid_payload", f"it nests more than {_DEEPEST} levels deep")
     try:
         found = digest(payload)
     except ValueError as error:
-        raise Refusal(
+        raise RequestRefusedError(
             400, "invalid_payload", "it has numbers or text that RFC 8785 has no form for"
         ) from error
     if not _CONTRACT.accepts_payload(payload) and (faults := payload_faults(_CONTRACT, payload)):
-        raise Refusal(400, "invalid_payload", "; ".join(faults)[:2000])
+        raise RequestRefusedError(400, "invalid_payload", "; ".join(faults)[:2000])
     if "gpu_type" not in payload["metadata"]["effective_config"]["compute"]:
-        raise Refusal(400, "missing_gpu_type", "metadata.effective_config.compute.gpu_type is missing")
+        raise RequestRefusedError(
+            400, "missing_gpu_type", "metadata.effective_config.compute.gpu_type is missing"
+        )
     return found
 
 
@@ -61,7 +65,7 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return any(isinstance(each, dict | list) for each in level)
 
 
-def check_files(payload: dict[str, Any], store: Store) -> None:
+def admit_files(payload: dict[str, Any], store: Store) -> None:
     """Check that all files of a job are there and ready.
 
     Raises:
@@ -75,6 +79,8 @@ def check_files(payload: dict[str, Any], store: Store) -> None:
 def _file(store: Store, id: str | None, what: str) -> None:
     file = store.file(id) if id else None
     if not file:
-        raise Refusal(400, f"unknown_{what}", f"there is no file {(id or '')[:100]}")
+        raise RequestRefusedError(400, f"unknown_{what}", f"there is no file {(id or '')[:100]}")
     if file["status"] != "ready":
-        raise Refusal(400, f"{what}_not_ready", f"{id} is {file['status']}: {file['error'] or 'wait for it'}")
+        raise RequestRefusedError(
+            400, f"{what}_not_ready", f"{id} is {file['status']}: {file['error'] or 'wait for it'}"
+        )

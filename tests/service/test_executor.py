@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
-from sftc.backend.executor import Report, Task
-from sftc.backend.store import Store
+from sftc.service.executor import Report, Task
+from sftc.service.store import Store
 
 
 @pytest.fixture

@@ -28,9 +28,9 @@ from services import (
     rows,
     thread,
 )
-from sftc.backend.app import Service
-from sftc.backend.executor import Missing
 from sftc.contract.versions import PACKAGED
+from sftc.service.app import EmbeddedService
+from sftc.service.executor import Missing
 from training_files import BROKEN, GOOD, row
 
 FILE = part(b"file", rows(1), b"train.jsonl")
@@ -252,7 +252,7 @@ def test_the_openapi_document_is_served_without_a_token(service: Client) -> None
 def test_the_openapi_document_is_valid_and_names_every_request(tmp_path: Path) -> None:
     document: dict[str, Any] = json.loads(PACKAGED.read("wire.openapi.json"))
     schemathesis.openapi.from_dict(document).validate()
-    served = asyncio.run(routes(Service(tmp_path, TOKEN, Missing()).app()))
+    served = asyncio.run(routes(EmbeddedService(tmp_path, TOKEN, Missing()).app()))
     assert {(path, method.upper()) for path, item in document["paths"].items() for method in item} >= served
     paths = {f"/api/learning{path}" for _, path in REQUESTS}
     assert document["paths"].keys() == {path for path, _ in served} == paths | {"/api/openapi.json"}

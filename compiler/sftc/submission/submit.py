@@ -6,13 +6,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sftc.payload.encoding import Payload, digest, to_bytes
+from sftc.submission.client import ServiceClient
 from sftc.submission.failures import KeyInUseError, RefusedError, UnreachableError
-from sftc.submission.files import DataFile, Progress, send
-from sftc.submission.following import OVER, SUCCEEDED
+from sftc.submission.follow import OVER, SUCCEEDED
 from sftc.submission.journal import Intent, Journal
-from sftc.submission.service import Service
+from sftc.submission.upload import DataFile, OnProgress, send
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 _LISTED = 100
 _TRIES = 100
@@ -82,7 +82,9 @@ class Submission:
     Idempotency-Key makes one job of it in any case.
     """
 
-    def __init__(self, service: Service, journal: Journal, tell: Tell, progress: Progress = _ignore) -> None:
+    def __init__(
+        self, service: ServiceClient, journal: Journal, tell: Notify, progress: OnProgress = _ignore
+    ) -> None:
         self._service = service
         self._journal = journal
         self._tell = tell

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sftc.backend.executor import SERVICE_ENDS, Executor, FailedError, Task
-from sftc.backend.folder import Folder
-from sftc.backend.store import Store
+from sftc.service.data_folder import Folder
+from sftc.service.executor import SERVICE_ENDS, Executor, FailedError, Task
+from sftc.service.store import Store
 
 PAUSE = 5.0
 """Seconds until work that failed is tried again."""

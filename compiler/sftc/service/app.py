@@ -18,16 +18,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sftc.backend import answers, rules
-from sftc.backend.address import Address, publish
-from sftc.backend.answers import Refusal
-from sftc.backend.executor import Executor, Missing
-from sftc.backend.folder import Folder
-from sftc.backend.guard import Guard
-from sftc.backend.running import Checks, Runner
-from sftc.backend.store import Store
-from sftc.backend.uploads import pieces, receive
 from sftc.contract.versions import PACKAGED
+from sftc.service import admission, responses
+from sftc.service.address import Address, publish
+from sftc.service.background import Checks, Runner
+from sftc.service.data_folder import Folder
+from sftc.service.executor import Executor, Missing
+from sftc.service.guard import Guard
+from sftc.service.responses import RequestRefusedError
+from sftc.service.store import Store
+from sftc.service.uploads import pieces, receive
 
 MAX_JOB = 1 << 20
 """The most bytes the body of a job may have."""
@@ -38,7 +38,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 
 
-class Service:
+class EmbeddedService:
     """The service over a data folder; `token` is what requests must carry.
 
     Without an `executor` jobs stay as they are.
@@ -71,12 +71,12 @@ class Service:
             Route("/api/learning/jobs/{id}/timeline", self.timeline),
         ]
         handlers: dict[Any, Any] = {
-            Refusal: answers.refused,
-            HTTPException: answers.http,
-            sqlite3.OperationalError: answers.database,
+            RequestRefusedError: responses.refused,
+            HTTPException: responses.http,
+            sqlite3.OperationalError: responses.database,
         }
         # Starlette answers an `Exception` of its own handlers outside all middleware: with no id.
-        faults = Middleware(ExceptionMiddleware, handlers={Exception: answers.fault})
+        faults = Middleware(ExceptionMiddleware, handlers={Exception: responses.fault})
         app = Starlette(
             routes=routes,
             middleware=[Middleware(Guard, token=self._token), faults],
@@ -108,17 +108,19 @@ class Service:
             upload = await receive(request, self._folder.incoming)
             self._folder.keep(upload)
         except OSError as error:
-            raise Refusal(507, "no_space", f"the file cannot be kept: {error.strerror}") from error
+            raise RequestRefusedError(
+                507, "no_space", f"the file cannot be kept: {error.strerror}"
+            ) from error
         row = self._store.add_file(upload.filename, upload.purpose, upload.digest, upload.size)
         self._checks.add()
-        return JSONResponse(answers.file(row))
+        return JSONResponse(responses.file(row))
 
     async def file(self, request: Request) -> Response:
         """Return a file's body."""
         row = self._store.file(request.path_params["id"])
         if not row:
-            raise Refusal(404, "unknown_file", "there is no such file")
-        return JSONResponse(answers.file(row))
+            raise RequestRefusedError(404, "unknown_file", "there is no such file")
+        return JSONResponse(responses.file(row))
 
     async def jobs(self, request: Request) -> Response:
         """Make a job, or list those there are."""
@@ -127,31 +129,35 @@ class Service:
     async def _create(self, request: Request) -> Response:
         """Make a job, once for each idempotency key."""
         payload = await _json(request)
-        key = rules.idempotency_key(request.headers.get("idempotency-key"))
-        digest = await asyncio.to_thread(rules.check, payload)  # one that is all wrong takes seconds
-        rules.check_files(payload, self._store)
+        key = admission.idempotency_key(request.headers.get("idempotency-key"))
+        digest = await asyncio.to_thread(
+            admission.admit_payload, payload
+        )  # one that is all wrong takes seconds
+        admission.admit_files(payload, self._store)
         row, is_new = self._store.add_job(payload, digest, key)
         if not is_new and row["payload_digest"] != digest:
-            raise Refusal(409, "idempotency_conflict", "another payload was sent with this idempotency key")
-        return JSONResponse(answers.job(row), 201 if is_new else 200)
+            raise RequestRefusedError(
+                409, "idempotency_conflict", "another payload was sent with this idempotency key"
+            )
+        return JSONResponse(responses.job(row), 201 if is_new else 200)
 
     async def start(self, request: Request) -> Response:
         """Let a job run; what has been started stays so."""
         row = self._job(request)
         if await _json(request) != {}:
-            raise Refusal(400, "invalid_body", "the body must be {}")
+            raise RequestRefusedError(400, "invalid_body", "the body must be {}")
         if self._store.move(row["id"], "queued", of=("created",)):
             self._runner.add()
-        return JSONResponse(answers.job(self._job(request)))
+        return JSONResponse(responses.job(self._job(request)))
 
     async def cancel(self, request: Request) -> Response:
         """Stop a job; one that has ended stays as it is."""
         self._runner.cancel(self._job(request)["id"])
-        return JSONResponse(answers.job(self._job(request)))
+        return JSONResponse(responses.job(self._job(request)))
 
     async def job(self, request: Request) -> Response:
         """Return a job's body."""
-        return JSONResponse(answers.job(self._job(request)))
+        return JSONResponse(responses.job(self._job(request)))
 
     async def _list(self, request: Request) -> Response:
         """List jobs, the newest first."""
@@ -159,7 +165,7 @@ class Service:
         limit = _number(request, "limit", 100, least=1, most=_PAGE)
         is_any = query.get("type") in {None, "sft_offline"}
         rows = self._store.jobs(query.get("status"), after, limit) if is_any else []
-        return JSONResponse({"jobs": [*map(answers.job, rows)]})
+        return JSONResponse({"jobs": [*map(responses.job, rows)]})
 
     async def events(self, request: Request) -> Response:
         """List a job's events behind `since_seq`."""
@@ -182,7 +188,7 @@ class Service:
     def _job(self, request: Request) -> dict[str, Any]:
         row = self._store.job(request.path_params["id"])
         if not row:
-            raise Refusal(404, "unknown_job", "there is no such job")
+            raise RequestRefusedError(404, "unknown_job", "there is no such job")
         return row
 
 
@@ -191,7 +197,7 @@ async def _json(request: Request) -> Any:
     try:
         return json.loads(body.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "invalid_json", "the body is not JSON, or nests too deep") from error
+        raise RequestRefusedError(400, "invalid_json", "the body is not JSON, or nests too deep") from error
 
 
 def _no_constant(name: str) -> None:
@@ -203,7 +209,7 @@ def _number(request: Request, name: str, default: int, least: int = 0, most: int
     if text is None:
         return default
     if not _INTEGER.fullmatch(text) or not least <= int(text) <= most:
-        raise Refusal(400, "invalid_query", f"`{name}` must be an integer from {least} to {most}")
+        raise RequestRefusedError(400, "invalid_query", f"`{name}` must be an integer from {least} to {most}")
     return int(text)
 
 
@@ -214,6 +220,6 @@ def _moment(request: Request, name: str) -> datetime | None:
     with suppress(ValueError, OverflowError):
         if _MOMENT.fullmatch(text):
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    raise Refusal(
+    raise RequestRefusedError(
         400, "invalid_query", f"`{name}` must be a time as 2026-01-31T12:00:00Z, in which a + is sent as %2B"
     )

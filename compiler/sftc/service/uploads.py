@@ -13,7 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from sftc.backend.answers import Refusal
+from sftc.service.responses import RequestRefusedError
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -55,12 +55,12 @@ async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise Refusal(408, "too_slow", f"no byte came for {PATIENCE:.0f} seconds") from None
+            raise RequestRefusedError(408, "too_slow", f"no byte came for {PATIENCE:.0f} seconds") from None
         except ClientDisconnect:
-            raise Refusal(400, "cut_off", "the connection ended inside the body") from None
+            raise RequestRefusedError(400, "cut_off", "the connection ended inside the body") from None
         size += len(piece)
         if size > most:
-            raise Refusal(413, "too_large", f"the body may have {most:,} bytes")
+            raise RequestRefusedError(413, "too_large", f"the body may have {most:,} bytes")
         yield piece
 
 
@@ -74,9 +74,11 @@ async def receive(request: Request, folder: Path) -> Upload:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
-        raise Refusal(400, "not_multipart", "the body must be multipart/form-data, with a part `file`")
+        raise RequestRefusedError(
+            400, "not_multipart", "the body must be multipart/form-data, with a part `file`"
+        )
     if int(request.headers.get("content-length") or 0) > MAX_BYTES:
-        raise Refusal(413, "too_large", f"the body may have {MAX_BYTES:,} bytes")
+        raise RequestRefusedError(413, "too_large", f"the body may have {MAX_BYTES:,} bytes")
     form = _Form(folder)
     try:
         parser = MultipartParser(boundary, form.callbacks)
@@ -86,7 +88,9 @@ async def receive(request: Request, folder: Path) -> Upload:
         return await form.upload()
     except FormParserError as error:
         form.discard()
-        raise Refusal(400, "broken_multipart", f"the multipart body is broken: {error}") from error
+        raise RequestRefusedError(
+            400, "broken_multipart", f"the multipart body is broken: {error}"
+        ) from error
     except BaseException:  # a request that is cancelled leaves no file, either
         form.discard()
         raise
@@ -127,7 +131,7 @@ class _Form:
             self._part = options.get(b"name", b"")
             if self._part == b"file":
                 if self._filename is not None:
-                    raise Refusal(400, "two_files", "the body has two parts `file`")
+                    raise RequestRefusedError(400, "two_files", "the body has two parts `file`")
                 self._filename = options.get(b"filename", b"").decode("utf-8", "replace") or "file.jsonl"
 
     def _data(self, data: bytes, start: int, end: int) -> None:
@@ -139,7 +143,7 @@ class _Form:
         elif self._part == b"purpose":
             self._purpose += piece
             if len(self._purpose) > _FIELD:
-                raise Refusal(400, "bad_purpose", "the field `purpose` is too long")
+                raise RequestRefusedError(400, "bad_purpose", "the field `purpose` is too long")
 
     def _end(self) -> None:
         self._complete = self._complete or self._part == b"file"
@@ -149,10 +153,10 @@ class _Form:
 
     async def upload(self) -> Upload:
         if not self._done or not self._complete or self._filename is None:
-            raise Refusal(400, "no_file", "the body has no complete part `file`")
+            raise RequestRefusedError(400, "no_file", "the body has no complete part `file`")
         purpose = self._purpose.decode("utf-8", "replace")
         if purpose != "fine-tune":
-            raise Refusal(400, "bad_purpose", "the field `purpose` must be `fine-tune`")
+            raise RequestRefusedError(400, "bad_purpose", "the field `purpose` must be `fine-tune`")
         self._file.flush()
         await asyncio.to_thread(os.fsync, self._file.fileno())  # of a large file it takes its time
         self._file.close()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-Row = dict[str, Any]
+Record = dict[str, Any]
 
 FINAL: Final = ("succeeded", "failed", "cancelled")
 """The states in which a job stays."""
@@ -62,14 +62,14 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
-    def _one(self, query: str, *values: object) -> Row | None:
+    def _one(self, query: str, *values: object) -> Record | None:
         row = self._db.execute(query, values).fetchone()
         return dict(row) if row else None
 
-    def _all(self, query: str, *values: object) -> list[Row]:
+    def _all(self, query: str, *values: object) -> list[Record]:
         return [dict(row) for row in self._db.execute(query, values)]
 
-    def add_file(self, filename: str, purpose: str, digest: str, size: int) -> Row:
+    def add_file(self, filename: str, purpose: str, digest: str, size: int) -> Record:
         """Return the file of that content and purpose, made anew if there is none.
 
         One whose check was stopped is to be checked again.
@@ -85,11 +85,11 @@ class Store:
         assert found  # noqa: S101  it was just made, or was there
         return found
 
-    def file(self, id: str) -> Row | None:
+    def file(self, id: str) -> Record | None:
         """Return a file by its id."""
         return self._one("SELECT * FROM files WHERE id = ?", id)
 
-    def unchecked_files(self) -> list[Row]:
+    def unchecked_files(self) -> list[Record]:
         """Return the files that are still to be checked."""
         return self._all("SELECT * FROM files WHERE status = 'processing' ORDER BY created_at")
 
@@ -101,7 +101,7 @@ class Store:
                 (status, rows, _plain(error), id),
             )
 
-    def add_job(self, payload: Mapping[str, Any], digest: str, key: str | None) -> tuple[Row, bool]:
+    def add_job(self, payload: Mapping[str, Any], digest: str, key: str | None) -> tuple[Record, bool]:
         """Return a new job, or the one that the idempotency key stands for, and whether it is new."""
         with self._change() as db:
             if key is not None and (known := self._one("SELECT * FROM jobs WHERE idempotency_key = ?", key)):
@@ -117,12 +117,12 @@ class Store:
         assert job  # noqa: S101  it was just made
         return job, True
 
-    def job(self, id: str) -> Row | None:
+    def job(self, id: str) -> Record | None:
         """Return a job by its id."""
         found = self._one("SELECT * FROM jobs WHERE id = ?", id)
         return _job(found) if found else None
 
-    def jobs(self, status: str | None, created_after: datetime | None, limit: int) -> list[Row]:
+    def jobs(self, status: str | None, created_after: datetime | None, limit: int) -> list[Record]:
         """Return jobs, the newest first; `created_after` is in UTC."""
         rows = self._all(
             "SELECT * FROM jobs WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR created_at > ?2)"
@@ -167,7 +167,7 @@ class Store:
             (id, _plain(type), _plain(message), json.dumps(_plain(data)), _now()),
         )
 
-    def events(self, id: str, since: int, limit: int, type: str | None = None) -> list[Row]:
+    def events(self, id: str, since: int, limit: int, type: str | None = None) -> list[Record]:
         """Return the events of a job behind `since`, in order."""
         rows = self._all(
             "SELECT seq, type, message, data, created_at FROM events WHERE job = ?1 AND seq > ?2"
@@ -189,7 +189,7 @@ class Store:
                 (*point, value, _now()),
             )
 
-    def metrics(self, id: str, name: str | None, after: int, limit: int) -> list[Row]:
+    def metrics(self, id: str, name: str | None, after: int, limit: int) -> list[Record]:
         """Return the points of a job's metrics behind the step `after`, in order."""
         return self._all(
             "SELECT name, step, value, created_at FROM metrics WHERE job = ?1 AND step > ?2"
@@ -201,7 +201,7 @@ class Store:
         )
 
 
-def _job(row: Row) -> Row:
+def _job(row: Record) -> Record:
     return {**row, "payload": json.loads(row["payload"])}
 
 

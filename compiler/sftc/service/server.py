@@ -7,14 +7,14 @@ from collections.abc import Callable
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from sftc.backend import uploads
-from sftc.backend.app import Service
+from sftc.service import uploads
+from sftc.service.app import EmbeddedService
 
 MAX_HEAD = 1 << 16
 """The most bytes that the head of a request may have, about."""
 
 
-class Connection(HttpToolsProtocol):
+class HttpConnection(HttpToolsProtocol):
     """A connection whose client has to come to the end of a head: uvicorn would wait and read for ever."""
 
     _late: asyncio.TimerHandle | None = None
@@ -72,7 +72,7 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def serve(service: Service, host: str, port: int, ready: Callable[[str], None]) -> None:
+def serve(service: EmbeddedService, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve until interrupted; `ready` is told the URL once requests are taken.
 
     Args:
@@ -90,7 +90,7 @@ def serve(service: Service, host: str, port: int, ready: Callable[[str], None]) 
         url = f"http://{name}:{listener.getsockname()[1]}"
         config = uvicorn.Config(
             service.app(),
-            http=Connection,
+            http=HttpConnection,
             ws="none",
             lifespan="on",
             log_level="warning",

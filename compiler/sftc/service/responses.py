@@ -3,20 +3,20 @@
 import logging
 import sqlite3
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-Row = dict[str, Any]
+from sftc.service.store import Record
 
 _NO_SPACE: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 _log = logging.getLogger(__name__)
 
 
-class Refusal(Exception):
+class RequestRefusedError(Exception):
     """A request is refused with an HTTP status, a code for programs and a message for people."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -27,7 +27,7 @@ class Refusal(Exception):
 
 async def refused(request: Request, error: Exception) -> JSONResponse:
     """Return the answer to a request that is refused."""
-    assert isinstance(error, Refusal)  # noqa: S101  Starlette hands over what was raised
+    assert isinstance(error, RequestRefusedError)  # noqa: S101  Starlette hands over what was raised
     # What a slow client sends after all is no request: the connection ends.
     headers = {"Connection": "close"} if error.status == 408 else None
     return failure(request, error.status, error.code, str(error), headers)
@@ -62,7 +62,7 @@ def failure(
     return JSONResponse(body, status, headers)
 
 
-def file(row: Row) -> Row:
+def file(row: Record) -> Record:
     """Return the body of a file."""
     return {
         "id": row["id"],
@@ -78,7 +78,7 @@ def file(row: Row) -> Row:
     }
 
 
-def job(row: Row) -> Row:
+def job(row: Record) -> Record:
     """Return the body of a job."""
     return {
         "job_id": row["id"],

@@ -26,8 +26,8 @@ from services import (
     rows,
     thread,
 )
-from sftc.backend import uploads
-from sftc.backend.serving import MAX_HEAD
+from sftc.service import uploads
+from sftc.service.server import MAX_HEAD
 
 BODY = part(b"file", rows(1), b"train.jsonl") + PURPOSE + END
 

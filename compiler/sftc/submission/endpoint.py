@@ -31,7 +31,7 @@ class SettingsError(Exception):
     """The service or its key is not named as it should be; the message says how."""
 
 
-class Key:
+class ApiKey:
     """A secret. It shows its first four and last two characters at most, wherever it is printed."""
 
     def __init__(self, secret: str) -> None:
@@ -61,7 +61,7 @@ class Backend(NamedTuple):
     """A service: its URL with `/api` at the end, and the key to it."""
 
     url: str
-    key: Key
+    key: ApiKey
 
     @property
     def identity(self) -> str:
@@ -113,7 +113,7 @@ def _fault(url: str) -> str | None:
     return None if is_one else "it must be such as https://api.example.org or http://127.0.0.1:8000"
 
 
-def backend(url: str, variables: Mapping[str, str], *, allow_insecure: bool) -> Backend:
+def backend_at(url: str, variables: Mapping[str, str], *, allow_insecure: bool) -> Backend:
     """Return the service at `url`, with the key of the environment.
 
     Raises:
@@ -129,4 +129,4 @@ def backend(url: str, variables: Mapping[str, str], *, allow_insecure: bool) -> 
         raise SettingsError(f"no key: set {KEY_VARIABLE}, or name a file that does with --env-file")
     if not secret.isascii() or not secret.isprintable():
         raise SettingsError(f"{KEY_VARIABLE} holds characters that no key has")
-    return Backend(url, Key(secret))
+    return Backend(url, ApiKey(secret))

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final, NamedTuple
 
+from sftc.submission.client import ServiceClient
 from sftc.submission.failures import ChangedFileError, RefusedError, UnreachableError
 from sftc.submission.journal import Journal
-from sftc.submission.service import Service
 
 READY: Final = frozenset({"ready", "uploaded", "stored", "complete"})
 PENDING: Final = frozenset({"processing", "pending", "validating"})
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 class DataFile(NamedTuple):
@@ -39,7 +39,7 @@ _TIMEOUT: Final = 120.0
 """Seconds between questions whether a file is ready, and in all."""
 
 
-def send(file: DataFile, service: Service, journal: Journal, progress: Progress) -> str:
+def send(file: DataFile, service: ServiceClient, journal: Journal, progress: OnProgress) -> str:
     """Return the id of `file` on the service, uploaded only if it is not there.
 
     Raises:
@@ -62,13 +62,13 @@ def send(file: DataFile, service: Service, journal: Journal, progress: Progress)
     return id
 
 
-def _new(file: DataFile, service: Service, journal: Journal, progress: Progress) -> str:
+def _new(file: DataFile, service: ServiceClient, journal: Journal, progress: OnProgress) -> str:
     id = _id(upload(file, service, progress), "id")
     journal.keep_file(file.digest, id)
     return id
 
 
-def upload(file: DataFile, service: Service, progress: Progress) -> dict[str, Any]:
+def upload(file: DataFile, service: ServiceClient, progress: OnProgress) -> dict[str, Any]:
     """Send `file`, whatever the service has, and return its answer.
 
     Raises:
@@ -97,7 +97,7 @@ class _Checked:
     It fails before its last byte is sent: the service would keep another content else.
     """
 
-    def __init__(self, source: BinaryIO, file: DataFile, progress: Progress) -> None:
+    def __init__(self, source: BinaryIO, file: DataFile, progress: OnProgress) -> None:
         self._source = source
         self._file = file
         self._progress = progress
@@ -137,7 +137,7 @@ def _changed(file: DataFile) -> ChangedFileError:
     return ChangedFileError(f"{file} was changed after it was checked; run the command again")
 
 
-def _wait(id: str, service: Service, *, is_new: bool) -> None:
+def _wait(id: str, service: ServiceClient, *, is_new: bool) -> None:
     """Return when the service can use the file.
 
     Raises:

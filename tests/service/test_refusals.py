@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services import Client, payload, process, refusal, rows
-from sftc.backend.app import MAX_JOB
+from sftc.service.app import MAX_JOB
 from sftc.text.keys import MAX_DEPTH
 
 JSON = {"Content-Type": "application/json"}

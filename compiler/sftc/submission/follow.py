@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
+from sftc.submission.client import ServiceClient
 from sftc.submission.failures import (
     JobCancelledError,
     JobFailedError,
     RefusedError,
     UnreachableError,
 )
-from sftc.submission.service import Service
 
 SUCCEEDED: Final = frozenset({"succeeded", "completed"})
 CANCELLED: Final = frozenset({"cancelled", "canceled"})
@@ -49,8 +49,8 @@ class Watcher(Protocol):
         """There is something to know about how it is followed."""
 
 
-def follow(
-    job: str, service: Service, watcher: Watcher, pace: Pace, sleep: Sleep = time.sleep
+def follow_job(
+    job: str, service: ServiceClient, watcher: Watcher, pace: Pace, sleep: Sleep = time.sleep
 ) -> dict[str, Any]:
     """Follow a job until it succeeds, and return its body.
 
@@ -82,7 +82,7 @@ def follow(
             raise UnreachableError(f"{job} has not ended after {pace.timeout:g} s{reason}; it may still run")
 
 
-def _body(job: str, service: Service) -> tuple[dict[str, Any], UnreachableError | None]:
+def _body(job: str, service: ServiceClient) -> tuple[dict[str, Any], UnreachableError | None]:
     """Return what the service says of a job, and what is wrong if it says nothing."""
     try:
         return service.get(f"jobs/{job}", tries=1), None  # the next question is the next try
@@ -128,7 +128,7 @@ class _Clock:
 class _Feed:
     """Events and metrics as they come; a service that has none answers 404, and is not asked again."""
 
-    def __init__(self, job: str, service: Service, watcher: Watcher) -> None:
+    def __init__(self, job: str, service: ServiceClient, watcher: Watcher) -> None:
         self._job = job
         self._service = service
         self._watcher = watcher
