@@ -3,7 +3,7 @@
 PYTHON ?= .venv-dev/bin/python
 
 soak: # 200 seeds of faults between client and service, and 50 + 50 kills
-	SOAK=1 $(PYTHON) -m pytest -q --no-cov tests/submission/test_train_faults.py tests/cli/test_train_ends.py tests/backend/test_service_crashes.py tests/training
+	SOAK=1 $(PYTHON) -m pytest -q --no-cov tests/submission/test_train_faults.py tests/cli/test_train_ends.py tests/service/test_crashes.py tests/training
 
 test-ray: # trains on a Ray cluster in a network of its own
 	$(PYTHON) -m pip install -q '.[ray]'

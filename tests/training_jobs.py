@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sftc.service.executor import Task
-from sftc.training import task
-from sftc.training.executor import Trainer
-from sftc.training.task import Options
+from sftc.training import job_spec
+from sftc.training.job_spec import ExecutorOptions
+from sftc.training.local import LocalExecutor
 
 
 def rows(count: int) -> str:
@@ -80,15 +80,15 @@ class Bench:
                 files[name] = folder.with_suffix(f".{name}.jsonl")
                 files[name].write_text(rows(count))
         self._task = Task("job", job, files, folder, 1)
-        self._options = Options(str(models), download=False, substitutes=True)
+        self._options = ExecutorOptions(str(models), download=False, substitutes=True)
 
-    def work(self) -> task.Work:
+    def work(self) -> job_spec.JobSpec:
         """Return what a training process is given to do."""
-        return task.read(task.write(self._task, self._options))
+        return job_spec.read_spec(job_spec.write_spec(self._task, self._options))
 
     async def begin(self, told: Told) -> str:
         """Run the job."""
-        return await Trainer(self._options).run(self._task, told)
+        return await LocalExecutor(self._options).run(self._task, told)
 
     def run(self, told: Told) -> str:
         """Run the job to its end."""

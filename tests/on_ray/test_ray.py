@@ -18,9 +18,9 @@ from safetensors.torch import load_file
 import ray_cluster
 import tiny_model
 from sftc.service.executor import SERVICE_ENDS, FailedError, Task
-from sftc.training.cluster import Cluster
-from sftc.training.progress import checkpoint
-from sftc.training.task import Options
+from sftc.training.job_spec import ExecutorOptions
+from sftc.training.progress_callback import checkpoint
+from sftc.training.ray_cluster import RayExecutor
 from training_jobs import Told, contents, payload, rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated:DeprecationWarning")  # Ray's own
@@ -38,11 +38,11 @@ class Bench:
         file = folder.with_suffix(".jsonl")
         file.write_text(rows(64))
         self._task = Task(folder.name, job, {"file": file}, folder, 1)
-        self._options = Options(str(models), download=False, substitutes=substitutes)
+        self._options = ExecutorOptions(str(models), download=False, substitutes=substitutes)
 
     async def begin(self, told: Told) -> str:
         """Run the job, by an executor that knows nothing of any other."""
-        return await Cluster(self._options, self.address).run(self._task, told)
+        return await RayExecutor(self._options, self.address).run(self._task, told)
 
     def run(self, told: Told) -> str:
         """Run the job to its end."""

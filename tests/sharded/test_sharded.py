@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 import tiny_model
-from sftc.training.job import prepare
 from sftc.training.machine import PACKAGES, Machine
-from sftc.training.telling import Tell
+from sftc.training.reporter import Reporter
+from sftc.training.run_job import prepare_job
 from training_jobs import Bench, Told, payload, workers
 
 GPUS = Machine("cuda", ("NVIDIA H100",) * 2, True, frozenset(PACKAGES))
@@ -43,7 +43,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
         job["hyperparameters"] |= EVALUATES
         bench = Bench(folder / f"job-{len(list(folder.iterdir()))}", folder, job, validation=19)
         packages = GPUS.packages - (set() if kind == "LoRA in 4 bits" else {"bitsandbytes"})
-        prepare(bench.work(), GPUS._replace(packages=frozenset(packages)), Tell(io.StringIO()))
+        prepare_job(bench.work(), GPUS._replace(packages=frozenset(packages)), Reporter(io.StringIO()))
         return bench
 
     return made

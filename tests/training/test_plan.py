@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import sftc
 from sftc.training.machine import Machine
-from sftc.training.plan import Plan, RefusedError, settle
+from sftc.training.plan import Plan, UnsupportedJobError, make_plan
 
 CPU = Machine("cpu", ("CPU with 2 cores",), True, frozenset({"bitsandbytes"}), cpus=2)
 H100 = Machine("cuda", ("NVIDIA H100 80GB HBM3",) * 8, True, frozenset({"bitsandbytes", "deepspeed"}))
@@ -32,12 +32,12 @@ def payload(settings: dict[str, Any]) -> dict[str, Any]:
 def settled(
     settings: dict[str, Any], machine: Machine = H100, *, substitutes: bool = False, validates: bool = False
 ) -> Plan:
-    return settle(payload(settings), machine, substitutes=substitutes, validates=validates)
+    return make_plan(payload(settings), machine, substitutes=substitutes, validates=validates)
 
 
 def refused(settings: dict[str, Any], machine: Machine = H100, *, validates: bool = False) -> list[str]:
     """Return the keys that are named where a job is refused."""
-    with pytest.raises(RefusedError) as error:
+    with pytest.raises(UnsupportedJobError) as error:
         settled(settings, machine, validates=validates)
     assert all(f"`{each.key}`" in str(error.value) for each in error.value.refusals)
     return [each.key for each in error.value.refusals]
@@ -154,7 +154,7 @@ def test_evaluation_is_as_the_config_says(setting: dict[str, Any], expected: tup
 
 def test_all_is_said_at_once_and_what_would_be_done_instead() -> None:
     settings = LORA | {f"{P}.fp16": True, f"{P}.fsdp": True, "compute.nodes": 2}
-    with pytest.raises(RefusedError) as error:
+    with pytest.raises(UnsupportedJobError) as error:
         settled(settings, CPU._replace(packages=frozenset()))
     assert str(error.value) == (
         "what the config asks for cannot be done here: "
@@ -186,7 +186,7 @@ def test_fewer_gpus_are_used_where_that_is_allowed() -> None:
 
 
 def test_nothing_stands_in_for_what_has_no_substitute() -> None:
-    with pytest.raises(RefusedError) as error:
+    with pytest.raises(UnsupportedJobError) as error:
         settled(LORA | {f"{P}.tensor_parallel_size": 2, "compute.nodes": 2}, BARE, substitutes=True)
     assert [each.key for each in error.value.refusals] == [f"{P}.tensor_parallel_size"]
 
@@ -209,7 +209,7 @@ def test_a_step_has_the_rows_that_are_asked_for(
     wanted = rows or batch
     try:
         plan = settled(settings)
-    except RefusedError:
+    except UnsupportedJobError:
         assert wanted
         made = (device or 1) * (times or 1) * gpus
         assert (rows and batch and rows != batch) or wanted % made or (device and times and wanted != made)

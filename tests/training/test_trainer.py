@@ -18,13 +18,12 @@ import torch
 import tiny_model
 from services import eventually
 from sftc.service.executor import FailedError
-from sftc.training.building import build
-from sftc.training.job import prepare
-from sftc.training.machine import probe
-from sftc.training.memory import out_of_memory
-from sftc.training.models import find
-from sftc.training.rows import Rows
-from sftc.training.telling import Tell
+from sftc.training.base_model import find_base_model
+from sftc.training.machine import out_of_memory, probe
+from sftc.training.reporter import Reporter
+from sftc.training.run_job import prepare_job
+from sftc.training.tokens import TokenRows
+from sftc.training.trainable import build_trainable
 from training_jobs import Bench, Told, contents, payload, workers
 
 
@@ -141,18 +140,18 @@ def test_a_job_that_cannot_be_done_says_why(tmp_path: Path, models: Path) -> Non
 def test_what_is_not_there_is_said(tmp_path: Path, models: Path, job: dict[str, Any], reason: str) -> None:
     bench = Bench(tmp_path / "job", models, job)
     with pytest.raises(FailedError, match=reason):
-        prepare(bench.work(), probe(), Tell(io.StringIO()))
+        prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
 
 
 def test_a_model_that_is_broken_is_named(tmp_path: Path, models: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(models / "tiny", broken)
     bench = Bench(tmp_path / "job", models, payload() | {"model": str(broken)})
-    plan = prepare(bench.work(), probe(), Tell(io.StringIO()))
+    plan = prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
     for name in ("model.safetensors", "config.json"):
         (broken / name).write_bytes(b"{")
         with pytest.raises(FailedError, match=r"`job.model`: the model in .* cannot be loaded: "):
-            build(plan, find(str(broken), None, download=False))
+            build_trainable(plan, find_base_model(str(broken), None, download=False))
     (bench.folder / "plan.json").unlink()
     for path in (models / "tiny").iterdir():
         if not path.name.startswith("tokenizer"):
@@ -162,22 +161,22 @@ def test_a_model_that_is_broken_is_named(tmp_path: Path, models: Path) -> None:
     with pytest.raises(
         FailedError, match=r"`job.model`: the model in .* (has no tokenizer|cannot be loaded)"
     ):
-        prepare(bench.work(), probe(), Tell(io.StringIO()))
+        prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
     (broken / "config.json").write_bytes(b"{")
     with pytest.raises(FailedError, match=r"`job.model`: the model in .* cannot be loaded: "):
-        prepare(bench.work(), probe(), Tell(io.StringIO()))
+        prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
 
 
 def test_what_is_cut_is_counted_and_what_is_done_instead_is_told(tmp_path: Path, models: Path) -> None:
     bench, told = Bench(tmp_path / "job", models, payload(sequence_length=29)), io.StringIO()
-    plan = prepare(bench.work(), probe(), Tell(told))
+    plan = prepare_job(bench.work(), probe(), Reporter(told))
     events = [json.loads(line)["event"] for line in told.getvalue().splitlines()]
     [data] = [data for kind, _, data in events if kind == "data"]
     assert (data["read"], data["rows"], data["empty"]) == (64, 64, 0)
     assert 0 < data["cut"] < 64
     assert f"{data['cut']} rows are cut to length" in next(text for kind, text, _ in events if kind == "data")
     assert [text for kind, text, _ in events if kind == "deviation"] == plan.deviations != []
-    rows = Rows(bench.folder / "training")
+    rows = TokenRows(bench.folder / "training")
     assert len(rows) == 64
     assert max(len(rows[at]["input_ids"]) for at in range(64)) == 29
 

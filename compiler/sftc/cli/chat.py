@@ -12,7 +12,7 @@ from sftc.cli.connecting import ServiceOptions, connected, failures, job_id, say
 from sftc.report.text import printable
 
 if TYPE_CHECKING:
-    from sftc.training.answering import Answerer
+    from sftc.training.inference import TrainedModel
 
 
 @click.command("chat", short_help="Ask a model that was trained on this machine.")
@@ -36,10 +36,10 @@ def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
         raise click.ClickException(f"there is no model in {folder}.")
     say(f"loading {folder}")
     from sftc.service.executor import FailedError
-    from sftc.training.answering import Answerer
+    from sftc.training.inference import TrainedModel
 
     try:
-        answerer = Answerer(folder)
+        answerer = TrainedModel(folder)
     except FailedError as error:
         raise click.ClickException(f"{error}.") from error
     messages = []
@@ -58,7 +58,7 @@ def _model(job: str) -> Path:
     raise click.ClickException(f"{job} has no model, it is {body['status']}{why}.")
 
 
-def _answers(answerer: "Answerer", messages: list[dict[str, str]], most: int) -> str:
+def _answers(answerer: "TrainedModel", messages: list[dict[str, str]], most: int) -> str:
     after = answerer.after(messages, most)
     if answerer.has_base:
         click.echo(f"{click.style('before', dim=True)}  {_lines(answerer.before(messages, most))}")

@@ -15,7 +15,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _NEEDED = ("torch", "transformers", "peft", "accelerate")
 
 
-class TrainingOptions(NamedTuple):
+class ExecutorOptions(NamedTuple):
     """Where the embedded service finds models, what it may do, and what trains."""
 
     models_dir: str | None
@@ -67,12 +67,12 @@ def training_options(command: _Function) -> _Function:
     return command
 
 
-def training_of(arguments: dict[str, Any]) -> TrainingOptions:
+def training_of(arguments: dict[str, Any]) -> ExecutorOptions:
     """Take the options of `TrainingOptions` out of the arguments of a command."""
-    return TrainingOptions(*(arguments.pop(name) for name in TrainingOptions._fields))
+    return ExecutorOptions(*(arguments.pop(name) for name in ExecutorOptions._fields))
 
 
-def executor(options: TrainingOptions) -> "Executor":
+def executor(options: ExecutorOptions) -> "Executor":
     """Return what runs the jobs of an embedded service in this installation.
 
     Raises:
@@ -87,12 +87,12 @@ def executor(options: TrainingOptions) -> "Executor":
         from sftc.service.executor import Missing
 
         return Missing()
-    from sftc.training.executor import Trainer
-    from sftc.training.task import Options
+    from sftc.training.job_spec import ExecutorOptions
+    from sftc.training.local import LocalExecutor
 
-    how = Options(options.models_dir, options.allow_download, options.allow_substitutions)
+    how = ExecutorOptions(options.models_dir, options.allow_download, options.allow_substitutions)
     if options.address:
-        from sftc.training.cluster import Cluster
+        from sftc.training.ray_cluster import RayExecutor
 
-        return Cluster(how, f"http://{options.address}")
-    return Trainer(how)
+        return RayExecutor(how, f"http://{options.address}")
+    return LocalExecutor(how)

@@ -1,4 +1,5 @@
-"""Training on this machine: the executor of the embedded service, and the process that trains.
+"""The executor that trains, in processes of its own: on this machine, or on a Ray cluster.
 
-Only `worker` and what it imports know torch; it runs in a process of its own.
+In: a payload and its files. Out: a model on disk, events and metrics. Must not know TOML or
+HTTP; only `worker` and what it imports know torch.
 """

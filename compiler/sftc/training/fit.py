@@ -7,13 +7,13 @@ import torch
 from transformers import Trainer, TrainingArguments, set_seed
 from transformers.trainer import TRAINING_ARGS_NAME
 
-from sftc.training.building import build
-from sftc.training.collating import collator
-from sftc.training.models import Model
+from sftc.training.base_model import BaseModel
+from sftc.training.collate import collator
 from sftc.training.plan import Plan
-from sftc.training.progress import Progress, checkpoint
-from sftc.training.rows import Rows
-from sftc.training.telling import Tell
+from sftc.training.progress_callback import ProgressCallback, checkpoint
+from sftc.training.reporter import Reporter
+from sftc.training.tokens import TokenRows
+from sftc.training.trainable import build_trainable
 
 SEED: Final = 42
 
@@ -24,7 +24,7 @@ _POINTS: Final = 1000
 """The most points of a metric, about."""
 
 
-def fit(plan: Plan, base: Model, folder: Path, into: Path, tell: Tell) -> dict[str, float] | None:
+def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporter) -> dict[str, float] | None:
     """Train, from the last checkpoint in `folder` if there is one, and save what was trained.
 
     Args:
@@ -40,11 +40,11 @@ def fit(plan: Plan, base: Model, folder: Path, into: Path, tell: Tell) -> dict[s
     set_seed(SEED)
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is there
-    training = Rows(folder / "training")
-    validation = Rows(folder / "validation") if plan.evaluation != "no" else None
+    training = TokenRows(folder / "training")
+    validation = TokenRows(folder / "validation") if plan.evaluation != "no" else None
     arguments = _arguments(plan, folder, len(training))
-    progress = Progress(tell)
-    model = build(plan, base)
+    progress = ProgressCallback(reporter)
+    model = build_trainable(plan, base)
     trainer = Trainer(model, arguments, collator(model), training, validation, callbacks=[progress])
     progress.trainer = trainer
     trainer.train(resume_from_checkpoint=checkpoint(folder))

@@ -1,4 +1,4 @@
-"""What there is to train with."""
+"""What there is to train with, and how it says that its memory is used up."""
 
 import os
 from importlib.util import find_spec
@@ -35,3 +35,17 @@ def probe() -> Machine:
         return Machine("mps", ("Apple GPU",), True, packages)
     cores = os.cpu_count() or 1
     return Machine("cpu", (f"CPU with {cores} core{'s' if cores > 1 else ''}",), True, packages, cpus=cores)
+
+
+def out_of_memory(error: Exception) -> str | None:
+    """Return what to do where `error` says that memory has run out."""
+    import torch
+
+    text = str(error)
+    if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in text:
+        return None
+    return (
+        "out of memory: lower `hyperparameters.sequence_length` or `hyperparameters.per_device_batch` "
+        "(and raise `hyperparameters.gradient_accumulation_steps` to make up for it), or set "
+        "`hyperparameters.parallelism.activation_checkpointing = true`"
+    )

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from sftc.contract.training_kind import says_adapter
 from sftc.contract.versions import PACKAGED
 from sftc.text.keys import split
-from sftc.training.asked import Asked
-from sftc.training.batches import dealt
+from sftc.training.batch import split_batch
 from sftc.training.machine import Machine
+from sftc.training.settings import PayloadSettings
 
 _PARALLELISM = "hyperparameters.parallelism"
 _VALIDATION = "training.validation"
@@ -33,7 +33,7 @@ class Refusal(NamedTuple):
         return f"`{self.key}`: {self.reason}"
 
 
-class RefusedError(Exception):
+class UnsupportedJobError(Exception):
     """A job cannot be done as it is asked for; `refusals` say why."""
 
     def __init__(self, refusals: list[Refusal]) -> None:
@@ -78,7 +78,7 @@ class Plan(NamedTuple):
         return self.processes > 1 or self.deepspeed >= 0 or self.fsdp
 
 
-def settle(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, validates: bool) -> Plan:
+def make_plan(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, validates: bool) -> Plan:
     """Return how `payload` is trained on `machine`.
 
     Args:
@@ -90,11 +90,11 @@ def settle(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, v
     Raises:
         RefusedError: it cannot be honoured.
     """
-    asked = Asked(payload)
+    asked = PayloadSettings(payload)
     processes = (asked["compute.gpu_count"] or 1) * (asked["compute.nodes"] or 1)
     most = machine.cpus if machine.kind == "cpu" else len(machine.names)
     used = min(processes, most)
-    batches = dealt(asked, used)
+    batches = split_batch(asked, used)
     refusals = [
         *_compute(asked, machine, processes, most),
         *_kind(asked, machine),
@@ -104,7 +104,7 @@ def settle(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, v
         *(Refusal(key, reason) for key, reason in batches.contradictions),
     ]
     if blocking := [each for each in refusals if not (substitutes and each.instead)]:
-        raise RefusedError(blocking)
+        raise UnsupportedJobError(blocking)
     adapter = _adapter(asked)
     evaluation = _evaluation(asked) if validates else "no"
     fp16 = asked[f"{_PARALLELISM}.fp16"] and machine.kind != "cpu"
@@ -131,7 +131,7 @@ def settle(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, v
     )
 
 
-def _compute(asked: Asked, machine: Machine, processes: int, most: int) -> Iterator[Refusal]:
+def _compute(asked: PayloadSettings, machine: Machine, processes: int, most: int) -> Iterator[Refusal]:
     wanted, here = str(asked["compute.gpu_type"] or ""), ", ".join(sorted(set(machine.names)))
     if wanted and not any(_plain(wanted) in _plain(name) for name in machine.names):
         reason = f"{wanted} is asked for, and there is {'no GPU' if machine.kind == 'cpu' else 'none'}"
@@ -153,11 +153,11 @@ def _plain(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def _adapter(asked: Asked) -> bool:
+def _adapter(asked: PayloadSettings) -> bool:
     return asked["training.use_qlora"] is True
 
 
-def _kind(asked: Asked, machine: Machine) -> Iterator[Refusal]:
+def _kind(asked: PayloadSettings, machine: Machine) -> Iterator[Refusal]:
     adapter = _adapter(asked)
     for key in ("training.mode", "hyperparameters.train_kind"):
         says = says_adapter(asked[key] or "")
@@ -173,7 +173,7 @@ def _kind(asked: Asked, machine: Machine) -> Iterator[Refusal]:
         yield Refusal("training.use_qlora", reason, "LoRA on the model as it is")
 
 
-def _precision(asked: Asked, machine: Machine) -> Iterator[Refusal]:
+def _precision(asked: PayloadSettings, machine: Machine) -> Iterator[Refusal]:
     bf16, fp16 = (asked[f"{_PARALLELISM}.{name}"] is True for name in ("bf16", "fp16"))
     if bf16 and fp16:
         yield Refusal(f"{_PARALLELISM}.fp16", "`bf16` is on, too")
@@ -185,12 +185,12 @@ def _precision(asked: Asked, machine: Machine) -> Iterator[Refusal]:
         yield Refusal(f"{_PARALLELISM}.bf16", f"a {machine.names[0]} has no bf16", "trained in fp32")
 
 
-def _stage(asked: Asked) -> int:
+def _stage(asked: PayloadSettings) -> int:
     stage = asked[f"{_PARALLELISM}.deepspeed_stage"]
     return -1 if asked[f"{_PARALLELISM}.use_deepspeed"] is not True else 2 if stage is None else stage
 
 
-def _spread(asked: Asked, machine: Machine) -> Iterator[Refusal]:
+def _spread(asked: PayloadSettings, machine: Machine) -> Iterator[Refusal]:
     table = asked[_PARALLELISM] or {}
     known = PACKAGED.version(PACKAGED.versions[-1]).open_tables[split(_PARALLELISM)]
     for name in table.keys() - known:
@@ -211,14 +211,14 @@ def _spread(asked: Asked, machine: Machine) -> Iterator[Refusal]:
         yield Refusal(f"{_PARALLELISM}.use_deepspeed", reason, "trained without")
 
 
-def _evaluation(asked: Asked) -> str:
+def _evaluation(asked: PayloadSettings) -> str:
     """Return by what evaluation goes, as the config calls it."""
     strategy = asked[f"{_VALIDATION}.evaluation_strategy"]
     enabled = asked[f"{_VALIDATION}.enabled"]
     return "no" if strategy is None or enabled is False else str(strategy)
 
 
-def _evaluates(asked: Asked, *, validates: bool) -> Iterator[Refusal]:
+def _evaluates(asked: PayloadSettings, *, validates: bool) -> Iterator[Refusal]:
     strategy = _evaluation(asked)
     if strategy not in ("no", "steps", "epoch"):
         reason = f"it is {strategy!r}; known are `steps`, `epoch` and `no`"

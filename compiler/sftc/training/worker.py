@@ -2,48 +2,64 @@
 
 import fcntl
 import os
+import signal
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 
 from sftc.service.executor import FailedError
-from sftc.training import parent, task
-from sftc.training.machine import probe
-from sftc.training.memory import out_of_memory
-from sftc.training.plan import RefusedError
-from sftc.training.telling import Tell
+from sftc.training import job_spec
+from sftc.training.machine import out_of_memory, probe
+from sftc.training.plan import UnsupportedJobError
+from sftc.training.reporter import Reporter
+
+_PARENT_CHECK = 0.5
+"""Seconds between looks at whether the parent is still there."""
 
 
 def main() -> None:
     """Train a job, and tell how it goes; one process of several, where torchrun started it."""
-    parent.follow()
-    tell = Tell.take_stdout()
+    exit_with_parent()
+    reporter = Reporter.take_stdout()
     file = Path(sys.argv[1])
     lock = (file.parent / f"lock{os.environ.get('RANK', '')}").open("ab")
     fcntl.flock(lock, fcntl.LOCK_EX)  # one of a service that was killed may not be gone yet
-    work = task.read(file)
+    work = job_spec.read_spec(file)
     try:
-        from sftc.training.job import prepare, train
+        from sftc.training.run_job import prepare_job, train_job
 
         if "RANK" in os.environ:
-            from sftc.training.launching import join
+            from sftc.training.launch import join
 
             join(file)
-            train(work, tell)
-        elif (plan := prepare(work, probe(), tell)).is_distributed:
-            from sftc.training.launching import launch
+            train_job(work, reporter)
+        elif (plan := prepare_job(work, probe(), reporter)).is_distributed:
+            from sftc.training.launch import launch
 
-            tell.give_stdout_back()
+            reporter.give_stdout_back()
             launch(file, plan.processes)
         else:
-            train(work, tell)
-    except (FailedError, RefusedError) as error:
-        tell.failed(str(error))
+            train_job(work, reporter)
+    except (FailedError, UnsupportedJobError) as error:
+        reporter.failed(str(error))
         sys.exit(1)  # so that the other processes of the job are ended
     except Exception as error:
         if not (reason := out_of_memory(error)):
             raise
-        tell.failed(reason)
+        reporter.failed(reason)
         sys.exit(1)
+
+
+def exit_with_parent() -> None:
+    """End this process, and those in its group, soon after the one that started it."""
+    Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_PARENT_CHECK)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 
-class Tell:
+class Reporter:
     """Says what happens. Of several processes that train together, the first speaks, and one that fails."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -15,7 +15,7 @@ class Tell:
         self._speaks = os.environ.get("RANK", "0") == "0"
 
     @classmethod
-    def take_stdout(cls) -> "Tell":
+    def take_stdout(cls) -> "Reporter":
         """Keep the standard output for telling; whatever else is printed goes to standard error."""
         stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)

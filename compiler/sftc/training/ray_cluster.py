@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sftc.service.executor import SERVICE_ENDS, FailedError, Report, Task
-from sftc.training import task as tasks
-from sftc.training.task import REPEATABLE, Options
+from sftc.training import job_spec as tasks
+from sftc.training.job_spec import REPEATABLE, ExecutorOptions
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
@@ -32,13 +32,13 @@ _GLANCE: Final = 0.2
 """Seconds until a job that is being stopped is looked at again."""
 
 
-class Cluster:
+class RayExecutor:
     """Has jobs trained by the Ray cluster whose dashboard is at `address`, as `http://HOST:PORT`.
 
     A job is one Ray job of the same id, and Ray alone places its processes and starts them again.
     """
 
-    def __init__(self, options: Options, address: str) -> None:
+    def __init__(self, options: ExecutorOptions, address: str) -> None:
         models = options.models and os.path.abspath(options.models)
         self._options = options._replace(models=models)
         self._address = address
@@ -66,14 +66,14 @@ class Cluster:
         from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
 
-        file = tasks.write(task, self._options)
+        file = tasks.write_spec(task, self._options)
         try:
             client = JobSubmissionClient(self._address)
             if not _find(client, task.id):
                 _heard(task).unlink(missing_ok=True)
                 client.submit_job(
                     submission_id=task.id,
-                    entrypoint=shlex.join(["python", "-P", "-m", "sftc.training.on_ray", str(file)]),
+                    entrypoint=shlex.join(["python", "-P", "-m", "sftc.training.ray_job", str(file)]),
                     runtime_env={"env_vars": REPEATABLE},
                 )
         except (AuthenticationError, OSError, RuntimeError) as error:

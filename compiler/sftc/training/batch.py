@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sftc.training.asked import Asked
+from sftc.training.settings import PayloadSettings
 
 DEFAULT = 8
 """The rows of a step where a config says nothing of them."""
@@ -22,7 +22,7 @@ class Batches(NamedTuple):
     contradictions: list[tuple[str, str]]
 
 
-def dealt(asked: Asked, devices: int) -> Batches:
+def split_batch(asked: PayloadSettings, devices: int) -> Batches:
     """Return what is asked for on that many devices; a step's rows are the product of all three.
 
     `global_batch`, or else `batch_size`, is the rows of a step over all devices.

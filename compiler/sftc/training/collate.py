@@ -7,19 +7,19 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from sftc.training.rows import IGNORED
+from sftc.training.tokens import IGNORED
 
-Row = dict[str, torch.Tensor]
+TokenRow = dict[str, torch.Tensor]
 Batch = dict[str, torch.Tensor]
 
 
-def collator(model: Any) -> Callable[[list[Row]], Batch]:
+def collator(model: Any) -> Callable[[list[TokenRow]], Batch]:
     """Return what makes a batch of rows for `model`, which is one of transformers, or an adapter on one."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     return chosen if "logits_to_keep" in signature(base.forward).parameters else whole
 
 
-def whole(rows: list[Row]) -> Batch:
+def whole(rows: list[TokenRow]) -> Batch:
     """Return rows as the columns of a batch, as long as the longest of them: (rows, tokens) each."""
     lengths = torch.tensor([len(row["input_ids"]) for row in rows])
     return {
@@ -29,7 +29,7 @@ def whole(rows: list[Row]) -> Batch:
     }
 
 
-def chosen(rows: list[Row]) -> Batch:
+def chosen(rows: list[TokenRow]) -> Batch:
     """Return a batch, and where in it (positions) the model is to say how likely each token is.
 
     For most tokens of a prompt nothing is learnt from that, and it is dear: a number for each

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from sftc.service.executor import FailedError
-from sftc.training.talk import UnspeakableError, encode
+from sftc.training.chat_template import UnspeakableError, encode
 
 IGNORED = -100
 """The label of a token that nothing is learnt from."""
@@ -35,7 +35,7 @@ class Counts(NamedTuple):
     digest: str
 
 
-class Rows:
+class TokenRows:
     """The rows of a file as arrays on disk: tokens and labels, one after the other, and where each begins."""
 
     def __init__(self, folder: Path) -> None:
@@ -58,7 +58,7 @@ class Rows:
         }
 
 
-def write(path: Path, folder: Path, tokenizer: Any, limit: int) -> Counts:
+def write_tokens(path: Path, folder: Path, tokenizer: Any, limit: int) -> Counts:
     """Turn a training file into arrays.
 
     Args:

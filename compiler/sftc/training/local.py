@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sftc.service.executor import FailedError, Report, Task
-from sftc.training import task as tasks
-from sftc.training.task import REPEATABLE, Options
+from sftc.training import job_spec as tasks
+from sftc.training.job_spec import REPEATABLE, ExecutorOptions
 
 _TRIES: Final = 3
 """How often a process that was killed is started again without having come further."""
@@ -27,10 +27,10 @@ _HERE: Final = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
 _TORCHRUN: Final = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 
 
-class Trainer:
+class LocalExecutor:
     """Trains jobs on this machine."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: ExecutorOptions) -> None:
         self._options = options
 
     async def run(self, task: Task, report: Report) -> str:
@@ -39,7 +39,7 @@ class Trainer:
         Raises:
             FailedError: the job cannot be done.
         """
-        file = tasks.write(task, self._options)
+        file = tasks.write_spec(task, self._options)
         tries = 0
         while tries < _TRIES:
             before = _progress(task.folder)

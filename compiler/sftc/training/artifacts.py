@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sftc.payload.encoding import digest, to_bytes
 from sftc.training.plan import Plan
-from sftc.training.rows import Counts
+from sftc.training.tokens import Counts
 
 _PACKAGES: Final = ("sftc", "torch", "transformers", "peft", "accelerate")
 """Packages that every job depends on."""

@@ -1,4 +1,4 @@
-"""What a Ray job runs: `python -m sftc.training.on_ray FILE`, with a job as `task` writes it.
+"""What a Ray job runs: `python -m sftc.training.ray_job FILE`, with a job as `task` writes it.
 
 A Ray task settles the plan on a machine of the cluster, and Ray Train's workers train. What they
 tell is written to the job's log, each line after `cluster.MARK`, where the executor reads it.
@@ -19,14 +19,13 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
 from sftc.service.executor import FailedError
-from sftc.training import task
-from sftc.training.asked import Asked
-from sftc.training.cluster import MARK
-from sftc.training.launching import backend
-from sftc.training.machine import Machine, probe
-from sftc.training.memory import out_of_memory
-from sftc.training.plan import RefusedError
-from sftc.training.telling import Tell
+from sftc.training import job_spec
+from sftc.training.launch import process_group_backend
+from sftc.training.machine import Machine, out_of_memory, probe
+from sftc.training.plan import UnsupportedJobError
+from sftc.training.ray_cluster import MARK
+from sftc.training.reporter import Reporter
+from sftc.training.settings import PayloadSettings
 
 _RESTARTS: Final = 2
 """How often Ray Train starts the processes again where one is lost; they go on from a checkpoint."""
@@ -58,15 +57,15 @@ class _Lines(io.StringIO):
 
 def _run(file: Path, queue: Queue) -> None:
     """Train, and put an empty line at the end."""
-    tell = Tell(_Lines(queue))
+    reporter = Reporter(_Lines(queue))
     try:
         _fit(file, queue)
     except WorkerGroupError as error:
         traceback.print_exc()
-        tell.failed(_lost(error))
+        reporter.failed(_lost(error))
     except Exception as error:  # noqa: BLE001  nobody would be told of it
         traceback.print_exc()
-        tell.failed(f"{type(error).__name__}: {error}")
+        reporter.failed(f"{type(error).__name__}: {error}")
     queue.put("")
 
 
@@ -94,7 +93,7 @@ def _fit(file: Path, queue: Queue) -> None:
     TorchTrainer(
         _train,
         train_loop_config={"file": file, "queue": queue},
-        torch_config=TorchConfig(backend=backend(gpus=bool(gpus))),
+        torch_config=TorchConfig(backend=process_group_backend(gpus=bool(gpus))),
         scaling_config=ScalingConfig(num_workers=processes, use_gpu=bool(gpus)),
         run_config=RunConfig(
             name="ray",
@@ -106,13 +105,13 @@ def _fit(file: Path, queue: Queue) -> None:
 
 def _prepare(file: Path, queue: Queue, nodes: int, cpus: int, gpus: int) -> int:
     """Settle the plan with the facts of this machine, which the others are like; return the processes."""
-    from sftc.training.job import prepare
+    from sftc.training.run_job import prepare_job
 
-    tell = Tell(_Lines(queue))
+    reporter = Reporter(_Lines(queue))
     try:
-        return prepare(task.read(file), _cluster(nodes, cpus, gpus), tell).processes
+        return prepare_job(job_spec.read_spec(file), _cluster(nodes, cpus, gpus), reporter).processes
     except Exception as error:
-        tell.failed(_known(error) or f"{type(error).__name__}: {error}")
+        reporter.failed(_known(error) or f"{type(error).__name__}: {error}")
         raise FailedError from error  # one that can be sent to another process
 
 
@@ -125,25 +124,25 @@ def _cluster(nodes: int, cpus: int, gpus: int) -> Machine:
 
 def _train(config: dict[str, Any]) -> None:
     """Train, in one of the processes that Ray has brought together."""
-    from sftc.training.job import train
+    from sftc.training.run_job import train_job
 
-    tell = Tell(_Lines(config["queue"]))
+    reporter = Reporter(_Lines(config["queue"]))
     try:
-        work = task.read(config["file"])
-        _tell_where(work, tell)
-        train(work, tell)
+        work = job_spec.read_spec(config["file"])
+        _report_placement(work, reporter)
+        train_job(work, reporter)
     except Exception as error:
         if reason := _known(error):
-            tell.failed(reason)
+            reporter.failed(reason)
         raise
 
 
 def _known(error: Exception) -> str | None:
     """Return the reason where it is one that is the same at every try."""
-    return str(error) if isinstance(error, FailedError | RefusedError) else out_of_memory(error)
+    return str(error) if isinstance(error, FailedError | UnsupportedJobError) else out_of_memory(error)
 
 
-def _tell_where(work: task.Work, tell: Tell) -> None:
+def _report_placement(work: job_spec.JobSpec, reporter: Reporter) -> None:
     """Tell where the processes really are."""
     import torch
     from torch import distributed
@@ -154,10 +153,10 @@ def _tell_where(work: task.Work, tell: Tell) -> None:
     machines = Counter(address for address, _ in places)
     devices = Counter(device for _, device in places)
     said = ", ".join(f"{count} x {name}" for name, count in devices.items())
-    tell.event("workers", f"{said} on {len(machines)} of the cluster's machines", {"machines": machines})
-    asked = Asked(work.payload)["compute.nodes"] or 1
+    reporter.event("workers", f"{said} on {len(machines)} of the cluster's machines", {"machines": machines})
+    asked = PayloadSettings(work.payload)["compute.nodes"] or 1
     if len(machines) != asked:
-        tell.event("deviation", f"`compute.nodes`: it is {asked}; Ray placed them on {len(machines)}")
+        reporter.event("deviation", f"`compute.nodes`: it is {asked}; Ray placed them on {len(machines)}")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
 import tiny_model
-from sftc.training.collating import Row, chosen, collator, whole
-from sftc.training.rows import IGNORED
+from sftc.training.collate import TokenRow, chosen, collator, whole
+from sftc.training.tokens import IGNORED
 
 tokens = st.lists(st.tuples(st.integers(0, 200), st.booleans()), min_size=2, max_size=20)
 rows = tokens.filter(lambda row: any(learnt for _, learnt in row[1:]))
@@ -21,7 +21,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> torch.nn.Module:
     return made
 
 
-def row(tokens: list[tuple[int, bool]]) -> Row:
+def row(tokens: list[tuple[int, bool]]) -> TokenRow:
     return {
         "input_ids": torch.tensor([token for token, _ in tokens]),
         "labels": torch.tensor([token if learnt else IGNORED for token, learnt in tokens]),

@@ -12,7 +12,7 @@ _MARKS: Final = re.compile(r"{%-?\s*generation\s*-?%}")
 _STAND_IN: Final = "\ue000"
 """A text that no answer begins or ends with."""
 
-Message = dict[str, Any]
+ChatMessage = dict[str, Any]
 
 
 class UnspeakableError(Exception):
@@ -63,22 +63,24 @@ class _Template:
         self._tools = tools
         self.end: str = tokenizer.eos_token or ""
 
-    def text(self, messages: list[Message], *, ask: bool = False) -> str:
+    def text(self, messages: list[ChatMessage], *, ask: bool = False) -> str:
         made: str = self._apply(messages, tokenize=False, add_generation_prompt=ask)
         return made
 
-    def marked(self, messages: list[Message]) -> tuple[list[int], list[bool]]:
+    def marked(self, messages: list[ChatMessage]) -> tuple[list[int], list[bool]]:
         made = self._apply(messages, return_dict=True, return_assistant_tokens_mask=True)
         return made["input_ids"], [*map(bool, made["assistant_masks"])]
 
-    def _apply(self, messages: list[Message], **options: Any) -> Any:
+    def _apply(self, messages: list[ChatMessage], **options: Any) -> Any:
         try:
             return self._tokenizer.apply_chat_template(messages, tools=self._tools, **options)
         except TemplateError as error:
             raise UnspeakableError(f"the model's chat template refuses it: {error}") from error
 
 
-def _answer(messages: list[Message], number: int, text: str, template: _Template) -> tuple[int, int] | None:
+def _answer(
+    messages: list[ChatMessage], number: int, text: str, template: _Template
+) -> tuple[int, int] | None:
     """Return where in `text`, which is made of `messages`, the answer of that number stands."""
     try:
         before = template.text(messages[:number], ask=True)
@@ -102,7 +104,7 @@ def _common(one: str, other: str) -> int:
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _plain(message: Mapping[str, Any]) -> Message:
+def _plain(message: Mapping[str, Any]) -> ChatMessage:
     """Return a message as chat templates want it: content is text, arguments are objects."""
     content = message.get("content")
     parts = content if isinstance(content, list) else [content or ""]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sftc.training.talk import UnspeakableError, encode
+from sftc.training.chat_template import UnspeakableError, encode
 from tiny_model import TEMPLATE, tokenizer
 
 MARKED = TEMPLATE.replace(

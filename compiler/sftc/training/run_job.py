@@ -9,16 +9,16 @@ import orjson
 from transformers import AutoConfig, AutoTokenizer
 
 from sftc.service.executor import FailedError
-from sftc.training import models, output, rows, task
+from sftc.training import artifacts, base_model, job_spec, tokens
 from sftc.training.fit import fit
 from sftc.training.machine import Machine
-from sftc.training.plan import Plan, settle
-from sftc.training.telling import Tell
+from sftc.training.plan import Plan, make_plan
+from sftc.training.reporter import Reporter
 
 _LENGTH = "hyperparameters.sequence_length"
 
 
-def prepare(work: task.Work, machine: Machine, tell: Tell) -> Plan:
+def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) -> Plan:
     """Settle how the job is trained on `machine`, and turn its files into tokens, once.
 
     Raises:
@@ -29,7 +29,7 @@ def prepare(work: task.Work, machine: Machine, tell: Tell) -> Plan:
     kept = folder / "plan.json"
     if kept.exists():
         return Plan(**orjson.loads(kept.read_bytes()))
-    plan = settle(
+    plan = make_plan(
         work.payload, machine, substitutes=work.options.substitutes, validates=bool(work.validation)
     )
     base = _base(work)
@@ -37,8 +37,8 @@ def prepare(work: task.Work, machine: Machine, tell: Tell) -> Plan:
         _unpack(base, folder)
         base = _base(work)
     for deviation in plan.deviations:
-        tell.event("deviation", deviation)
-    with models.loading(base):
+        reporter.event("deviation", deviation)
+    with base_model.loading(base):
         tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
         config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
     if not tokenizer.chat_template:
@@ -55,31 +55,41 @@ def prepare(work: task.Work, machine: Machine, tell: Tell) -> Plan:
     counts = {}
     for name, path in (("training", work.training), ("validation", work.validation)):
         if path:
-            counts[name] = rows.write(Path(path), folder / name, tokenizer, plan.sequence_length or longest)
-            tell.event("data", f"{name}: {_said(counts[name])}", counts[name]._asdict())
+            counts[name] = tokens.write_tokens(
+                Path(path), folder / name, tokenizer, plan.sequence_length or longest
+            )
+            reporter.event("data", f"{name}: {_said(counts[name])}", counts[name]._asdict())
     (folder / "counts.json").write_bytes(
         orjson.dumps({name: each._asdict() for name, each in counts.items()})
     )
     kept.write_bytes(orjson.dumps(plan._asdict()))
-    tell.event("plan", _summary(plan), plan._asdict())
+    reporter.event("plan", _summary(plan), plan._asdict())
     return plan
 
 
-def _base(work: task.Work) -> models.Model:
+def _base(work: job_spec.JobSpec) -> base_model.BaseModel:
     """Return the base model: as it lies somewhere, or as it was unpacked for the job."""
     unpacked = Path(work.folder) / "base"
     if unpacked.is_dir():
-        return models.Model(str(unpacked.absolute()), None)
+        return base_model.BaseModel(str(unpacked.absolute()), None)
     folder = work.options.models
-    return models.find(
+    return base_model.find_base_model(
         work.payload["model"], Path(folder) if folder else None, download=work.options.download
     )
 
 
-def _unpack(base: models.Model, folder: Path) -> None:
+def _unpack(base: base_model.BaseModel, folder: Path) -> None:
     """Write a model of GGUF as one of safetensors: as it is, transformers neither trains nor writes it."""
     aside = folder / "base.part"
-    command = [sys.executable, "-P", "-m", "sftc.training.unpacking", base.folder, str(base.gguf), str(aside)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "sftc.training.unpack_gguf",
+        base.folder,
+        str(base.gguf),
+        str(aside),
+    ]
     try:  # in a process of its own, whose memory is free again
         subprocess.run(command, check=True)  # noqa: S603  it is this program
     except subprocess.CalledProcessError as error:
@@ -87,7 +97,7 @@ def _unpack(base: models.Model, folder: Path) -> None:
     aside.rename(folder / "base")
 
 
-def _said(counts: rows.Counts) -> str:
+def _said(counts: tokens.Counts) -> str:
     text = (
         f"{counts.rows:,} of {counts.read:,} rows, {counts.learnt:,} of {counts.tokens:,} tokens are learnt"
     )
@@ -106,15 +116,15 @@ def _summary(plan: Plan) -> str:
     return f"{kind}, {plan.precision}, {step}, learning rate {plan.learning_rate:g}"
 
 
-def train(work: task.Work, tell: Tell) -> None:
+def train_job(work: job_spec.JobSpec, reporter: Reporter) -> None:
     """Train a job that is prepared, in this process, and write the model if it is the first one."""
     folder, base = Path(work.folder), _base(work)
     plan = Plan(**orjson.loads((folder / "plan.json").read_bytes()))
     aside, place = folder / "model.part", folder / "model"
-    metrics = fit(plan, base, folder, aside, tell)
+    metrics = fit(plan, base, folder, aside, reporter)
     if metrics is not None:
         counts = orjson.loads((folder / "counts.json").read_bytes())
-        files = {name: rows.Counts(**each) for name, each in counts.items()}
+        files = {name: tokens.Counts(**each) for name, each in counts.items()}
         tokenizer = AutoTokenizer.from_pretrained(base.folder, **base.options())
-        output.finish(aside, place, tokenizer, output.card(work.payload, plan, files, metrics))
-        tell.done(str(place))
+        artifacts.finish(aside, place, tokenizer, artifacts.card(work.payload, plan, files, metrics))
+        reporter.done(str(place))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from sftc.training.telling import Tell
+from sftc.training.reporter import Reporter
 
 _WHOLE: Final = "whole"
 """A file in a checkpoint that was written to its end."""
@@ -25,13 +25,13 @@ def checkpoint(folder: Path) -> str | None:
     return str(max(found, key=lambda path: int(path.name.partition("-")[2]))) if found else None
 
 
-class Progress(TrainerCallback):
+class ProgressCallback(TrainerCallback):
     """Tells what the trainer does, and marks checkpoints that are whole."""
 
     trainer: Trainer
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = tell
         self._seen = 0
         self._since = 0.0
         self.last: dict[str, float] = {}
@@ -47,7 +47,7 @@ class Progress(TrainerCallback):
             "precision": self.trainer.accelerator.mixed_precision,
         }
         said = ", ".join(f"{name} {value}" for name, value in used.items())
-        self._tell.event("training", said, used)
+        self._reporter.event("training", said, used)
         self._seen, self._since = int(state.num_input_tokens_seen), time.perf_counter()
 
     def on_log(
@@ -57,18 +57,18 @@ class Progress(TrainerCallback):
         for name, metric in _METRICS.items():
             if name in logs:
                 self.last[metric] = float(logs[name])
-                self._tell.metric(metric, state.global_step, float(logs[name]))
+                self._reporter.metric(metric, state.global_step, float(logs[name]))
         if "loss" in logs:
             seen, now = int(state.num_input_tokens_seen), time.perf_counter()
             speed = (seen - self._seen) / (now - self._since)
             self._seen, self._since = seen, now
-            self._tell.metric("train.tokens_per_second", state.global_step, speed)
+            self._reporter.metric("train.tokens_per_second", state.global_step, speed)
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Mark a checkpoint as whole."""
         if state.is_world_process_zero:
             place = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
             (place / _WHOLE).touch()
-            self._tell.event(
+            self._reporter.event(
                 "checkpoint", f"saved after step {state.global_step:,}", {"step": state.global_step}
             )

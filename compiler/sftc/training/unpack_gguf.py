@@ -1,4 +1,4 @@
-"""A model of GGUF as one of safetensors: `python -m sftc.training.unpacking FOLDER FILE INTO`."""
+"""A model of GGUF as one of safetensors: `python -m sftc.training.unpack_gguf FOLDER FILE INTO`."""
 
 import sys
 from functools import cache
@@ -7,7 +7,7 @@ import gguf
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from sftc.training.models import Model
+from sftc.training.base_model import BaseModel
 
 # transformers reads the file for each of the three, and makes the names of all weights for each weight
 gguf.GGUFReader = cache(gguf.GGUFReader)
@@ -17,7 +17,7 @@ gguf.get_tensor_name_map = cache(gguf.get_tensor_name_map)
 def main() -> None:
     """Write the model, its weights in fp32, and its tokenizer."""
     folder, file, into = sys.argv[1:]
-    options = Model(folder, file).options()
+    options = BaseModel(folder, file).options()
     config = AutoConfig.from_pretrained(folder, **options)
     loaded = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32, **options)
     with torch.device("meta"):  # it has no weights of its own

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sftc.service.executor import FailedError
-from sftc.training.memory import out_of_memory
+from sftc.training.machine import out_of_memory
 
 
-class Model(NamedTuple):
+class BaseModel(NamedTuple):
     """A model on disk: its folder, and the file in it if that is one of GGUF."""
 
     folder: str
@@ -21,7 +21,7 @@ class Model(NamedTuple):
         return {"local_files_only": True, **({"gguf_file": self.gguf} if self.gguf else {})}
 
 
-def find(name: str, models: Path | None, *, download: bool) -> Model:
+def find_base_model(name: str, models: Path | None, *, download: bool) -> BaseModel:
     """Return the model that a config calls `name`.
 
     Args:
@@ -51,7 +51,7 @@ def find(name: str, models: Path | None, *, download: bool) -> Model:
 
 
 @contextmanager
-def loading(base: Model) -> Iterator[None]:
+def loading(base: BaseModel) -> Iterator[None]:
     """Say of the model, where it cannot be loaded, that it is its own fault.
 
     Raises:
@@ -68,16 +68,16 @@ def loading(base: Model) -> Iterator[None]:
         raise FailedError(f"`job.model`: the model in {base.folder} cannot be loaded: {reason}") from error
 
 
-def _model(folder: Path) -> Model | None:
+def _model(folder: Path) -> BaseModel | None:
     if (folder / "config.json").is_file():
-        return Model(str(folder.absolute()), None)
+        return BaseModel(str(folder.absolute()), None)
     weights = sorted(folder.glob("*.gguf")) if folder.is_dir() else []
     if weights and not find_spec("gguf"):
         raise FailedError(f"`job.model`: {weights[0].name} needs a package more: pip install gguf")
-    return Model(str(folder.absolute()), weights[0].name) if weights else None
+    return BaseModel(str(folder.absolute()), weights[0].name) if weights else None
 
 
-def _none(name: str, models: Path | None) -> Model:
+def _none(name: str, models: Path | None) -> BaseModel:
     where = f", none in {models}" if models else ""
     raise FailedError(
         f"`job.model`: there is no model {name}: no folder of that name{where}, none in the hub's cache. "

@@ -16,7 +16,7 @@ REPEATABLE: Final = {
 """Variables that the same bytes of the same job depend on."""
 
 
-class Options(NamedTuple):
+class ExecutorOptions(NamedTuple):
     """How jobs are trained on this machine: where models are, and what is allowed."""
 
     models: str | None = None
@@ -24,7 +24,7 @@ class Options(NamedTuple):
     substitutes: bool = False
 
 
-class Work(NamedTuple):
+class JobSpec(NamedTuple):
     """A job for a training process; `training` and `validation` are paths of files."""
 
     id: str
@@ -32,10 +32,10 @@ class Work(NamedTuple):
     training: str
     validation: str | None
     folder: str
-    options: Options
+    options: ExecutorOptions
 
 
-def write(task: Task, options: Options) -> Path:
+def write_spec(task: Task, options: ExecutorOptions) -> Path:
     """Write what `task` is into its folder, once, and return the file.
 
     Options that it was begun with stay: a job that goes on is the one that was begun.
@@ -43,7 +43,7 @@ def write(task: Task, options: Options) -> Path:
     path = task.folder / "work.json"
     if not path.exists():
         files = [str(file) for file in task.files.values()]
-        work = Work(
+        work = JobSpec(
             task.id,
             dict(task.payload),
             files[0],
@@ -57,7 +57,7 @@ def write(task: Task, options: Options) -> Path:
     return path
 
 
-def read(path: Path) -> Work:
+def read_spec(path: Path) -> JobSpec:
     """Return what `write` wrote."""
     values = orjson.loads(path.read_bytes())
-    return Work(**{**values, "options": Options(**values["options"])})
+    return JobSpec(**{**values, "options": ExecutorOptions(**values["options"])})

@@ -7,7 +7,7 @@ from sftc.contract.versions import PACKAGED
 from sftc.text.keys import ABSENT, look_up, split
 
 
-class Asked:
+class PayloadSettings:
     """The settings of a payload; `asked["hyperparameters.n_epochs"]` is one, `None` where it is left out."""
 
     def __init__(self, payload: Mapping[str, Any]) -> None:

@@ -52,14 +52,14 @@ def join(file: Path) -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     init_process_group(
-        backend(gpus=torch.cuda.is_available()),
+        process_group_backend(gpus=torch.cuda.is_available()),
         init_method=f"file://{_meeting(file.parent, 'ranks').absolute()}",
         rank=int(os.environ["RANK"]),
         world_size=int(os.environ["WORLD_SIZE"]),
     )
 
 
-def backend(*, gpus: bool) -> str:
+def process_group_backend(*, gpus: bool) -> str:
     """Return what processes speak through; on GPUs, too, FSDP saves and loads by way of the CPU."""
     return "cpu:gloo,cuda:nccl" if gpus else "gloo"
 

@@ -9,12 +9,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from sftc.training import models
+from sftc.training import base_model
 
 Message = dict[str, str]
 
 
-class Answerer:
+class TrainedModel:
     """A model that a job made, with the base that it was made from where it is an adapter on that."""
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +30,7 @@ class Answerer:
         adapter = folder / "adapter_config.json"
         self.has_base = adapter.is_file()
         name = orjson.loads(adapter.read_bytes())["base_model_name_or_path"] if self.has_base else str(folder)
-        base = models.find(name, None, download=False)
+        base = base_model.find_base_model(name, None, download=False)
         self._model: Any = AutoModelForCausalLM.from_pretrained(base.folder, dtype="auto", **base.options())
         if self.has_base:
             from peft import PeftModel

@@ -5,7 +5,7 @@ from typing import Any, Final
 import torch
 from transformers import AutoModelForCausalLM
 
-from sftc.training.models import Model, loading
+from sftc.training.base_model import BaseModel, loading
 from sftc.training.plan import Plan
 
 RANK: Final = 16
@@ -16,7 +16,7 @@ DROPOUT: Final = 0.05
 _DTYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def build(plan: Plan, base: Model) -> Any:
+def build_trainable(plan: Plan, base: BaseModel) -> Any:
     """Return the base model with what `plan` trains of it: an adapter on all linear layers, or all of it."""
     dtype = _DTYPES[plan.precision]
     options: dict[str, Any] = {"dtype": dtype if plan.adapter else torch.float32, **base.options()}
