@@ -74,7 +74,7 @@ def _default(schema: dict[str, Any]) -> str:
 
 
 def _fate(contract: Contract, path: Path) -> str:
-    for row in contract.rules.rows:
+    for row in contract.mapping.rows:
         if row.path and path[: len(row.path)] == row.path:
             return f"`{pointer((*row.to, *path[len(row.path) :]))}`"
     return "not sent"

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from sftc.cli.compile import compile_command
-from sftc.cli.dataset.check import check_command
-from sftc.cli.lint import lint_command
+from sftc.cli.compile_command import compile_command
+from sftc.cli.dataset_check_command import check_command
+from sftc.cli.lint_command import lint_command
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 EXIT_CODES = {"accept": 0, "reject": 1, "lint": 1}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import sftc
 from configs import odd_configs, spoiled, toml, valid
 from sftc.document.reading import MAX_BYTES
-from sftc.report.text import render
+from sftc.report.terminal import render
 
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
 

@@ -4,7 +4,7 @@ import gc
 
 gc.disable()  # a run is over before collecting pays, and the start is a twentieth shorter
 
-from sftc.cli import main  # noqa: E402  the imports are what there is to collect
+from sftc.cli.main import main  # noqa: E402  the imports are what there is to collect
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from sftc.checks.validate import check_payload, validate
-from sftc.contract.mapping_table import Rules
+from sftc.contract.mapping_table import MappingTable
 from sftc.contract.versions import PACKAGED, SELECTOR, Contract, Contracts
 from sftc.document import reading
 from sftc.document.overrides import Override
@@ -55,9 +55,9 @@ def run(
     findings, document, contract = examine(read, overrides, version, contracts)
     if not document or not contract or any(found.is_error for found in findings):
         return Compiled(findings)
-    payload = mapping.apply(contract.rules, document.values)
+    payload = mapping.to_payload(contract.mapping, document.values)
     check_payload(payload, contract)
-    return Compiled(findings, _Job(payload, document, contract.rules))
+    return Compiled(findings, _Job(payload, document, contract.mapping))
 
 
 class Examined(NamedTuple):
@@ -86,10 +86,10 @@ def examine(
 
 def _source(config: Config) -> Source:
     if isinstance(config, bytes):
-        return reading.decode("<text>", config)
+        return reading.decode_source("<text>", config)
     if isinstance(config, os.PathLike) or (config and not set("\r\n=").intersection(config)):
-        return reading.read(config)
-    return reading.decode("<text>", config.encode("utf-8", "surrogatepass"))
+        return reading.read_source(config)
+    return reading.decode_source("<text>", config.encode("utf-8", "surrogatepass"))
 
 
 def _overrides(overrides: Overrides) -> Iterable[Override]:
@@ -114,7 +114,7 @@ def _select(document: Document, default: Contract, contracts: Contracts) -> Cont
 class _Job(NamedTuple):
     payload: Payload
     document: Document
-    rules: Rules
+    mapping: MappingTable
 
 
 class Compiled:
@@ -145,7 +145,7 @@ class Compiled:
         Raises:
             ConfigError: the config has errors.
         """
-        return origins(self._compiled.document, self._compiled.rules)
+        return origins(self._compiled.document, self._compiled.mapping)
 
     def to_bytes(self, format: Format = "pretty") -> bytes:
         """Return the canonical bytes of the payload (contract, section 3).
@@ -182,7 +182,7 @@ class Compiled:
 
     def _refuse_inexact(self) -> None:
         job = self._compiled
-        sent = [row.path for row in job.rules.rows if row.path]
+        sent = [row.path for row in job.mapping.rows if row.path]
         refused = [
             found
             for found in self.findings

@@ -11,7 +11,7 @@ from sftc.checks.catalogue import RULES
 from sftc.dataset import check_files
 from sftc.findings.finding import Finding
 from sftc.findings.rule import Rule
-from sftc.report.pages import listing, page
+from sftc.report.rule_pages import listing, page
 
 WITH_EXAMPLES = [rule for rule in RULES.values() if rule.invalid]
 WITHOUT_EXAMPLES = {

@@ -274,7 +274,7 @@ def test_a_locale_without_utf8_changes_nothing(sftc_program: str) -> None:
 
 def test_a_valid_config_needs_neither_jsonschema_nor_tomlkit() -> None:
     program = (
-        "import sys; from sftc.cli import cli; cli(['compile', 'good.toml'], standalone_mode=False);"
+        "import sys; from sftc.cli.main import cli; cli(['compile', 'good.toml'], standalone_mode=False);"
         "costly = {'jsonschema', 'tomlkit', 'rfc8785', 'referencing', 'importlib.resources', 'pathlib'};"
         "print(sorted(costly & sys.modules.keys()))"
     )

@@ -20,7 +20,9 @@ def sftc(sftc_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def without(packages: list[str], *arguments: str) -> tuple[int, str, str]:
     """Run the command where some packages cannot be imported."""
-    program = f"import sys; sys.modules.update(dict.fromkeys({packages})); from sftc.cli import main; main()"
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({packages})); from sftc.cli.main import main; main()"
+    )
     run = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False, timeout=60
     )

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sftc.cli import main
 from sftc.cli.exits import FAULT, INTERRUPTED
+from sftc.cli.main import main
 from sftc.payload import mapping
 
 
@@ -11,7 +11,7 @@ def run(monkeypatch: pytest.MonkeyPatch, raised: BaseException) -> int:
     def broken(*_: object) -> None:
         raise raised
 
-    monkeypatch.setattr(mapping, "apply", broken)
+    monkeypatch.setattr(mapping, "to_payload", broken)
     monkeypatch.setattr("sys.argv", ["sftc", "compile", "examples/lora.toml"])
     with pytest.raises(SystemExit) as stopped:
         main()

@@ -22,7 +22,7 @@ def hear(event, arguments):
     if event in {"socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto"}:
         sys.stderr.write(f"network: {event}\\n")
 sys.addaudithook(hear)
-from sftc.cli import main
+from sftc.cli.main import main
 main()
 """
 QUICK = ["--poll-interval", "0.05"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click import unstyle
 
-from sftc.cli.watching import Watch
+from sftc.cli.watch import Watch
 
 
 class Terminal(io.StringIO):

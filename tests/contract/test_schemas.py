@@ -13,7 +13,7 @@ from sftc.contract.acceptance import ANNOTATIONS, KEYWORDS, predicate
 from sftc.contract.versions import CONFIG, PACKAGED, PAYLOAD
 from sftc.text.keys import dotted
 
-FOLDER = Path(__file__).parent.parent / "schemas" / "sftc_schemas"
+FOLDER = Path(__file__).parents[2] / "schemas" / "sftc_schemas"
 SCHEMAS = sorted(FOLDER.rglob("*.schema.json"))
 CONTRACT = PACKAGED.version(1)
 OPEN = {"hyperparameters.parallelism", "data.topology", "algorithm"}
@@ -80,8 +80,8 @@ def test_mapping_rules_are_what_their_schema_says() -> None:
 
 
 def test_every_property_is_sent_or_declared_unsent() -> None:
-    read = [row.path for row in CONTRACT.rules.rows if row.path]
-    read += [row.path for row in CONTRACT.rules.unsent]
+    read = [row.path for row in CONTRACT.mapping.rows if row.path]
+    read += [row.path for row in CONTRACT.mapping.unsent]
     assert len(set(read)) == len(read)
     assert set(read) <= CONTRACT.properties.keys()
     values = [path for path, schema in CONTRACT.properties.items() if "properties" not in schema]
@@ -89,9 +89,9 @@ def test_every_property_is_sent_or_declared_unsent() -> None:
 
 
 def test_every_payload_pointer_has_exactly_one_source() -> None:
-    targets = [row.to for row in CONTRACT.rules.rows]
+    targets = [row.to for row in CONTRACT.mapping.rows]
     assert len(set(targets)) == len(targets)
-    ids = [row.id for row in CONTRACT.rules.rows]
+    ids = [row.id for row in CONTRACT.mapping.rows]
     assert len(set(ids)) == len(ids)
     pointers = set(_leaves(CONTRACT.schemas.file(PAYLOAD), PAYLOAD))
     bound_at_submission = {("metadata", "effective_config", "data", "validation_files")}
@@ -109,7 +109,7 @@ def _leaves(schema: dict[str, Any], name: str, path: tuple[str, ...] = ()) -> li
 
 
 def test_rows_with_a_default_and_no_others_have_one_in_the_schema() -> None:
-    for row in CONTRACT.rules.rows:
+    for row in CONTRACT.mapping.rows:
         if row.op in {"default", "when-present"}:
             assert "default" in CONTRACT.properties[row.path]
         if row.op == "copy":

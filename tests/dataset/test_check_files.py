@@ -27,7 +27,7 @@ from sftc.dataset.examine_row import remarks
 from sftc.dataset.inspect_chunk import Inspector, Limits
 from sftc.findings.finding import Finding
 from sftc.report.json import render as as_json
-from sftc.report.text import render as as_text
+from sftc.report.terminal import render as as_text
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from golden import EXIT_CODES, GOLDEN, cases
-from sftc.checks.violations import explain
+from sftc.checks.violations import explain_violations
 from sftc.contract.versions import CONFIG, PACKAGED
-from sftc.document.reading import read
+from sftc.document.reading import read_source
 from sftc.pipeline import examine
 
 PROGRAMS = {
@@ -58,7 +58,7 @@ def verdict(program: str, folder: Path) -> str:
 
 def verdict_of_sftc(config: Path) -> str:
     """Return what the text and its schema alone come to: no flags, no comments, no other rules."""
-    findings, document, contract = examine(lambda: read(config))
+    findings, document, contract = examine(lambda: read_source(config))
     broken = any(found.is_error for found in findings)
-    violated = document and contract and explain(document, contract)
+    violated = document and contract and explain_violations(document, contract)
     return "refuses" if broken or violated else "accepts"

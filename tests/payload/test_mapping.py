@@ -16,7 +16,7 @@ from sftc.contract.versions import Contracts
 from sftc.pipeline import run
 from sftc.text.source import Source
 
-SCHEMAS = Path(__file__).parent.parent / "schemas" / "sftc_schemas"
+SCHEMAS = Path(__file__).parents[2] / "schemas" / "sftc_schemas"
 
 
 @given(valid)

@@ -26,7 +26,7 @@ def leaves(value: Any, pointer: str = "") -> dict[str, Any]:
 def test_every_leaf_has_one_origin(config: dict[str, Any]) -> None:
     compiled = sftc.compile(toml(config).encode(), overrides={"training.mode": "set"})
     assert compiled.origins.keys() == leaves(compiled.payload).keys()
-    rules = {row.id: row for row in PACKAGED.version(1).rules.rows}
+    rules = {row.id: row for row in PACKAGED.version(1).mapping.rows}
     config.setdefault("training", {})["mode"] = "set"
     for pointer, value in leaves(compiled.payload).items():
         origin = compiled.origins[pointer]

@@ -20,10 +20,10 @@ from jsonschema.validators import validator_for
 
 from golden import GOLDEN, cases
 from sftc.checks.catalogue import RULES
-from sftc.cli.lint import lint_command
+from sftc.cli.lint_command import lint_command
 from sftc.findings.finding import Finding, Severity
 from sftc.text.source import Span
-from sftc.tools.fix import apply
+from sftc.tools.fix import apply_fixes
 from sftc.tools.lint import lint_file
 
 Findings = Mapping[str, Sequence[Finding]]
@@ -166,7 +166,7 @@ def test_fixes_in_json_are_those_that_are_applied(findings: Findings) -> None:
         if found.fix:
             text = found.span.source.text
             edits = [(*in_json(edit["range"], text), edit["text"]) for edit in each["fix"]["edits"]]
-            assert edited(text, edits) == apply(found.span.source, [found.fix]).text
+            assert edited(text, edits) == apply_fixes(found.span.source, [found.fix]).text
             assert (each["fix"]["title"], each["fix"]["safe"]) == (found.fix.title, found.fix.safe)
 
 
@@ -222,7 +222,7 @@ def test_fixes_in_sarif_are_those_that_are_applied(findings: Findings) -> None:
                 (*in_sarif(each["deletedRegion"], text), each["insertedContent"]["text"])
                 for each in change["replacements"]
             ]
-            assert edited(text, edits) == apply(found.span.source, [found.fix]).text
+            assert edited(text, edits) == apply_fixes(found.span.source, [found.fix]).text
 
 
 def in_sarif(region: Any, text: str) -> tuple[int, int]:

@@ -5,7 +5,7 @@ import pytest
 
 import sftc
 from sftc.findings.finding import Finding, Severity
-from sftc.report.text import count, printable, render
+from sftc.report.terminal import printable, render, summary
 from sftc.text.source import Source, Span
 
 
@@ -75,5 +75,5 @@ def test_nothing_reaches_the_terminal_that_moves_its_cursor() -> None:
 
 def test_the_count() -> None:
     found = sftc.compile('[job]\nmodel = ""\nn_epoch = 1\nlora = 2\n').findings
-    assert count(found) == "1 error, 3 warnings"
-    assert count([]) == ""
+    assert summary(found) == "1 error, 3 warnings"
+    assert summary([]) == ""

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 
 from configs import toml, valid
-from sftc.payload.mapping import apply
+from sftc.payload.mapping import to_payload
 from sftc.pipeline import examine
 from sftc.text.keys import leaves, look_up, pointer
 from sftc.text.source import Source
@@ -17,7 +17,7 @@ def side(text: str) -> Side:
     _, document, contract = examine(lambda: Source("c.toml", text))
     assert document
     assert contract
-    return Side(document, contract, apply(contract.rules, document.values))
+    return Side(document, contract, to_payload(contract.mapping, document.values))
 
 
 @given(valid)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from configs import spoiled, toml, valid
 from sftc.findings.finding import Finding
 from sftc.text.source import Source
-from sftc.tools.fix import apply, fix
+from sftc.tools.fix import apply_fixes, fix
 from sftc.tools.lint import lint
 
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
@@ -125,7 +125,9 @@ def test_what_a_person_has_to_mend_has_no_fix(text: str) -> None:
 def test_a_key_moves_with_its_comments_and_its_spacing(wrong: str, right: str) -> None:
     [found] = [each for each in lint(Source("c.toml", wrong)) if each.id in {"misplaced-key", "unknown-key"}]
     assert found.fix
-    assert apply(Source("c.toml", wrong), [found.fix]).text == right.replace("\nlr =", "\nlearning_rate =")
+    assert apply_fixes(Source("c.toml", wrong), [found.fix]).text == right.replace(
+        "\nlr =", "\nlearning_rate ="
+    )
 
 
 def test_a_fix_that_trades_one_error_for_another_is_left_out() -> None:
@@ -147,13 +149,13 @@ def test_a_fix_changes_its_spans_and_nothing_else(config: dict[str, Any]) -> Non
     source = Source("c.toml", toml(config))
     for found in lint(source):
         if found.fix:
-            after = apply(source, [found.fix]).text
+            after = apply_fixes(source, [found.fix]).text
             rest = "".join(source.text[a:b] for a, b in outside(found, len(source.text)))
             for edit in found.fix.edits:
                 after = after.replace(edit.text, "", 1)
             assert len(after) == len(rest)
             assert (found.id, found.path) not in {
-                (each.id, each.path) for each in lint(apply(source, [found.fix]))
+                (each.id, each.path) for each in lint(apply_fixes(source, [found.fix]))
             }
 
 

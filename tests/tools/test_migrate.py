@@ -12,7 +12,7 @@ from sftc.pipeline import examine
 from sftc.text.source import Source
 from sftc.tools.migrate import migrate
 
-SCHEMAS = Path(__file__).parent.parent / "schemas" / "sftc_schemas"
+SCHEMAS = Path(__file__).parents[2] / "schemas" / "sftc_schemas"
 
 BEFORE = """\
 # our best run

@@ -14,7 +14,7 @@ from sftc.text.keys import Path, dotted, key
 from sftc.text.suggest import near
 
 
-def explain(document: Document, contract: Contract, path: Path) -> Finding:
+def explain_unknown_key(document: Document, contract: Contract, path: Path) -> Finding:
     """Return the finding about the unknown key or table at `path` of a closed table."""
     name, table, span = str(path[-1]), path[:-1], document.span(path, "key")
     value = document.get(path)
@@ -25,7 +25,7 @@ def explain(document: Document, contract: Contract, path: Path) -> Finding:
         where = f"in `[{dotted(table)}]`" if table else "outside any section"
         rule, what = UNKNOWN_KEY, f"the key `{key(name)}` is unknown {where}: it is never sent"
     help, fix = "remove it: no setting of this name exists", None
-    newer = next((row.to for row in contract.rules.renames if row.path == path), None)
+    newer = next((row.to for row in contract.mapping.renames if row.path == path), None)
     if newer:
         rule, help = RENAMED_KEY, f"it is called `{dotted(newer)}` now"
         fix = move(document, path, newer, safe=True)

@@ -15,9 +15,9 @@ def validate(document: Document, contract: Contract) -> list[Finding]:
     """Return every finding about `document`, in the order of the text."""
     findings: list[Finding] = []
     if not contract.accepts(document.values):
-        from sftc.checks.violations import explain
+        from sftc.checks.violations import explain_violations
 
-        findings += explain(document, contract)
+        findings += explain_violations(document, contract)
     for check in _CHECKS:
         findings += check(document, contract)
     if SUPPRESSION in document.source.text:

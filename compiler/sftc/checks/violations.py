@@ -59,7 +59,7 @@ class Violation:
         return f"write, for one, `{key(str(self.path[-1]))} = {orjson.dumps(example).decode()}`"
 
 
-def explain(document: Document, contract: Contract) -> list[Finding]:
+def explain_violations(document: Document, contract: Contract) -> list[Finding]:
     """Return all findings of the schemas of `contract` about `document`."""
     found: dict[tuple[str, Path], Finding] = {}
     for error in violations(contract, document.values):
@@ -226,7 +226,9 @@ def _unknown(violation: Violation) -> Iterator[Finding]:
     known = violation.schema.get("properties", {})
     for name in violation.value:
         if name not in known:
-            yield unknown_keys.explain(violation.document, violation.contract, (*violation.path, name))
+            yield unknown_keys.explain_unknown_key(
+                violation.document, violation.contract, (*violation.path, name)
+            )
 
 
 def _legacy(violation: Violation) -> Iterator[Finding]:

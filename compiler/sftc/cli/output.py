@@ -10,7 +10,7 @@ from contextlib import suppress
 from sftc.cli.exits import CLOSED_PIPE
 from sftc.findings.finding import ConfigError
 from sftc.findings.rules.files import UNWRITABLE_OUTPUT
-from sftc.text.source import Source
+from sftc.text.source import Source, escaped
 
 Data = bytes | Iterable[bytes]
 """What a file is to hold: all of it, or piece by piece."""
@@ -39,11 +39,6 @@ def write_stdout(data: bytes | str) -> None:
     except OSError as error:
         _abandon_stdout()
         raise _unwritable("<stdout>", error) from error
-
-
-def escaped(text: str) -> str:
-    """Return `text` with what has no UTF-8 escaped, as a file name of strange bytes has."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _abandon_stdout() -> None:

@@ -8,7 +8,7 @@ from sftc.contract.schemas import Schema
 from sftc.text.keys import ABSENT, Path, parse_pointer, split
 
 
-class Row(NamedTuple):
+class MappingRow(NamedTuple):
     """One mapping rule: the key at `path` goes to the payload pointer `to`.
 
     A constant has no `path`. `value` is what stands in for an absent key, or is the
@@ -39,18 +39,18 @@ class Rename(NamedTuple):
     why: str
 
 
-class Rules(NamedTuple):
+class MappingTable(NamedTuple):
     """What one version of the contract does with each key."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[MappingRow, ...]
     unsent: tuple[Unsent, ...]
     renames: tuple[Rename, ...]
 
 
-def load(text: str, properties: Mapping[Path, Schema]) -> Rules:
+def load_mapping(text: str, properties: Mapping[Path, Schema]) -> MappingTable:
     """Read the rules of a `mapping.toml`; defaults come from the schemas of `properties`."""
     table = tomllib.loads(text)
-    return Rules(
+    return MappingTable(
         rows=tuple(_row(entry, properties) for entry in table["rule"]),
         unsent=tuple(
             Unsent(split(entry["from"]), entry["used_by"], entry["why"]) for entry in table.get("unsent", ())
@@ -62,8 +62,8 @@ def load(text: str, properties: Mapping[Path, Schema]) -> Rules:
     )
 
 
-def _row(entry: Mapping[str, Any], properties: Mapping[Path, Schema]) -> Row:
+def _row(entry: Mapping[str, Any], properties: Mapping[Path, Schema]) -> MappingRow:
     op = entry["op"]
     path = split(entry["from"]) if "from" in entry else ()
     value = entry.get("value") if op == "constant" else properties[path].get("default", ABSENT)
-    return Row(entry["id"], op, path, parse_pointer(entry["to"]), value, entry["why"])
+    return MappingRow(entry["id"], op, path, parse_pointer(entry["to"]), value, entry["why"])

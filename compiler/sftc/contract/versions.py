@@ -29,7 +29,7 @@ class Contract:
         self.read = read
         self.schemas = Schemas(read)
         self.properties: Mapping[Path, Schema] = self.schemas.properties(CONFIG)
-        self.rules = mapping_table.load(read("mapping.toml").decode(), self.properties)
+        self.mapping = mapping_table.load_mapping(read("mapping.toml").decode(), self.properties)
 
     @cached_property
     def sections(self) -> tuple[Path, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sftc.dataset.excerpt import whole_file
 from sftc.findings.finding import Finding
 from sftc.findings.rules.conversations import DUPLICATE_ROWS, SHARED_ROWS
+from sftc.text.source import escaped
 
 if find_spec("numpy") is None:  # imported late, and missed early
     raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
@@ -124,7 +125,7 @@ class Duplicates:
                 f"line {lines[at]:,} is line {numbers[np.flatnonzero(others == rows[at])[0]]:,} there"
                 for at in shared[:_SHOWN]
             ]
-            name = other.encode("utf-8", "backslashreplace").decode()
+            name = escaped(other)
             message = f"{self._rows(number)} shared with {name}{_listed(pairs, number)}"
             yield SHARED_ROWS.finding(whole_file(path), message)
 

@@ -15,6 +15,7 @@ from sftc.dataset.length import too_long
 from sftc.findings.finding import Finding
 from sftc.findings.rules import rows
 from sftc.text.keys import Path
+from sftc.text.source import escaped
 
 MAX_DEPTH = 500
 
@@ -38,17 +39,12 @@ def locate(found: Iterable[Remark], line: Line) -> list[Finding]:
     findings = []
     for remark in found:
         start, end = remark.at or _place(scan, remark.path)
-        path = tuple(_sayable(part) if isinstance(part, str) else part for part in remark.path)
+        path = tuple(escaped(part) if isinstance(part, str) else part for part in remark.path)
         finding = remark.rule.finding(
-            line.span(start, end), _sayable(remark.message), path=path, help=remark.help
+            line.span(start, end), escaped(remark.message), path=path, help=remark.help
         )
         findings.append((start, finding))
     return [finding for _, finding in sorted(findings, key=lambda pair: pair[0])]
-
-
-def _sayable(text: str) -> str:
-    """Return `text` with halves of surrogate pairs, which no report can hold, escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _scan(text: str) -> Scan | None:

@@ -11,7 +11,7 @@ MAX_BYTES = 1024 * 1024
 STDIN = "-"
 
 
-def read(path: str | os.PathLike[str]) -> Source:
+def read_source(path: str | os.PathLike[str]) -> Source:
     """Read a config file, or standard input for `-`.
 
     Raises:
@@ -22,9 +22,9 @@ def read(path: str | os.PathLike[str]) -> Source:
         raise _unreadable(name, "it is closed")
     try:
         if name == STDIN:
-            return decode("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
+            return decode_source("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
         with open(name, "rb") as file:
-            return decode(name, file.read(MAX_BYTES + 1))
+            return decode_source(name, file.read(MAX_BYTES + 1))
     except OSError as error:
         reason = error.strerror or str(error)
     except ValueError as error:  # a NUL in the path
@@ -36,7 +36,7 @@ def _unreadable(name: str, reason: str) -> ConfigError:
     return ConfigError([UNREADABLE_FILE.finding(Source(name, "").span(0, 0), f"cannot be read: {reason}")])
 
 
-def decode(name: str, data: bytes) -> Source:
+def decode_source(name: str, data: bytes) -> Source:
     """Return `data` as the source that findings call `name`.
 
     Raises:

@@ -12,7 +12,7 @@ from sftc.text.keys import dotted
 from sftc.text.source import Source
 
 
-def explain(source: Source, error: ValueError) -> list[Finding]:
+def explain_syntax_error(source: Source, error: ValueError) -> list[Finding]:
     """Return the findings about a `source` that `tomllib` refused with `error`."""
     if not isinstance(error, TOMLDecodeError):
         return [_too_many_digits(source)]

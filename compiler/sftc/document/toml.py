@@ -92,10 +92,10 @@ def parse(source: Source, overrides: Iterable[Override] = ()) -> Document:
     try:
         values = tomllib.loads(source.text)
     except ValueError as error:
-        from sftc.document.syntax_errors import explain
+        from sftc.document.syntax_errors import explain_syntax_error
 
         _refuse_depth(source)
-        raise ConfigError(explain(source, error)) from None
+        raise ConfigError(explain_syntax_error(source, error)) from None
     if _is_deeper(values, MAX_DEPTH):
         _refuse_depth(source)
     overrides = tuple(overrides)

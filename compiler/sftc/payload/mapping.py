@@ -3,30 +3,30 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from sftc.contract.mapping_table import Row, Rules
+from sftc.contract.mapping_table import MappingRow, MappingTable
 from sftc.text.keys import ABSENT, look_up
 
 # An operation returns the value a row sends, or `ABSENT` to leave it out.
 
 
-def _copy(row: Row, values: Mapping[str, Any]) -> Any:
+def _copy(row: MappingRow, values: Mapping[str, Any]) -> Any:
     return look_up(values, row.path)
 
 
-def _default(row: Row, values: Mapping[str, Any]) -> Any:
+def _default(row: MappingRow, values: Mapping[str, Any]) -> Any:
     value = look_up(values, row.path)
     return row.value if value is ABSENT else value
 
 
-def _when_present(row: Row, values: Mapping[str, Any]) -> Any:
+def _when_present(row: MappingRow, values: Mapping[str, Any]) -> Any:
     return ABSENT if look_up(values, row.path[:-1]) is ABSENT else _default(row, values)
 
 
-def _constant(row: Row, values: Mapping[str, Any]) -> Any:
+def _constant(row: MappingRow, values: Mapping[str, Any]) -> Any:
     return row.value
 
 
-OPERATIONS: Final[Mapping[str, Callable[[Row, Mapping[str, Any]], Any]]] = {
+OPERATIONS: Final[Mapping[str, Callable[[MappingRow, Mapping[str, Any]], Any]]] = {
     "copy": _copy,
     "default": _default,
     "when-present": _when_present,
@@ -35,7 +35,7 @@ OPERATIONS: Final[Mapping[str, Callable[[Row, Mapping[str, Any]], Any]]] = {
 }
 
 
-def sent(rules: Rules, values: Mapping[str, Any]) -> Iterator[tuple[Row, Any]]:
+def sent(rules: MappingTable, values: Mapping[str, Any]) -> Iterator[tuple[MappingRow, Any]]:
     """Yield each row that sends something for `values`, with what it sends."""
     for row in rules.rows:
         value = OPERATIONS[row.op](row, values)
@@ -43,7 +43,7 @@ def sent(rules: Rules, values: Mapping[str, Any]) -> Iterator[tuple[Row, Any]]:
             yield row, value
 
 
-def apply(rules: Rules, values: Mapping[str, Any]) -> dict[str, Any]:
+def to_payload(rules: MappingTable, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the payload for `values`, which must be valid under the same contract.
 
     The payload shares no list or table with `values`.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from sftc.contract.mapping_table import Rules
+from sftc.contract.mapping_table import MappingTable
 from sftc.document.toml import Document
 from sftc.payload.mapping import sent
 from sftc.text.keys import ABSENT, Path, leaves, pointer
@@ -33,7 +33,7 @@ def place(origin: Origin) -> str:
     return name if origin.kind == "flag" else f"{name}:{origin.span.line}"
 
 
-def origins(document: Document, rules: Rules) -> Mapping[str, Origin]:
+def origins(document: Document, rules: MappingTable) -> Mapping[str, Origin]:
     """Return the origin of every leaf of the payload, by JSON pointer.
 
     A leaf is a value that is no object or list, or an empty one.

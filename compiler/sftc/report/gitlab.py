@@ -9,6 +9,7 @@ from hashlib import sha256
 import orjson
 
 from sftc.findings.finding import Finding, Severity
+from sftc.text.source import escaped
 
 _SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
 
@@ -42,4 +43,4 @@ def render(files: Mapping[str, Sequence[Finding]]) -> str:
 
 def _path(name: str) -> str:
     """Return the path `name` as GitLab compares it, and with bytes that are not UTF-8 escaped."""
-    return os.path.normpath(name).encode("utf-8", "backslashreplace").decode()
+    return escaped(os.path.normpath(name))

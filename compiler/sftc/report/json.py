@@ -7,7 +7,7 @@ import orjson
 
 from sftc.findings.finding import Edit, Finding, Severity
 from sftc.text.keys import dotted
-from sftc.text.source import Span
+from sftc.text.source import Span, escaped
 
 VERSION = 1
 
@@ -29,11 +29,6 @@ def render(files: Mapping[str, Sequence[Finding]], data: Mapping[str, object] | 
         "summary": {f"{each}s": sum(found.severity is each for found in findings) for each in Severity},
     }
     return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
-
-
-def escaped(path: str) -> str:
-    """Return `path` with bytes that are not UTF-8 escaped, for which JSON has no form."""
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _finding(found: Finding) -> dict[str, Any]:

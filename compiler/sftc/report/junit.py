@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from sftc.findings.finding import Finding, Severity
-from sftc.report.text import printable
+from sftc.report.terminal import printable
 
 _NOT_XML = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}
 """The characters that `printable` leaves and XML forbids."""

@@ -6,14 +6,14 @@ from typing import Any
 import orjson
 
 from sftc.dataset.describe_file import Tally, percentiles, ranked
-from sftc.report.json import escaped
 from sftc.report.tables import columns
-from sftc.report.text import printable
+from sftc.report.terminal import printable
+from sftc.text.source import escaped
 
 VERSION = 1
 
 
-def table(tallies: Mapping[str, Tally]) -> str:
+def statistics_table(tallies: Mapping[str, Tally]) -> str:
     """Return the figures of each file, by path, for a person."""
     return "\n".join(_table(path, tally) for path, tally in tallies.items())
 
@@ -62,7 +62,7 @@ def _spread(tally: Tally) -> dict[str, Any]:
     }
 
 
-def json(tallies: Mapping[str, Tally]) -> str:
+def statistics_json(tallies: Mapping[str, Tally]) -> str:
     """Return the figures as JSON."""
     files = [{"path": escaped(path), **_object(tally)} for path, tally in tallies.items()]
     report = {"version": VERSION, "files": files}

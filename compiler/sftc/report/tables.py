@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from sftc.payload.origins import place
-from sftc.report.text import printable
+from sftc.report.terminal import printable
 from sftc.text.keys import ABSENT, dotted
 from sftc.tools.diff import Change, Sum
-from sftc.tools.explain import Key, Value
+from sftc.tools.explain import KeyAccount, ValueAccount
 
 
-def account(keys: Sequence[Key], values: Sequence[Value]) -> str:
+def account(keys: Sequence[KeyAccount], values: Sequence[ValueAccount]) -> str:
     """Return the account of a config's keys and of its payload's values."""
     parts = []
     if keys:
@@ -23,18 +23,18 @@ def account(keys: Sequence[Key], values: Sequence[Value]) -> str:
     return "\n".join(parts)
 
 
-def _key(key: Key) -> Sequence[str]:
+def _key(key: KeyAccount) -> Sequence[str]:
     return str(key.span.line), dotted(key.path), key.fate, key.to or key.why or "the contract has no such key"
 
 
-def _value(value: Value) -> Sequence[str]:
-    return value.at, json(value.value), place(value.origin), value.origin.rule
+def _value(value: ValueAccount) -> Sequence[str]:
+    return value.at, json_cell(value.value), place(value.origin), value.origin.rule
 
 
 def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
     """Return what differs between two configs, and what follows from it."""
     rows = [
-        (each.at, json(each.before), each.before_place, json(each.after), each.after_place)
+        (each.at, json_cell(each.before), each.before_place, json_cell(each.after), each.after_place)
         for each in changes
     ]
     text = columns([("what", "before", "from", "after", "from"), *rows])
@@ -43,7 +43,7 @@ def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
     return text + ("\n" if sums else "")
 
 
-def json(value: object) -> str:
+def json_cell(value: object) -> str:
     """Return `value` on one line, `-` for an absent one."""
     return "-" if value is ABSENT else orjson.dumps(value, default=str).decode()
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from sftc.text.source import escaped
+
 Record = dict[str, Any]
 
 FINAL: Final = ("succeeded", "failed", "cancelled")
@@ -214,7 +216,7 @@ def _plain(value: Any, levels: int = 100) -> Any:
     if not levels:
         raise ValueError("nests too deep")
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
+        return escaped(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

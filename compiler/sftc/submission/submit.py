@@ -10,7 +10,7 @@ from sftc.submission.client import ServiceClient
 from sftc.submission.failures import KeyInUseError, RefusedError, UnreachableError
 from sftc.submission.follow import OVER, SUCCEEDED
 from sftc.submission.journal import Intent, Journal
-from sftc.submission.upload import DataFile, OnProgress, send
+from sftc.submission.upload import DataFile, OnProgress, ensure_uploaded
 
 Notify = Callable[[str], None]
 
@@ -175,7 +175,7 @@ class Submission:
 
     def _send(self, file: DataFile) -> str:
         self._tell(f"file {file}: {file.rows:,} rows, {file.length:,} bytes")
-        return send(file, self._service, self._journal, self._progress)
+        return ensure_uploaded(file, self._service, self._journal, self._progress)
 
     def _create(self, order: Order, key: str, payload: Payload) -> _Job:
         is_certain = self._journal.intend(key, order.identity)

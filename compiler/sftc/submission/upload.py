@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 from sftc.submission.client import ServiceClient
 from sftc.submission.failures import ChangedFileError, RefusedError, UnreachableError
 from sftc.submission.journal import Journal
+from sftc.text.source import escaped
 
 READY: Final = frozenset({"ready", "uploaded", "stored", "complete"})
 PENDING: Final = frozenset({"processing", "pending", "validating"})
@@ -39,7 +40,7 @@ _TIMEOUT: Final = 120.0
 """Seconds between questions whether a file is ready, and in all."""
 
 
-def send(file: DataFile, service: ServiceClient, journal: Journal, progress: OnProgress) -> str:
+def ensure_uploaded(file: DataFile, service: ServiceClient, journal: Journal, progress: OnProgress) -> str:
     """Return the id of `file` on the service, uploaded only if it is not there.
 
     Raises:
@@ -58,17 +59,17 @@ def send(file: DataFile, service: ServiceClient, journal: Journal, progress: OnP
         journal.forget_file(file.digest)
         if not known:
             raise
-        return send(file, service, journal, progress)
+        return ensure_uploaded(file, service, journal, progress)
     return id
 
 
 def _new(file: DataFile, service: ServiceClient, journal: Journal, progress: OnProgress) -> str:
-    id = _id(upload(file, service, progress), "id")
+    id = _id(upload_file(file, service, progress), "id")
     journal.keep_file(file.digest, id)
     return id
 
 
-def upload(file: DataFile, service: ServiceClient, progress: OnProgress) -> dict[str, Any]:
+def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) -> dict[str, Any]:
     """Send `file`, whatever the service has, and return its answer.
 
     Raises:
@@ -78,7 +79,7 @@ def upload(file: DataFile, service: ServiceClient, progress: OnProgress) -> dict
         OSError: it cannot be read.
     """
     # A name of strange bytes has no UTF-8, and no part of a form can carry it.
-    name = file.name.encode("utf-8", "backslashreplace").decode()
+    name = escaped(file.name)
     with open(file.path, "rb") as source:
 
         def parts() -> dict[str, Any]:

@@ -87,3 +87,8 @@ class Span(NamedTuple):
     def text(self) -> str:
         """The characters of the span."""
         return self.source.text[self.start : self.end]
+
+
+def escaped(text: str) -> str:
+    """Return `text` with what UTF-8 cannot hold escaped, as in a file name of undecodable bytes."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sftc.checks.rules.run import Rows, check
+from sftc.checks.rules.run import RowCount, check_run
 from sftc.contract.versions import Contract
 from sftc.dataset.check_files import Checked
-from sftc.document.reading import read
+from sftc.document.reading import read_source
 from sftc.document.toml import Document
 from sftc.findings.finding import ConfigError, Finding, in_order
 from sftc.pipeline import examine
@@ -35,17 +35,17 @@ class Setup(NamedTuple):
     def findings(self, results: Sequence[Checked]) -> list[Finding]:
         """Return what the config says together with its files; the first one is trained on."""
         training = results[0]
-        rows = Rows(training.rows) if training.is_whole else None
-        return in_order(check(self.document, self.contract, rows))
+        rows = RowCount(training.rows) if training.is_whole else None
+        return in_order(check_run(self.document, self.contract, rows))
 
 
-def load(path: str) -> Setup:
+def load_setup(path: str) -> Setup:
     """Read the config at `path`, or from standard input for `-`.
 
     Raises:
         ConfigError: it has errors.
     """
-    findings, document, contract = examine(lambda: read(path))
+    findings, document, contract = examine(lambda: read_source(path))
     errors = [found for found in findings if found.is_error]
     if errors or not document or not contract:
         raise ConfigError(errors)

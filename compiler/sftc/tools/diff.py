@@ -67,10 +67,11 @@ def sums(a: Side, b: Side) -> Iterator[Sum]:
 def _values(side: Side) -> dict[str, tuple[Any, str]]:
     document, contract, payload = side
     found = {
-        at: (value_at(payload, at), place(origin)) for at, origin in origins(document, contract.rules).items()
+        at: (value_at(payload, at), place(origin))
+        for at, origin in origins(document, contract.mapping).items()
     }
     for key in keys(document, contract):
         if key.fate == "submission":
-            newer = next((row.to for row in contract.rules.renames if row.path == key.path), key.path)
+            newer = next((row.to for row in contract.mapping.renames if row.path == key.path), key.path)
             found[dotted(newer)] = (document.get(key.path), f"{key.span.source.name}:{key.span.line}")
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
-from sftc.contract.mapping_table import Row
+from sftc.contract.mapping_table import MappingRow
 from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.payload.origins import Origin, origins
@@ -20,7 +20,7 @@ _EMPTY = "It is an empty table, and there is nothing in it to send."
 _GATE = "Where the table stands, its settings are sent, by their defaults if need be."
 
 
-class Key(NamedTuple):
+class KeyAccount(NamedTuple):
     """What becomes of a TOML key.
 
     It is sent or renamed to the payload pointer `to`, or it is read by submission or the
@@ -36,7 +36,7 @@ class Key(NamedTuple):
     why: str | None
 
 
-class Value(NamedTuple):
+class ValueAccount(NamedTuple):
     """A payload value at the JSON pointer `at`, its origin, and why it is there."""
 
     at: str
@@ -45,7 +45,7 @@ class Value(NamedTuple):
     why: str
 
 
-def keys(document: Document, contract: Contract) -> Iterator[Key]:
+def keys(document: Document, contract: Contract) -> Iterator[KeyAccount]:
     """Yield an account of every leaf of a config, in the order of the text."""
     paths = list(leaves(document.values))
     spans = {path: document.span(path, "key") for path in paths}
@@ -53,27 +53,27 @@ def keys(document: Document, contract: Contract) -> Iterator[Key]:
         yield _key(path, spans[path], document, contract)
 
 
-def _key(path: Path, span: Span, document: Document, contract: Contract) -> Key:
-    for old, new, _ in contract.rules.renames:
+def _key(path: Path, span: Span, document: Document, contract: Contract) -> KeyAccount:
+    for old, new, _ in contract.mapping.renames:
         if path == old and document.get(new) is not ABSENT:
-            return Key(path, span, "dropped", None, None, f"`{dotted(new)}` stands too, and wins.")
-    for row in contract.rules.rows:
+            return KeyAccount(path, span, "dropped", None, None, f"`{dotted(new)}` stands too, and wins.")
+    for row in contract.mapping.rows:
         if row.path and path[: len(row.path)] == row.path:
             fate: Fate = "sent" if row.path[-1] == row.to[-1] else "renamed"
-            return Key(path, span, fate, pointer(row.to + path[len(row.path) :]), row.id, row.why)
-    for unsent in contract.rules.unsent:
+            return KeyAccount(path, span, fate, pointer(row.to + path[len(row.path) :]), row.id, row.why)
+    for unsent in contract.mapping.unsent:
         if path[: len(unsent.path)] == unsent.path:
-            return Key(path, span, _READERS[unsent.used_by], None, None, unsent.why)
-    if any(row.op == "when-present" and row.path[:-1] == path for row in contract.rules.rows):
-        return Key(path, span, "compiler", None, None, _GATE)
-    return Key(path, span, "dropped", None, None, _EMPTY if path in contract.properties else None)
+            return KeyAccount(path, span, _READERS[unsent.used_by], None, None, unsent.why)
+    if any(row.op == "when-present" and row.path[:-1] == path for row in contract.mapping.rows):
+        return KeyAccount(path, span, "compiler", None, None, _GATE)
+    return KeyAccount(path, span, "dropped", None, None, _EMPTY if path in contract.properties else None)
 
 
-def values(document: Document, contract: Contract, payload: dict[str, Any]) -> Iterator[Value]:
+def values(document: Document, contract: Contract, payload: dict[str, Any]) -> Iterator[ValueAccount]:
     """Yield an account of every leaf of the `payload` that `document` compiles to."""
-    rows: dict[str, Row] = {row.id: row for row in contract.rules.rows}
-    for at, origin in sorted(origins(document, contract.rules).items()):
-        yield Value(at, value_at(payload, at), origin, rows[origin.rule].why)
+    rows: dict[str, MappingRow] = {row.id: row for row in contract.mapping.rows}
+    for at, origin in sorted(origins(document, contract.mapping).items()):
+        yield ValueAccount(at, value_at(payload, at), origin, rows[origin.rule].why)
 
 
 def value_at(payload: dict[str, Any], at: str) -> Any:

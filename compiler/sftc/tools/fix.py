@@ -6,10 +6,10 @@ from sftc.findings.finding import Edit, Finding, Fix, Severity
 from sftc.text.source import Source
 
 Lint = Callable[[Source], list[Finding]]
-Wanted = Callable[[Finding], bool]
+FixFilter = Callable[[Finding], bool]
 
 
-def fix(source: Source, lint: Lint, wanted: Wanted) -> Source:
+def fix(source: Source, lint: Lint, wanted: FixFilter) -> Source:
     """Apply the fixes of `wanted` findings until none is left, and return what `source` is then.
 
     `lint` must tell all findings, wanted or not: a fix that would bring an error of any
@@ -32,16 +32,16 @@ def _all_at_once(source: Source, findings: list[Finding], fixes: Iterable[Fix], 
         if not any(a <= d and c <= b for a, b in spans for c, d in taken):
             chosen.append(each)
             taken += spans
-    fixed = apply(source, chosen)
+    fixed = apply_fixes(source, chosen)
     return fixed if chosen and _is_better(lint(fixed), findings) else None
 
 
 def _one_by_one(source: Source, findings: list[Finding], fixes: Iterable[Fix], lint: Lint) -> Source | None:
-    attempts = (apply(source, [each]) for each in fixes)
+    attempts = (apply_fixes(source, [each]) for each in fixes)
     return next((fixed for fixed in attempts if _is_better(lint(fixed), findings)), None)
 
 
-def apply(source: Source, fixes: Iterable[Fix]) -> Source:
+def apply_fixes(source: Source, fixes: Iterable[Fix]) -> Source:
     """Return `source` with the edits of `fixes`, which must not overlap."""
     edits = sorted((edit for each in fixes for edit in each.edits), key=lambda edit: edit.span.start)
     return Source(source.name, "".join(_pieces(source.text, edits)))

@@ -18,7 +18,7 @@ def templates(contract: Contract) -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads(contract.read("templates.toml").decode())
 
 
-def write(contract: Contract, template: str, schema: str) -> str:
+def write_config(contract: Contract, template: str, schema: str) -> str:
     """Return the config of a template, each key explained; `schema` is what `#:schema` names.
 
     Raises:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 
-from sftc.document.reading import read
+from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, in_order
 from sftc.findings.rules.comments import MISSING_SCHEMA_FILE
 from sftc.pipeline import examine
@@ -21,7 +21,7 @@ def lint(source: Source) -> list[Finding]:
 def lint_file(path: str) -> list[Finding]:
     """Return every finding about the file at `path`, or standard input for `-`."""
     try:
-        source = read(path)
+        source = read_source(path)
     except ConfigError as error:
         return list(error.findings)
     return lint(source)

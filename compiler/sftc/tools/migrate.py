@@ -8,7 +8,7 @@ from sftc.findings.finding import ConfigError, Edit, Finding, Fix, Severity
 from sftc.pipeline import examine
 from sftc.text.keys import ABSENT, Path, dotted
 from sftc.text.source import Source
-from sftc.tools.fix import apply
+from sftc.tools.fix import apply_fixes
 
 
 def migrate(source: Source, contracts: Contracts) -> Source:
@@ -34,18 +34,18 @@ def migrate(source: Source, contracts: Contracts) -> Source:
 
 
 def _to(source: Source, contract: Contract) -> Source:
-    for path, to, _ in contract.rules.renames:
+    for path, to, _ in contract.mapping.renames:
         document = parse(source)
         if document.get(path) is ABSENT or path in contract.properties:
             continue
         fix = move(document, path, to, safe=True)
         if not fix:
             raise ConfigError([_by_hand(document, path, to)])
-        source = apply(source, [fix])
+        source = apply_fixes(source, [fix])
     document = parse(source)
     if document.get((SELECTOR,)) is not ABSENT:
         edit = Edit(document.span((SELECTOR,)), str(contract.version))
-        source = apply(source, [Fix("name the version", (edit,), safe=True)])
+        source = apply_fixes(source, [Fix("name the version", (edit,), safe=True)])
     return source
 
 

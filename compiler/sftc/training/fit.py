@@ -32,7 +32,7 @@ def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporte
         base: the model to begin with.
         folder: has the rows as arrays, `training` and perhaps `validation`; checkpoints go there.
         into: is the folder for the model.
-        tell: is told what happens.
+        reporter: is told what happens.
 
     Returns:
         The last figures; None in a process that is not the first.

@@ -31,7 +31,7 @@ class ProgressCallback(TrainerCallback):
     trainer: Trainer
 
     def __init__(self, reporter: Reporter) -> None:
-        self._reporter = tell
+        self._reporter = reporter
         self._seen = 0
         self._since = 0.0
         self.last: dict[str, float] = {}

@@ -11,7 +11,7 @@ class PayloadSettings:
     """The settings of a payload; `asked["hyperparameters.n_epochs"]` is one, `None` where it is left out."""
 
     def __init__(self, payload: Mapping[str, Any]) -> None:
-        rows = PACKAGED.version(PACKAGED.versions[-1]).rules.rows
+        rows = PACKAGED.version(PACKAGED.versions[-1]).mapping.rows
         self._payload = payload
         self._places = {row.path: row.to for row in rows if row.path}
 

@@ -13,7 +13,7 @@ _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 
 
 def _older_name(document: Document, contract: Contract) -> Iterator[Finding]:
-    for path, to, why in contract.rules.renames:
+    for path, to, why in contract.mapping.renames:
         known = path in contract.properties
         if known and document.get(path) is not ABSENT and document.get(to) is ABSENT:
             message = f"`{dotted(path)}` is the older name of `{dotted(to)}`"

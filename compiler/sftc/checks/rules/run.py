@@ -14,13 +14,13 @@ from sftc.text.keys import ABSENT, split
 _TABLE = split("training.validation")
 
 
-class Rows(NamedTuple):
+class RowCount(NamedTuple):
     """How many rows the training file has."""
 
     training: int
 
 
-def check(document: Document, contract: Contract, rows: Rows | None) -> Iterator[Finding]:
+def check_run(document: Document, contract: Contract, rows: RowCount | None) -> Iterator[Finding]:
     """Yield what the config and its files together say; `rows` is absent where they are not known."""
     yield from _missing(document)
     yield from _best_model(document, contract)

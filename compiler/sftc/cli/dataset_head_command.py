@@ -20,7 +20,7 @@ def head_command(file: str, number: int, output: str | None) -> None:
         raise click.UsageError("the sample would overwrite the file.")
     from sftc.dataset.sample import head
     from sftc.dataset.streams import UnreadableError
-    from sftc.report.text import printable
+    from sftc.report.terminal import printable
 
     try:
         rows = head(file, number)

@@ -4,12 +4,13 @@ import sys
 
 import click
 
+from sftc.cli.configs import load_compiled
 from sftc.cli.exits import DIFFERS, TROUBLE
-from sftc.cli.loading import load
 from sftc.cli.options import table_option
-from sftc.cli.output import escaped, write_stdout
+from sftc.cli.output import write_stdout
 from sftc.findings.finding import ConfigError
 from sftc.text.keys import ABSENT
+from sftc.text.source import escaped
 from sftc.tools.diff import Change, Sum, changes, sums
 
 
@@ -24,7 +25,7 @@ def diff_command(before: str, after: str, format: str) -> None:
     where they differ, more where they cannot be compared.
     """
     try:
-        a, b = load(before), load(after)
+        a, b = load_compiled(before), load_compiled(after)
     except click.ClickException as error:
         error.show()
         sys.exit(TROUBLE)

@@ -6,14 +6,14 @@ from typing import Any, Self
 
 import click
 
-from sftc.report.text import printable
+from sftc.report.terminal import printable
 
 _AFTER = 1.0
 _EVERY = 0.1
 _LABEL = 40
 
 
-class Progress:
+class ProgressBar:
     """Shows how far the reading of a file is, on stderr, if that is a terminal.
 
     It appears after the first second, is drawn anew ten times a second at most, and is gone

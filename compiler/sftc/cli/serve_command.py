@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 
-from sftc.cli.connecting import say
-from sftc.cli.embedded import LISTENING, data_folder
+from sftc.cli.connection import say
+from sftc.cli.embedded_service import LISTENING, data_folder
 from sftc.cli.output import write_stdout
-from sftc.cli.training import TrainingOptions, executor, training_options
+from sftc.cli.training_options import TrainingOptions, executor, training_options
 
 
 @click.command("serve", short_help="Run the training service on this machine.")

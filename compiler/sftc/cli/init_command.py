@@ -6,7 +6,7 @@ import click
 
 from sftc.cli.output import write_files
 from sftc.contract.versions import CONFIG, PACKAGED
-from sftc.tools.init import templates, write
+from sftc.tools.init import templates, write_config
 
 SCHEMA = "sftc.schema.json"
 
@@ -31,7 +31,7 @@ def init_command(path: str, template: str) -> None:
     if os.path.exists(path):
         raise click.UsageError(f"{path} exists, and is left as it is.")
     schema = os.path.join(os.path.dirname(path), SCHEMA)
-    files = {path: write(_CONTRACT, template, f"./{SCHEMA}").encode()}
+    files = {path: write_config(_CONTRACT, template, f"./{SCHEMA}").encode()}
     if not os.path.exists(schema):
         files[schema] = _CONTRACT.bundle(CONFIG)
     write_files(files)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import click
 
+from sftc.cli.configs import expand_configs
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_files, write_stdout
-from sftc.cli.paths import expand
 from sftc.contract.versions import PACKAGED
-from sftc.document.reading import read
+from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError
 from sftc.tools.migrate import migrate
 
@@ -23,12 +23,12 @@ def migrate_command(paths: Sequence[str], diff: bool) -> None:
     PATH is a file or a folder, as for `sftc lint`.
     """
     changed, failed = [], False
-    for path in expand(paths, to_change=True):
+    for path in expand_configs(paths, to_change=True):
         try:
-            before = read(path)
+            before = read_source(path)
             after = migrate(before, PACKAGED)
         except ConfigError as error:
-            from sftc.report.text import render
+            from sftc.report.terminal import render
 
             click.echo(render(error.findings), err=True, nl=False)
             failed = True

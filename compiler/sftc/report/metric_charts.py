@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from sftc.report.plot import SOFT, STYLE, drawn
+from sftc.report.charts import SOFT, STYLE, drawn
 
 
 def curves(points: Iterable[Mapping[str, Any]], format: str) -> bytes:

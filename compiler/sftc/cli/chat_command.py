@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sftc.cli.connecting import ServiceOptions, connected, failures, job_id, say
-from sftc.report.text import printable
+from sftc.cli.connection import ServiceOptions, connected, failures, job_id, say
+from sftc.report.terminal import printable
 
 if TYPE_CHECKING:
     from sftc.training.inference import TrainedModel

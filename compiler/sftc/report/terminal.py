@@ -20,7 +20,7 @@ def render(findings: Iterable[Finding]) -> str:
     return "".join(f"{_finding(found)}\n\n" for found in findings)
 
 
-def count(findings: Iterable[Finding]) -> str:
+def summary(findings: Iterable[Finding]) -> str:
     """Return how many findings there are, such as `1 error, 2 warnings`."""
     numbers = Counter(found.severity for found in findings)
     found = ((each, numbers[each]) for each in Severity if numbers[each])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sftc.cli.connecting import (
+from sftc.cli.connection import (
     ServiceOptions,
     connected,
     failures,
@@ -18,9 +18,9 @@ from sftc.cli.connecting import (
     service_options,
 )
 from sftc.cli.output import write_files, write_stdout
-from sftc.cli.training import training_of, training_options
+from sftc.cli.training_options import training_of, training_options
 from sftc.report.tables import columns
-from sftc.report.text import printable
+from sftc.report.terminal import printable
 
 if TYPE_CHECKING:
     from sftc.submission.client import ServiceClient
@@ -66,7 +66,7 @@ def show_command(job: str, **service: Any) -> None:
 @training_options
 def follow_command(job: str, poll_interval: float | None, poll_timeout: float | None, **others: Any) -> None:
     """Follow a job to its end; the exit code tells how it ended."""
-    from sftc.cli.watching import watch
+    from sftc.cli.watch import watch
 
     training = training_of(others)
     options = ServiceOptions(**others)
@@ -103,7 +103,7 @@ def metrics_command(job: str, plot: str | None, **service: Any) -> None:
     if not points:
         click.echo(f"{job} has no metrics", err=True)
         sys.exit(1)
-    from sftc.report.curves import curves
+    from sftc.report.metric_charts import curves
 
     write_files({plot: curves(points, splitext(plot)[1][1:])})
 

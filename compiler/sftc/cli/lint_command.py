@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from sftc.checks.catalogue import CONFIG_RULES
+from sftc.cli.configs import expand_configs
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import ProjectCommand
 from sftc.cli.output import write_files, write_stdout
-from sftc.cli.paths import expand
-from sftc.document.reading import read
+from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, Severity
 from sftc.text.source import Source
 from sftc.tools.lint import lint, lint_file
 
 if TYPE_CHECKING:
-    from sftc.tools.fix import Wanted
+    from sftc.tools.fix import FixFilter
 
 FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
 """The formats; `sftc.report.NAME` holds the function `render`."""
@@ -68,7 +68,7 @@ def lint_command(
     """
     if unsafe_fixes and not (fixing or diff):
         raise click.UsageError("--unsafe-fixes needs --fix or --diff.")
-    configs = expand(paths, to_change=fixing or diff)
+    configs = expand_configs(paths, to_change=fixing or diff)
 
     def chosen(found: Finding) -> bool:
         return found.id not in ignore and (not select or found.id in select)
@@ -95,14 +95,14 @@ def _is_safe(found: Finding) -> bool:
     return found.fix is not None and found.fix.safe
 
 
-def _fixed(configs: Iterable[str], wanted: "Wanted") -> list[tuple[Source, Source]]:
+def _fixed(configs: Iterable[str], wanted: "FixFilter") -> list[tuple[Source, Source]]:
     """Return each config that `wanted` fixes change, before and after."""
     from sftc.tools.fix import fix
 
     changed = []
     for path in configs:
         try:
-            before = read(path)
+            before = read_source(path)
         except ConfigError:
             continue
         after = fix(before, lint, wanted)
@@ -128,7 +128,7 @@ def _report(format: str, reports: Mapping[str, Sequence[Finding]]) -> str:
     where = f"in {len(reports)} file{'s' if len(reports) > 1 else ''}"
     if not findings:
         return f"no findings {where}\n"
-    from sftc.report.text import count, render
+    from sftc.report.terminal import render, summary
 
     safe = sum(map(_is_safe, findings))
     unsafe = sum(found.fix is not None for found in findings) - safe
@@ -136,5 +136,5 @@ def _report(format: str, reports: Mapping[str, Sequence[Finding]]) -> str:
     fixes = [f"{number} with {flags}" for flags, number in ways.items() if number]
     mended = f"; sftc can mend {' and '.join(fixes)}" if fixes else ""
     colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    text = f"{render(findings)}{count(findings)} {where}{mended}\n"
+    text = f"{render(findings)}{summary(findings)} {where}{mended}\n"
     return text if colored else click.unstyle(text)

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from sftc.cli.loading import load
+from sftc.cli.configs import load_compiled
 from sftc.cli.options import set_option, table_option
-from sftc.cli.output import escaped, write_stdout
+from sftc.cli.output import write_stdout
 from sftc.document.overrides import Override
 from sftc.text.keys import dotted, split
-from sftc.text.source import Span
-from sftc.tools.explain import Key, Value, keys, values
+from sftc.text.source import Span, escaped
+from sftc.tools.explain import KeyAccount, ValueAccount, keys, values
 
 
 @click.command("explain", short_help="Account for every key and every payload value.")
@@ -27,7 +27,7 @@ def explain_command(config: str, what: str | None, format: str, overrides: Seque
     line of the config, a flag, a default or a constant. KEY, a dotted TOML key or a JSON pointer into the
     payload, asks for one of them and what lies below it.
     """
-    side = load(config, overrides)
+    side = load_compiled(config, overrides)
     chosen = partial(_is_below, what or "")
     found_keys = [key for key in keys(side.document, side.contract) if chosen(dotted(key.path), key.to)]
     found_values = [
@@ -54,7 +54,7 @@ def _is_below(what: str, key: str, pointer: str | None) -> bool:
     return not what or key == what or key.startswith((f"{what}.", f"{what}["))
 
 
-def _json(found_keys: list[Key], found_values: list[Value]) -> bytes:
+def _json(found_keys: list[KeyAccount], found_values: list[ValueAccount]) -> bytes:
     import orjson
 
     report = {

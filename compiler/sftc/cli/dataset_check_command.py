@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sftc.cli.dataset.jobs import jobs_option
-from sftc.cli.dataset.paths import expand
+from sftc.cli.dataset_options import expand_data_files, jobs_option
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_stdout
-from sftc.cli.progress import Progress
+from sftc.cli.progress_bar import ProgressBar
 from sftc.document.reading import STDIN
 from sftc.findings.finding import Finding, Severity
 from sftc.report import json
-from sftc.report.text import count, counted, printable, render
+from sftc.report.terminal import counted, printable, render, summary
 
 if TYPE_CHECKING:
     from sftc.dataset.check_files import Checked
@@ -57,17 +56,17 @@ def check_command(
     FILE the files that the config names are checked.
     """
     from sftc.dataset.check_files import CheckOptions, check_files
-    from sftc.tools.config_and_data import load
+    from sftc.tools.config_and_data import load_setup
 
-    setup = load(config) if config else None
+    setup = load_setup(config) if config else None
     if config == STDIN and STDIN in files:
         raise click.UsageError("stdin is either the config or the training file.")
-    paths = expand(files) or (setup.files if setup else [])
+    paths = expand_data_files(files) or (setup.files if setup else [])
     if not paths:
         raise click.UsageError("name a FILE, or a config that names one.")
     tokens = setup.sequence_length if setup else None
     options = CheckOptions(max_errors, examples, tokens, jobs)
-    with Progress() as progress:
+    with ProgressBar() as progress:
 
         def tell(path: str, found: Finding) -> None:
             progress.clear()
@@ -104,7 +103,7 @@ def _data(result: "Checked") -> dict[str, object]:
 
 
 def _summary(result: "Checked") -> str:
-    text = f"{printable(result.path)}: {count(result.findings) or 'no findings'}"
+    text = f"{printable(result.path)}: {summary(result.findings) or 'no findings'}"
     if result.more:
         more = [f"{number:,} more of {id}" for id, number in sorted(result.more.items())]
         text += f", and {', '.join(more)}"

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sftc.cli.dataset.jobs import cores
+from sftc.cli.dataset_options import cores
 from sftc.cli.exits import FINDINGS
-from sftc.cli.progress import Progress
+from sftc.cli.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
     from sftc.dataset.check_files import Checked
     from sftc.submission.upload import DataFile
 
 
-def prepare(
+def prepare_files(
     paths: Sequence[str], examples: int | None, tokens: int | None, stack: ExitStack
 ) -> "list[DataFile]":
     """Return the files at `paths`, all of them checked, as they are to be sent.
@@ -26,18 +26,18 @@ def prepare(
     What is found is printed; errors end the command. Copies live as long as `stack`.
     """
     from sftc.dataset.check_files import CheckOptions, check_files
-    from sftc.report.text import count, render
+    from sftc.report.terminal import render, summary
 
     for path in paths:
         if os.path.exists(path) and not os.path.isfile(path):
             raise click.UsageError(f"{path} is no file.")
-    with Progress() as progress:
+    with ProgressBar() as progress:
         results = check_files(
             paths, CheckOptions(examples=examples, tokens=tokens, jobs=cores()), on_read=progress.step
         )
     findings = [found for result in results for found in result.findings]
     if findings:
-        click.echo(f"{render(findings)}{count(findings)}", err=True)
+        click.echo(f"{render(findings)}{summary(findings)}", err=True)
     if not all(result.ok for result in results):
         click.echo("sftc: nothing was sent", err=True)
         sys.exit(FINDINGS)

@@ -6,9 +6,9 @@ from typing import Any
 import click
 import orjson
 
-from sftc.cli.connecting import ServiceOptions, connected, failures, key_option, say, service_options
+from sftc.cli.connection import ServiceOptions, connected, failures, key_option, say, service_options
+from sftc.cli.data_files import prepare_files
 from sftc.cli.output import write_stdout
-from sftc.cli.preparing import prepare
 
 
 @click.command("submit", short_help="Submit a payload that is compiled already.")
@@ -28,13 +28,13 @@ def submit_command(
     options.stays()
     values = _payload(payload)
     with ExitStack() as stack:
-        data = prepare([each for each in (dataset, validation) if each], None, None, stack)
+        data = prepare_files([each for each in (dataset, validation) if each], None, None, stack)
         from sftc.submission.submit import Order, Submission
 
         order = Order(values, data[0], data[1] if len(data) > 1 else None, idempotency)
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options))
-        from sftc.cli.watching import bar
+        from sftc.cli.watch import bar
 
         job = Submission(connection.service, connection.journal, say, bar("upload")).submit(order)
     write_stdout(f"{job}\n")
@@ -48,9 +48,9 @@ def _payload(path: str) -> dict[str, Any]:
     """
     from sftc.contract.dialect import payload_faults
     from sftc.contract.versions import PACKAGED
-    from sftc.document.reading import read
+    from sftc.document.reading import read_source
 
-    text = read(path).text
+    text = read_source(path).text
     try:
         values = orjson.loads(text)
     except ValueError as error:

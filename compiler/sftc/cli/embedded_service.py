@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from sftc.cli.training import TrainingOptions
+    from sftc.cli.training_options import TrainingOptions
     from sftc.service.address import Address
     from sftc.service.lease import Lease
     from sftc.submission.endpoint import Backend

@@ -12,7 +12,7 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.options import set_option
 from sftc.cli.output import write_files, write_stdout
 from sftc.document.overrides import Override
-from sftc.document.reading import STDIN, read
+from sftc.document.reading import STDIN, read_source
 from sftc.findings.finding import ConfigError, Finding, Severity
 from sftc.payload.encoding import FORMATS, Format
 from sftc.pipeline import run
@@ -117,7 +117,7 @@ def _stem(config: str) -> str:
 def _compile(
     config: str, overrides: Sequence[Override], format: Format, digest: bool, strict: bool
 ) -> _Result:
-    compiled = run(partial(read, config), overrides)
+    compiled = run(partial(read_source, config), overrides)
     if strict and any(found.severity is Severity.WARNING for found in compiled.findings):
         return _Result(compiled.findings, None, None)
     try:
@@ -129,8 +129,8 @@ def _compile(
 def _report(findings: Sequence[Finding], *, stopped: bool, strict: bool, color: bool | None) -> None:
     if not findings:
         return
-    from sftc.report.text import count, render
+    from sftc.report.terminal import render, summary
 
     only_strict = strict and not any(found.is_error for found in findings)
     end = f"; no payload{', since --strict stops at warnings' if only_strict else ''}" if stopped else ""
-    click.echo(f"{render(findings)}{count(findings)}{end}", err=True, color=color)
+    click.echo(f"{render(findings)}{summary(findings)}{end}", err=True, color=color)

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import click
 
-from sftc.cli.connecting import Connection, say
+from sftc.cli.connection import Connection, say
 from sftc.report.sparkline import sparkline
-from sftc.report.text import printable
+from sftc.report.terminal import printable
 from sftc.submission.client import ServiceClient
 from sftc.submission.failures import UnreachableError
 from sftc.submission.follow import Pace, follow_job
@@ -142,9 +142,9 @@ def _before(job: str, service: ServiceClient) -> list[str]:
 
 def bar(label: str) -> Callable[[int, int], None]:
     """Return what shows the progress of an upload on a terminal."""
-    from sftc.cli.progress import Progress
+    from sftc.cli.progress_bar import ProgressBar
 
-    progress = Progress()
+    progress = ProgressBar()
 
     def step(done: int, size: int) -> None:
         progress.step(label, done, size)

@@ -5,11 +5,10 @@ from os.path import splitext
 
 import click
 
-from sftc.cli.dataset.jobs import jobs_option
-from sftc.cli.dataset.paths import expand
+from sftc.cli.dataset_options import expand_data_files, jobs_option
 from sftc.cli.options import table_option
 from sftc.cli.output import write_files, write_stdout
-from sftc.cli.progress import Progress
+from sftc.cli.progress_bar import ProgressBar
 
 PICTURES = (".svg", ".png")
 
@@ -29,17 +28,19 @@ def stats_command(files: Sequence[str], format: str, plot: str | None, jobs: int
     from sftc.dataset.describe_file import describe_file
     from sftc.dataset.streams import UnreadableError
     from sftc.report import statistics
-    from sftc.report.text import printable
+    from sftc.report.terminal import printable
 
-    with Progress() as progress:
+    with ProgressBar() as progress:
         tallies = {}
-        for path in expand(files):
+        for path in expand_data_files(files):
             try:
                 tallies[path] = describe_file(path, jobs, progress.step)
             except UnreadableError as error:
                 raise click.ClickException(f"{printable(path)} {error}.") from error
-    write_stdout(statistics.json(tallies) if format == "json" else statistics.table(tallies))
+    write_stdout(
+        statistics.statistics_json(tallies) if format == "json" else statistics.statistics_table(tallies)
+    )
     if plot is not None:
-        from sftc.report.plot import tallies as picture
+        from sftc.report.charts import tallies as picture
 
         write_files({plot: picture(tallies, splitext(plot)[1][1:])})

@@ -15,7 +15,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _NEEDED = ("torch", "transformers", "peft", "accelerate")
 
 
-class ExecutorOptions(NamedTuple):
+class TrainingOptions(NamedTuple):
     """Where the embedded service finds models, what it may do, and what trains."""
 
     models_dir: str | None
@@ -67,12 +67,12 @@ def training_options(command: _Function) -> _Function:
     return command
 
 
-def training_of(arguments: dict[str, Any]) -> ExecutorOptions:
+def training_of(arguments: dict[str, Any]) -> TrainingOptions:
     """Take the options of `TrainingOptions` out of the arguments of a command."""
-    return ExecutorOptions(*(arguments.pop(name) for name in ExecutorOptions._fields))
+    return TrainingOptions(*(arguments.pop(name) for name in TrainingOptions._fields))
 
 
-def executor(options: ExecutorOptions) -> "Executor":
+def executor(options: TrainingOptions) -> "Executor":
     """Return what runs the jobs of an embedded service in this installation.
 
     Raises:

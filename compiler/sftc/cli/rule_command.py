@@ -11,7 +11,7 @@ from sftc.text.suggest import near
 @click.argument("rule_id", metavar="[ID]", required=False)
 def rule_command(rule_id: str | None) -> None:
     """List every finding that sftc can make, or explain the one called ID."""
-    from sftc.report.pages import listing, page
+    from sftc.report.rule_pages import listing, page
 
     if not rule_id:
         text = listing(RULES.values())

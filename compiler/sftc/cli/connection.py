@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from sftc.cli.embedded import data_folder, embedded, running
+from sftc.cli.embedded_service import data_folder, embedded, running
 from sftc.cli.exits import FINDINGS, JOB_CANCELLED, JOB_FAILED, REFUSED, UNREACHABLE
 
 if TYPE_CHECKING:
     import subprocess
 
-    from sftc.cli.training import TrainingOptions
+    from sftc.cli.training_options import TrainingOptions
     from sftc.service.address import Address
     from sftc.submission.client import ServiceClient
     from sftc.submission.endpoint import Backend
@@ -202,7 +202,7 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
 
 def say(text: str) -> None:
     """Tell the person, on stderr, what is being done."""
-    from sftc.report.text import printable
+    from sftc.report.terminal import printable
 
     click.echo(f"sftc: {printable(text)}", err=True)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from sftc.cli.connecting import (
+from sftc.cli.connection import (
     ServiceOptions,
     connected,
     failures,
@@ -20,13 +20,13 @@ from sftc.cli.connecting import (
     say,
     service_options,
 )
+from sftc.cli.data_files import prepare_files
+from sftc.cli.dry_run import plan
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_stdout
-from sftc.cli.plan import plan
-from sftc.cli.preparing import prepare
-from sftc.cli.training import training_of, training_options
+from sftc.cli.training_options import training_of, training_options
 from sftc.document.overrides import Override
-from sftc.document.reading import read
+from sftc.document.reading import read_source
 from sftc.findings.finding import Finding, Severity
 from sftc.payload.encoding import to_bytes
 from sftc.pipeline import examine, run
@@ -92,7 +92,7 @@ def train_command(
     if not dry_run:
         options.named() if poll else options.stays()
     overrides = [Override.of("job.model", model)] if model is not None else []
-    source = cache(lambda: read(config))  # stdin can be read once
+    source = cache(lambda: read_source(config))  # stdin can be read once
     compiled = run(source, overrides)
     document = examine(source, overrides).document
     refusals = [found for found in compiled.findings if found.id in _CERTAIN] if preflight else []
@@ -108,7 +108,7 @@ def train_command(
     files = _files(document, dataset)
     with ExitStack() as stack:
         tokens = document.value("hyperparameters.sequence_length", int)
-        data = prepare([each for each in files if each], examples, tokens, stack)
+        data = prepare_files([each for each in files if each], examples, tokens, stack)
         from sftc.submission.submit import Order, Submission
 
         order = Order(compiled.payload, data[0], data[1] if len(data) > 1 else None, idempotency)
@@ -124,7 +124,7 @@ def train_command(
             raise click.UsageError(
                 f"the embedded service runs already, with {begun}: name the same, or end it."
             )
-        from sftc.cli.watching import bar, watch
+        from sftc.cli.watch import bar, watch
         from sftc.submission.failures import RefusedError
 
         command = shlex.join(["sftc", *sys.argv[1:]])
@@ -150,9 +150,9 @@ _CERTAIN = {"missing-gpu-type": "missing_gpu_type"}
 
 def _show(findings: list[Finding]) -> None:
     if findings:
-        from sftc.report.text import count, render
+        from sftc.report.terminal import render, summary
 
-        click.echo(f"{render(findings)}{count(findings)}", err=True)
+        click.echo(f"{render(findings)}{summary(findings)}", err=True)
 
 
 def _files(document: "Document", dataset: str | None) -> _Files:
@@ -170,7 +170,7 @@ def _asked() -> str:
     """Ask for the training file on a terminal."""
     if not (sys.stdin and sys.stdin.isatty()):
         raise click.UsageError("no training file: set `job.data` in the config, or name one with --dataset.")
-    from sftc.report.text import printable
+    from sftc.report.terminal import printable
 
     found = sorted(glob("*.jsonl") + glob("*/*.jsonl"))[:20]
     for number, path in enumerate(found, 1):

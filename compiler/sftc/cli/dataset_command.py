@@ -1,0 +1,12 @@
+"""`sftc dataset`: training files checked, described and sampled."""
+
+import click
+
+from sftc.cli.lazy_group import LazyGroup
+
+COMMANDS = ("check", "stats", "head")
+
+
+@click.group("dataset", cls=LazyGroup, names=COMMANDS, group="dataset")
+def dataset_command() -> None:
+    """Check training files, describe them, and take samples."""

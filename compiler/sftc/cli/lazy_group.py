@@ -1,0 +1,32 @@
+"""A group of commands, each imported when it is used: a start imports no other command."""
+
+from importlib import import_module
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are `NAME_command` in the module `sftc.cli.[GROUP_]NAME_command`.
+
+    Args:
+        names: the names, in the order of the help.
+        group: the name of the group that the commands belong to, empty at the top.
+    """
+
+    def __init__(self, *args: object, names: tuple[str, ...] = (), group: str = "", **more: object) -> None:
+        super().__init__(*args, **more)  # type: ignore[arg-type]  # click's own arguments, passed through
+        self._names = names
+        self._group = group
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return [*self._names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command called `cmd_name`, if there is one."""
+        if cmd_name not in self._names:
+            return None
+        prefix = f"{self._group}_" if self._group else ""
+        module = import_module(f"sftc.cli.{prefix}{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command

@@ -1,0 +1,106 @@
+"""The program: commands by name, and which exit code each kind of failure has."""
+
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from sftc.cli.exits import FAULT, FINDINGS, INTERRUPTED
+from sftc.cli.lazy_group import LazyGroup
+from sftc.findings.finding import ConfigError
+from sftc.version import __version__
+
+COMMANDS = (
+    "compile",
+    "lint",
+    "explain",
+    "diff",
+    "init",
+    "schema",
+    "migrate",
+    "rule",
+    "dataset",
+    "train",
+    "submit",
+    "jobs",
+    "serve",
+    "chat",
+)
+"""The commands, in the order of the help."""
+
+
+EXTRAS: Final[Mapping[str, str]] = {
+    "backports": "dataset",
+    "dotenv": "submit",
+    "httpx": "submit",
+    "matplotlib": "plot",
+    "numpy": "dataset",
+    "python_multipart": "local",
+    "ray": "ray",
+    "re2": "dataset",
+    "starlette": "local",
+    "stringzilla": "dataset",
+    "uvicorn": "local",
+}
+"""Which extra brings a package."""
+
+
+@click.group(cls=LazyGroup, names=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Compile fine-tuning configs into the payload of a training service.
+
+    Exit codes: 0 done, 1 findings stop it, 2 wrong usage, 70 a fault of sftc, 130 interrupted,
+    141 the reader of the output closed it.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit; a fault of the tool itself says that it is one."""
+    try:
+        code = cli.main(prog_name="sftc", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except ConfigError as error:
+        from sftc.report.terminal import render
+
+        click.echo(render(error.findings), err=True, nl=False)
+        code = FINDINGS
+    except OSError as error:
+        click.echo(f"sftc: {error}", err=True)
+        code = FINDINGS
+    except ModuleNotFoundError as error:
+        code = FINDINGS
+        if text := install_hint(error):
+            click.echo(f"Error: {text}", err=True)
+        else:
+            _report_fault()
+            code = FAULT
+    except Exception:  # whatever arrives here is a fault of ours
+        _report_fault()
+        code = FAULT
+    sys.exit(code)
+
+
+def _report_fault() -> None:
+    import platform
+    import traceback
+
+    click.echo(
+        f"{traceback.format_exc()}\n"
+        f"This is a fault of sftc {__version__} (Python {platform.python_version()}, {platform.system()}), "
+        "not of your config; no payload was written.\n"
+        "Please report it, with the lines above and the command that you ran.",
+        err=True,
+    )
+
+
+def install_hint(error: ModuleNotFoundError) -> str | None:
+    """Return what to install, where what is missing comes with an extra."""
+    package = str(error.name).partition(".")[0]
+    extra = EXTRAS.get(package)
+    return extra and f"this needs the package {package}: pip install 'sftc[{extra}]'"
