@@ -26,12 +26,12 @@ RUNS = 5
 TOKEN = "benchmark"  # noqa: S105  of a service that lives for these runs
 SEND = """
 import sys, time
-from sftc.submission.files import DataFile, upload
-from sftc.submission.service import Service
-from sftc.submission.settings import Backend, Key
+from sftc.submission.upload import DataFile, upload_file
+from sftc.submission.client import ServiceClient
+from sftc.submission.endpoint import ApiKey, Backend
 url, key, path, length, digest = sys.argv[1:]
-with Service(Backend(url, Key(key)), print) as service:
-    upload(DataFile(path, "rows.jsonl", digest, int(length), 1), service, lambda *_: None)
+with ServiceClient(Backend(url, ApiKey(key)), print) as service:
+    upload_file(DataFile(path, "rows.jsonl", digest, int(length), 1), service, lambda *_: None)
     [peak] = [line for line in open("/proc/self/status") if "VmHWM" in line]
     print(peak.split()[1])
 """

@@ -12,7 +12,7 @@ from sftc.document import reading
 from sftc.document.overrides import Override
 from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError, Finding, Severity
-from sftc.findings.rules.schema import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
+from sftc.findings.stage_rules.schema import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
 from sftc.payload import mapping
 from sftc.payload.encoding import Format, Payload, digest, to_bytes
 from sftc.payload.origins import Origin, origins

@@ -15,7 +15,7 @@ from sftc.dataset.chunks import Chunk
 from sftc.dataset.examine_row import remarks
 from sftc.dataset.inspect_chunk import Inspector, Limits
 from sftc.dataset.layout import learn
-from sftc.findings.rules.conversations import SPECIAL_TOKEN
+from sftc.findings.stage_rules.conversations import SPECIAL_TOKEN
 
 BLANK = b" \t\r\n"
 

@@ -14,15 +14,15 @@ SIZE = 300 << 20
 SEND = """
 import sys
 from pathlib import Path
-from sftc.submission.files import DataFile, send
+from sftc.submission.upload import DataFile, ensure_uploaded
 from sftc.submission.journal import Journal
-from sftc.submission.service import Service
-from sftc.submission.settings import Backend, Key
+from sftc.submission.client import ServiceClient
+from sftc.submission.endpoint import ApiKey, Backend
 
 url, key, *files = sys.argv[1:]
-with Journal(url) as journal, Service(Backend(url, Key(key)), print) as service:
+with Journal(url) as journal, ServiceClient(Backend(url, ApiKey(key)), print) as service:
     for path, size, digest in zip(files[::3], files[1::3], files[2::3]):
-        send(DataFile(path, "rows.jsonl", digest, int(size), 1), service, journal, lambda *_: None)
+        ensure_uploaded(DataFile(path, "rows.jsonl", digest, int(size), 1), service, journal, lambda *_: None)
         [peak] = [line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line]
         print(peak.split()[1])
 """

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sftc.checks import rules
 from sftc.checks.rules import run
 from sftc.findings.rule import Rule
-from sftc.findings.rules import comments, conversations, files, rows, schema, syntax
+from sftc.findings.stage_rules import comments, conversations, files, rows, schema, syntax
 
 CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, comments)
 """The families that a config alone can raise."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sftc.document.toml import Document
 from sftc.findings.finding import Edit, Finding, Fix
-from sftc.findings.rules.comments import UNUSED_SUPPRESSION
+from sftc.findings.stage_rules.comments import UNUSED_SUPPRESSION
 from sftc.text.source import Source, Span
 
 _COMMENT = re.compile(r"#\s*sftc: ignore\[([^\]]*)\]")

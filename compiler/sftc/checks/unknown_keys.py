@@ -9,7 +9,7 @@ from sftc.contract.versions import Contract
 from sftc.document.edits import move, rename
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding
-from sftc.findings.rules.schema import UNKNOWN_KEY, UNKNOWN_TABLE
+from sftc.findings.stage_rules.schema import UNKNOWN_KEY, UNKNOWN_TABLE
 from sftc.text.keys import Path, dotted, key
 from sftc.text.suggest import near
 

@@ -6,7 +6,7 @@ from sftc.checks import rules
 from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, in_order
-from sftc.findings.rules.comments import SUPPRESSION
+from sftc.findings.stage_rules.comments import SUPPRESSION
 
 _CHECKS = tuple(rule.check for family in rules.FAMILIES for rule in family.RULES if rule.check)
 

@@ -22,7 +22,7 @@ from sftc.document.overrides import toml_value
 from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
-from sftc.findings.rules import schema
+from sftc.findings.stage_rules import schema
 from sftc.text.keys import Path, dotted, key, quoted
 
 

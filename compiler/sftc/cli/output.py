@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from sftc.cli.exits import CLOSED_PIPE
 from sftc.findings.finding import ConfigError
-from sftc.findings.rules.files import UNWRITABLE_OUTPUT
+from sftc.findings.stage_rules.files import UNWRITABLE_OUTPUT
 from sftc.text.source import Source, escaped
 
 Data = bytes | Iterable[bytes]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from stringzilla import find
 
 from sftc.dataset.excerpt import Remark
-from sftc.findings.rules import conversations
+from sftc.findings.stage_rules import conversations
 from sftc.text.keys import Path, dotted
 from sftc.text.suggest import near
 

@@ -15,7 +15,7 @@ from sftc.dataset.pool import Pool
 from sftc.dataset.streams import Opened, UnreadableError, opened
 from sftc.findings.finding import Finding
 from sftc.findings.rule import Rule
-from sftc.findings.rules.rows import DAMAGED_ARCHIVE, EMPTY_DATA, FILE_CHANGED, UNREADABLE_DATA
+from sftc.findings.stage_rules.rows import DAMAGED_ARCHIVE, EMPTY_DATA, FILE_CHANGED, UNREADABLE_DATA
 
 OnFinding = Callable[[str, Finding], None]
 OnRead = Callable[[str, int, int | None], None]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sftc.dataset.excerpt import whole_file
 from sftc.findings.finding import Finding
-from sftc.findings.rules.conversations import DUPLICATE_ROWS, SHARED_ROWS
+from sftc.findings.stage_rules.conversations import DUPLICATE_ROWS, SHARED_ROWS
 from sftc.text.source import escaped
 
 if find_spec("numpy") is None:  # imported late, and missed early

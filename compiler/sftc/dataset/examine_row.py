@@ -13,7 +13,7 @@ from sftc.dataset.excerpt import Line, Remark
 from sftc.dataset.json_scan import NotJsonError, Scan
 from sftc.dataset.length import too_long
 from sftc.findings.finding import Finding
-from sftc.findings.rules import rows
+from sftc.findings.stage_rules import rows
 from sftc.text.keys import Path
 from sftc.text.source import escaped
 

@@ -13,7 +13,7 @@ from sftc.dataset.excerpt import Line
 from sftc.dataset.layout import Layout, learn
 from sftc.dataset.length import most_bytes
 from sftc.findings.finding import Finding
-from sftc.findings.rules import rows
+from sftc.findings.stage_rules import rows
 
 _BLANK = b" \t\r\n"
 _MOST = 100

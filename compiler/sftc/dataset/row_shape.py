@@ -7,7 +7,7 @@ from jsonschema import ValidationError
 from sftc.contract.dialect import row_violations
 from sftc.contract.versions import Contract
 from sftc.dataset.excerpt import Remark
-from sftc.findings.rules.rows import ROW_SHAPE
+from sftc.findings.stage_rules.rows import ROW_SHAPE
 from sftc.text.keys import Path, dotted
 
 _FORM: Final = '{"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}'

@@ -4,7 +4,7 @@ import os
 import sys
 
 from sftc.findings.finding import ConfigError, Finding
-from sftc.findings.rules.files import FILE_TOO_LARGE, NOT_UTF8, UNREADABLE_FILE
+from sftc.findings.stage_rules.files import FILE_TOO_LARGE, NOT_UTF8, UNREADABLE_FILE
 from sftc.text.source import Source
 
 MAX_BYTES = 1024 * 1024

@@ -6,8 +6,8 @@ from tomllib import TOMLDecodeError
 
 from sftc.document.places import Scanner
 from sftc.findings.finding import Finding
-from sftc.findings.rules.schema import INTEGER_OUT_OF_RANGE
-from sftc.findings.rules.syntax import DUPLICATE_KEY, TOML_SYNTAX
+from sftc.findings.stage_rules.schema import INTEGER_OUT_OF_RANGE
+from sftc.findings.stage_rules.syntax import DUPLICATE_KEY, TOML_SYNTAX
 from sftc.text.keys import dotted
 from sftc.text.source import Source
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sftc.document.overrides import Override
 from sftc.findings.finding import ConfigError, Edit, Finding, Fix
-from sftc.findings.rules.files import BYTE_ORDER_MARK
-from sftc.findings.rules.syntax import NESTING_TOO_DEEP, OVERRIDE_CONFLICT
+from sftc.findings.stage_rules.files import BYTE_ORDER_MARK
+from sftc.findings.stage_rules.syntax import NESTING_TOO_DEEP, OVERRIDE_CONFLICT
 from sftc.text.keys import MAX_DEPTH, Path, dotted, look_up, split
 from sftc.text.source import Source, Span
 

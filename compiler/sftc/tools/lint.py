@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, in_order
-from sftc.findings.rules.comments import MISSING_SCHEMA_FILE
+from sftc.findings.stage_rules.comments import MISSING_SCHEMA_FILE
 from sftc.pipeline import examine
 from sftc.text.source import Source
 

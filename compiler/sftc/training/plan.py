@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sftc.contract.training_kind import says_adapter
 from sftc.contract.versions import PACKAGED
 from sftc.text.keys import split
-from sftc.training.batch import split_batch
+from sftc.training.batch_split import split_batch
 from sftc.training.machine import Machine
 from sftc.training.settings import PayloadSettings
 
