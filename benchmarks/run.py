@@ -15,7 +15,7 @@ from measure import ENVIRONMENTS, HERE, QUIET, Command, environment, paired, pub
 
 ROOT = HERE.parent
 CONFIG = HERE / "config.toml"
-SCHEMA = ROOT / "schemas/sftc_schemas/v1/config.schema.json"
+SCHEMA = ROOT / "schemas/sftc_schemas/config/v1/config.schema.json"
 RUNS = 31
 FEW = 7
 FILES = 1000

@@ -15,7 +15,7 @@ _LIMITS = {"minimum": ">= {}", "exclusiveMinimum": "> {}", "maximum": "<= {}", "
 
 def page() -> str:
     """Return the whole page."""
-    contract = PACKAGED.version(PACKAGED.versions[-1])
+    contract = PACKAGED.newest
     lines = [
         "# Reference",
         "",

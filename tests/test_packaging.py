@@ -24,15 +24,18 @@ def test_it_installs_and_compiles_away_from_the_checkout(kind: str, root: Path, 
     where = run([tmp_path / "env/bin/python", "-c", program], cwd=tmp_path).decode()
     assert str(root) not in where
     loaded = (
-        "from sftc.contract.versions import PACKAGED, PAYLOAD\n"
+        "from sftc.contract.versions import PACKAGED\n"
         "for number in PACKAGED.versions:\n"
         "    contract = PACKAGED.version(number)\n"
-        "    contract.schemas.file(PAYLOAD), contract.accepts, contract.accepts_payload\n"
-        "    contract.accepts_row\n"
-        "    print(*sorted(contract.schemas.names))\n"
+        "    contract.schemas.file(contract.payload_schema), contract.accepts, contract.accepts_payload\n"
+        "PACKAGED.accepts_row(None), PACKAGED.read('wire/openapi.json')\n"
+        "contract.refusals, contract.templates\n"
+        "print(*sorted(PACKAGED.schemas.names))\n"
     )
     files = run([tmp_path / "env/bin/python", "-c", loaded], cwd=tmp_path).decode().split()
-    assert files == sorted(path.name for path in (root / "schemas/sftc_schemas/v1").glob("*.schema.json"))
+    folder = root / "schemas/sftc_schemas"
+    schemas = {path.relative_to(folder).as_posix() for path in folder.glob("*/**/*.schema.json")}
+    assert {*files} == schemas
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(root: Path, tmp_path: Path) -> None:

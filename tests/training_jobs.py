@@ -74,12 +74,10 @@ class Bench:
     def __init__(self, folder: Path, models: Path, job: dict[str, Any], validation: int = 0) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        files = {}
-        for name, count in (("training", 64), ("validation", validation)):
-            if count:
-                files[name] = folder.with_suffix(f".{name}.jsonl")
-                files[name].write_text(rows(count))
-        self._task = Task("job", job, files, folder, 1)
+        paths = [folder.with_suffix(f".{name}.jsonl") for name in ("training", "validation")]
+        for path, count in zip(paths, (64, validation), strict=True):
+            path.write_text(rows(count))
+        self._task = Task("job", job, paths[0], paths[1] if validation else None, folder, 1)
         self._options = ExecutorOptions(str(models), download=False, substitutes=True)
 
     def work(self) -> job_spec.JobSpec:

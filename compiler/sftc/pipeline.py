@@ -1,46 +1,49 @@
-"""The pipeline: config to payload. A pure function of the config's text and the overrides."""
+"""The pipeline, and the place to begin reading: text -> document -> checks -> payload -> bytes.
+
+It is a pure function of the config's text and the overrides.
+"""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from sftc.checks.validate import check_payload, validate
-from sftc.contract.mapping_table import MappingTable
+from sftc.checks.config import Config
+from sftc.checks.validate import validate
 from sftc.contract.versions import PACKAGED, SELECTOR, Contract, Contracts
 from sftc.document import reading
 from sftc.document.overrides import Override
 from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError, Finding, Severity
 from sftc.findings.stage_rules.schema import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
-from sftc.payload import mapping
 from sftc.payload.encoding import Format, Payload, digest, to_bytes
+from sftc.payload.mapping import check_payload, to_payload
 from sftc.payload.origins import Origin, origins
 from sftc.text.keys import ABSENT
 from sftc.text.source import Source
 
-Config = str | bytes | os.PathLike[str]
+ConfigSource = str | bytes | os.PathLike[str]
 Overrides = Mapping[str, Any] | Iterable[Override]
 
 
-def compile(config: Config, *, overrides: Overrides = (), version: int | None = None) -> "Compiled":
+def compile(config: ConfigSource, *, overrides: Overrides = (), version: int | None = None) -> "Compiled":
     """Check a config against the contract and map it to the payload of a training service.
 
     Args:
         config: the TOML text, as `str` or UTF-8 `bytes`, or the path of a file. A `str`
-            with neither a line break nor an `=` in it is taken for a path: no config
-            is as short as that. `"-"` is standard input.
+            without a line break and without `=` is a path: no config is as short as
+            that. `"-"` is standard input.
         overrides: values set over those of the file, by dotted TOML key, such as
             `{"hyperparameters.n_epochs": 3}`; or `Override`s.
         version: the version of the contract for a config without `schema_version`;
             the newest one by default.
 
     Returns:
-        The payload and all findings. What is wrong with the config is in the findings
-        and raises nothing here; asking for a payload that could not be compiled does.
+        The payload and all findings. A bad config raises nothing here: its errors are among
+        the findings, and reading `payload` raises them.
 
     Raises:
-        ValueError: `version` is not known, or `overrides` holds what TOML cannot write.
+        ValueError: `version` is not known, or TOML cannot represent a value of `overrides`.
     """
     return run(lambda: _source(config), _overrides(overrides), version)
 
@@ -51,21 +54,20 @@ def run(
     version: int | None = None,
     contracts: Contracts = PACKAGED,
 ) -> "Compiled":
-    """Compile what `read` returns, by the versions of the contract in `contracts`; see `compile`."""
-    findings, document, contract = examine(read, overrides, version, contracts)
-    if not document or not contract or any(found.is_error for found in findings):
-        return Compiled(findings)
-    payload = mapping.to_payload(contract.mapping, document.values)
-    check_payload(payload, contract)
-    return Compiled(findings, _Job(payload, document, contract.mapping))
+    """Compile what `read` returns, with the versions of the contract in `contracts`; see `compile`."""
+    findings, config = examine(read, overrides, version, contracts)
+    if config is None or any(found.is_error for found in findings):
+        return Compiled(findings, config)
+    payload = to_payload(config.contract.mapping, config.document.values)
+    check_payload(payload, config.contract)
+    return Compiled(findings, config, payload)
 
 
 class Examined(NamedTuple):
-    """What is to be said of a config; no `document` and `contract` where it cannot be read."""
+    """The findings about a config, and the config; `None` if it cannot be read at all."""
 
     findings: tuple[Finding, ...]
-    document: Document | None
-    contract: Contract | None
+    config: Config | None
 
 
 def examine(
@@ -75,16 +77,16 @@ def examine(
     contracts: Contracts = PACKAGED,
 ) -> Examined:
     """Parse and check what `read` returns, without compiling it."""
-    default = contracts.version(contracts.versions[-1] if version is None else version)
+    default = contracts.newest if version is None else contracts.version(version)
     try:
         document = parse(read(), overrides)
-        contract = _select(document, default, contracts)
+        config = Config(document, _select(document, default, contracts))
     except ConfigError as error:
-        return Examined(error.findings, None, None)
-    return Examined(tuple(validate(document, contract)), document, contract)
+        return Examined(error.findings, None)
+    return Examined(tuple(validate(config)), config)
 
 
-def _source(config: Config) -> Source:
+def _source(config: ConfigSource) -> Source:
     if isinstance(config, bytes):
         return reading.decode_source("<text>", config)
     if isinstance(config, os.PathLike) or (config and not set("\r\n=").intersection(config)):
@@ -107,27 +109,27 @@ def _select(document: Document, default: Contract, contracts: Contracts) -> Cont
         return contracts.version(number)
     known = ", ".join(f"`{each}`" for each in contracts.versions)
     message = f"`{SELECTOR}` is `{document.snippet(path)}`, and this release knows only {known}"
-    help = "write one that is known, or leave the key out for the newest"
+    help = "write a known version, or leave the key out to use the newest"
     raise ConfigError([UNKNOWN_SCHEMA_VERSION.finding(document.span(path), message, path=path, help=help)])
 
 
-class _Job(NamedTuple):
-    payload: Payload
-    document: Document
-    mapping: MappingTable
-
-
 class Compiled:
-    """What compiling gave: all `findings`, in the order of the text, and a payload if none is an error."""
+    """The result of compiling: all findings, in the order of the text, and a payload if none is an error.
 
-    def __init__(self, findings: Iterable[Finding], job: _Job | None = None) -> None:
+    `config` is the document and its contract, `None` if the config cannot be read at all.
+    """
+
+    def __init__(
+        self, findings: Iterable[Finding], config: Config | None, payload: Payload | None = None
+    ) -> None:
         self.findings = tuple(findings)
-        self._job = job
+        self.config = config
+        self._payload = payload
 
     @property
     def ok(self) -> bool:
         """Whether there is a payload."""
-        return self._job is not None
+        return self._payload is not None
 
     @property
     def payload(self) -> Payload:
@@ -136,7 +138,9 @@ class Compiled:
         Raises:
             ConfigError: the config has errors.
         """
-        return self._compiled.payload
+        if self._payload is None:
+            raise ConfigError(self.findings)
+        return self._payload
 
     @cached_property
     def origins(self) -> Mapping[str, Origin]:
@@ -145,7 +149,8 @@ class Compiled:
         Raises:
             ConfigError: the config has errors.
         """
-        return origins(self._compiled.document, self._compiled.mapping)
+        document, contract = self.checked
+        return origins(document, contract.mapping)
 
     def to_bytes(self, format: Format = "pretty") -> bytes:
         """Return the canonical bytes of the payload (contract, section 3).
@@ -156,7 +161,7 @@ class Compiled:
 
         Raises:
             ConfigError: the config has errors, or, for `jcs`, holds an integer beyond
-                2^53, which RFC 8785 has no form for.
+                2^53, which RFC 8785 cannot represent.
         """
         payload = self.payload
         if format == "jcs":
@@ -175,14 +180,18 @@ class Compiled:
         return digest(payload)
 
     @property
-    def _compiled(self) -> _Job:
-        if self._job is None:
+    def checked(self) -> Config:
+        """The document and the contract of a config without errors.
+
+        Raises:
+            ConfigError: the config has errors.
+        """
+        if self.config is None or self._payload is None:
             raise ConfigError(self.findings)
-        return self._job
+        return self.config
 
     def _refuse_inexact(self) -> None:
-        job = self._compiled
-        sent = [row.path for row in job.mapping.rows if row.path]
+        sent = [row.path for row in self.checked.contract.mapping.rows if row.path]
         refused = [
             found
             for found in self.findings

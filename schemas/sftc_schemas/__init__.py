@@ -1,1 +1,4 @@
-"""The contract as data: JSON Schemas and mapping rules, one folder a version; `sftc.contract` reads it."""
+"""The contract as data: JSON Schemas and tables of configs, targets, rows and the wire.
+
+Only `sftc.contract` reads it.
+"""

@@ -10,7 +10,7 @@ from jsonschema import Draft7Validator
 
 from sftc.checks.violations import EXPLANATIONS
 from sftc.contract.acceptance import ANNOTATIONS, KEYWORDS, predicate
-from sftc.contract.versions import CONFIG, PACKAGED, PAYLOAD
+from sftc.contract.versions import PACKAGED
 from sftc.text.keys import dotted
 
 FOLDER = Path(__file__).parents[2] / "schemas" / "sftc_schemas"
@@ -38,7 +38,7 @@ def test_every_schema_passes_its_own_metaschema(path: Path) -> None:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_section_has_a_schema_of_its_own(section: str) -> None:
-    schema = json.loads((FOLDER / "v1" / f"{section}.schema.json").read_bytes())
+    schema = json.loads((FOLDER / CONTRACT.section_schema(tuple(section.split(".")))).read_bytes())
     assert schema["title"] == f"[{section}]"
     assert CONTRACT.properties[tuple(section.split("."))] == schema
 
@@ -57,25 +57,26 @@ def test_every_property_is_worth_hovering_over(path: tuple[str, ...]) -> None:
 def test_examples_and_defaults_are_valid() -> None:
     for path, schema in CONTRACT.properties.items():
         if not schema.get("deprecated"):
-            section = f"{'.'.join(map(str, path[:-1]))}.schema.json" if len(path) > 1 else CONFIG
+            section = CONTRACT.section_schema(path[:-1]) if len(path) > 1 else CONTRACT.config_schema
             holds = predicate(CONTRACT.schemas, section)
             for value in [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]:
                 table: dict[Any, Any] = {path[-1]: value}
-                if section in {"job.schema.json", CONFIG}:
+                job = CONTRACT.section_schema(("job",))
+                if section in {job, CONTRACT.config_schema}:
                     table = {"job": {"model": "m"}, "model": "m", **table}
-                    table.pop("job" if section == "job.schema.json" else "model")
+                    table.pop("job" if section == job else "model")
                 assert holds(table), dotted(path)
 
 
 def test_only_the_open_tables_are_open() -> None:
     tables = {dotted(p): s for p, s in CONTRACT.properties.items() if s.get("type") == "object"}
     assert {name for name, schema in tables.items() if schema["additionalProperties"] is not False} == OPEN
-    assert CONTRACT.schemas.file(CONFIG)["additionalProperties"] is False
+    assert CONTRACT.schemas.file(CONTRACT.config_schema)["additionalProperties"] is False
 
 
 def test_mapping_rules_are_what_their_schema_says() -> None:
     schema = json.loads((FOLDER / "mapping.schema.json").read_bytes())
-    for path in FOLDER.glob("v*/mapping.toml"):
+    for path in FOLDER.glob("targets/*/v*/mapping.toml"):
         Draft7Validator(schema).validate(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap())
 
 
@@ -93,7 +94,7 @@ def test_every_payload_pointer_has_exactly_one_source() -> None:
     assert len(set(targets)) == len(targets)
     ids = [row.id for row in CONTRACT.mapping.rows]
     assert len(set(ids)) == len(ids)
-    pointers = set(_leaves(CONTRACT.schemas.file(PAYLOAD), PAYLOAD))
+    pointers = set(_leaves(CONTRACT.schemas.file(CONTRACT.payload_schema), CONTRACT.payload_schema))
     bound_at_submission = {("metadata", "effective_config", "data", "validation_files")}
     containers = {("metadata", "effective_config", "compute"), ("metadata", "effective_config", "training")}
     assert set(targets) - containers == pointers - bound_at_submission
@@ -117,7 +118,7 @@ def test_rows_with_a_default_and_no_others_have_one_in_the_schema() -> None:
 
 
 def test_both_readers_of_schemas_know_every_keyword_in_use() -> None:
-    for name in (CONFIG, PAYLOAD):
+    for name in (CONTRACT.config_schema, CONTRACT.payload_schema):
         used = _keywords(CONTRACT.schemas.file(name), name, set())
         structure = {"properties", "additionalProperties", "required", "$ref", "items"}
         assert used - structure <= KEYWORDS.keys()

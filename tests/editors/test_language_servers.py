@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lsp import LanguageServer
 
-from sftc.contract.versions import CONFIG, PACKAGED
+from sftc.contract.versions import PACKAGED
 
 TOML = """\
 #:schema ./sftc.schema.json
@@ -52,7 +52,7 @@ class Editor:
 def editor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Editor]:
     name, *arguments = SERVERS[request.param]
     program = Path(sys.executable).parent / name
-    schema = PACKAGED.version(PACKAGED.versions[-1]).bundle(CONFIG)
+    schema = PACKAGED.newest.bundle(PACKAGED.newest.config_schema)
     (tmp_path / "sftc.schema.json").write_bytes(schema)
     config = tmp_path / "config.toml"
     config.write_text(TOML, encoding="utf-8")

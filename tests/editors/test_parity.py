@@ -9,7 +9,7 @@ import pytest
 
 from golden import EXIT_CODES, GOLDEN, cases
 from sftc.checks.violations import explain_violations
-from sftc.contract.versions import CONFIG, PACKAGED
+from sftc.contract.versions import PACKAGED
 from sftc.document.reading import read_source
 from sftc.pipeline import examine
 
@@ -18,7 +18,7 @@ PROGRAMS = {
     "tombi": ["lint", "--offline", "--error-on-warnings"],
 }
 CASES = [case.relative_to(GOLDEN).as_posix() for kind in EXIT_CODES for case in cases(kind)]
-SCHEMA = PACKAGED.version(PACKAGED.versions[-1]).bundle(CONFIG)
+SCHEMA = PACKAGED.newest.bundle(PACKAGED.newest.config_schema)
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DIRECTIVE = b"#:schema ./sftc.schema.json\n"
 LISTED = tomllib.loads(Path(__file__).with_name("known_differences.toml").read_text(encoding="utf-8"))
@@ -58,7 +58,7 @@ def verdict(program: str, folder: Path) -> str:
 
 def verdict_of_sftc(config: Path) -> str:
     """Return what the text and its schema alone come to: no flags, no comments, no other rules."""
-    findings, document, contract = examine(lambda: read_source(config))
-    broken = any(found.is_error for found in findings)
-    violated = document and contract and explain_violations(document, contract)
+    examined = examine(lambda: read_source(config))
+    broken = any(found.is_error for found in examined.findings)
+    violated = examined.config and explain_violations(examined.config)
     return "refuses" if broken or violated else "accepts"

@@ -37,7 +37,7 @@ class Bench:
         folder.mkdir()
         file = folder.with_suffix(".jsonl")
         file.write_text(rows(64))
-        self._task = Task(folder.name, job, {"file": file}, folder, 1)
+        self._task = Task(folder.name, job, file, None, folder, 1)
         self._options = ExecutorOptions(str(models), download=False, substitutes=substitutes)
 
     async def begin(self, told: Told) -> str:

@@ -1,8 +1,6 @@
 """The mapping engine: the contract's meaning, and contracts it has never seen."""
 
 import json
-import shutil
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +10,9 @@ from hypothesis import given
 
 import sftc
 from configs import payload_of, toml, valid
-from sftc.contract.versions import Contracts
 from sftc.pipeline import run
 from sftc.text.source import Source
-
-SCHEMAS = Path(__file__).parents[2] / "schemas" / "sftc_schemas"
+from support.scratch import Scratch, edit
 
 
 @given(valid)
@@ -40,31 +36,21 @@ def test_a_payload_shares_nothing_with_the_next_one() -> None:
 
 
 @pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    """Return a copy of the contract with version 2, which begins as version 1 was."""
-    folder = tmp_path / "contract"
-    shutil.copytree(SCHEMAS, folder)
-    shutil.copytree(folder / "v1", folder / "v2")
-    (folder / "versions.json").write_text('{"versions": [1, 2]}')
-    edit(folder / "v2/config.schema.json", lambda s: s["properties"]["schema_version"].update(const=2))
-    return folder
+def scratch(tmp_path: Path) -> Scratch:
+    """Return a contract with version 2, which begins as version 1 was."""
+    contract = Scratch(tmp_path)
+    contract.add_version(2)
+    return contract
 
 
-def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    schema = json.loads(path.read_bytes())
-    change(schema)
-    path.write_text(json.dumps(schema), encoding="utf-8")
-
-
-def compile_with(scratch: Path, text: str) -> sftc.Compiled:
-    contracts = Contracts(lambda name: (scratch / name).read_bytes())
-    return run(lambda: Source("config.toml", text), contracts=contracts)
+def compile_with(scratch: Scratch, text: str) -> sftc.Compiled:
+    return run(lambda: Source("config.toml", text), contracts=scratch.contracts())
 
 
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n\n'
 
 
-def test_a_new_key_takes_only_data(scratch: Path) -> None:
+def test_a_new_key_takes_only_data(scratch: Scratch) -> None:
     decay = {
         "title": "Weight decay",
         "description": "What AdamW pulls weights towards zero by, each step.",
@@ -73,13 +59,12 @@ def test_a_new_key_takes_only_data(scratch: Path) -> None:
         "default": 0.01,
         "examples": [0.01],
     }
-    folder = scratch / "v2"
-    edit(folder / "hyperparameters.schema.json", lambda s: s["properties"].update(weight_decay=decay))
+    edit(scratch.config(2, "hyperparameters"), lambda s: s["properties"].update(weight_decay=decay))
     edit(
-        folder / "payload.schema.json",
+        scratch.payload(2),
         lambda s: s["properties"]["hyperparameters"]["properties"].update(weight_decay={"type": "number"}),
     )
-    with (folder / "mapping.toml").open("a", encoding="utf-8") as mapping:
+    with scratch.mapping(2).open("a", encoding="utf-8") as mapping:
         mapping.write(
             '\n[[rule]]\nid = "decay"\nfrom = "hyperparameters.weight_decay"\n'
             'to = "/hyperparameters/weight_decay"\nop = "default"\nwhy = "The service takes it now."\n'
@@ -95,8 +80,7 @@ def test_a_new_key_takes_only_data(scratch: Path) -> None:
     assert found.id == "unknown-key"
 
 
-def test_a_new_section_takes_only_data(scratch: Path) -> None:
-    folder = scratch / "v2"
+def test_a_new_section_takes_only_data(scratch: Scratch) -> None:
     lora = {
         "title": "[lora]",
         "description": "The adapter: how large it is, and where it sits.",
@@ -110,10 +94,13 @@ def test_a_new_section_takes_only_data(scratch: Path) -> None:
         "required": ["rank"],
         "additionalProperties": False,
     }
-    (folder / "lora.schema.json").write_text(json.dumps(lora))
-    edit(folder / "config.schema.json", lambda s: s["properties"].update(lora={"$ref": "lora.schema.json"}))
-    edit(folder / "payload.schema.json", lambda s: s["properties"].update(lora={"$ref": "lora.schema.json"}))
-    with (folder / "mapping.toml").open("a", encoding="utf-8") as mapping:
+    scratch.config(2, "lora").write_text(json.dumps(lora))
+    edit(scratch.config(2), lambda s: s["properties"].update(lora={"$ref": "lora.schema.json"}))
+    edit(
+        scratch.payload(2),
+        lambda s: s["properties"].update(lora={"$ref": "../../../config/v2/lora.schema.json"}),
+    )
+    with scratch.mapping(2).open("a", encoding="utf-8") as mapping:
         for name, op in {"rank": "copy", "bias": "when-present", "target": "copy", "note": "copy"}.items():
             mapping.write(f'\n[[rule]]\nid = "lora-{name}"\nfrom = "lora.{name}"\nto = "/lora/{name}"\n')
             mapping.write(f'op = "{op}"\nwhy = "The adapter is a part of the job."\n')
@@ -130,10 +117,10 @@ def test_a_new_section_takes_only_data(scratch: Path) -> None:
     assert found[2].help == "Lower-case letters."
 
 
-def test_the_version_is_chosen_by_the_config_then_by_the_caller(scratch: Path) -> None:
-    contracts = Contracts(lambda name: (scratch / name).read_bytes())
+def test_the_version_is_chosen_by_the_config_then_by_the_caller(scratch: Scratch) -> None:
     legacy = {"deprecated": True, "x-sftc": {"instead": "say nothing"}}
-    edit(scratch / "v2/compute.schema.json", lambda s: s["properties"]["gpu_type"].update(legacy))
+    edit(scratch.config(2, "compute"), lambda s: s["properties"]["gpu_type"].update(legacy))
+    contracts = scratch.contracts()
     for text, version, known in [
         (JOB, None, False),
         (JOB, 1, True),
@@ -145,10 +132,28 @@ def test_the_version_is_chosen_by_the_config_then_by_the_caller(scratch: Path) -
         assert (compiled.findings == ()) == known
 
 
-def test_mapping_rules_that_break_the_payload_schema_are_a_fault_of_the_tool(scratch: Path) -> None:
-    mapping = scratch / "v2/mapping.toml"
+def test_mapping_rules_that_break_the_payload_schema_are_a_fault_of_the_tool(scratch: Scratch) -> None:
+    mapping = scratch.mapping(2)
     mapping.write_text(
         mapping.read_text().replace('"/hyperparameters/n_epochs"', '"/hyperparameters/epochs"')
     )
     with pytest.raises(RuntimeError, match="breaks its schema"):
         compile_with(scratch, JOB)
+
+
+def test_an_unknown_key_of_a_closed_table_is_never_sent_even_if_the_table_is(scratch: Scratch) -> None:
+    edit(scratch.config(2, "hyperparameters.parallelism"), lambda s: s.update(additionalProperties=False))
+    text = JOB + "[hyperparameters.parallelism]\nbf16 = true\nflash = true\n"
+    compiled = compile_with(scratch, text)
+    assert [found.id for found in compiled.findings] == ["unknown-key"]
+    assert compiled.payload["hyperparameters"]["parallelism"] == {"bf16": True}
+    assert "/hyperparameters/parallelism/flash" not in compiled.origins
+
+
+def test_a_name_of_another_trainer_is_told_its_key_even_if_it_tunes_lora(scratch: Scratch) -> None:
+    rank = {"title": "Rank", "description": "The rank.", "type": "integer", "x-sftc": {"also": ["lora_r"]}}
+    edit(scratch.config(2, "training"), lambda s: s["properties"].update(rank=rank))
+    [found] = compile_with(scratch, JOB + "[hyperparameters]\nlora_r = 8\n").findings
+    assert found.help == "did you mean `training.rank`?"
+    [found] = compile_with(scratch, JOB + "[hyperparameters.parallelism]\nlora_r = 8\n").findings
+    assert found.help == "did you mean `training.rank`?"

@@ -45,7 +45,7 @@ SHAPES: list[CheckFunction] = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
-schema = schemathesis.openapi.from_dict(json.loads(PACKAGED.read("wire.openapi.json")))
+schema = schemathesis.openapi.from_dict(json.loads(PACKAGED.read("wire/openapi.json")))
 
 
 @schema.auth()

@@ -246,11 +246,11 @@ def test_a_fault_of_the_service_itself_has_the_shape_of_an_error(
 def test_the_openapi_document_is_served_without_a_token(service: Client) -> None:
     answer = httpx.get(service.origin.join("/api/openapi.json"), trust_env=False)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    assert answer.content == PACKAGED.read("wire.openapi.json")
+    assert answer.content == PACKAGED.read("wire/openapi.json")
 
 
 def test_the_openapi_document_is_valid_and_names_every_request(tmp_path: Path) -> None:
-    document: dict[str, Any] = json.loads(PACKAGED.read("wire.openapi.json"))
+    document: dict[str, Any] = json.loads(PACKAGED.read("wire/openapi.json"))
     schemathesis.openapi.from_dict(document).validate()
     served = asyncio.run(routes(EmbeddedService(tmp_path, TOKEN, Missing()).app()))
     assert {(path, method.upper()) for path, item in document["paths"].items() for method in item} >= served

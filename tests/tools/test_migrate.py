@@ -1,7 +1,6 @@
 """Migrating to a later version of the contract: the renames are followed, the rest stays."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,7 @@ from sftc.findings.finding import ConfigError
 from sftc.pipeline import examine
 from sftc.text.source import Source
 from sftc.tools.migrate import migrate
-
-SCHEMAS = Path(__file__).parents[2] / "schemas" / "sftc_schemas"
+from support.scratch import Scratch, edit
 
 BEFORE = """\
 # our best run
@@ -53,13 +51,9 @@ epochs    = 3 # three is enough
 @pytest.fixture
 def contracts(tmp_path: Path) -> Contracts:
     """Return three versions: the second moves a key, the third renames two."""
-    folder = tmp_path / "contract"
-    shutil.copytree(SCHEMAS, folder)
-    shutil.copytree(folder / "v1", folder / "v2")
-    config = folder / "v2/config.schema.json"
-    root = json.loads(config.read_bytes())
-    root["properties"]["schema_version"]["const"] = 2
-    epochs = pop(folder / "v2/hyperparameters.schema.json", "n_epochs")
+    scratch = Scratch(tmp_path)
+    scratch.add_version(2)
+    epochs = pop(scratch.config(2, "hyperparameters"), "n_epochs")
     schedule = {
         "title": "[schedule]",
         "type": "object",
@@ -67,24 +61,21 @@ def contracts(tmp_path: Path) -> Contracts:
         "properties": {"epochs": epochs},
         "additionalProperties": False,
     }
-    (folder / "v2/schedule.schema.json").write_text(json.dumps(schedule))
-    root["properties"]["schedule"] = {"$ref": "schedule.schema.json"}
-    config.write_text(json.dumps(root))
-    rename(folder / "v2/mapping.toml", {"hyperparameters.n_epochs": "schedule.epochs"})
-    shutil.copytree(folder / "v2", folder / "v3")
-    root["properties"]["schema_version"]["const"] = 3
-    (folder / "v3/config.schema.json").write_text(json.dumps(root))
+    scratch.config(2, "schedule").write_text(json.dumps(schedule))
+    reference = {"$ref": "schedule.schema.json"}
+    edit(scratch.config(2), lambda schema: schema["properties"].update(schedule=reference))
+    rename(scratch.mapping(2), {"hyperparameters.n_epochs": "schedule.epochs"})
+    scratch.add_version(3)
     for name, (old, new) in {
         "training": ("use_qlora", "adapter"),
         "hyperparameters": ("learning_rate", "lr"),
     }.items():
-        pop(folder / f"v3/{name}.schema.json", old, new)
+        pop(scratch.config(3, name), old, new)
     rename(
-        folder / "v3/mapping.toml",
+        scratch.mapping(3),
         {"training.use_qlora": "training.adapter", "hyperparameters.learning_rate": "hyperparameters.lr"},
     )
-    (folder / "versions.json").write_text('{"versions": [1, 2, 3]}')
-    return Contracts(lambda name: (folder / name).read_bytes())
+    return scratch.contracts()
 
 
 def pop(path: Path, name: str, to: str | None = None) -> object:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sftc
+from sftc.contract.versions import PACKAGED
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, UnsupportedJobError, make_plan
 
@@ -32,7 +33,8 @@ def payload(settings: dict[str, Any]) -> dict[str, Any]:
 def settled(
     settings: dict[str, Any], machine: Machine = H100, *, substitutes: bool = False, validates: bool = False
 ) -> Plan:
-    return make_plan(payload(settings), machine, substitutes=substitutes, validates=validates)
+    contract = PACKAGED.newest
+    return make_plan(payload(settings), contract, machine, substitutes=substitutes, validates=validates)
 
 
 def refused(settings: dict[str, Any], machine: Machine = H100, *, validates: bool = False) -> list[str]:

@@ -7,12 +7,12 @@ from typing import Any, Final
 from sftc.checks import rules
 from sftc.checks.rules import run
 from sftc.findings.rule import Rule
-from sftc.findings.stage_rules import comments, conversations, files, rows, schema, syntax
+from sftc.findings.stage_rules import comments, conversations, files, lengths, rows, schema, syntax
 
 CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, comments)
 """The families that a config alone can raise."""
 
-FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, run)
+FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, run, lengths)
 
 
 def _by_id(families: tuple[Any, ...]) -> Mapping[str, Rule]:

@@ -1,7 +1,7 @@
-"""Violations of a schema, told as findings in the words of TOML.
+"""Violations of a schema as findings, in the words of TOML.
 
-A violation is known by its keyword, never by the text of a library's message: each
-keyword of `EXPLANATIONS` has a function that says what it means for a person.
+The failing keyword decides, never the text of a library's message: each keyword of
+`EXPLANATIONS` has a function that explains it.
 """
 
 import datetime as dt
@@ -13,13 +13,12 @@ from typing import Any, Final
 import orjson
 
 from sftc.checks import unknown_keys
+from sftc.checks.config import Config
 from sftc.contract.dialect import violations
 from sftc.contract.json_types import TYPES, fits_64_bits
 from sftc.contract.schemas import Schema
-from sftc.contract.versions import Contract
 from sftc.document.edits import rewrite
 from sftc.document.overrides import toml_value
-from sftc.document.toml import Document
 from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import schema
@@ -28,10 +27,9 @@ from sftc.text.keys import Path, dotted, key, quoted
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """What stands at `path` breaks one keyword of its `schema`, whose argument is `limit`."""
+    """The value at `path` breaks one keyword of its `schema`, whose argument is `limit`."""
 
-    document: Document
-    contract: Contract
+    config: Config
     path: Path
     limit: Any
     value: Any
@@ -45,27 +43,27 @@ class Violation:
     @property
     def written(self) -> str:
         """The value as it is written, shortened."""
-        return f"`{self.document.snippet(self.path)}`"
+        return f"`{self.config.document.snippet(self.path)}`"
 
     def finding(self, rule: Rule, message: str, help: str | None = None, fix: Fix | None = None) -> Finding:
         """Return a finding of `rule` about the value."""
-        return rule.finding(self.document.span(self.path), message, path=self.path, help=help, fix=fix)
+        return rule.finding(self.config.document.span(self.path), message, path=self.path, help=help, fix=fix)
 
     def example(self) -> str | None:
-        """Return help that shows an example of the schema, where it is a plain value."""
+        """Return help that shows an example of the schema, if it has a plain one."""
         example = next(iter(self.schema.get("examples", ())), None)
         if example is None or isinstance(example, dict | list):
             return None
-        return f"write, for one, `{key(str(self.path[-1]))} = {orjson.dumps(example).decode()}`"
+        return f"for example: `{key(str(self.path[-1]))} = {orjson.dumps(example).decode()}`"
 
 
-def explain_violations(document: Document, contract: Contract) -> list[Finding]:
-    """Return all findings of the schemas of `contract` about `document`."""
+def explain_violations(config: Config) -> list[Finding]:
+    """Return all findings of a contract's schemas about a config."""
     found: dict[tuple[str, Path], Finding] = {}
-    for error in violations(contract, document.values):
+    for error in violations(config.contract, config.document.values):
         path: Path = tuple(error.absolute_path)
         broken: Any = error.schema
-        violation = Violation(document, contract, path, error.validator_value, error.instance, broken)
+        violation = Violation(config, path, error.validator_value, error.instance, broken)
         for finding in EXPLANATIONS.get(str(error.validator), _other)(violation):
             found.setdefault((finding.id, finding.path), finding)
     return list(found.values())
@@ -107,15 +105,16 @@ def _type(violation: Violation) -> Iterator[Finding]:
         isinstance(value, float) and value.is_integer() and fits_64_bits(int(value)) and "integer" in expected
     ):
         text = str(int(value))
-        message = f"{violation.name} must be an integer, and {violation.written} is a float"
-        fix = rewrite(violation.document, violation.path, text, safe=True)
+        message = f"{violation.name} must be an integer, but {violation.written} is a float"
+        fix = rewrite(violation.config.document, violation.path, text, safe=True)
         yield violation.finding(schema.FLOAT_FOR_INTEGER, message, f"write `{text}`", fix)
     elif isinstance(value, float) and "number" in expected:
-        message = f"{violation.name} is {violation.written}, and JSON has no form for it"
+        message = f"{violation.name} is {violation.written}, which JSON cannot represent"
         yield violation.finding(schema.NO_JSON_FORM, message, "write a finite number")
     elif isinstance(value, dt.date | dt.time) and len(expected) > 1:
-        message = f"{violation.name} is the {_kind(value)} {violation.written}, and JSON has no form for it"
-        help = f'write it as text: `"{violation.document.snippet(violation.path)}"`'
+        kind = _kind(value)
+        message = f"{violation.name} is the {kind} {violation.written}, which JSON cannot represent"
+        help = f'write it as a string: `"{violation.config.document.snippet(violation.path)}"`'
         yield violation.finding(schema.NO_JSON_FORM, message, help)
     else:
         yield _wrong_type(violation, expected)
@@ -124,10 +123,10 @@ def _type(violation: Violation) -> Iterator[Finding]:
 def _great_integer(violation: Violation) -> Finding:
     if fits_64_bits(violation.value):
         message = (
-            f"{violation.name} is beyond 2^53 - 1: {violation.written} may be rounded, and has no JCS form"
+            f"{violation.name} is beyond 2^53 - 1: {violation.written} may be rounded; JCS cannot hold it"
         )
         return violation.finding(
-            schema.INTEGER_NOT_EXACT, message, "write the digits as text if they are a name"
+            schema.INTEGER_NOT_EXACT, message, "write the digits as a string if they are a name"
         )
     message = f"{violation.name} does not fit in 64 bits: {violation.written}"
     return violation.finding(schema.INTEGER_OUT_OF_RANGE, message, "write a smaller number")
@@ -146,14 +145,14 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
     elif isinstance(value, str) and _meant(value, expected):
         help, fix = (
             f"remove the quotes: `{value.strip()}`",
-            rewrite(violation.document, violation.path, value.strip(), safe=False),
+            rewrite(violation.config.document, violation.path, value.strip(), safe=False),
         )
     return violation.finding(schema.WRONG_TYPE, message, help, fix)
 
 
 def _meant(text: str, expected: list[str]) -> bool:
-    """Whether `text`, without its quotes, is a value of one of the types."""
-    if not re.fullmatch(r"\s*[\w.+-]+\s*", text):  # a comment behind it would be one then
+    """Return whether `text`, without its quotes, is a value of one of the types."""
+    if not re.fullmatch(r"\s*[\w.+-]+\s*", text):  # a comment after it would become a comment
         return False
     value = toml_value(text.strip())
     return any(TYPES[each](value) for each in expected)
@@ -175,14 +174,14 @@ def _range(violation: Violation) -> Iterator[Finding]:
 
 def _text(violation: Violation) -> Iterator[Finding]:
     value = violation.value
-    if not isinstance(value, str):  # it is of the wrong type then, which another violation says
+    if not isinstance(value, str):  # another violation reports the wrong type
         return
     if not value.strip():
         yield violation.finding(schema.BLANK_STRING, f"{violation.name} is blank", violation.example())
     elif value != value.strip():
         text = quoted(value.strip())
         message = f"{violation.name} begins or ends with white space"
-        fix = rewrite(violation.document, violation.path, text, safe=True)
+        fix = rewrite(violation.config.document, violation.path, text, safe=True)
         yield violation.finding(schema.SURROUNDING_SPACE, message, f"write `{text}`", fix)
     else:
         yield from _other(violation)
@@ -198,7 +197,7 @@ def _choice(violation: Violation) -> Iterator[Finding]:
 
 
 def _other(violation: Violation) -> Iterator[Finding]:
-    """Explain a keyword that no key of the contract uses yet, by what the key is for."""
+    """Explain a keyword that no key of the contract uses yet, with the description of the key."""
     message = f"{violation.name} must not be {violation.written}"
     yield violation.finding(schema.VALUE_NOT_ALLOWED, message, violation.schema.get("description"))
 
@@ -210,15 +209,15 @@ def _required(violation: Violation) -> Iterator[Finding]:
 
 
 def _missing(violation: Violation, path: Path) -> Iterator[Finding]:
-    absent = violation.contract.properties[path]
+    absent = violation.config.contract.properties[path]
     if inner := absent.get("required"):
         for name in inner:
             yield from _missing(violation, (*path, name))
         return
     message = f"`{dotted(path)}` is missing"
-    example = orjson.dumps(absent["examples"][0]).decode()
+    example = violation.config.contract.example(path)
     help = f"add `{path[-1]} = {example}`, with your own value, to `[{dotted(path[:-1])}]`"
-    span = violation.document.span(path[:-1], "key")
+    span = violation.config.document.span(path[:-1], "key")
     yield schema.MISSING_KEY.finding(span, message, path=path, help=help)
 
 
@@ -226,14 +225,12 @@ def _unknown(violation: Violation) -> Iterator[Finding]:
     known = violation.schema.get("properties", {})
     for name in violation.value:
         if name not in known:
-            yield unknown_keys.explain_unknown_key(
-                violation.document, violation.contract, (*violation.path, name)
-            )
+            yield unknown_keys.explain_unknown_key(violation.config, (*violation.path, name))
 
 
 def _legacy(violation: Violation) -> Iterator[Finding]:
     message = f"{violation.name} is a legacy key and is never sent"
-    span = violation.document.span(violation.path, "key")
+    span = violation.config.document.span(violation.path, "key")
     help = violation.schema["x-sftc"]["instead"]
     yield schema.LEGACY_KEY.finding(span, message, path=violation.path, help=help)
 

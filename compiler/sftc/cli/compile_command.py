@@ -12,10 +12,11 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.options import set_option
 from sftc.cli.output import write_files, write_stdout
 from sftc.document.overrides import Override
-from sftc.document.reading import STDIN, read_source
+from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, Severity
 from sftc.payload.encoding import FORMATS, Format
 from sftc.pipeline import run
+from sftc.text.source import STDIN
 
 
 @click.command("compile")

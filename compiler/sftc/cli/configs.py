@@ -7,11 +7,9 @@ from collections.abc import Iterable, Sequence
 import click
 
 from sftc.document.overrides import Override
-from sftc.document.reading import STDIN, decode_source, read_source
-from sftc.payload.mapping import to_payload
-from sftc.pipeline import examine
-from sftc.text.source import Source
-from sftc.tools.diff import Side
+from sftc.document.reading import decode_source, read_source
+from sftc.pipeline import Compiled, run
+from sftc.text.source import STDIN, Source
 from sftc.tools.lint import files
 
 
@@ -29,24 +27,22 @@ def expand_configs(paths: Sequence[str], *, to_change: bool) -> list[str]:
     return configs
 
 
-def load_compiled(path: str, overrides: Iterable[Override] = ()) -> Side:
-    """Return the config at `path`, a file or, as `REV:PATH`, one of the git repository, compiled.
+def load_compiled(path: str, overrides: Iterable[Override] = ()) -> Compiled:
+    """Return the compiled config at `path`: a file, or `REV:PATH` in the git repository.
 
     Raises:
-        click.ClickException: it has errors; the findings are printed.
-        click.UsageError: git does not know it.
+        click.ClickException: the config has errors; the findings are printed.
+        click.UsageError: git does not know the revision or the path.
     """
     in_git = ":" in path and not os.path.exists(path)
-    findings, document, contract = examine(
-        lambda: _from_git(path) if in_git else read_source(path), overrides
-    )
-    errors = [found for found in findings if found.is_error]
-    if errors or not document or not contract:
+    compiled = run(lambda: _from_git(path) if in_git else read_source(path), overrides)
+    if not compiled.ok:
         from sftc.report.terminal import render, summary
 
+        errors = [found for found in compiled.findings if found.is_error]
         click.echo(f"{render(errors)}{summary(errors)}", err=True)
         raise click.ClickException(f"{path} does not compile.")
-    return Side(document, contract, to_payload(contract.mapping, document.values))
+    return compiled
 
 
 def _from_git(name: str) -> Source:

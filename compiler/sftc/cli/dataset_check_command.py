@@ -12,10 +12,10 @@ from sftc.cli.dataset_options import expand_data_files, jobs_option
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_stdout
 from sftc.cli.progress_bar import ProgressBar
-from sftc.document.reading import STDIN
 from sftc.findings.finding import Finding, Severity
 from sftc.report import json
 from sftc.report.terminal import counted, printable, render, summary
+from sftc.text.source import STDIN
 
 if TYPE_CHECKING:
     from sftc.dataset.check_files import Checked

@@ -5,7 +5,7 @@ import os
 import click
 
 from sftc.cli.output import write_files, write_stdout
-from sftc.document.reading import STDIN
+from sftc.text.source import STDIN
 
 
 @click.command("head")

@@ -6,7 +6,7 @@ from glob import glob, has_magic
 
 import click
 
-from sftc.document.reading import STDIN
+from sftc.text.source import STDIN
 
 MOST_JOBS = 8
 """With more processes the one that reads and hashes is what all others wait for."""

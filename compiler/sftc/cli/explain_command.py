@@ -27,16 +27,12 @@ def explain_command(config: str, what: str | None, format: str, overrides: Seque
     line of the config, a flag, a default or a constant. KEY, a dotted TOML key or a JSON pointer into the
     payload, asks for one of them and what lies below it.
     """
-    side = load_compiled(config, overrides)
+    compiled = load_compiled(config, overrides)
     chosen = partial(_is_below, what or "")
-    found_keys = [key for key in keys(side.document, side.contract) if chosen(dotted(key.path), key.to)]
-    found_values = [
-        value
-        for value in values(side.document, side.contract, side.payload)
-        if chosen(dotted(value.origin.path or ()), value.at)
-    ]
+    found_keys = [key for key in keys(compiled) if chosen(dotted(key.path), key.to)]
+    found_values = [value for value in values(compiled) if chosen(dotted(value.origin.path or ()), value.at)]
     if what and not found_keys and not found_values:
-        if schema := side.contract.properties.get(split(what)):
+        if schema := compiled.checked.contract.properties.get(split(what)):
             write_stdout(f"{what} is not set, and nothing is sent for it.\n\n{schema['description']}\n")
             return
         raise click.UsageError(f"{config} has no key and its payload no pointer {what!r}.")

@@ -5,21 +5,21 @@ import os
 import click
 
 from sftc.cli.output import write_files
-from sftc.contract.versions import CONFIG, PACKAGED
-from sftc.tools.init import templates, write_config
+from sftc.contract.versions import PACKAGED
+from sftc.tools.init import write_config
 
 SCHEMA = "sftc.schema.json"
 
 
-_CONTRACT = PACKAGED.version(PACKAGED.versions[-1])
-_TITLES = "".join(f"\n\n{name}: {each['title']}" for name, each in templates(_CONTRACT).items())
+_CONTRACT = PACKAGED.newest
+_TITLES = "".join(f"\n\n{name}: {each['title']}" for name, each in _CONTRACT.templates.items())
 
 
 @click.command("init", short_help="Write a commented config to begin with.", epilog=f"Templates:{_TITLES}")
 @click.argument("path", metavar="[PATH]", default="job.sft.toml")
 @click.option(
     "--template",
-    type=click.Choice(list(templates(_CONTRACT))),
+    type=click.Choice(list(_CONTRACT.templates)),
     default="lora",
     show_default=True,
     help="What to begin with.",
@@ -33,6 +33,6 @@ def init_command(path: str, template: str) -> None:
     schema = os.path.join(os.path.dirname(path), SCHEMA)
     files = {path: write_config(_CONTRACT, template, f"./{SCHEMA}").encode()}
     if not os.path.exists(schema):
-        files[schema] = _CONTRACT.bundle(CONFIG)
+        files[schema] = _CONTRACT.bundle(_CONTRACT.config_schema)
     write_files(files)
     click.echo(f"Wrote {' and '.join(files)}. Next: sftc lint {path}", err=True)

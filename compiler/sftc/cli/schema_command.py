@@ -3,19 +3,21 @@
 import click
 
 from sftc.cli.output import write_files, write_stdout
-from sftc.contract.versions import CONFIG, PACKAGED, PAYLOAD
+from sftc.contract.versions import PACKAGED, Contract
 from sftc.text.keys import dotted
 
-SUFFIX = ".schema.json"
-REPORT = "report"
+REPORT = "report.schema.json"
 """What `sftc lint --format json` prints; it has a version of its own, and no references."""
 
 
-def _names() -> list[str]:
-    """Return the names of all schemas: the whole config, its sections, the payload, a report."""
-    contract = PACKAGED.version(PACKAGED.versions[-1])
-    sections = [dotted(path) for path in contract.sections]
-    return [CONFIG.removesuffix(SUFFIX), *sections, PAYLOAD.removesuffix(SUFFIX), REPORT]
+def _files(contract: Contract) -> dict[str, str]:
+    """Return the file of every schema by its name: the whole config, its sections, the payload, a report."""
+    return {
+        "config": contract.config_schema,
+        **{dotted(section): contract.section_schema(section) for section in contract.sections},
+        "payload": contract.payload_schema,
+        "report": REPORT,
+    }
 
 
 @click.command("schema", short_help="Print the JSON Schemas.")
@@ -29,16 +31,16 @@ def schema_command(section: str | None, bundle: bool, output: str | None, listin
     For an editor: `sftc schema --bundle --output sftc.schema.json`, and in the first line of a
     config `#:schema ./sftc.schema.json`.
     """
-    names = _names()
+    contract = PACKAGED.newest
+    files = _files(contract)
     if listing:
-        write_stdout("".join(f"{name}\n" for name in names))
+        write_stdout("".join(f"{name}\n" for name in files))
         return
-    name = section or names[0]
-    if name not in names:
-        raise click.UsageError(f"no schema {name!r}; there are {', '.join(names)}.")
-    file, contract = f"{name}{SUFFIX}", PACKAGED.version(PACKAGED.versions[-1])
-    read = contract.bundle if bundle else contract.read
-    data = PACKAGED.read(file) if name == REPORT else read(file)
+    name = section or "config"
+    if name not in files:
+        raise click.UsageError(f"no schema {name!r}; there are {', '.join(files)}.")
+    bundled = bundle and name != "report"  # which refers to no other
+    data = contract.bundle(files[name]) if bundled else PACKAGED.read(files[name])
     if output:
         write_files({output: data})
     else:

@@ -44,7 +44,7 @@ def _payload(path: str) -> dict[str, Any]:
     """Return the payload in the file at `path`.
 
     Raises:
-        click.ClickException: it cannot be read, or is no compiled payload.
+        click.ClickException: it cannot be read, or is not a compiled payload.
     """
     from sftc.contract.dialect import payload_faults
     from sftc.contract.versions import PACKAGED
@@ -55,7 +55,11 @@ def _payload(path: str) -> dict[str, Any]:
         values = orjson.loads(text)
     except ValueError as error:
         raise click.ClickException(f"{path} is not JSON: {error}") from error
-    if faults := payload_faults(PACKAGED.version(PACKAGED.versions[-1]), values):
-        raise click.ClickException(f"{path} is no compiled payload: {'; '.join(faults)[:1000]}")
+    try:
+        faults = payload_faults(PACKAGED.of_payload(values), values)
+    except ValueError as error:
+        faults = [str(error)]
+    if faults:
+        raise click.ClickException(f"{path} is not a compiled payload: {'; '.join(faults)[:1000]}")
     result: dict[str, Any] = values
     return result

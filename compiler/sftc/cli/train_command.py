@@ -4,12 +4,15 @@ import os
 import shlex
 import sys
 from contextlib import ExitStack
-from functools import cache
 from glob import glob
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from sftc.checks.config import Config
+from sftc.checks.rules.data import training_file, validation_file
+from sftc.checks.rules.refusals import MISSING_GPU_TYPE
+from sftc.checks.rules.run import sequence_length
 from sftc.cli.connection import (
     ServiceOptions,
     connected,
@@ -29,10 +32,9 @@ from sftc.document.overrides import Override
 from sftc.document.reading import read_source
 from sftc.findings.finding import Finding, Severity
 from sftc.payload.encoding import to_bytes
-from sftc.pipeline import examine, run
+from sftc.pipeline import run
 
 if TYPE_CHECKING:
-    from sftc.document.toml import Document
     from sftc.submission.failures import RefusedError
 
 
@@ -92,12 +94,10 @@ def train_command(
     if not dry_run:
         options.named() if poll else options.stays()
     overrides = [Override.of("job.model", model)] if model is not None else []
-    source = cache(lambda: read_source(config))  # stdin can be read once
-    compiled = run(source, overrides)
-    document = examine(source, overrides).document
-    refusals = [found for found in compiled.findings if found.id in _CERTAIN] if preflight else []
+    compiled = run(lambda: read_source(config), overrides)
+    refusals = [found for found in compiled.findings if found.id == MISSING_GPU_TYPE.id] if preflight else []
     _show([found for found in compiled.findings if found.severity is not Severity.NOTE])
-    if not compiled.ok or document is None or refusals:
+    if not compiled.ok or refusals:
         say(
             "the service is certain to refuse this; nothing was sent (--no-preflight sends it)"
             if compiled.ok and refusals
@@ -105,9 +105,9 @@ def train_command(
         )
         sys.exit(FINDINGS)
     compiled.digest  # noqa: B018  it raises where a number has no exact form, before anything is sent
-    files = _files(document, dataset)
+    files = _files(compiled.checked, dataset)
     with ExitStack() as stack:
-        tokens = document.value("hyperparameters.sequence_length", int)
+        tokens = sequence_length(compiled.checked)
         data = prepare_files([each for each in files if each], examples, tokens, stack)
         from sftc.submission.submit import Order, Submission
 
@@ -131,7 +131,7 @@ def train_command(
         try:
             job = Submission(connection.service, connection.journal, say, bar("upload")).submit(order)
         except RefusedError as error:
-            _explain(error, document)
+            _explain(error, compiled.checked)
             raise
         except KeyboardInterrupt:
             say(f"interrupted; it goes on with: {command}")
@@ -144,10 +144,6 @@ def train_command(
             )
 
 
-_CERTAIN = {"missing-gpu-type": "missing_gpu_type"}
-"""The rules about what the service refuses for certain, and its codes."""
-
-
 def _show(findings: list[Finding]) -> None:
     if findings:
         from sftc.report.terminal import render, summary
@@ -155,11 +151,11 @@ def _show(findings: list[Finding]) -> None:
         click.echo(f"{render(findings)}{summary(findings)}", err=True)
 
 
-def _files(document: "Document", dataset: str | None) -> _Files:
-    training = dataset or document.value("job.data", str) or document.value("job.data_path", str)
+def _files(config: Config, dataset: str | None) -> _Files:
+    training = dataset or training_file(config)
     if not training:
         training = _asked()
-    validation = document.value("data.validation_path", str)
+    validation = validation_file(config)
     if validation and not os.path.isfile(validation):
         say(f"warning: there is no validation file {validation}; the job goes on without validation")
         validation = None
@@ -179,13 +175,11 @@ def _asked() -> str:
     return found[int(answer) - 1] if answer.isdecimal() and 0 < int(answer) <= len(found) else answer
 
 
-def _explain(error: "RefusedError", document: "Document") -> None:
-    """Show a refusal that a key of the config can mend where that key belongs."""
-    from sftc.checks.catalogue import RULES
-
-    for id, code in _CERTAIN.items():
+def _explain(error: "RefusedError", config: Config) -> None:
+    """Show a refusal as a finding, if the target's table says which key prevents it."""
+    for code, path in config.contract.refusals:
         if code == error.code:
-            path = ("compute", "gpu_type")
-            rule = RULES[id]._replace(severity=Severity.ERROR)
+            rule = MISSING_GPU_TYPE._replace(severity=Severity.ERROR)
             message = f"the service refuses the job: HTTP {error.status} `{code}`: {error.reason}"
-            _show([rule.finding(document.span(path[:1], "key"), message, path=path, help=rule.act)])
+            span = config.document.span(path[:-1], "key")
+            _show([rule.finding(span, message, path=path, help=rule.act)])

@@ -43,10 +43,9 @@ class _Builder:
         self._known: dict[tuple[str, str], Predicate] = {}
 
     def reference(self, name: str, reference: str) -> Predicate:
-        file, _, fragment = reference.partition("#")
-        at = (file or name, fragment)
+        at = (name, reference)
         if at not in self._known:
-            # A schema may refer to itself: until it is built, a promise stands for it.
+            # A schema may refer to itself: until it is built, a promise takes its place.
             self._known[at] = lambda value: self._known[at](value)  # noqa: PLW0108  looked up late
             schema, home = self._schemas.resolve({"$ref": reference}, name)
             self._known[at] = self._schema(schema, home)

@@ -9,8 +9,8 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
 from sftc.contract.json_types import TYPES
-from sftc.contract.schemas import Schema
-from sftc.contract.versions import CONFIG, PAYLOAD, ROW, Contract
+from sftc.contract.schemas import Schema, Schemas
+from sftc.contract.versions import ROW, Contract
 
 
 def _type(validator: Any, limit: Any, value: Any, schema: Schema) -> Iterator[ValidationError]:
@@ -40,23 +40,24 @@ Dialect: Final = extend(  # type: ignore[no-untyped-call]  # the stubs leave `ex
 
 def violations(contract: Contract, values: Any) -> Iterator[ValidationError]:
     """Yield all that a config's `values` violate in the schemas of `contract`."""
-    yield from _validator(Dialect, contract, CONFIG).iter_errors(values)
+    yield from _validator(Dialect, contract.schemas, contract.config_schema).iter_errors(values)
 
 
-def row_violations(contract: Contract, row: Any) -> Iterator[ValidationError]:
+def row_violations(schemas: Schemas, row: Any) -> Iterator[ValidationError]:
     """Yield all that one row of a training file violates."""
-    yield from _validator(Draft7Validator, contract, ROW).iter_errors(row)
+    yield from _validator(Draft7Validator, schemas, ROW).iter_errors(row)
 
 
 def payload_faults(contract: Contract, payload: Any) -> list[str]:
     """Return what is wrong with `payload` by the payload schema, read as plain draft 7."""
-    return [error.message for error in _validator(Draft7Validator, contract, PAYLOAD).iter_errors(payload)]
+    validator = _validator(Draft7Validator, contract.schemas, contract.payload_schema)
+    return [error.message for error in validator.iter_errors(payload)]
 
 
-def _validator(dialect: Any, contract: Contract, name: str) -> Any:
+def _validator(dialect: Any, schemas: Schemas, name: str) -> Any:
     def retrieve(uri: str) -> Resource[Any]:
         # Where a schema names its metaschema, jsonschema would go on in plain draft 7.
-        schema = contract.schemas.file(uri)
+        schema = schemas.file(uri)
         return DRAFT7.create_resource({name: schema[name] for name in schema if name != "$schema"})
 
     registry: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg]  # an attrs alias

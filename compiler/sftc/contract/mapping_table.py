@@ -1,7 +1,8 @@
 """The mapping table of a version: which key goes where in the payload, by which operation, and why."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sftc.contract.schemas import Schema
@@ -11,8 +12,9 @@ from sftc.text.keys import ABSENT, Path, parse_pointer, split
 class MappingRow(NamedTuple):
     """One mapping rule: the key at `path` goes to the payload pointer `to`.
 
-    A constant has no `path`. `value` is what stands in for an absent key, or is the
-    constant; `ABSENT` where nothing does.
+    A constant has no `path`. `value` is the constant, or replaces an absent key; `ABSENT` if
+    nothing does. `closed` are the tables at or below `path` that take only known keys, by
+    their path from there, with the names of those keys.
     """
 
     id: str
@@ -21,10 +23,11 @@ class MappingRow(NamedTuple):
     to: tuple[str, ...]
     value: Any
     why: str
+    closed: Mapping[Path, Collection[str]] = MappingProxyType({})
 
 
 class Unsent(NamedTuple):
-    """A key that is never sent, who reads it instead, and why."""
+    """A key that is never sent, what reads it instead, and why."""
 
     path: tuple[str, ...]
     used_by: str
@@ -32,7 +35,7 @@ class Unsent(NamedTuple):
 
 
 class Rename(NamedTuple):
-    """A key that was called `path` and is called `to`, and why."""
+    """A key that was called `path` and is now called `to`, and why."""
 
     path: tuple[str, ...]
     to: tuple[str, ...]
@@ -45,6 +48,17 @@ class MappingTable(NamedTuple):
     rows: tuple[MappingRow, ...]
     unsent: tuple[Unsent, ...]
     renames: tuple[Rename, ...]
+
+    def pointer(self, path: Path) -> tuple[str, ...]:
+        """Return where in the payload the key at `path` goes.
+
+        Raises:
+            KeyError: it is not sent.
+        """
+        for row in self.rows:
+            if row.path == path:
+                return row.to
+        raise KeyError(path)
 
 
 def load_mapping(text: str, properties: Mapping[Path, Schema]) -> MappingTable:
@@ -63,7 +77,13 @@ def load_mapping(text: str, properties: Mapping[Path, Schema]) -> MappingTable:
 
 
 def _row(entry: Mapping[str, Any], properties: Mapping[Path, Schema]) -> MappingRow:
-    op = entry["op"]
-    path = split(entry["from"]) if "from" in entry else ()
-    value = entry.get("value") if op == "constant" else properties[path].get("default", ABSENT)
-    return MappingRow(entry["id"], op, path, parse_pointer(entry["to"]), value, entry["why"])
+    op, why, to = entry["op"], entry["why"], parse_pointer(entry["to"])
+    if op == "constant":
+        return MappingRow(entry["id"], op, (), to, entry.get("value"), why)
+    path = split(entry["from"])
+    closed = {
+        below[len(path) :]: schema.get("properties", {}).keys()
+        for below, schema in properties.items()
+        if below[: len(path)] == path and schema.get("additionalProperties") is False
+    }
+    return MappingRow(entry["id"], op, path, to, properties[path].get("default", ABSENT), why, closed)

@@ -1,5 +1,6 @@
-"""The JSON Schemas of one version of the contract, and references between them."""
+"""The JSON Schemas of the contract by their path in `sftc_schemas`, and references between them."""
 
+import posixpath
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -11,33 +12,33 @@ Schema = dict[str, Any]
 
 
 class Schemas:
-    """Schema files by name, read as they are referred to, from the same folder."""
+    """Schema files by path, read when they are first referred to."""
 
     def __init__(self, read: Callable[[str], bytes]) -> None:
-        """Take `read`, which returns the bytes of a schema file of that name."""
+        """Take `read`, which returns the bytes of the schema file at a path."""
         self._read = read
         self._files: dict[str, Schema] = {}
 
     @property
     def names(self) -> Collection[str]:
-        """The names of the files that were read so far."""
+        """The paths of the files that were read so far."""
         return self._files.keys()
 
     def file(self, name: str) -> Schema:
-        """Return the schema in the file `name`."""
+        """Return the schema in the file at the path `name`."""
         if name not in self._files:
             self._files[name] = orjson.loads(self._read(name))
         return self._files[name]
 
     def resolve(self, schema: Schema, name: str) -> tuple[Schema, str]:
-        """Return what `schema`, which stands in file `name`, says, and the file that says it.
+        """Return what `schema`, which is in file `name`, says, and the file that says it.
 
-        That is the schema itself unless it is a reference: `other.schema.json`, `#` or
-        `#/definitions/x`.
+        That is the schema itself unless it is a reference: a path relative to `name`, such as
+        `other.schema.json`, then perhaps `#/definitions/x`; or `#`, the file itself.
         """
         while "$ref" in schema:
             file, _, fragment = schema["$ref"].partition("#")
-            name = file or name
+            name = _target(file, name)
             schema = self.file(name)
             for part in fragment.split("/")[1:]:
                 schema = schema[part]
@@ -64,10 +65,10 @@ class Schemas:
             return node
         if isinstance(node.get("$ref"), str):
             file, _, fragment = node["$ref"].partition("#")
-            file = file or home
+            file = _target(file, home)
             if file == root:
                 return {"$ref": f"#{fragment}"}
-            title = file.removesuffix(".schema.json")
+            title = posixpath.basename(file).removesuffix(".schema.json")
             if title not in definitions:
                 definitions[title] = {}  # it may refer to itself
                 schema = {name: part for name, part in self.file(file).items() if name != "$schema"}
@@ -80,3 +81,8 @@ class Schemas:
             child, file = self.resolve(reference, name)
             yield (*path, key), child
             yield from self._properties((*path, key), child, file)
+
+
+def _target(file: str, home: str) -> str:
+    """Return the path of the file that a reference in `home` names; of none, `home` itself."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(home), file)) if file else home

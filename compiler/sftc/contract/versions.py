@@ -1,40 +1,70 @@
 """One version of the contract, and the versions there are; the only reader of `sftc_schemas`."""
 
 import pkgutil
+import tomllib
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from sftc.contract import mapping_table
 from sftc.contract.acceptance import Predicate, predicate
 from sftc.contract.schemas import Schema, Schemas
-from sftc.text.keys import Path, dotted
+from sftc.text.keys import ABSENT, Path, dotted, look_up, split
 
-CONFIG: Final = "config.schema.json"
-PAYLOAD: Final = "payload.schema.json"
-ROW: Final = "row.schema.json"
 SELECTOR: Final = "schema_version"
+ROW: Final = "dataset/row.schema.json"
+TARGET: Final = "targets/sft-offline"
 
 Read = Callable[[str], bytes]
 
 
-class Contract:
-    """The schemas and mapping rules of one version."""
+class Refusal(NamedTuple):
+    """What a service refuses for certain: a job without the key at `path`, with the error `code`."""
 
-    def __init__(self, version: int, read: Read) -> None:
-        """Take the version and `read`, which returns the bytes of a file of its folder."""
+    code: str
+    path: tuple[str, ...]
+
+
+class Contract:
+    """One version: the schemas of its configs, and how they become the payload of its target."""
+
+    def __init__(self, version: int, read: Read, schemas: Schemas) -> None:
+        """Take the version, `read`, which returns the bytes of a file by its path, and all schemas."""
         self.version = version
-        self.read = read
-        self.schemas = Schemas(read)
-        self.properties: Mapping[Path, Schema] = self.schemas.properties(CONFIG)
-        self.mapping = mapping_table.load_mapping(read("mapping.toml").decode(), self.properties)
+        self.schemas = schemas
+        self._read = read
+        self._folder = f"config/v{version}"
+        self.config_schema = f"{self._folder}/config.schema.json"
+        self.payload_schema = f"{TARGET}/v{version}/payload.schema.json"
+        self.properties: Mapping[Path, Schema] = schemas.properties(self.config_schema)
+        mapping = read(f"{TARGET}/v{version}/mapping.toml").decode()
+        self.mapping = mapping_table.load_mapping(mapping, self.properties)
 
     @cached_property
     def sections(self) -> tuple[Path, ...]:
         """The TOML sections that have a schema of their own."""
-        return tuple(path for path in self.properties if f"{dotted(path)}.schema.json" in self.schemas.names)
+        return tuple(path for path in self.properties if self.section_schema(path) in self.schemas.names)
+
+    def section_schema(self, section: Path) -> str:
+        """Return the path of the schema of a section."""
+        return f"{self._folder}/{dotted(section)}.schema.json"
+
+    @cached_property
+    def templates(self) -> Mapping[str, Mapping[str, Any]]:
+        """The templates of `sftc init` by name: what each is for, and its values."""
+        return tomllib.loads(self._read(f"{self._folder}/templates.toml").decode())
+
+    @cached_property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """What the target's service refuses for certain."""
+        target = tomllib.loads(self._read(f"{TARGET}/target.toml").decode())
+        return tuple(Refusal(each["code"], split(each["key"])) for each in target["refusal"])
+
+    def example(self, path: Path) -> str:
+        """Return the first example of the key at `path`, as TOML writes it."""
+        return orjson.dumps(self.properties[path]["examples"][0]).decode()
 
     def bundle(self, name: str) -> bytes:
         """Return the schema in file `name` as one file with local references only."""
@@ -74,31 +104,32 @@ class Contract:
     @cached_property
     def accepts(self) -> Predicate:
         """Whether there is nothing at all to say against a config's values."""
-        return predicate(self.schemas, CONFIG)
+        return predicate(self.schemas, self.config_schema)
 
     @cached_property
     def accepts_payload(self) -> Predicate:
         """Whether a value is beyond doubt a compiled payload."""
-        return predicate(self.schemas, PAYLOAD)
-
-    @cached_property
-    def accepts_row(self) -> Predicate:
-        """Whether a value is beyond doubt a row of a training file."""
-        return predicate(self.schemas, ROW)
+        return predicate(self.schemas, self.payload_schema)
 
 
 class Contracts:
-    """The versions of the contract, each read when it is first asked for."""
+    """The versions of the contract, each read when it is first asked for, and what all of them share."""
 
     def __init__(self, read: Read) -> None:
-        """Take `read`, which returns the bytes of a file of the contract, by relative path."""
+        """Take `read`, which returns the bytes of a file of the contract, by its path."""
         self.read = read
+        self.schemas = Schemas(read)
         self._known: dict[int, Contract] = {}
 
     @cached_property
     def versions(self) -> tuple[int, ...]:
         """The versions there are, the newest last."""
-        return tuple(sorted(orjson.loads(self.read("versions.json"))["versions"]))
+        return tuple(sorted(orjson.loads(self.read("config/versions.json"))["versions"]))
+
+    @property
+    def newest(self) -> Contract:
+        """The newest version."""
+        return self.version(self.versions[-1])
 
     def version(self, number: int) -> Contract:
         """Return version `number` of the contract.
@@ -109,8 +140,27 @@ class Contracts:
         if number not in self.versions:
             raise ValueError(f"no version {number} of the contract; known: {self.versions}")
         if number not in self._known:
-            self._known[number] = Contract(number, lambda name: self.read(f"v{number}/{name}"))
+            self._known[number] = Contract(number, self.read, self.schemas)
         return self._known[number]
+
+    def of_payload(self, payload: Any) -> Contract:
+        """Return the version that `payload` is of: what it carries, or 1, whose payloads carry none.
+
+        Raises:
+            ValueError: it carries a version that is not known.
+        """
+        number = look_up(payload, ("metadata", SELECTOR))
+        if number is ABSENT:
+            return self.version(self.versions[0])
+        if type(number) is not int or number not in self.versions:
+            known = ", ".join(map(str, self.versions))
+            raise ValueError(f"metadata.{SELECTOR} is {number!r}; known versions: {known}")
+        return self.version(number)
+
+    @cached_property
+    def accepts_row(self) -> Predicate:
+        """Whether a value is beyond doubt a row of a training file."""
+        return predicate(self.schemas, ROW)
 
 
 def _packaged(name: str) -> bytes:

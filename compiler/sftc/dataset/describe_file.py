@@ -88,7 +88,7 @@ def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
 
 
 def _work() -> Callable[[str, Chunk], Tally]:
-    accepts = PACKAGED.version(PACKAGED.versions[-1]).accepts_row
+    accepts = PACKAGED.accepts_row
 
     def work(path: str, chunk: Chunk) -> Tally:
         tally = Tally(unread=int(chunk.skipped > 0), rows=int(chunk.skipped > 0))

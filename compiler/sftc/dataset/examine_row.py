@@ -137,9 +137,8 @@ def _nul(data: bytes) -> Iterator[Remark]:
 
 
 def _meaning(data: bytes, value: Any, tokens: int | None) -> list[Remark]:
-    contract = PACKAGED.version(PACKAGED.versions[-1])
-    if contract.accepts_row(value):
+    if PACKAGED.accepts_row(value):
         return [*advice(value, data), *(too_long(value, tokens) if tokens else ())]
     from sftc.dataset.row_shape import explain_row
 
-    return explain_row(contract, value)
+    return explain_row(PACKAGED.schemas, value)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sftc.checks.rules import run
 from sftc.dataset.advice import texts
 from sftc.dataset.excerpt import Remark
+from sftc.findings.stage_rules import lengths
 
 BYTES_A_TOKEN: Final = 16
 """More bytes than the text of a whole row makes a token of: English is near 4, code near 3."""
@@ -27,7 +27,7 @@ def too_long(row: dict[str, Any], tokens: int) -> Iterator[Remark]:
     rate = f"even at {BYTES_A_TOKEN} bytes a token"
     if first is not None and before > most_bytes(tokens):
         message = f"{before:,} bytes stand before the first answer: {rate}, {limit} ends before it"
-        yield Remark(run.LABELS_CUT_OFF, message, ("messages", first))
+        yield Remark(lengths.LABELS_CUT_OFF, message, ("messages", first))
     elif total > most_bytes(tokens):
         message = f"the texts have {total:,} bytes: {rate}, they do not fit {limit}"
-        yield Remark(run.ROW_CANNOT_FIT, message, ("messages",))
+        yield Remark(lengths.ROW_CANNOT_FIT, message, ("messages",))

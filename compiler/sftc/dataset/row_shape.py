@@ -5,7 +5,7 @@ from typing import Any, Final
 from jsonschema import ValidationError
 
 from sftc.contract.dialect import row_violations
-from sftc.contract.versions import Contract
+from sftc.contract.schemas import Schemas
 from sftc.dataset.excerpt import Remark
 from sftc.findings.stage_rules.rows import ROW_SHAPE
 from sftc.text.keys import Path, dotted
@@ -23,10 +23,10 @@ _KINDS: Final = {
 }
 
 
-def explain_row(contract: Contract, row: Any) -> list[Remark]:
+def explain_row(schemas: Schemas, row: Any) -> list[Remark]:
     """Return what is wrong with the form of `row`, a parsed JSON value, by the schema of rows."""
     found: dict[Path, Remark] = {}
-    errors = list(row_violations(contract, row))
+    errors = list(row_violations(schemas, row))
     places = [tuple(error.absolute_path) for error in errors]
     for error, place in zip(errors, places, strict=True):
         deeper = any(other != place and other[: len(place)] == place for other in places)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from io import BufferedReader, FileIO
 from typing import Any, Final, Protocol
 
-from sftc.document.reading import STDIN
+from sftc.text.source import STDIN
 
 ARCHIVES: Final = (".gz", ".zst")
 

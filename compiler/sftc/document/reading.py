@@ -5,10 +5,9 @@ import sys
 
 from sftc.findings.finding import ConfigError, Finding
 from sftc.findings.stage_rules.files import FILE_TOO_LARGE, NOT_UTF8, UNREADABLE_FILE
-from sftc.text.source import Source
+from sftc.text.source import STDIN, Source
 
 MAX_BYTES = 1024 * 1024
-STDIN = "-"
 
 
 def read_source(path: str | os.PathLike[str]) -> Source:

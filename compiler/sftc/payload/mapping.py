@@ -1,12 +1,13 @@
 """The engine that runs mapping rules: TOML values to payload. It knows no key by name."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 from sftc.contract.mapping_table import MappingRow, MappingTable
-from sftc.text.keys import ABSENT, look_up
+from sftc.contract.versions import Contract
+from sftc.text.keys import ABSENT, Path, look_up
 
-# An operation returns the value a row sends, or `ABSENT` to leave it out.
+# An operation returns the value that a row sends, or `ABSENT` to leave it out.
 
 
 def _copy(row: MappingRow, values: Mapping[str, Any]) -> Any:
@@ -26,11 +27,23 @@ def _constant(row: MappingRow, values: Mapping[str, Any]) -> Any:
     return row.value
 
 
+def _verbatim(row: MappingRow, values: Mapping[str, Any]) -> Any:
+    return _known(_default(row, values), row.closed, ())
+
+
+def _known(value: Any, closed: Mapping[Path, Collection[str]], at: Path) -> Any:
+    """Return `value` without the keys that a closed table does not know: they are never sent."""
+    if not closed or not isinstance(value, dict):
+        return value
+    names = closed.get(at, value)
+    return {name: _known(child, closed, (*at, name)) for name, child in value.items() if name in names}
+
+
 OPERATIONS: Final[Mapping[str, Callable[[MappingRow, Mapping[str, Any]], Any]]] = {
     "copy": _copy,
     "default": _default,
     "when-present": _when_present,
-    "verbatim": _default,
+    "verbatim": _verbatim,
     "constant": _constant,
 }
 
@@ -63,3 +76,16 @@ def _fresh(value: Any) -> Any:
     if isinstance(value, list):
         return [_fresh(child) for child in value]
     return value
+
+
+def check_payload(payload: dict[str, Any], contract: Contract) -> None:
+    """Make sure that a compiled payload fits its schema.
+
+    Raises:
+        RuntimeError: it does not, which is a bug in the schemas or the mapping table.
+    """
+    if not contract.accepts_payload(payload):
+        from sftc.contract.dialect import payload_faults
+
+        if faults := payload_faults(contract, payload):
+            raise RuntimeError(f"the compiled payload breaks its schema: {'; '.join(faults)}")

@@ -1,4 +1,4 @@
-"""What the service refuses of a job, by code."""
+"""Which jobs the service admits, and the code with which it refuses others."""
 
 import re
 from typing import Any, Final
@@ -8,11 +8,10 @@ from sftc.contract.versions import PACKAGED
 from sftc.payload.encoding import digest
 from sftc.service.responses import RequestRefusedError
 from sftc.service.store import Store
-
-_CONTRACT = PACKAGED.version(PACKAGED.versions[-1])
+from sftc.text.keys import ABSENT, look_up
 
 _DEEPEST: Final = 80
-"""The most levels that a payload nests: a config has up to 64, and some come to it."""
+"""The deepest nesting of a payload: a config has up to 64 levels, and the payload adds some."""
 
 _KEY = re.compile(r"[!-~]{1,255}")
 
@@ -21,11 +20,11 @@ def idempotency_key(given: str | None) -> str | None:
     """Return the idempotency key of a request, if it has one.
 
     Raises:
-        Refusal: it is no such key.
+        RequestRefusedError: it is not a valid key.
     """
     if given is not None and not _KEY.fullmatch(given):
         raise RequestRefusedError(
-            400, "invalid_key", "an Idempotency-Key has 1 to 255 characters of ASCII, no space"
+            400, "invalid_key", "an Idempotency-Key is 1 to 255 ASCII characters without spaces"
         )
     return given
 
@@ -34,7 +33,7 @@ def admit_payload(payload: Any) -> str:
     """Check the body of a job, all but its files, and return its digest.
 
     Raises:
-        Refusal: it is no such payload.
+        RequestRefusedError: it is not a payload that can be run.
     """
     if _is_deeper(payload, _DEEPEST):
         raise RequestRefusedError(400, "invalid_payload", f"it nests more than {_DEEPEST} levels deep")
@@ -42,14 +41,18 @@ def admit_payload(payload: Any) -> str:
         found = digest(payload)
     except ValueError as error:
         raise RequestRefusedError(
-            400, "invalid_payload", "it has numbers or text that RFC 8785 has no form for"
+            400, "invalid_payload", "it has numbers or text that RFC 8785 cannot represent"
         ) from error
-    if not _CONTRACT.accepts_payload(payload) and (faults := payload_faults(_CONTRACT, payload)):
+    try:
+        contract = PACKAGED.of_payload(payload)
+    except ValueError as error:
+        raise RequestRefusedError(400, "unknown_version", str(error)) from error
+    if not contract.accepts_payload(payload) and (faults := payload_faults(contract, payload)):
         raise RequestRefusedError(400, "invalid_payload", "; ".join(faults)[:2000])
-    if "gpu_type" not in payload["metadata"]["effective_config"]["compute"]:
-        raise RequestRefusedError(
-            400, "missing_gpu_type", "metadata.effective_config.compute.gpu_type is missing"
-        )
+    for code, path in contract.refusals:
+        at = contract.mapping.pointer(path)
+        if look_up(payload, at) is ABSENT:
+            raise RequestRefusedError(400, code, f"{'.'.join(at)} is missing")
     return found
 
 
@@ -66,10 +69,10 @@ def _is_deeper(value: Any, levels: int) -> bool:
 
 
 def admit_files(payload: dict[str, Any], store: Store) -> None:
-    """Check that all files of a job are there and ready.
+    """Check that all files of a job exist and are ready.
 
     Raises:
-        Refusal: one is not.
+        RequestRefusedError: one is not.
     """
     _file(store, payload["training_file_id"], "training_file")
     for id in payload["metadata"]["effective_config"]["data"].get("validation_files", []):
@@ -79,7 +82,7 @@ def admit_files(payload: dict[str, Any], store: Store) -> None:
 def _file(store: Store, id: str | None, what: str) -> None:
     file = store.file(id) if id else None
     if not file:
-        raise RequestRefusedError(400, f"unknown_{what}", f"there is no file {(id or '')[:100]}")
+        raise RequestRefusedError(400, f"unknown_{what}", f"no such file: {(id or '')[:100]}")
     if file["status"] != "ready":
         raise RequestRefusedError(
             400, f"{what}_not_ready", f"{id} is {file['status']}: {file['error'] or 'wait for it'}"

@@ -100,7 +100,7 @@ class EmbeddedService:
 
     async def openapi(self, request: Request) -> Response:
         """Return the OpenAPI document."""
-        return Response(PACKAGED.read("wire.openapi.json"), media_type="application/json")
+        return Response(PACKAGED.read("wire/openapi.json"), media_type="application/json")
 
     async def upload(self, request: Request) -> Response:
         """Take a file."""

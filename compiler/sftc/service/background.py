@@ -1,4 +1,4 @@
-"""Work in the background: files checked and jobs run, one after the other, taken up after a crash."""
+"""Background work: checks files and runs jobs, one after the other; resumes after a crash."""
 
 import asyncio
 import json
@@ -11,21 +11,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from sftc.service import check_upload
+from sftc.service.check_upload import Verdict
 from sftc.service.data_folder import Folder
 from sftc.service.executor import SERVICE_ENDS, Executor, FailedError, Task
-from sftc.service.store import Store
+from sftc.service.store import Record, Store
 
 PAUSE = 5.0
-"""Seconds until work that failed is tried again."""
+"""Seconds until failed work is retried."""
 
 _TRIES = 3
-"""How often a check is begun that says nothing."""
+"""How often a check is started that yields no verdict."""
 
 _log = logging.getLogger(__name__)
 
 
 class _Work(ABC):
-    """Work that is done whenever there is some."""
+    """Work that runs whenever there is some."""
 
     def __init__(self, store: Store, folder: Folder) -> None:
         self._store = store
@@ -34,44 +36,44 @@ class _Work(ABC):
         self._more.set()
 
     def add(self) -> None:
-        """Say that there is something to do."""
+        """Signal that there is something to do."""
         self._more.set()
 
     async def run(self) -> None:
-        """Do what there is to do, for ever."""
+        """Do all work as it comes, forever."""
         while True:
             await self._more.wait()
             self._more.clear()
             try:
                 await self._all()
             except Exception:  # noqa: BLE001  a full disk, say: nobody would take the work up again
-                _log.exception("work in the background failed, and is tried again in %s s", PAUSE)
+                _log.exception("background work failed; retrying in %s s", PAUSE)
                 self._more.set()
                 await asyncio.sleep(PAUSE)
 
     @abstractmethod
     async def _all(self) -> None:
-        """Do all that there is to do."""
+        """Do all the work that is waiting."""
 
 
 class Checks(_Work):
-    """Checks uploaded files in a process of its own, so that the service goes on answering."""
+    """Checks uploaded files, each in a worker process, so that the service keeps answering."""
 
     async def _all(self) -> None:
         for file in self._store.unchecked_files():
             path = self._folder.file(file["digest"])
             for _ in range(_TRIES):
-                if report := await _report(path):
+                if verdict := await _checked(path):
                     break
-            self._store.checked(file["id"], *_found(report))
+            self._store.checked(file["id"], *_status(verdict))
 
 
-async def _report(path: Path) -> dict[str, Any] | None:
-    """Return what `sftc dataset check` says of a file; None if it was killed, or could not begin."""
-    command = (sys.executable, "-P", "-m", "sftc", "dataset", "check", "--format", "json", "--jobs", "1")
+async def _checked(path: Path) -> Verdict | None:
+    """Return the verdict on a file; `None` if the process that checks it was killed or cannot start."""
+    command = (sys.executable, "-P", "-m", check_upload.__name__, str(path))
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, str(path), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
         )
     except OSError:
         return None
@@ -83,26 +85,20 @@ async def _report(path: Path) -> dict[str, Any] | None:
         await process.wait()
         raise
     try:
-        [report] = json.loads(output)["files"]
-    except (ValueError, KeyError):
+        return Verdict(*json.loads(output))
+    except (TypeError, ValueError):
         return None
-    found: dict[str, Any] = report
-    return found
 
 
-def _found(report: Mapping[str, Any] | None) -> tuple[str, int | None, str | None]:
-    """Return the status that a report gives a file, its rows and its error."""
-    if not report:
-        return "stopped", None, f"its check was stopped {_TRIES} times; upload it again to try once more"
-    errors = [found for found in report["findings"] if found["severity"] == "error"]
-    if errors:
-        first = errors[0]
-        return "failed", None, f"line {first['range']['start']['line']}: {first['message']} [{first['id']}]"
-    return "ready", report["data"]["rows"], None
+def _status(verdict: Verdict | None) -> tuple[str, int | None, str | None]:
+    """Return the status that a verdict gives a file, its rows and its error."""
+    if not verdict:
+        return "stopped", None, f"its check was stopped {_TRIES} times; upload it again to retry"
+    return ("failed", None, verdict.error) if verdict.error else ("ready", verdict.rows, None)
 
 
 class Runner(_Work):
-    """Runs jobs, the oldest first, and writes down what becomes of them."""
+    """Runs jobs, oldest first, and records their outcome."""
 
     def __init__(self, store: Store, folder: Folder, executor: Executor) -> None:
         super().__init__(store, folder)
@@ -110,13 +106,24 @@ class Runner(_Work):
         self._running: dict[str, asyncio.Task[str]] = {}
 
     def cancel(self, id: str) -> None:
-        """Cancel a job, wherever it is; one that runs is stopped, and does not run again."""
+        """Cancel a job in any state; a running one stops, and does not run again."""
         if self._store.move(id, "cancelled", of=("created", "queued", "running")) and id in self._running:
             self._running[id].cancel()
 
     async def _all(self) -> None:
         while waiting := self._store.waiting_jobs():
             await self._one(waiting[0])
+
+    def _task(self, job: Record, folder: Path) -> Task:
+        payload = job["payload"]
+        validation: list[str] = payload["metadata"]["effective_config"]["data"].get("validation_files", [])
+        training, *others = (self._path(id) for id in (payload["training_file_id"], *validation))
+        return Task(job["id"], payload, training, others[0] if others else None, folder, job["attempt"])
+
+    def _path(self, file: str) -> Path:
+        found = self._store.file(file)
+        assert found  # noqa: S101  admission refuses a job whose file is not ready
+        return self._folder.file(found["digest"])
 
     async def _one(self, id: str) -> None:
         folder = self._folder.job(id)
@@ -125,16 +132,12 @@ class Runner(_Work):
             return
         job = self._store.job(id)
         assert job  # noqa: S101  it was just moved
-        names = [job["payload"]["training_file_id"], *_validation(job["payload"])]
-        files = {
-            name: self._folder.file(file["digest"]) for name in names if (file := self._store.file(name))
-        }
-        task = Task(id, job["payload"], files, folder, job["attempt"])
+        task = self._task(job, folder)
         running = asyncio.create_task(self._executor.run(task, _Report(self._store, id)))
         self._running[id] = running
         try:
             await asyncio.wait([running])
-        except asyncio.CancelledError:  # the service ends; the job goes on after its next start
+        except asyncio.CancelledError:  # the service ends; the job resumes after its next start
             running.cancel(SERVICE_ENDS)
             await asyncio.wait([running])
             raise
@@ -154,16 +157,11 @@ def _fate(ended: asyncio.Task[str]) -> tuple[str, str, str | None]:
         case FailedError() as error:
             return "failed", str(error), None
         case error:
-            return "failed", f"a fault of the executor: {type(error).__name__}: {error}", None
-
-
-def _validation(payload: Mapping[str, Any]) -> list[str]:
-    files: list[str] = payload["metadata"]["effective_config"]["data"].get("validation_files", [])
-    return files
+            return "failed", f"a bug in the executor: {type(error).__name__}: {error}", None
 
 
 class _Report:
-    """What an executor tells of a job goes to the store."""
+    """Writes what an executor reports about a job to the store."""
 
     def __init__(self, store: Store, id: str) -> None:
         self._store = store
@@ -172,14 +170,14 @@ class _Report:
 
     def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
         if type == "status":
-            raise ValueError("events of the type `status` are the service's own")
+            raise ValueError("only the service adds events of the type `status`")
         self._store.event(self._id, type, message, data or {})
 
     def metric(self, name: str, step: int, value: float) -> None:
         if math.isfinite(value):
             self._odd.discard(name)
             self._store.metric(self._id, name, step, value)
-        elif name not in self._odd:  # once, or a run that diverges would say nothing else
+        elif name not in self._odd:  # once: a diverging run would report nothing else
             self._odd.add(name)
             data = {"name": name, "step": step, "value": str(value)}
-            self.event("metric", f"{name} is {value} from step {step} on, which no metric can show", data)
+            self.event("metric", f"{name} is {value} from step {step} on, which a metric cannot hold", data)

@@ -3,7 +3,10 @@
 from bisect import bisect_right
 from functools import cached_property
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+STDIN: Final = "-"
+"""The path that means standard input."""
 
 
 class Source:

@@ -1,52 +1,49 @@
-"""A config and its training files together: what neither says alone."""
+"""A config and its training files together: findings that neither raises alone."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sftc.checks.rules.run import RowCount, check_run
-from sftc.contract.versions import Contract
+from sftc.checks.config import Config
+from sftc.checks.rules import run
+from sftc.checks.rules.data import training_file, validation_file
 from sftc.dataset.check_files import Checked
 from sftc.document.reading import read_source
-from sftc.document.toml import Document
 from sftc.findings.finding import ConfigError, Finding, in_order
 from sftc.pipeline import examine
 
 
 class Setup(NamedTuple):
-    """A config that can be read, at `path`."""
+    """A config without errors, and its path."""
 
     path: str
-    document: Document
-    contract: Contract
+    config: Config
 
     @property
     def files(self) -> list[str]:
         """The training and the validation file that the config names."""
-        value = self.document.value
-        named = value("job.data", str) or value("job.data_path", str), value("data.validation_path", str)
+        named = training_file(self.config), validation_file(self.config)
         return [path for path in named if path]
 
     @property
     def sequence_length(self) -> int | None:
-        """The tokens of a sequence, where the config says."""
-        length = self.document.value("hyperparameters.sequence_length", int)
-        return length if length and length > 0 else None
+        """The tokens of a sequence, if the config sets them."""
+        return run.sequence_length(self.config)
 
     def findings(self, results: Sequence[Checked]) -> list[Finding]:
-        """Return what the config says together with its files; the first one is trained on."""
+        """Return the findings about the config with its files, of which the first is trained on."""
         training = results[0]
-        rows = RowCount(training.rows) if training.is_whole else None
-        return in_order(check_run(self.document, self.contract, rows))
+        rows = run.RowCount(training.rows) if training.is_whole else None
+        return in_order(run.check_run(self.config, rows))
 
 
 def load_setup(path: str) -> Setup:
-    """Read the config at `path`, or from standard input for `-`.
+    """Read the config at `path`, or standard input for `-`.
 
     Raises:
         ConfigError: it has errors.
     """
-    findings, document, contract = examine(lambda: read_source(path))
+    findings, config = examine(lambda: read_source(path))
     errors = [found for found in findings if found.is_error]
-    if errors or not document or not contract:
+    if errors or config is None:
         raise ConfigError(errors)
-    return Setup(path, document, contract)
+    return Setup(path, config)

@@ -1,4 +1,4 @@
-"""An account of a config: what becomes of every key, and where every payload value is from."""
+"""An account of a config: what happens to every key, and where every payload value comes from."""
 
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
@@ -6,7 +6,8 @@ from typing import Any, Literal, NamedTuple
 from sftc.contract.mapping_table import MappingRow
 from sftc.contract.versions import Contract
 from sftc.document.toml import Document
-from sftc.payload.origins import Origin, origins
+from sftc.payload.origins import Origin
+from sftc.pipeline import Compiled
 from sftc.text.keys import ABSENT, Path, dotted, leaves, parse_pointer, pointer
 from sftc.text.source import Span
 
@@ -16,16 +17,16 @@ Fate = Literal["sent", "renamed", "submission", "compiler", "dropped"]
 _READERS: dict[str, Fate] = {"submission": "submission", "compiler": "compiler", "nobody": "dropped"}
 
 
-_EMPTY = "It is an empty table, and there is nothing in it to send."
-_GATE = "Where the table stands, its settings are sent, by their defaults if need be."
+_EMPTY = "It is an empty table: there is nothing in it to send."
+_GATE = "If the config has this table, its settings are sent, with their defaults if necessary."
 
 
 class KeyAccount(NamedTuple):
-    """What becomes of a TOML key.
+    """What happens to a TOML key.
 
-    It is sent or renamed to the payload pointer `to`, or it is read by submission or the
-    compiler only, or dropped; `why` is the reason of the mapping rule `rule`, both `None`
-    for a key that the contract does not know.
+    It is sent or renamed to the payload pointer `to`, read only by submission or the compiler,
+    or dropped. `why` is the reason given by the mapping row `rule`; both are `None` for a key
+    that the contract does not know.
     """
 
     path: Path
@@ -45,8 +46,9 @@ class ValueAccount(NamedTuple):
     why: str
 
 
-def keys(document: Document, contract: Contract) -> Iterator[KeyAccount]:
+def keys(compiled: Compiled) -> Iterator[KeyAccount]:
     """Yield an account of every leaf of a config, in the order of the text."""
+    document, contract = compiled.checked
     paths = list(leaves(document.values))
     spans = {path: document.span(path, "key") for path in paths}
     for path in sorted(paths, key=lambda path: (spans[path].source.is_flag, spans[path].start)):
@@ -56,7 +58,9 @@ def keys(document: Document, contract: Contract) -> Iterator[KeyAccount]:
 def _key(path: Path, span: Span, document: Document, contract: Contract) -> KeyAccount:
     for old, new, _ in contract.mapping.renames:
         if path == old and document.get(new) is not ABSENT:
-            return KeyAccount(path, span, "dropped", None, None, f"`{dotted(new)}` stands too, and wins.")
+            return KeyAccount(
+                path, span, "dropped", None, None, f"`{dotted(new)}` is set too, and takes precedence."
+            )
     for row in contract.mapping.rows:
         if row.path and path[: len(row.path)] == row.path:
             fate: Fate = "sent" if row.path[-1] == row.to[-1] else "renamed"
@@ -69,11 +73,11 @@ def _key(path: Path, span: Span, document: Document, contract: Contract) -> KeyA
     return KeyAccount(path, span, "dropped", None, None, _EMPTY if path in contract.properties else None)
 
 
-def values(document: Document, contract: Contract, payload: dict[str, Any]) -> Iterator[ValueAccount]:
-    """Yield an account of every leaf of the `payload` that `document` compiles to."""
-    rows: dict[str, MappingRow] = {row.id: row for row in contract.mapping.rows}
-    for at, origin in sorted(origins(document, contract.mapping).items()):
-        yield ValueAccount(at, value_at(payload, at), origin, rows[origin.rule].why)
+def values(compiled: Compiled) -> Iterator[ValueAccount]:
+    """Yield an account of every leaf of a payload, by JSON pointer."""
+    rows: dict[str, MappingRow] = {row.id: row for row in compiled.checked.contract.mapping.rows}
+    for at, origin in sorted(compiled.origins.items()):
+        yield ValueAccount(at, value_at(compiled.payload, at), origin, rows[origin.rule].why)
 
 
 def value_at(payload: dict[str, Any], at: str) -> Any:

@@ -1,6 +1,5 @@
 """Starting a config: templates, written out with what the schemas say of each key."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import Any
@@ -13,18 +12,13 @@ from sftc.text.keys import Path, dotted
 _WIDTH = 88
 
 
-def templates(contract: Contract) -> Mapping[str, Mapping[str, Any]]:
-    """Return the templates of `contract` by name: what each is for, and its values."""
-    return tomllib.loads(contract.read("templates.toml").decode())
-
-
 def write_config(contract: Contract, template: str, schema: str) -> str:
     """Return the config of a template, each key explained; `schema` is what `#:schema` names.
 
     Raises:
         KeyError: there is no such template.
     """
-    chosen = templates(contract)[template]
+    chosen = contract.templates[template]
     lines = [f"#:schema {schema}", *_comment(chosen["title"])]
     lines += _table(contract, (), chosen["config"])
     return "\n".join(lines) + "\n"

@@ -22,10 +22,10 @@ def migrate(source: Source, contracts: Contracts) -> Source:
         ConfigError: `source` is not TOML, names a version that is not known, or has a key
             whose new place has to be made by hand.
     """
-    findings, document, _ = examine(lambda: source, contracts=contracts)
-    if not document:
+    findings, config = examine(lambda: source, contracts=contracts)
+    if not config:
         raise ConfigError(findings)
-    number = document.get((SELECTOR,))
+    number = config.document.get((SELECTOR,))
     first = contracts.versions[0] if number is ABSENT else number
     for version in contracts.versions:
         if version > first:

@@ -1,8 +1,7 @@
 """How the rows of a step are dealt out."""
 
-from typing import NamedTuple
-
-from sftc.training.settings import PayloadSettings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 DEFAULT = 8
 """The rows of a step where a config says nothing of them."""
@@ -22,7 +21,7 @@ class Batches(NamedTuple):
     contradictions: list[tuple[str, str]]
 
 
-def split_batch(asked: PayloadSettings, devices: int) -> Batches:
+def split_batch(asked: Mapping[str, Any], devices: int) -> Batches:
     """Return what is asked for on that many devices; a step's rows are the product of all three.
 
     `global_batch`, or else `batch_size`, is the rows of a step over all devices.

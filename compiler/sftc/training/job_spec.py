@@ -1,4 +1,4 @@
-"""What a training process is given to do, as a file in the job's folder."""
+"""The specification of a job for its training process, as a file in the job's folder."""
 
 import os
 from pathlib import Path
@@ -13,11 +13,11 @@ REPEATABLE: Final = {
     "PYTHONHASHSEED": "0",
     "TOKENIZERS_PARALLELISM": "false",
 }
-"""Variables that the same bytes of the same job depend on."""
+"""Environment variables without which the same job does not give the same bytes."""
 
 
 class ExecutorOptions(NamedTuple):
-    """How jobs are trained on this machine: where models are, and what is allowed."""
+    """How this machine trains jobs: where base models are, and what is allowed."""
 
     models: str | None = None
     download: bool = False
@@ -36,28 +36,27 @@ class JobSpec(NamedTuple):
 
 
 def write_spec(task: Task, options: ExecutorOptions) -> Path:
-    """Write what `task` is into its folder, once, and return the file.
+    """Write the specification of `task` into its folder, once, and return the file.
 
-    Options that it was begun with stay: a job that goes on is the one that was begun.
+    A job that resumes keeps the options that it was started with.
     """
     path = task.folder / "work.json"
     if not path.exists():
-        files = [str(file) for file in task.files.values()]
-        work = JobSpec(
+        spec = JobSpec(
             task.id,
             dict(task.payload),
-            files[0],
-            files[1] if len(files) > 1 else None,
+            str(task.training),
+            str(task.validation) if task.validation else None,
             str(task.folder),
             options,
         )
         aside = path.with_suffix(".part")
-        aside.write_bytes(orjson.dumps({**work._asdict(), "options": options._asdict()}))
+        aside.write_bytes(orjson.dumps({**spec._asdict(), "options": options._asdict()}))
         os.replace(aside, path)
     return path
 
 
 def read_spec(path: Path) -> JobSpec:
-    """Return what `write` wrote."""
+    """Return the specification that `write_spec` wrote."""
     values = orjson.loads(path.read_bytes())
     return JobSpec(**{**values, "options": ExecutorOptions(**values["options"])})

@@ -1,11 +1,10 @@
 """How a job is trained here: what its payload asks for, settled, or refused with the keys named."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sftc.contract.training_kind import says_adapter
-from sftc.contract.versions import PACKAGED
-from sftc.text.keys import split
+from sftc.contract.versions import Contract
 from sftc.training.batch_split import split_batch
 from sftc.training.machine import Machine
 from sftc.training.settings import PayloadSettings
@@ -17,6 +16,43 @@ _LEARNING_RATES = {True: 2e-4, False: 2e-5}
 
 _METRICS = ("val.loss", "eval_loss", "loss")
 """Names of the one metric that is measured."""
+
+
+KEYS: Final = (
+    "job.model",
+    "compute.gpu_type",
+    "compute.gpu_count",
+    "compute.nodes",
+    "training.mode",
+    "training.use_qlora",
+    "training.validation.enabled",
+    "training.validation.evaluation_strategy",
+    "training.validation.eval_steps",
+    "training.validation.save_best_model_at_end",
+    "training.validation.metric_for_best_model",
+    "training.validation.greater_is_better",
+    "hyperparameters.n_epochs",
+    "hyperparameters.batch_size",
+    "hyperparameters.global_batch",
+    "hyperparameters.per_device_batch",
+    "hyperparameters.gradient_accumulation_steps",
+    "hyperparameters.sequence_length",
+    "hyperparameters.learning_rate",
+    "hyperparameters.warmup_ratio",
+    "hyperparameters.train_kind",
+    "hyperparameters.parallelism.bf16",
+    "hyperparameters.parallelism.fp16",
+    "hyperparameters.parallelism.activation_checkpointing",
+    "hyperparameters.parallelism.use_deepspeed",
+    "hyperparameters.parallelism.deepspeed_stage",
+    "hyperparameters.parallelism.fsdp",
+    "hyperparameters.parallelism.tensor_parallel_size",
+    "hyperparameters.parallelism.pipeline_parallel_size",
+)
+"""The trainer's table: the keys that it reads. It refuses a payload that sets any other."""
+
+Asked = Mapping[str, Any]
+"""What a payload sets, by key; `None` for a key that it lacks."""
 
 
 class Refusal(NamedTuple):
@@ -78,19 +114,23 @@ class Plan(NamedTuple):
         return self.processes > 1 or self.deepspeed >= 0 or self.fsdp
 
 
-def make_plan(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool, validates: bool) -> Plan:
+def make_plan(
+    payload: Mapping[str, Any], contract: Contract, machine: Machine, *, substitutes: bool, validates: bool
+) -> Plan:
     """Return how `payload` is trained on `machine`.
 
     Args:
         payload: a bound payload.
-        machine: what there is.
+        contract: the version that it is of.
+        machine: the devices to train on.
         substitutes: whether something else may be done where a refusal names it.
         validates: whether there is a validation file.
 
     Raises:
         RefusedError: it cannot be honoured.
     """
-    asked = PayloadSettings(payload)
+    settings = PayloadSettings(payload, contract)
+    asked = {key: settings[key] for key in KEYS}
     processes = (asked["compute.gpu_count"] or 1) * (asked["compute.nodes"] or 1)
     most = machine.cpus if machine.kind == "cpu" else len(machine.names)
     used = min(processes, most)
@@ -102,6 +142,7 @@ def make_plan(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool
         *_spread(asked, machine),
         *_evaluates(asked, validates=validates),
         *(Refusal(key, reason) for key, reason in batches.contradictions),
+        *(Refusal(key, "the trainer does not read it", "trained without it") for key in settings.unread()),
     ]
     if blocking := [each for each in refusals if not (substitutes and each.instead)]:
         raise UnsupportedJobError(blocking)
@@ -131,7 +172,7 @@ def make_plan(payload: Mapping[str, Any], machine: Machine, *, substitutes: bool
     )
 
 
-def _compute(asked: PayloadSettings, machine: Machine, processes: int, most: int) -> Iterator[Refusal]:
+def _compute(asked: Asked, machine: Machine, processes: int, most: int) -> Iterator[Refusal]:
     wanted, here = str(asked["compute.gpu_type"] or ""), ", ".join(sorted(set(machine.names)))
     if wanted and not any(_plain(wanted) in _plain(name) for name in machine.names):
         reason = f"{wanted} is asked for, and there is {'no GPU' if machine.kind == 'cpu' else 'none'}"
@@ -153,11 +194,11 @@ def _plain(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def _adapter(asked: PayloadSettings) -> bool:
+def _adapter(asked: Asked) -> bool:
     return asked["training.use_qlora"] is True
 
 
-def _kind(asked: PayloadSettings, machine: Machine) -> Iterator[Refusal]:
+def _kind(asked: Asked, machine: Machine) -> Iterator[Refusal]:
     adapter = _adapter(asked)
     for key in ("training.mode", "hyperparameters.train_kind"):
         says = says_adapter(asked[key] or "")
@@ -173,7 +214,7 @@ def _kind(asked: PayloadSettings, machine: Machine) -> Iterator[Refusal]:
         yield Refusal("training.use_qlora", reason, "LoRA on the model as it is")
 
 
-def _precision(asked: PayloadSettings, machine: Machine) -> Iterator[Refusal]:
+def _precision(asked: Asked, machine: Machine) -> Iterator[Refusal]:
     bf16, fp16 = (asked[f"{_PARALLELISM}.{name}"] is True for name in ("bf16", "fp16"))
     if bf16 and fp16:
         yield Refusal(f"{_PARALLELISM}.fp16", "`bf16` is on, too")
@@ -185,24 +226,21 @@ def _precision(asked: PayloadSettings, machine: Machine) -> Iterator[Refusal]:
         yield Refusal(f"{_PARALLELISM}.bf16", f"a {machine.names[0]} has no bf16", "trained in fp32")
 
 
-def _stage(asked: PayloadSettings) -> int:
+def _stage(asked: Asked) -> int:
     stage = asked[f"{_PARALLELISM}.deepspeed_stage"]
     return -1 if asked[f"{_PARALLELISM}.use_deepspeed"] is not True else 2 if stage is None else stage
 
 
-def _spread(asked: PayloadSettings, machine: Machine) -> Iterator[Refusal]:
-    table = asked[_PARALLELISM] or {}
-    known = PACKAGED.version(PACKAGED.versions[-1]).open_tables[split(_PARALLELISM)]
-    for name in table.keys() - known:
-        yield Refusal(f"{_PARALLELISM}.{name}", "nothing here knows it", "trained without")
+def _spread(asked: Asked, machine: Machine) -> Iterator[Refusal]:
     for name in ("tensor_parallel_size", "pipeline_parallel_size"):
-        if (size := table.get(name) or 1) > 1:
+        if (size := asked[f"{_PARALLELISM}.{name}"] or 1) > 1:
             reason = f"it is {size}, and nothing here splits a model so"
             yield Refusal(f"{_PARALLELISM}.{name}", reason)
     sharded = _stage(asked) >= 0
-    if table.get("fsdp") and sharded:
+    fsdp = asked[f"{_PARALLELISM}.fsdp"] is True
+    if fsdp and sharded:
         yield Refusal(f"{_PARALLELISM}.fsdp", "`use_deepspeed` is on, too")
-    elif table.get("fsdp") and machine.kind != "cuda":
+    elif fsdp and machine.kind != "cuda":
         yield Refusal(
             f"{_PARALLELISM}.fsdp", "there is no GPU to shard over", "trained with a whole copy each"
         )
@@ -211,14 +249,14 @@ def _spread(asked: PayloadSettings, machine: Machine) -> Iterator[Refusal]:
         yield Refusal(f"{_PARALLELISM}.use_deepspeed", reason, "trained without")
 
 
-def _evaluation(asked: PayloadSettings) -> str:
+def _evaluation(asked: Asked) -> str:
     """Return by what evaluation goes, as the config calls it."""
     strategy = asked[f"{_VALIDATION}.evaluation_strategy"]
     enabled = asked[f"{_VALIDATION}.enabled"]
     return "no" if strategy is None or enabled is False else str(strategy)
 
 
-def _evaluates(asked: PayloadSettings, *, validates: bool) -> Iterator[Refusal]:
+def _evaluates(asked: Asked, *, validates: bool) -> Iterator[Refusal]:
     strategy = _evaluation(asked)
     if strategy not in ("no", "steps", "epoch"):
         reason = f"it is {strategy!r}; known are `steps`, `epoch` and `no`"

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from transformers import AutoConfig, AutoTokenizer
 
+from sftc.contract.versions import PACKAGED
 from sftc.service.executor import FailedError
 from sftc.training import artifacts, base_model, job_spec, tokens
 from sftc.training.fit import fit
@@ -30,7 +31,11 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
     if kept.exists():
         return Plan(**orjson.loads(kept.read_bytes()))
     plan = make_plan(
-        work.payload, machine, substitutes=work.options.substitutes, validates=bool(work.validation)
+        work.payload,
+        PACKAGED.of_payload(work.payload),
+        machine,
+        substitutes=work.options.substitutes,
+        validates=bool(work.validation),
     )
     base = _base(work)
     if base.gguf:

@@ -1,24 +1,71 @@
-"""What a payload asks for, by the names that the config has for it."""
+"""The settings of a payload, by the names that the config has for them; every read is recorded."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from sftc.contract.versions import PACKAGED
-from sftc.text.keys import ABSENT, look_up, split
+from sftc.contract.versions import SELECTOR, Contract
+from sftc.text.keys import ABSENT, Path, dotted, look_up, pointer, split
+
+NOTES: Final = ("data.topology",)
+"""Keys that are documented as notes: they are sent, and change nothing in a run."""
+
+_BOUND: Final = (
+    ("training_type",),
+    ("training_file_id",),
+    ("metadata", SELECTOR),
+    ("metadata", "effective_config", "data", "validation_files"),
+)
+"""What the service reads of a payload: the kind of job, its files, its version."""
 
 
 class PayloadSettings:
-    """The settings of a payload; `asked["hyperparameters.n_epochs"]` is one, `None` where it is left out."""
+    """The settings of a payload of a version of the contract.
 
-    def __init__(self, payload: Mapping[str, Any]) -> None:
-        rows = PACKAGED.version(PACKAGED.versions[-1]).mapping.rows
+    `settings["hyperparameters.n_epochs"]` is a setting, `None` if the payload lacks it. What is
+    sent and was not read is in `unread`.
+    """
+
+    def __init__(self, payload: Mapping[str, Any], contract: Contract) -> None:
         self._payload = payload
-        self._places = {row.path: row.to for row in rows if row.path}
+        self._pointers: dict[Path, Path] = {row.path: row.to for row in contract.mapping.rows if row.path}
+        self._read: set[Path] = {self._pointer(split(key)) for key in NOTES} | {*_BOUND}
 
     def __getitem__(self, key: str) -> Any:
-        path = split(key)
+        """Return a setting, and record that it was read.
+
+        Raises:
+            KeyError: the contract does not send `key`.
+        """
+        at = self._pointer(split(key))
+        self._read.add(at)
+        value = look_up(self._payload, at)
+        return None if value is ABSENT else value
+
+    def unread(self) -> list[str]:
+        """Return the keys of everything that the payload sends and nothing has read."""
+        return [self._key(at) for at in _values(self._payload) if not self._is_read(at)]
+
+    def _is_read(self, at: Path) -> bool:
+        return any(at[: len(read)] == read for read in self._read)
+
+    def _pointer(self, path: Path) -> Path:
         for length in range(len(path), 0, -1):  # a key of an open table goes where the table goes
-            if to := self._places.get(path[:length]):
-                value = look_up(self._payload, (*to, *path[length:]))
-                return None if value is ABSENT else value
-        raise KeyError(key)
+            if to := self._pointers.get(path[:length]):
+                return (*to, *path[length:])
+        raise KeyError(dotted(path))
+
+    def _key(self, at: Path) -> str:
+        """Return the config's key for the payload pointer `at`; the pointer itself if it has none."""
+        for path, to in self._pointers.items():
+            if at[: len(to)] == to:
+                return dotted((*path, *at[len(to) :]))
+        return pointer(at)
+
+
+def _values(table: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
+    """Yield the path of every value in `table` that is not a table."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _values(value, (*path, name))
+        else:
+            yield (*path, name)

@@ -1,4 +1,8 @@
-"""Rules that compare keys of a config, each beside its check and its examples: one file a family."""
+"""Rules that compare keys of a config, each beside its check and its examples: one file a family.
+
+Each family has its `RULES` and, in `CHECKS`, the functions that find them: each takes a `Config`
+and yields findings.
+"""
 
 from typing import Final
 

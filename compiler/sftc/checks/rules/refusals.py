@@ -1,37 +1,33 @@
-"""Rules of the service: what it is known to refuse."""
+"""Rules about what the service is certain to refuse, by the target's table of refusals."""
 
 from collections.abc import Iterator
 
-from sftc.contract.versions import Contract
-from sftc.document.toml import Document
+from sftc.checks.config import Config
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.text.keys import ABSENT
-
-_GPU_TYPE = ("compute", "gpu_type")
+from sftc.text.keys import ABSENT, dotted
 
 
-def _missing_gpu_type(document: Document, contract: Contract) -> Iterator[Finding]:
-    compute = document.get(_GPU_TYPE[:1])
-    if (compute is ABSENT or isinstance(compute, dict)) and document.get(_GPU_TYPE) is ABSENT:
-        message = (
-            "`compute.gpu_type` is missing: the service refuses the job with HTTP 400 `missing_gpu_type`"
-        )
-        help = 'name the GPU to run on: `gpu_type = "H100"` in `[compute]`'
-        yield MISSING_GPU_TYPE.finding(
-            document.span(_GPU_TYPE[:1], "key"), message, path=_GPU_TYPE, help=help
-        )
+def _missing(config: Config) -> Iterator[Finding]:
+    for code, path in config.contract.refusals:
+        table = config.document.get(path[:-1])
+        if (table is ABSENT or isinstance(table, dict)) and config.document.get(path) is ABSENT:
+            message = f"`{dotted(path)}` is missing: the service refuses the job with HTTP 400 `{code}`"
+            example = config.contract.example(path)
+            help = f"add `{path[-1]} = {example}`, with your own value, to `[{dotted(path[:-1])}]`"
+            span = config.document.span(path[:-1], "key")
+            yield MISSING_GPU_TYPE.finding(span, message, path=path, help=help)
 
 
 MISSING_GPU_TYPE = Rule(
     id="missing-gpu-type",
     severity=Severity.WARNING,
-    title="no GPU type is named",
-    why="The service refuses a job without `compute.gpu_type` (HTTP 400, `missing_gpu_type`), after the files were uploaded.",
-    act="Name the GPU to run on in `[compute]`.",
+    title="no GPU type is set",
+    why="The service refuses a job without `compute.gpu_type` (HTTP 400, `missing_gpu_type`), and only after the files are uploaded.",
+    act="Set `gpu_type` in `[compute]` to the GPU to run on.",
     invalid='[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_count = 1\n',
     valid='[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\ngpu_count = 1\n',
-    check=_missing_gpu_type,
 )
 
 RULES = (MISSING_GPU_TYPE,)
+CHECKS = (_missing,)

@@ -1,0 +1,66 @@
+"""Rules read keys through one accessor: a rename fails in a test, not at a person's desk."""
+
+import ast
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from sftc.checks import resources
+from sftc.checks.catalogue import FAMILIES
+from sftc.checks.config import Setting
+from sftc.contract.versions import PACKAGED
+from sftc.document.reading import read_source
+from sftc.pipeline import run
+from sftc.text.keys import Path as KeyPath
+from sftc.text.keys import dotted
+from support.scratch import Scratch
+
+MODULES: list[ModuleType] = [resources, *FAMILIES]
+SETTINGS = [
+    pytest.param(value, id=f"{module.__name__.rpartition('.')[2]}.{name}")
+    for module in MODULES
+    for name, value in vars(module).items()
+    if isinstance(value, Setting)
+]
+TYPES = {"string": str, "integer": int, "number": float, "boolean": bool, "object": dict}
+KEYS = [path for path, schema in PACKAGED.newest.properties.items() if not schema.get("deprecated")]
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_setting_that_a_rule_reads_is_a_key_of_the_newest_contract(setting: Setting[object]) -> None:
+    schema = PACKAGED.newest.properties[setting.path]
+    assert TYPES[schema["type"]] is setting.kind
+
+
+def test_rules_name_keys_in_settings_only(root: Path) -> None:
+    keys = {dotted(path) for path in PACKAGED.newest.properties if len(path) > 1}
+    folder = root / "compiler/sftc/checks"
+    strings = 0
+    for file in [*(folder / "rules").glob("*.py"), folder / "resources.py"]:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        declared = {
+            id(call.args[0])
+            for call in ast.walk(tree)
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Setting"
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                strings += 1
+                assert id(node) in declared or node.value not in keys, f"{file.name}:{node.lineno}"
+    assert strings > 100
+
+
+@pytest.mark.parametrize("key", KEYS, ids=dotted)
+def test_a_contract_that_renames_a_key_compiles_every_config(
+    key: KeyPath, tmp_path: Path, root: Path
+) -> None:
+    scratch = Scratch(tmp_path)
+    scratch.rename(1, dotted(key), f"{dotted(key)}_renamed")
+    contracts = scratch.contracts()
+    assert key not in contracts.newest.properties
+    assert (*key[:-1], f"{key[-1]}_renamed") in contracts.newest.properties
+    cases = [*root.glob("golden/*/*/config.toml")]
+    assert len(cases) > 100
+    for case in cases:
+        run(lambda case=case: read_source(case), contracts=contracts)  # type: ignore[misc]  # lambda defaults have no types
