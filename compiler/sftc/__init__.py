@@ -1,7 +1,7 @@
 """sftc: a declarative config compiler for supervised fine-tuning jobs.
 
-What stands in `__all__` is the public API. Each name is imported from its module when it
-is first used, so that the command, which needs few of them, starts quickly.
+`__all__` is the public API. Each name is imported on first use, so that the command, which
+needs few of them, starts quickly.
 """
 
 from importlib import import_module

@@ -2,7 +2,7 @@
 
 import gc
 
-gc.disable()  # a run is over before collecting pays, and the start is a twentieth shorter
+gc.disable()  # a run ends before collecting pays off, and the start is a twentieth shorter
 
 from sftc.cli.main import main  # noqa: E402  the imports are what there is to collect
 

@@ -1,7 +1,7 @@
-"""Comments by which a config's author takes a warning or note for known.
+"""Comments that suppress warnings and notes.
 
-`# sftc: ignore[rule-id]` speaks of its own line. Alone on a line it speaks of what
-follows: the next line, or, above a table's header, the whole table.
+`# sftc: ignore[rule-id]` applies to its own line. Alone on a line it applies to what follows:
+the next line, or, above a table's header, the whole table.
 """
 
 import re
@@ -26,9 +26,9 @@ class _Suppression(NamedTuple):
 
 
 def suppress(document: Document, findings: Iterable[Finding]) -> list[Finding]:
-    """Return `findings` without those that comments suppress, and with those about idle comments.
+    """Return `findings` without those that comments suppress, and with those about unused comments.
 
-    Errors are never suppressed, nor is what a flag brought.
+    Errors and findings about flags are never suppressed.
     """
     suppressions = list(_suppressions(document))
     reach: dict[tuple[str, int], set[_Suppression]] = {}
@@ -78,9 +78,9 @@ def _what_follows(source: Source, line: int, headers: list[int]) -> range:
 
 
 def _lines(document: Document, found: Finding) -> range:
-    """Return the lines that a finding is about: those of what it underlines, and of the whole value.
+    """Return the lines that a finding is about: those that it underlines, and those of the whole value.
 
-    What is said of the whole file is said of the first line that holds anything.
+    A finding about the whole file counts for the first line that is not empty.
     """
     if found.span.start == found.span.end:
         spans = [document.source.span(*place.key) for place in document.scan.places.values()]
@@ -91,10 +91,10 @@ def _lines(document: Document, found: Finding) -> range:
 
 
 def _unused(suppression: _Suppression) -> Finding:
-    message = f"there is no `{suppression.id}` here that could be suppressed"
+    message = f"no `{suppression.id}` finding here to suppress"
     only = re.fullmatch(r"#\s*sftc: ignore\[[^,\]]*\]\s*", suppression.comment.text)
     fix = Fix("remove the comment", (Edit(_with_its_space(suppression), ""),), safe=True)
-    help = "remove the comment" if only else f"take `{suppression.id}` out of the comment"
+    help = "remove the comment" if only else f"remove `{suppression.id}` from the comment"
     return UNUSED_SUPPRESSION.finding(suppression.comment, message, help=help, fix=fix if only else None)
 
 

@@ -1,10 +1,9 @@
-"""The short way to a yes: whether a value is beyond doubt what a schema asks for.
+"""Schemas as plain predicates: a fast yes for values that are certainly valid.
 
-`jsonschema` is the authority on schemas, and costs more to import than a whole
-compile. A schema is turned into a plain predicate instead, which says yes only where
-`jsonschema` would find nothing to say. A schema with a keyword that is not in the
-table below gets no yes at all: the authority is asked. Tests hold the two against
-each other.
+`jsonschema` decides what is valid, but importing it costs more than a whole compile. A
+predicate returns true only if `jsonschema` would find no violation. The predicate of a schema
+with a keyword that the table below lacks is always false, so that `jsonschema` decides. Tests
+compare the two.
 """
 
 import re
@@ -32,7 +31,7 @@ def predicate(schemas: Schemas, name: str) -> Predicate:
 
 
 class _UnknownKeyword(Exception):
-    """A schema says something that this module has no predicate for."""
+    """A schema has a keyword that this module has no predicate for."""
 
 
 class _Builder:
@@ -143,7 +142,7 @@ _OBJECT_KEYWORDS: Final = frozenset({"properties", "additionalProperties", "requ
 
 
 def _object(schema: Schema, build: Build) -> Predicate:
-    """One pass over an object for the three keywords that speak of its keys."""
+    """Return one predicate for the three keywords about the keys of an object: one pass over it."""
     properties = {name: build(child) for name, child in schema.get("properties", {}).items()}
     required = frozenset(schema.get("required", ()))
     others = schema.get("additionalProperties", True)

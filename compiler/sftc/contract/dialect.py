@@ -1,4 +1,4 @@
-"""The contract's dialect of JSON Schema, spoken by `jsonschema`, the authority on schemas."""
+"""The contract's dialect of JSON Schema, in `jsonschema`, which decides what is valid."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -14,8 +14,8 @@ from sftc.contract.versions import ROW, Contract
 
 
 def _type(validator: Any, limit: Any, value: Any, schema: Schema) -> Iterator[ValidationError]:
-    # The library's own writes the value into its message, and that fails for an
-    # integer of over 4,300 digits.
+    # The library's own check writes the value into its message, which fails for an
+    # integer of more than 4,300 digits.
     names = [limit] if isinstance(limit, str) else limit
     if not any(TYPES[name](value) for name in names):
         yield ValidationError("is of another type")
@@ -35,28 +35,28 @@ Dialect: Final = extend(  # type: ignore[no-untyped-call]  # the stubs leave `ex
     {"type": _type, "deprecated": _deprecated},
     type_checker=TypeChecker({name: _checker(test) for name, test in TYPES.items()}),
 )
-"""Draft 7 with the contract's own types, in which a deprecated key is a violation too."""
+"""Draft 7 with the contract's own types; a deprecated key is a violation as well."""
 
 
 def violations(contract: Contract, values: Any) -> Iterator[ValidationError]:
-    """Yield all that a config's `values` violate in the schemas of `contract`."""
+    """Yield every violation of the schemas of `contract` by a config's `values`."""
     yield from _validator(Dialect, contract.schemas, contract.config_schema).iter_errors(values)
 
 
 def row_violations(schemas: Schemas, row: Any) -> Iterator[ValidationError]:
-    """Yield all that one row of a training file violates."""
+    """Yield every violation of the row schema by one row of a training file."""
     yield from _validator(Draft7Validator, schemas, ROW).iter_errors(row)
 
 
 def payload_faults(contract: Contract, payload: Any) -> list[str]:
-    """Return what is wrong with `payload` by the payload schema, read as plain draft 7."""
+    """Return the violations of the payload schema, read as plain draft 7, by `payload`."""
     validator = _validator(Draft7Validator, contract.schemas, contract.payload_schema)
     return [error.message for error in validator.iter_errors(payload)]
 
 
 def _validator(dialect: Any, schemas: Schemas, name: str) -> Any:
     def retrieve(uri: str) -> Resource[Any]:
-        # Where a schema names its metaschema, jsonschema would go on in plain draft 7.
+        # At a `$schema`, jsonschema would continue with plain draft 7.
         schema = schemas.file(uri)
         return DRAFT7.create_resource({name: schema[name] for name in schema if name != "$schema"})
 

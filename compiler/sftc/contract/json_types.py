@@ -1,7 +1,7 @@
-"""The JSON types as the contract means them, for every validator of it.
+"""The JSON types of the contract, shared by all of its validators.
 
-TOML tells integers from floats, and JSON has neither dates nor `inf` and `nan`: a
-value of a type that is not here has no JSON form.
+TOML distinguishes integers from floats, and JSON has no dates, `inf` or `nan`: JSON cannot
+represent a value of a type that is not listed here.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 EXACT: Final = 2**53 - 1
-"""The greatest integer that a reader which keeps numbers as doubles holds exactly."""
+"""The largest integer that a reader which stores numbers as doubles holds exactly."""
 
 
 def is_integer(value: Any) -> bool:

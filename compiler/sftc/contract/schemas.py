@@ -31,10 +31,10 @@ class Schemas:
         return self._files[name]
 
     def resolve(self, schema: Schema, name: str) -> tuple[Schema, str]:
-        """Return what `schema`, which is in file `name`, says, and the file that says it.
+        """Follow the references of `schema`, which is in file `name`; return the schema and its file.
 
-        That is the schema itself unless it is a reference: a path relative to `name`, such as
-        `other.schema.json`, then perhaps `#/definitions/x`; or `#`, the file itself.
+        A reference is a path relative to `name`, such as `other.schema.json`, optionally
+        followed by `#/definitions/x`; or `#`, the file itself.
         """
         while "$ref" in schema:
             file, _, fragment = schema["$ref"].partition("#")
@@ -49,9 +49,9 @@ class Schemas:
         return dict(self._properties((), self.file(name), name))
 
     def bundle(self, name: str) -> Schema:
-        """Return the schema in file `name` with all it refers to in its `definitions`.
+        """Return the schema in file `name` with every schema that it refers to in its `definitions`.
 
-        References in it are local, which every editor reads without a network.
+        All references become local, so that every editor reads it without a network.
         """
         root = self.file(name)
         definitions: dict[str, Schema] = {}

@@ -1,4 +1,4 @@
-"""One version of the contract, and the versions there are; the only reader of `sftc_schemas`."""
+"""The versions of the contract; the only reader of `sftc_schemas`."""
 
 import pkgutil
 import tomllib
@@ -21,7 +21,7 @@ Read = Callable[[str], bytes]
 
 
 class Refusal(NamedTuple):
-    """What a service refuses for certain: a job without the key at `path`, with the error `code`."""
+    """A certain refusal of the service: a job without the key at `path` gets the error `code`."""
 
     code: str
     path: tuple[str, ...]
@@ -58,7 +58,7 @@ class Contract:
 
     @cached_property
     def refusals(self) -> tuple[Refusal, ...]:
-        """What the target's service refuses for certain."""
+        """The certain refusals of the target's service."""
         target = tomllib.loads(self._read(f"{TARGET}/target.toml").decode())
         return tuple(Refusal(each["code"], split(each["key"])) for each in target["refusal"])
 
@@ -72,7 +72,7 @@ class Contract:
 
     @cached_property
     def homes(self) -> Mapping[str, list[Path]]:
-        """The paths of all properties of a name, by that name; legacy ones are nobody's home."""
+        """The paths of all properties by the last part of their name, legacy ones left out."""
         homes: dict[str, list[Path]] = {}
         for path, schema in self.properties.items():
             if not schema.get("deprecated"):
@@ -81,7 +81,7 @@ class Contract:
 
     @cached_property
     def other_names(self) -> Mapping[str, Path]:
-        """The properties that other trainers call by another name, by that name."""
+        """The properties by the names that other trainers have for them."""
         return {
             name: path
             for path, schema in self.properties.items()
@@ -90,7 +90,7 @@ class Contract:
 
     @cached_property
     def open_tables(self) -> Mapping[Path, Collection[str]]:
-        """The tables that take any key but know some, and the names of those."""
+        """The tables that take any key and describe some, with the names of those."""
         return {
             path: schema["properties"].keys()
             for path, schema in self.properties.items()
@@ -98,22 +98,22 @@ class Contract:
         }
 
     def names_in(self, table: Path) -> list[str]:
-        """Return the names of the keys that are known in `table`."""
+        """Return the names of the keys that the contract describes in `table`."""
         return [name for name, paths in self.homes.items() if any(path[:-1] == table for path in paths)]
 
     @cached_property
     def accepts(self) -> Predicate:
-        """Whether there is nothing at all to say against a config's values."""
+        """Whether a config's values are certainly valid."""
         return predicate(self.schemas, self.config_schema)
 
     @cached_property
     def accepts_payload(self) -> Predicate:
-        """Whether a value is beyond doubt a compiled payload."""
+        """Whether a value is certainly a valid payload."""
         return predicate(self.schemas, self.payload_schema)
 
 
 class Contracts:
-    """The versions of the contract, each read when it is first asked for, and what all of them share."""
+    """The versions of the contract, each read on first use, and the schemas that all of them share."""
 
     def __init__(self, read: Read) -> None:
         """Take `read`, which returns the bytes of a file of the contract, by its path."""
@@ -135,7 +135,7 @@ class Contracts:
         """Return version `number` of the contract.
 
         Raises:
-            ValueError: there is no such version.
+            ValueError: the version does not exist.
         """
         if number not in self.versions:
             raise ValueError(f"no version {number} of the contract; known: {self.versions}")
@@ -144,10 +144,10 @@ class Contracts:
         return self._known[number]
 
     def of_payload(self, payload: Any) -> Contract:
-        """Return the version that `payload` is of: what it carries, or 1, whose payloads carry none.
+        """Return the version of `payload`: `metadata.schema_version`, or 1 if the payload has none.
 
         Raises:
-            ValueError: it carries a version that is not known.
+            ValueError: the version is not known.
         """
         number = look_up(payload, ("metadata", SELECTOR))
         if number is ABSENT:
@@ -159,13 +159,13 @@ class Contracts:
 
     @cached_property
     def accepts_row(self) -> Predicate:
-        """Whether a value is beyond doubt a row of a training file."""
+        """Whether a value is certainly a valid row of a training file."""
         return predicate(self.schemas, ROW)
 
 
 def _packaged(name: str) -> bytes:
-    # importlib.resources does the same, and its import alone costs a quarter of the
-    # whole start (measured in benchmarks/).
+    # importlib.resources does the same, but its import costs a quarter of the whole start
+    # (measured in benchmarks/).
     data = pkgutil.get_data("sftc_schemas", name)
     if data is None:
         raise FileNotFoundError(f"sftc_schemas/{name}")

@@ -8,8 +8,8 @@ from sftc.text.keys import ABSENT, Path, dotted, key
 def move(document: Document, path: Path, to: Path, *, safe: bool) -> Fix | None:
     """Return the fix that moves the key at `path` to `to`, with the comment on its line.
 
-    There is none for a key that has no line of its own below a header, that is a table,
-    or whose new place is taken or would have to be made inside an inline table.
+    Return `None` for a key that does not have a line of its own below a header, that is a
+    table, or whose new place is taken or would be inside an inline table.
     """
     if path[:-1] == to[:-1]:
         return rename(document, path, str(to[-1]), safe=safe)
@@ -44,7 +44,7 @@ def move(document: Document, path: Path, to: Path, *, safe: bool) -> Fix | None:
 
 
 def _comments_above(text: str, start: int) -> int:
-    """Return where the comments begin that stand right above the line at offset `start`."""
+    """Return the offset of the comments directly above the line at offset `start`."""
     while start:
         line = text.rfind("\n", 0, start - 1) + 1
         words = text[line:start].strip()
@@ -55,29 +55,29 @@ def _comments_above(text: str, start: int) -> int:
 
 
 def _is_inline(document: Document, table: Path) -> bool:
-    """Whether a table around `table` is written as a value, which no header can add to."""
+    """Return whether a table around `table` is written as a value, which a header cannot extend."""
     around = (document.scan.places.get(table[:depth]) for depth in range(1, len(table) + 1))
     return any(place and place.value for place in around)
 
 
 def rename(document: Document, path: Path, name: str, *, safe: bool = False) -> Fix | None:
-    """Return the fix that renames the key or table at `path`; none where the name is taken."""
+    """Return the fix that renames the key or table at `path`; `None` if the name is taken."""
     span = document.span(path, "key")
     if span.source.is_flag or document.get((*path[:-1], name)) is not ABSENT:
         return None
-    if document.scan.mentions[path] > 1:  # it would have to be renamed in all those places
+    if document.scan.mentions[path] > 1:  # a rename would have to change all of them
         return None
     return Fix(f"rename it to {name}", (Edit(span, name),), safe)
 
 
 def rewrite(document: Document, path: Path, text: str, *, safe: bool) -> Fix | None:
-    """Return the fix that writes `text` in place of the value at `path`; a flag has none."""
+    """Return the fix that replaces the value at `path` by `text`; `None` for a value from a flag."""
     span = document.span(path)
     return None if span.source.is_flag else Fix(f"write {text}", (Edit(span, text),), safe)
 
 
 def _is_header(document: Document, table: Path) -> bool:
-    """Whether `table` is opened by a header of its own, in which keys can stand."""
+    """Return whether `table` has a header of its own, below which keys can be added."""
     place = document.scan.places.get(table)
     if not place or not place.header:
         return False

@@ -1,4 +1,4 @@
-"""Values that a flag or a caller sets over those of the file."""
+"""Values from flags or a caller, which override those of the file."""
 
 import re
 import tomllib
@@ -24,12 +24,11 @@ class Override:
     def parse(cls, text: str) -> Self:
         """Read `KEY=VALUE` as the flag `--set` takes it.
 
-        KEY is a dotted TOML key. VALUE is a TOML value; what is none and neither
-        opens a quote, a list nor a table is taken as a string, so that a bare word
-        needs no quotes.
+        KEY is a dotted TOML key. VALUE is a TOML value; any other text that does not open a
+        quote, list or table is a string, so that a bare word needs no quotes.
 
         Raises:
-            ValueError: `text` is not of that form; the message is for the person.
+            ValueError: `text` does not have that form; the message is for a person.
         """
         try:
             text.encode()
@@ -45,7 +44,7 @@ class Override:
         """Set the dotted TOML `key` to `value`, a Python value that TOML can write.
 
         Raises:
-            ValueError: `key` is no dotted TOML key, or TOML cannot write `value`.
+            ValueError: `key` is not a dotted TOML key, or TOML cannot represent `value`.
         """
         import tomlkit
 
@@ -90,7 +89,7 @@ def _path(key: str) -> tuple[str, ...]:
 
 
 def toml_value(text: str) -> Any:
-    """Return the TOML value that `text` is, or `ABSENT` where it is none."""
+    """Return the TOML value that `text` spells, or `ABSENT` if it is not a TOML value."""
     try:
         table = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):

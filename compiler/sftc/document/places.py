@@ -1,8 +1,8 @@
-"""Where every key and value stands in the text of a TOML file.
+"""The position of every key and value in the text of a TOML file.
 
-Parsers keep no positions, so the text is scanned once more, and only when a finding
-needs to point at it. The scanner trusts that a parser has accepted, or will judge,
-the text: it decides nothing about TOML but where things begin and end.
+Parsers keep no positions, so the text is scanned once more, and only when a finding needs a
+position. A parser has accepted the text, or will reject it: the scanner decides only where
+things begin and end.
 """
 
 import re
@@ -25,10 +25,10 @@ _SCALAR = re.compile(r"[^,\]}#\r\n]*[^,\]}#\r\n \t]")
 
 
 class Place(NamedTuple):
-    """Where a key and its value stand, as offsets in characters.
+    """The positions of a key and its value, as offsets in characters.
 
-    `value` is `None` for a table that is spread over headers or dotted keys.
-    `header` is true where the key stands in a `[table]` or `[[table]]` header.
+    `value` is `None` for a table that is written as headers or dotted keys. `header` is true if
+    the key is in a `[table]` or `[[table]]` header.
     """
 
     key: tuple[int, int]
@@ -45,7 +45,7 @@ class TooDeep(Exception):
 
 
 class _Lost(Exception):
-    """The text is no TOML from here on."""
+    """The text is not TOML from here on."""
 
 
 def _unquoted(raw: str) -> str:
@@ -61,8 +61,8 @@ class Scanner:
 
     `places` maps each path to its first place; `repeats` lists keys and tables that
     are defined again, as (path, first place, repeated place); `comments` are the
-    offsets of all comments, and `mentions` counts how often each path is named. Text that is no TOML
-    ends the scan where it begins, and leaves it not `complete`.
+    offsets of all comments, and `mentions` counts how often each path is named. The scan stops
+    at text that is not TOML, and `complete` is false then.
     """
 
     def __init__(self, text: str) -> None:
@@ -117,7 +117,7 @@ class Scanner:
             again = path in self._tables or self._has_value(path)
             self._define(path, place, again=again)
             if not again:
-                self.places[path] = place  # a header of its own says more than one of a table in it
+                self.places[path] = place  # its own header is a better place than the header of a table in it
             self._tables.add(path)
         self._expect("]" * brackets)
         return path

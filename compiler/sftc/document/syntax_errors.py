@@ -1,4 +1,4 @@
-"""Text that a parser refuses, explained: which key is there twice, or what stands where."""
+"""Explanations of text that the TOML parser rejects: duplicate keys and syntax errors."""
 
 import re
 from ast import literal_eval
@@ -18,15 +18,15 @@ def explain_syntax_error(source: Source, error: ValueError) -> list[Finding]:
         return [_too_many_digits(source)]
     scanner = Scanner(source.text)
     problem = _syntax_error(source, scanner, str(error))
-    # What is defined twice behind the error that stopped the parser is not known to be.
+    # After the error that stopped the parser, a duplicate may not be one.
     return [found for found in _repeats(source, scanner) if found.span.line <= problem.span.line] or [problem]
 
 
 def _too_many_digits(source: Source) -> Finding:
-    """Explain the one other thing that stops the parser: Python reads no 4,301 digits as a number."""
+    """Explain the one other error: Python does not convert more than 4,300 digits to a number."""
     digits = re.search(r"[0-9_]{4301,}", source.text)
     span = source.span(*digits.span()) if digits else source.span(0, 0)
-    message = "a number of thousands of digits does not fit in 64 bits"
+    message = "a number with thousands of digits does not fit in 64 bits"
     return INTEGER_OUT_OF_RANGE.finding(span, message, help="write a smaller number")
 
 
@@ -41,24 +41,27 @@ def _repeats(source: Source, scanner: Scanner) -> list[Finding]:
     return findings
 
 
-# What a line that is no TOML was likely meant to be: a pattern, and what to write.
+# Common mistakes: a pattern of the line, and the help for it.
 _HINTS = (
-    (r"\x00", "a NUL character: the file is binary, or UTF-16; save it as UTF-8 text"),
-    (r"=\s*[“”„‘’]", 'curly quotes do not count: use straight ones, "'),
+    (r"\x00", "a NUL character: the file is binary or UTF-16; save it as UTF-8 text"),
+    (r"=\s*[“”„‘’]", 'TOML does not know curly quotes: use straight ones, "'),
     (
         r"=\s*(?i:true|false|yes|no|on|off)\b",
-        "the booleans are `true` and `false`, in lower case, with nothing behind",
+        "the booleans are `true` and `false`, in lower case, with nothing after them",
     ),
     (r"=\s*(None|null|nil)\b", "TOML has no null: leave the key out"),
     (r"=\s*(#|$)", "give the key a value, or remove the line"),
-    (r"^\s*[\w.-]+\s*:", "key and value are separated by `=`, not `:`"),
-    (r"=\s*\"[^\"]*\\", "in double quotes a backslash begins an escape: put the text in single quotes, '…'"),
-    (r"=\s*[+-]?(\.\d|\d+\.(?!\d))", "a decimal point has digits on both sides"),
-    (r"=\s*[+-]?0\d", "numbers have no leading zeros"),
-    (r"=[^\[{\"']*,\s*(#|$)", "no comma ends a line"),
-    (r"=\s*[A-Za-z./~<$][^\"']*$", 'text stands in quotes: "…"'),
-    (r"=\s*(\"[^\"]*|'[^']*)$", "close the text with the quote that opens it"),
-    (r"=\s*\{[^}]*$", "an inline table stands on one line"),
+    (r"^\s*[\w.-]+\s*:", "separate key and value with `=`, not `:`"),
+    (
+        r"=\s*\"[^\"]*\\",
+        "in double quotes a backslash starts an escape: use single quotes, '…'",
+    ),
+    (r"=\s*[+-]?(\.\d|\d+\.(?!\d))", "write digits on both sides of the decimal point"),
+    (r"=\s*[+-]?0\d", "remove the leading zeros"),
+    (r"=[^\[{\"']*,\s*(#|$)", "remove the comma at the end of the line"),
+    (r"=\s*[A-Za-z./~<$][^\"']*$", 'write strings in quotes: "…"'),
+    (r"=\s*(\"[^\"]*|'[^']*)$", "close the string with the quote that opens it"),
+    (r"=\s*\{[^}]*$", "write an inline table on one line"),
     (r"=.*\s[\w.-]+\s*=", "write each key on a line of its own"),
     (r"^\s*\[[^\]]*$", "close the table header with `]`"),
     (r"^\s*\{", "this looks like JSON, and the config is TOML: write `[section]` and `key = value` lines"),
@@ -81,7 +84,9 @@ def _syntax_error(source: Source, scanner: Scanner, reason: str) -> Finding:
         end = len(source.text.rstrip())
         span = source.span(max(end - 1, 0), end)
         if not scanner.complete:
-            return TOML_SYNTAX.finding(span, message, help="a quote or bracket further up is never closed")
+            return TOML_SYNTAX.finding(
+                span, message, help="close the quote or bracket that is opened further up"
+            )
     line = source.line(span.line)
     help = next((help for pattern, help in _HINTS if re.search(pattern, line)), None)
     return TOML_SYNTAX.finding(span, message, help=help)

@@ -21,7 +21,7 @@ _SHOWN = 40
 
 
 class Document:
-    """A parsed config: its values, with overrides applied, and where they come from."""
+    """A parsed config: its values, with overrides applied, and their positions in the text."""
 
     def __init__(self, source: Source, values: dict[str, Any], overrides: Sequence[Override]) -> None:
         self.source = source
@@ -38,16 +38,15 @@ class Document:
         return found if type(found) is kind else None
 
     def override(self, path: Path) -> Override | None:
-        """Return the override that `path` comes from, if one set it, or a table around it."""
+        """Return the override that set `path` or a table around it, if one did."""
         matches = (o for o in reversed(self.overrides) if path[: len(o.path)] == o.path)
         return next(matches, None)
 
     def span(self, path: Path, part: Literal["key", "value"] = "value") -> Span:
-        """Return where the key or the value at `path` stands.
+        """Return the span of the key or the value at `path`.
 
-        A table that is written as a header stands at its key. For a path that is not
-        in the config it is the nearest table around it, and the start of the file
-        where there is none.
+        A table that is written as a header has the span of its key. A path that is not in
+        the config has the span of the nearest table around it, or the start of the file.
         """
         override = self.override(path)
         if override:
@@ -71,7 +70,7 @@ class Document:
 
     @cached_property
     def scan(self) -> "Scanner":
-        """Where keys, values and comments of the file stand."""
+        """The positions of keys, values and comments in the file."""
         from sftc.document.places import Scanner
 
         return Scanner(self.source.text)
@@ -82,8 +81,8 @@ def parse(source: Source, overrides: Iterable[Override] = ()) -> Document:
 
     Raises:
         ConfigError: the text begins with a byte order mark, is not TOML, defines a key
-            twice or nests over 64 levels deep, or an override sets a key inside
-            something that is no table.
+            twice or nests more than 64 levels deep, or an override sets a key inside
+            a value that is not a table.
     """
     if source.text.startswith("\ufeff"):
         raise ConfigError([_byte_order_mark(source)])
@@ -115,14 +114,13 @@ def _apply(override: Override, values: dict[str, Any]) -> Iterator[Finding]:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
             at = dotted(override.path[:depth])
-            message = f"`{at}` is no table in the config, so `{dotted(override.path)}` cannot be set"
+            message = f"`{at}` is not a table in the config, so `{dotted(override.path)}` cannot be set"
             yield OVERRIDE_CONFLICT.finding(override.key_span(), message, path=override.path)
             return
     table[name] = deepcopy(override.value)
 
 
-# What the parser recurses into is counted before it is parsed: the cost of ten
-# thousand levels is the very thing to be spared.
+# Depth is checked before parsing: the parser recurses, and ten thousand levels are costly.
 
 
 def _may_nest_deep(text: str) -> bool:
@@ -145,7 +143,7 @@ def _refuse_depth(source: Source) -> None:
 
 
 def _too_deep(span: Span) -> Finding:
-    message = f"values are nested over {MAX_DEPTH} levels deep"
+    message = f"values are nested more than {MAX_DEPTH} levels deep"
     return NESTING_TOO_DEEP.finding(span, message, help="flatten the value")
 
 

@@ -1,4 +1,4 @@
-"""What the tool has to say of a config: findings, as data."""
+"""Findings, fixes and severities, as data."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -9,10 +9,10 @@ from sftc.text.source import Span
 
 
 class Severity(StrEnum):
-    """How much a finding weighs.
+    """The severity of a finding.
 
-    An error stops the compiler. A warning does not, but what was written is
-    dropped or likely to be refused. A note is for information.
+    An error stops the compiler. A warning does not, but the setting is dropped or likely to be
+    refused. A note is information.
     """
 
     ERROR = "error"
@@ -28,10 +28,10 @@ class Edit(NamedTuple):
 
 
 class Fix(NamedTuple):
-    """A change to the config file that settles a finding.
+    """A change to the config file that removes a finding.
 
-    A safe fix keeps what the config means to the person who wrote it; any other
-    (a guessed name, say) is for that person to agree to.
+    A safe fix keeps the meaning of the config. Any other, such as a guessed name, needs the
+    author's agreement.
     """
 
     title: str
@@ -40,10 +40,10 @@ class Fix(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing to tell: what is wrong, where, and what to write instead.
+    """One finding: what is wrong, where, and what to write instead.
 
-    `id` names the rule, whose page says why it matters; `path` is the TOML path of
-    the key or value at fault, empty where the finding is about the file.
+    `id` names the rule, whose page explains why it matters. `path` is the TOML path of the key
+    or value at fault, empty if the finding is about the file.
     """
 
     id: str
@@ -61,14 +61,14 @@ class Finding(NamedTuple):
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings in the order of the text; those about flags come last, as they are."""
+    """Return findings in the order of the text; those about flags come last, in their own order."""
     return sorted(findings, key=lambda found: (1,) if found.span.source.is_flag else (0, *found.span[1:]))
 
 
 class ConfigError(Exception):
     """The config cannot be compiled; `findings` say why, in the order of the text.
 
-    `sftc` raises no other exception for what a person wrote.
+    A bad config raises no other exception.
     """
 
     def __init__(self, findings: Iterable[Finding]) -> None:

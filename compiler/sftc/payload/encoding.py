@@ -34,13 +34,13 @@ def _fixed(value: Any) -> Any:
 def number(value: float) -> str:
     """Return the JSON number of a finite float: the fewest digits that read back as `value`.
 
-    From 1e-5 up to, not including, 1e16 it is written without an exponent, as `0.00002` or
-    `1.0`; beyond with one of no sign or zeros to spare, as `5e-6` or `1e16`.
+    From 1e-5 up to, but not including, 1e16 it has no exponent, as in `0.00002` or `1.0`;
+    otherwise the exponent has no plus sign and no leading zeros, as in `5e-6` or `1e16`.
     """
     mantissa, _, power = repr(value).partition("e")
     if not power:
         return mantissa
-    if int(power) == -5:  # here repr begins to write exponents
+    if int(power) == -5:  # from here repr writes exponents
         sign, digits = ("-" if value < 0 else ""), mantissa.lstrip("-").replace(".", "")
         return f"{sign}0.0000{digits}"
     return f"{mantissa}e{int(power)}"

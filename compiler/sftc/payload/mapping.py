@@ -1,4 +1,4 @@
-"""The engine that runs mapping rules: TOML values to payload. It knows no key by name."""
+"""The engine that runs a mapping table: TOML values to payload. It knows no key by name."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
@@ -49,7 +49,7 @@ OPERATIONS: Final[Mapping[str, Callable[[MappingRow, Mapping[str, Any]], Any]]] 
 
 
 def sent(rules: MappingTable, values: Mapping[str, Any]) -> Iterator[tuple[MappingRow, Any]]:
-    """Yield each row that sends something for `values`, with what it sends."""
+    """Yield each row that sends a value for `values`, with that value."""
     for row in rules.rows:
         value = OPERATIONS[row.op](row, values)
         if value is not ABSENT:

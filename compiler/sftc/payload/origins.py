@@ -1,4 +1,4 @@
-"""Where every value of a payload came from."""
+"""The origin of every value of a payload."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -14,9 +14,9 @@ class Origin(NamedTuple):
     """The source of one payload value.
 
     `kind` is "config" for a key of the file, "flag" for an override, "default" for the
-    default of an absent key and "constant" for what every payload carries. `rule` is
-    the id of the mapping rule. `path` is the TOML path, `None` for a constant; `span`
-    is where the value is written, `None` where nobody wrote it.
+    default of an absent key and "constant" for a value that every payload has. `rule` is
+    the id of the mapping row. `path` is the TOML path, `None` for a constant; `span` is
+    where the value is written, `None` for a default or a constant.
     """
 
     kind: Literal["config", "flag", "default", "constant"]
@@ -26,7 +26,7 @@ class Origin(NamedTuple):
 
 
 def place(origin: Origin) -> str:
-    """Return where a value is from, as `config.toml:3`, `--set`, `default` or `constant`."""
+    """Return the origin of a value as text: `config.toml:3`, `--set`, `default` or `constant`."""
     if origin.span is None:
         return origin.kind
     name = origin.span.source.name
@@ -36,7 +36,7 @@ def place(origin: Origin) -> str:
 def origins(document: Document, rules: MappingTable) -> Mapping[str, Origin]:
     """Return the origin of every leaf of the payload, by JSON pointer.
 
-    A leaf is a value that is no object or list, or an empty one.
+    A leaf is anything but an object or list that is not empty.
     """
     found: dict[Path, Origin] = {}
     for row, value in sent(rules, document.values):

@@ -1,4 +1,4 @@
-"""Where a value stands: paths into TOML values, and JSON pointers into the payload."""
+"""Paths into TOML values, and JSON pointers into the payload."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ Path = tuple[Part, ...]
 
 
 class Absent:
-    """The type of `ABSENT`, which stands for 'no such key': TOML has no null to say it with."""
+    """The type of `ABSENT`, which means 'no such key'; TOML has no null that could mean it."""
 
     def __repr__(self) -> str:
         return "ABSENT"
@@ -21,13 +21,13 @@ class Absent:
 ABSENT: Final = Absent()
 
 MAX_DEPTH: Final = 64
-"""The most parts a path may have: how deep a config may nest."""
+"""The most parts of a path: the deepest nesting of a config."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def look_up(values: Any, path: Path) -> Any:
-    """Return the value at `path` of parsed TOML, or `ABSENT` where a key of it is missing."""
+    """Return the value at `path` of parsed TOML, or `ABSENT` if a key of it is missing."""
     for part in path:
         try:
             values = values[part]
@@ -37,7 +37,7 @@ def look_up(values: Any, path: Path) -> Any:
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[Path]:
-    """Yield the path of every leaf of `value`: what is no table or list, or is an empty one."""
+    """Yield the path of every leaf of `value`: anything but a table or list that is not empty."""
     if not value or not isinstance(value, dict | list):
         yield path
         return
@@ -52,7 +52,7 @@ def split(dotted: str) -> tuple[str, ...]:
 
 
 def key(name: str) -> str:
-    """Return `name` as a TOML key: bare where TOML allows it, else quoted and escaped."""
+    """Return `name` as a TOML key: bare if TOML allows it, else quoted and escaped."""
     return name if _BARE.fullmatch(name) else quoted(name)
 
 

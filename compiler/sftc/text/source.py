@@ -1,4 +1,4 @@
-"""Named texts, from a file, standard input or a flag, and the places in them."""
+"""Named texts, from a file, standard input or a flag, and spans in them."""
 
 from bisect import bisect_right
 from functools import cached_property
@@ -10,10 +10,10 @@ STDIN: Final = "-"
 
 
 class Source:
-    """A text that findings point into; `name` is what a person knows it by.
+    """A text that findings point into, and its `name` for a person.
 
     `is_flag` marks the text of a command-line flag, which has no lines to count. `byte` is
-    the offset in the file of what a finding points to, where the text is but a piece of it.
+    the offset in the file of the place that a finding points to, if the text is only a part of it.
     """
 
     byte: int | None = None
@@ -58,8 +58,8 @@ class Source:
 class Span(NamedTuple):
     """A part of a source, as offsets in characters; the end is not included.
 
-    Lines and columns count from 1, columns in characters; `end_line` and
-    `end_column` are those of the first character behind the span.
+    Lines and columns count from 1, columns in characters. `end_line` and `end_column` are those
+    of the first character after the span.
     """
 
     source: Source
@@ -78,12 +78,12 @@ class Span(NamedTuple):
 
     @property
     def end_line(self) -> int:
-        """The line of the first character behind the span."""
+        """The line of the first character after the span."""
         return self.source.position(self.end)[0]
 
     @property
     def end_column(self) -> int:
-        """The column of the first character behind the span."""
+        """The column of the first character after the span."""
         return self.source.position(self.end)[1]
 
     @property

@@ -1,4 +1,4 @@
-"""What a mistyped name may have been meant to be."""
+"""Suggestions for a misspelt name."""
 
 from collections.abc import Collection
 
@@ -8,10 +8,10 @@ _ALMOST_SURE = 0.9
 
 
 def near(name: str, names: Collection[str], *, sure: bool = False) -> str | None:
-    """Return the one of `names` that `name` is most like, or `None` where none is.
+    """Return the most similar of `names`, or `None` if none is similar enough.
 
-    A name with a word more or less, or with a number behind it, is another name. `sure`
-    asks for a likeness that is hardly chance. Letter case does not count.
+    A name with one word more or less, or with a number at its end, is a different name.
+    `sure` requires a similarity that is hardly chance. Letter case does not count.
     """
     from difflib import get_close_matches
 

@@ -48,7 +48,7 @@ def _means_the_same(old: Any, new: Any) -> bool:
 
 
 def sums(a: Compiled, b: Compiled) -> Iterator[Sum]:
-    """Yield GPUs and effective batch where they differ."""
+    """Yield GPUs and effective batch if they differ."""
     for name, figure in {"GPUs": gpus, "effective batch": effective_batch}.items():
         before, after = (figure(side.checked) for side in (a, b))
         if (before and before.number) != (after and after.number):

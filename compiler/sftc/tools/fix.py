@@ -1,4 +1,4 @@
-"""Applying fixes to the text of a config; all that they do not touch stays as it is."""
+"""Applying fixes to the text of a config; everything else stays as it is."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -10,10 +10,10 @@ FixFilter = Callable[[Finding], bool]
 
 
 def fix(source: Source, lint: Lint, wanted: FixFilter) -> Source:
-    """Apply the fixes of `wanted` findings until none is left, and return what `source` is then.
+    """Apply the fixes of `wanted` findings until none is left, and return the fixed source.
 
-    `lint` must tell all findings, wanted or not: a fix that would bring an error of any
-    kind, or settle nothing, is not applied.
+    `lint` must return all findings, wanted or not: a fix that adds an error of any kind, or
+    does not remove a finding, is not applied.
     """
     better: Source | None = source
     while better:

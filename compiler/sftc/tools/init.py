@@ -1,4 +1,4 @@
-"""Starting a config: templates, written out with what the schemas say of each key."""
+"""New configs from templates, with the description of each key from the schemas."""
 
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
@@ -16,7 +16,7 @@ def write_config(contract: Contract, template: str, schema: str) -> str:
     """Return the config of a template, each key explained; `schema` is what `#:schema` names.
 
     Raises:
-        KeyError: there is no such template.
+        KeyError: the template does not exist.
     """
     chosen = contract.templates[template]
     lines = [f"#:schema {schema}", *_comment(chosen["title"])]

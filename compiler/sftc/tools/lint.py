@@ -1,4 +1,4 @@
-"""Linting: a config's findings as `compile` has them, and those about the file it stands in."""
+"""Linting: the findings of `compile`, and those about the file that a config is in."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -28,10 +28,10 @@ def lint_file(path: str) -> list[Finding]:
 
 
 def files(paths: Iterable[str]) -> list[str]:
-    """Return the configs that `paths` mean: files as they are, and those in folders.
+    """Return the configs that `paths` name: files, and the configs in folders.
 
-    In a folder, and the folders in it, configs are the files that end in `.sft.toml` and
-    the TOML files whose `#:schema` line names a schema of sftc. Hidden folders are left out.
+    In a folder and its subfolders, configs are the files that end in `.sft.toml` and the TOML
+    files whose `#:schema` line names a schema of sftc. Hidden folders are skipped.
     """
     found: dict[object, str] = {}
     for path in paths:
@@ -41,7 +41,7 @@ def files(paths: Iterable[str]) -> list[str]:
 
 
 def _identity(path: str) -> object:
-    """Return what tells a file from all others, by whichever path it is named."""
+    """Return a value that identifies a file, whatever path names it."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -59,7 +59,7 @@ def _configs(folder: str) -> Iterator[str]:
                 continue
             if name.endswith(SUFFIX) or _names_our_schema(path):
                 yield path
-    yield from unreadable  # reading it says why
+    yield from unreadable  # reading it gives the reason
 
 
 def _names_our_schema(path: str) -> bool:
@@ -73,9 +73,9 @@ def _names_our_schema(path: str) -> bool:
 
 
 def _schema(text: str) -> tuple[int, int, str] | None:
-    """Return where the `#:schema` line of `text` stands, and what it names, if there is one.
+    """Return the offsets of the path in the `#:schema` line of `text`, and the path.
 
-    Editors read it among the comments at the top of a file.
+    Editors read that line among the comments at the top of a file. `None` if there is none.
     """
     at = 0
     for line in text.splitlines(keepends=True):
@@ -95,6 +95,6 @@ def _schema_line(source: Source) -> Iterator[Finding]:
         return
     start, end, path = schema
     if not os.path.isfile(os.path.join(os.path.dirname(source.name), path)):
-        message = f"the schema `{path}` is not there"
+        message = f"the schema file `{path}` does not exist"
         help = f"correct the path, or write the file: `sftc schema --bundle --output {path}`"
         yield MISSING_SCHEMA_FILE.finding(source.span(start, end), message, help=help)

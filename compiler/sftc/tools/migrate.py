@@ -1,4 +1,4 @@
-"""Moving a config from the version of the contract it was written for to the newest one."""
+"""Rewriting a config for the newest version of the contract."""
 
 from sftc.checks.rules.renamed import RENAMED_KEY
 from sftc.contract.versions import SELECTOR, Contract, Contracts
@@ -12,11 +12,10 @@ from sftc.tools.fix import apply_fixes
 
 
 def migrate(source: Source, contracts: Contracts) -> Source:
-    """Return `source` as the newest version of the contract wants it, comments and layout kept.
+    """Return `source` rewritten for the newest version of the contract, comments and layout kept.
 
-    The renames of each version after that of the config are followed in turn, and its
-    `schema_version`, where it has one, is set. A config that names no version is taken to
-    be of the first.
+    The renames of each version after that of the config apply in turn, and `schema_version`, if
+    the config has it, is updated. A config without `schema_version` is of version 1.
 
     Raises:
         ConfigError: `source` is not TOML, names a version that is not known, or has a key
@@ -50,6 +49,6 @@ def _to(source: Source, contract: Contract) -> Source:
 
 
 def _by_hand(document: Document, path: Path, to: Path) -> Finding:
-    message = f"`{dotted(path)}` is called `{dotted(to)}` now, and has to be moved by hand"
+    message = f"`{dotted(path)}` is now called `{dotted(to)}`, and has to be moved by hand"
     found = RENAMED_KEY.finding(document.span(path, "key"), message, path=path)
     return found._replace(severity=Severity.ERROR)

@@ -1,4 +1,4 @@
-"""Rules about keys in a table where they have no effect, or not the effect that was meant."""
+"""Rules about keys in a table where they have no effect, or an unintended effect."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Rules about what the service is certain to refuse, by the target's table of refusals."""
+"""Rules about certain refusals of the service, from the target's table of refusals."""
 
 from collections.abc import Iterator
 

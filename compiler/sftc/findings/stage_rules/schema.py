@@ -1,4 +1,4 @@
-"""Rules about keys and values that the schemas decide."""
+"""Rules about keys and values, decided by the schemas."""
 
 from sftc.findings.finding import Severity
 from sftc.findings.rule import Rule
@@ -8,9 +8,9 @@ _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 UNKNOWN_SCHEMA_VERSION = Rule(
     id="unknown-schema-version",
     severity=Severity.ERROR,
-    title="no such version of the contract",
-    why="The version decides what every key means, so nothing else of the config can be judged.",
-    act="Name a version that this release knows, or leave `schema_version` out for the newest one.",
+    title="the version of the contract is unknown",
+    why="The version decides what every key means, so nothing else in the config can be checked.",
+    act="Write a version that this release knows, or leave `schema_version` out to use the newest one.",
     invalid="schema_version = 99\n" + _JOB,
     valid="schema_version = 1\n" + _JOB,
 )
@@ -19,7 +19,7 @@ MISSING_KEY = Rule(
     id="missing-key",
     severity=Severity.ERROR,
     title="a required key is missing",
-    why="The service cannot run the job without it, and there is no value that could be assumed.",
+    why="The service cannot run the job without it, and it has no default.",
     act="Add the key.",
     invalid='[job]\ndata = "train.jsonl"\n',
     valid=_JOB + 'data = "train.jsonl"\n',
@@ -28,9 +28,9 @@ MISSING_KEY = Rule(
 WRONG_TYPE = Rule(
     id="wrong-type",
     severity=Severity.ERROR,
-    title="a value is of the wrong type",
-    why='Nothing is converted: a guess at what `"3"` or `1` was to mean could change the run.',
-    act="Write a value of the type that is asked for. Text stands in quotes; numbers, `true` and `false` do not.",
+    title="a value has the wrong type",
+    why='Values are never converted: a guess at the meaning of `"3"` or `1` could change the run.',
+    act="Write a value of the expected type. Strings have quotes; numbers, `true` and `false` do not.",
     invalid=_JOB + '\n[hyperparameters]\nn_epochs = "3"\n',
     valid=_JOB + "\n[hyperparameters]\nn_epochs = 3\n",
 )
@@ -39,7 +39,7 @@ FLOAT_FOR_INTEGER = Rule(
     id="float-for-integer",
     severity=Severity.ERROR,
     title="a whole number is written as a float",
-    why="TOML tells `2` from `2.0`, and so does the service.",
+    why="TOML distinguishes `2` from `2.0`, and so does the service.",
     act="Write it without a decimal point or exponent.",
     invalid=_JOB + "\n[hyperparameters]\nn_epochs = 2.0\n",
     valid=_JOB + "\n[hyperparameters]\nn_epochs = 2\n",
@@ -49,8 +49,8 @@ OUT_OF_RANGE = Rule(
     id="out-of-range",
     severity=Severity.ERROR,
     title="a number is out of range",
-    why="No run makes sense with it, and the service refuses it or does something else than was meant.",
-    act="Write a number within the limits that are named.",
+    why="The service refuses such a value, or runs something other than what was meant.",
+    act="Write a number within the limits that the finding names.",
     invalid=_JOB + "\n[hyperparameters]\nwarmup_ratio = 3\n",
     valid=_JOB + "\n[hyperparameters]\nwarmup_ratio = 0.03\n",
 )
@@ -59,8 +59,8 @@ INTEGER_OUT_OF_RANGE = Rule(
     id="integer-out-of-range",
     severity=Severity.ERROR,
     title="an integer does not fit in 64 bits",
-    why="Most readers of JSON round such a number or refuse it, so the service would see another one.",
-    act="Write a smaller number, or the digits as text if that is what they are.",
+    why="Most JSON readers round such a number or refuse it, so the service would read a different one.",
+    act="Write a smaller number, or write the digits as a string if they are a name.",
     invalid=_JOB + "\n[hyperparameters.parallelism]\nseed = 9223372036854775808\n",
     valid=_JOB + "\n[hyperparameters.parallelism]\nseed = 42\n",
 )
@@ -69,8 +69,8 @@ INTEGER_NOT_EXACT = Rule(
     id="integer-not-exact",
     severity=Severity.WARNING,
     title="an integer is beyond 2^53",
-    why="Readers that keep numbers as doubles round it. The canonical form of RFC 8785 has no place for it, so the payload has no digest.",
-    act="Write a number between -9007199254740991 and 9007199254740991, or the digits as text.",
+    why="Readers that store numbers as doubles round it. The canonical form of RFC 8785 cannot represent it, so the payload has no digest.",
+    act="Write a number between -9007199254740991 and 9007199254740991, or write the digits as a string.",
     invalid=_JOB + "\n[hyperparameters.parallelism]\nseed = 9007199254740993\n",
     valid=_JOB + "\n[hyperparameters.parallelism]\nseed = 42\n",
 )
@@ -78,9 +78,9 @@ INTEGER_NOT_EXACT = Rule(
 BLANK_STRING = Rule(
     id="blank-string",
     severity=Severity.ERROR,
-    title="text is blank",
-    why="The key is there, but it names nothing.",
-    act="Write the name, or leave the key out where it is optional.",
+    title="a string is blank",
+    why="The key is set, but its value names nothing.",
+    act="Write the name, or leave the key out if it is optional.",
     invalid=_JOB + '\n[compute]\ngpu_type = " "\n',
     valid=_JOB + '\n[compute]\ngpu_type = "H100"\n',
 )
@@ -88,8 +88,8 @@ BLANK_STRING = Rule(
 SURROUNDING_SPACE = Rule(
     id="surrounding-space",
     severity=Severity.ERROR,
-    title="text begins or ends with white space",
-    why="The service looks the name up to the letter: one with a space at its end is another name.",
+    title="a string begins or ends with white space",
+    why="The service looks the name up exactly as written: with a space at its end it is a different name.",
     act="Remove the white space.",
     invalid='[job]\nmodel = "Qwen/Qwen3-4B "\n',
     valid=_JOB,
@@ -98,17 +98,17 @@ SURROUNDING_SPACE = Rule(
 VALUE_NOT_ALLOWED = Rule(
     id="value-not-allowed",
     severity=Severity.ERROR,
-    title="a value is not one of those allowed",
-    why="The contract lists what may stand here, or the form that it must have.",
-    act="Write a value that is allowed.",
+    title="a value is not allowed",
+    why="The contract lists the allowed values of this key, or the form that they must have.",
+    act="Write an allowed value.",
 )
 
 NO_JSON_FORM = Rule(
     id="no-json-form",
     severity=Severity.ERROR,
-    title="JSON has no form for the value",
-    why="Dates, times, `inf` and `nan` exist in TOML, not in JSON. Many writers turn them into `null` without a word.",
-    act="Write a date or time as text, in quotes; replace `inf` and `nan` by a number.",
+    title="JSON cannot represent the value",
+    why="Dates, times, `inf` and `nan` exist in TOML but not in JSON. Many writers silently turn them into `null`.",
+    act="Write a date or time as a string, in quotes. Replace `inf` and `nan` with a number.",
     invalid=_JOB + "\n[data.topology]\nsince = 2026-01-31\n",
     valid=_JOB + '\n[data.topology]\nsince = "2026-01-31"\n',
 )
@@ -117,7 +117,7 @@ UNKNOWN_KEY = Rule(
     id="unknown-key",
     severity=Severity.WARNING,
     title="a key is unknown",
-    why="It is never sent, so the run does not follow it. A misspelt key changes the run that you pay for.",
+    why="It is never sent, so it has no effect on the run. A misspelt key changes the run that you pay for.",
     act="Correct the name, or remove the key. `--strict` makes such a config fail.",
     invalid=_JOB + "\n[hyperparameters]\nlearning_rat = 5e-6\n",
     valid=_JOB + "\n[hyperparameters]\nlearning_rate = 5e-6\n",
@@ -127,8 +127,8 @@ UNKNOWN_TABLE = Rule(
     id="unknown-table",
     severity=Severity.WARNING,
     title="a table is unknown",
-    why="Nothing in it is ever sent, so the run does not follow it.",
-    act="Move its keys to the sections that know them, or to `[algorithm]` if they are notes, or remove the table. `--strict` makes such a config fail.",
+    why="Nothing in it is ever sent, so it has no effect on the run.",
+    act="Move its keys to the sections that they belong to, or to `[algorithm]` if they are notes, or remove the table. `--strict` makes such a config fail.",
     invalid=_JOB + '\n[tags]\nteam = "research"\n',
     valid=_JOB + '\n[algorithm]\nteam = "research"\n',
 )
@@ -136,9 +136,9 @@ UNKNOWN_TABLE = Rule(
 LEGACY_KEY = Rule(
     id="legacy-key",
     severity=Severity.WARNING,
-    title="a key is from older scripts",
-    why="It once meant something. It is no longer sent, so the run does not follow it.",
-    act="Remove it, and say what it meant the way that is named.",
+    title="a key from older scripts",
+    why="Older clients read it. It is no longer sent, so it has no effect on the run.",
+    act="Remove it, and use the keys that the finding names instead.",
     invalid=_JOB + "\n[hyperparameters]\nworld_size = 8\n",
     valid=_JOB + "\n[hyperparameters]\nper_device_batch = 1\n",
 )

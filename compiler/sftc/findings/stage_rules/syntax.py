@@ -7,8 +7,8 @@ TOML_SYNTAX = Rule(
     id="toml-syntax",
     severity=Severity.ERROR,
     title="the config is not valid TOML",
-    why="What cannot be parsed cannot be trusted: a guess at what was meant could start another run than the one written down.",
-    act="Mend the line that is shown. The parser stops at the first mistake, so compile again afterwards.",
+    why="The compiler does not guess at text that it cannot parse: the guess could start a different run.",
+    act="Fix the line that is shown, and compile again: the parser stops at the first error.",
     invalid="[job]\nmodel = Qwen/Qwen3-4B\n",
     valid='[job]\nmodel = "Qwen/Qwen3-4B"\n',
 )
@@ -17,7 +17,7 @@ DUPLICATE_KEY = Rule(
     id="duplicate-key",
     severity=Severity.ERROR,
     title="a key or table is defined twice",
-    why="TOML forbids it: which of the two values was meant is anybody's guess.",
+    why="TOML forbids it, because it is not clear which of the two values is meant.",
     act="Keep one of the two.",
     invalid='[job]\nmodel = "Qwen/Qwen3-4B"\nmodel = "Qwen/Qwen3-8B"\n',
     valid='[job]\nmodel = "Qwen/Qwen3-8B"\n',
@@ -26,8 +26,8 @@ DUPLICATE_KEY = Rule(
 NESTING_TOO_DEEP = Rule(
     id="nesting-too-deep",
     severity=Severity.ERROR,
-    title="values are nested over 64 levels deep",
-    why="JSON readers set a limit to nesting, and no service reads a config that deep.",
+    title="values are nested more than 64 levels deep",
+    why="JSON readers limit nesting, and services do not read a config that deep.",
     act="Flatten the value.",
     invalid='[job]\nmodel = "Qwen/Qwen3-4B"\n\n[data.topology]\ndeep = ' + "[" * 70 + "]" * 70 + "\n",
     valid='[job]\nmodel = "Qwen/Qwen3-4B"\n\n[data.topology]\ndeep = [[1]]\n',
@@ -36,8 +36,8 @@ NESTING_TOO_DEEP = Rule(
 OVERRIDE_CONFLICT = Rule(
     id="override-conflict",
     severity=Severity.ERROR,
-    title="a flag sets a key inside something that is no table",
-    why="`--set a.b=1` needs `a` to be a table; where the config has a plain value there, one of the two is wrong.",
+    title="a flag sets a key inside a value that is not a table",
+    why="`--set a.b=1` needs `a` to be a table. If the config sets `a` to another value, one of the two is wrong.",
     act="Correct the key of the flag, or the config.",
 )
 
