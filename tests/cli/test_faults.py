@@ -4,14 +4,14 @@ import pytest
 
 from sftc.cli.exits import FAULT, INTERRUPTED
 from sftc.cli.main import main
-from sftc.payload import mapping
+from sftc import pipeline
 
 
 def run(monkeypatch: pytest.MonkeyPatch, raised: BaseException) -> int:
     def broken(*_: object) -> None:
         raise raised
 
-    monkeypatch.setattr(mapping, "to_payload", broken)
+    monkeypatch.setattr(pipeline, "to_payload", broken)
     monkeypatch.setattr("sys.argv", ["sftc", "compile", "examples/lora.toml"])
     with pytest.raises(SystemExit) as stopped:
         main()

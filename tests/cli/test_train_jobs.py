@@ -173,9 +173,9 @@ def test_a_payload_is_submitted_from_a_file_or_a_pipe_and_once(sftc: Program, se
     [
         ("", "payload.json is not JSON"),
         ("{", "payload.json is not JSON"),
-        ("[]", "payload.json is no compiled payload"),
-        ("{}", "payload.json is no compiled payload"),
-        ('{"model": 1}', "payload.json is no compiled payload"),
+        ("[]", "payload.json is not a compiled payload"),
+        ("{}", "payload.json is not a compiled payload"),
+        ('{"model": 1}', "payload.json is not a compiled payload"),
         (CONFIG, "payload.json is not JSON"),
     ],
 )

@@ -82,7 +82,7 @@ def test_work_that_fails_is_tried_again(
         file = client.ready(DATA)
         jobs.rmdir()
         id = client.started(file)
-        eventually(lambda: "is tried again" in caplog.text)
+        eventually(lambda: "retrying" in caplog.text)
         assert client.job(id)["status"] == "queued"
         jobs.mkdir()
         assert client.once(id)["status"] == "succeeded"

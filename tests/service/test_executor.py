@@ -47,7 +47,7 @@ def test_a_job_succeeds_with_a_model_and_tells_of_its_way(service: Client, file:
     events = service.listed(f"/jobs/{id}/events")
     assert [each["seq"] for each in events] == [1, 2, 3, 4, 5]
     assert [each["type"] for each in events] == ["status", "status", "status", "log", "status"]
-    told = {"attempt": 1, "files": {file: 3, validation: 5}, "kept": ["attempt-1"]}
+    told = {"attempt": 1, "files": [3, 5], "kept": ["attempt-1"]}
     assert (events[3]["message"], events[3]["data"]) == ("attempt 1", told)
     assert [each["created_at"] for each in events] == sorted(each["created_at"] for each in events)
     assert (tmp_path / "jobs" / id / "attempt-1").exists()
@@ -138,7 +138,7 @@ def test_an_event_that_cannot_be_is_a_fault_of_the_executor(service: Client, fil
     id = service.started(file, events=[event])
     job = service.once(id)
     assert job["status"] == "failed"
-    assert "a fault of the executor" in job["error"]
+    assert "a bug in the executor" in job["error"]
     assert phases(service, id) == ["created", "queued", "running", "failed"]
     assert service.listed(f"/jobs/{id}/events")
 
@@ -149,7 +149,7 @@ def test_an_event_that_cannot_be_is_a_fault_of_the_executor(service: Client, fil
         ({"end": "refuse"}, "no GPU is free"),
         ({"end": "refuse", "why": '"\\u0000 \\ud83d\\ude00 é"'}, "\x00 😀 é"),
         ({"end": "refuse", "why": '"cannot read \\udcff.jsonl"'}, "cannot read \\udcff.jsonl"),
-        ({"end": "crash"}, "a fault of the executor: ZeroDivisionError: by zero"),
+        ({"end": "crash"}, "a bug in the executor: ZeroDivisionError: by zero"),
     ],
 )
 def test_a_job_that_cannot_be_done_has_failed_with_the_reason(
@@ -226,3 +226,13 @@ def test_a_point_that_is_told_again_takes_the_place_of_the_first(tmp_path: Path)
     points = [(each["name"], each["value"]) for each in store.metrics("job-1", None, -1, 10)]
     store.close()
     assert points == [("val.loss", 3.0), ("train.loss", 1.5)]
+
+
+def test_a_validation_file_with_the_content_of_the_training_file_is_one(service: Client, file: str) -> None:
+    job = payload(file)
+    job["metadata"]["effective_config"]["data"]["validation_files"] = [file]
+    id = good(service.create(job))["id"]
+    good(service.post(f"/jobs/{id}/start", json={}))
+    assert service.once(id)["status"] == "succeeded"
+    [told] = [event["data"] for event in service.listed(f"/jobs/{id}/events") if event["type"] == "log"]
+    assert told["files"] == [3, 3]
