@@ -21,7 +21,7 @@ from measure import ENVIRONMENTS, HERE, QUIET, environment, publish
 
 sys.path.append(str(HERE.parent / "tests"))
 
-import tiny_model
+from support import tiny_model
 
 GPU = torch.cuda.is_available()
 SHAPES = {

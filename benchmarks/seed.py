@@ -13,8 +13,8 @@ from measure import HERE, publish
 
 sys.path.append(str(HERE.parent / "tests"))
 
-import tiny_model
-from training_jobs import Bench, Told, payload
+from support import tiny_model
+from support.training_jobs import Bench, Told, payload
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training_files import BROKEN, CONFIG, GOOD, UNANSWERED, Dataset, compressed, digest, row
+from support.training_files import BROKEN, CONFIG, GOOD, UNANSWERED, Dataset, compressed, digest, row
 
 FIVE_A_STEP = CONFIG + "\n[hyperparameters]\nglobal_batch = 5\n"
 

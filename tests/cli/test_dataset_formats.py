@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft7Validator
 from jsonschema.validators import validator_for
 
-from training_files import BROKEN, CONFIG, GOOD, UNANSWERED, Dataset, digest
+from support.training_files import BROKEN, CONFIG, GOOD, UNANSWERED, Dataset, digest
 
 FORMATS = ("text", "json", "github", "sarif")
 SARIF = ("sarif-om==1.0.4", "cd5f416b3083e00d402a92e449a7ff67af46f11241073eea0461802a3b5aef98")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training_files import BROKEN, CONFIG, GOOD, Dataset, compressed
+from support.training_files import BROKEN, CONFIG, GOOD, Dataset, compressed
 
 PACKAGES = ["re2", "stringzilla", "numpy", *(["backports"] if sys.version_info < (3, 14) else [])]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from training_files import GOOD, UNANSWERED, Dataset, digest, row
+from support.training_files import GOOD, UNANSWERED, Dataset, digest, row
 
 CHUNK = row(1).replace("2", "2" * 10_000).encode() * 52
 """Rows of a chunk, or so."""

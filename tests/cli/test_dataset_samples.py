@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import xmlschema
 
-from training_files import BROKEN, GOOD, Dataset, compressed, row
+from support.training_files import BROKEN, GOOD, Dataset, compressed, row
 
 TALK = [
     {"messages": [{"role": "user", "content": "abcd"}, {"role": "assistant", "content": "efgh"}]},

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from training_files import BROKEN, GOOD, Dataset, row
+from support.training_files import BROKEN, GOOD, Dataset, row
 
 LONG = row(1).replace("2", "2" * 3900).encode()
 """A row that a pipe takes whole or not at all, and with few of which a chunk is full."""

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from submission_helpers import Answer, Embedded, OddService, Succeeds, embedded, isolate, odd_service
-from submission_program import CONFIG, Program
-from training_files import BROKEN, GOOD, row
+from support.backends import Answer, Embedded, OddService, Succeeds, embedded, isolate, odd_service
+from support.program import CONFIG, Program
+from support.training_files import BROKEN, GOOD, row
 
 LISTENER = """
 import sys

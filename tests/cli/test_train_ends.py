@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from sftc.service.executor import Executor
-from submission_helpers import (
+from support.backends import (
     KEY,
     Answer,
     Asked,
@@ -32,9 +32,9 @@ from submission_helpers import (
     odd_service,
     until,
 )
-from submission_lines import Passing, line
-from submission_program import CONFIG, Program, processes, rest, told
-from training_files import GOOD
+from support.lossy_proxy import Passing, line
+from support.program import CONFIG, Program, processes, rest, told
+from support.training_files import GOOD
 
 TRAIN = ["train", "--config", "config.toml", "--poll-interval", "0.05"]
 SOAK = bool(os.environ.get("SOAK"))

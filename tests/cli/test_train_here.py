@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-import tiny_model
-from services import eventually
-from submission_helpers import isolate
-from submission_program import Program, processes, rest, told
-from training_jobs import contents, rows
+from support import tiny_model
+from support.backends import isolate
+from support.program import Program, processes, rest, told
+from support.services import eventually
+from support.training_jobs import contents, rows
 
 FASTER = {
     "learning_rate = 2e-4": "learning_rate = 5e-3",

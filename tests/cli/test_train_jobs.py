@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from submission_helpers import KEY, Answer, Asked, Embedded, Waits, embedded, isolate, odd_service, until
-from submission_program import CONFIG, Program
-from training_files import BROKEN, GOOD, row
+from support.backends import KEY, Answer, Asked, Embedded, Waits, embedded, isolate, odd_service, until
+from support.program import CONFIG, Program
+from support.training_files import BROKEN, GOOD, row
 
 TRAIN = ["train", "--config", "config.toml", "--poll-interval", "0.05"]
 SUBMIT = ["submit", "payload.json", "--dataset", "rows.jsonl"]

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 
 import sftc
-from configs import payload_of, toml, valid
 from sftc.contract.versions import Contracts
 from sftc.pipeline import run
 from sftc.text.source import Source
+from support.configs import payload_of, toml, valid
 
 SCHEMAS = Path(__file__).parents[2] / "schemas" / "sftc_schemas"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services import STEPS, Client, Steps, eventually, good, payload, process, refusal, rows, thread
 from sftc.service import background
+from support.services import STEPS, Client, Steps, eventually, good, payload, process, refusal, rows, thread
 
 DATA = rows(1)
 

@@ -11,8 +11,10 @@ from threading import Barrier
 import httpx
 import pytest
 
-from raw_requests import AUTHORIZED, FORM, UPLOAD, answered, connected, exchange, head, status
-from services import (
+from sftc.service import uploads
+from sftc.service.server import MAX_HEAD
+from support.raw_requests import AUTHORIZED, FORM, UPLOAD, answered, connected, exchange, head, status
+from support.services import (
     END,
     MULTIPART,
     PURPOSE,
@@ -26,8 +28,6 @@ from services import (
     rows,
     thread,
 )
-from sftc.service import uploads
-from sftc.service.server import MAX_HEAD
 
 BODY = part(b"file", rows(1), b"train.jsonl") + PURPOSE + END
 

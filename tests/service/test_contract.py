@@ -16,9 +16,13 @@ from schemathesis import AuthContext, Case, CheckFunction
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
-from raw_requests import AUTHORIZED as KEY
-from raw_requests import FORM, answered, connected, head, status
-from services import (
+from sftc.contract.versions import PACKAGED
+from sftc.service import uploads
+from sftc.service.app import MAX_JOB
+from sftc.service.store import Store
+from support.raw_requests import AUTHORIZED as KEY
+from support.raw_requests import FORM, answered, connected, head, status
+from support.services import (
     END,
     MULTIPART,
     PURPOSE,
@@ -32,10 +36,6 @@ from services import (
     rows,
     thread,
 )
-from sftc.contract.versions import PACKAGED
-from sftc.service import uploads
-from sftc.service.app import MAX_JOB
-from sftc.service.store import Store
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 SHAPES: list[CheckFunction] = [

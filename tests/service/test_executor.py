@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
 from sftc.service.executor import Report, Task
 from sftc.service.store import Store
+from support.services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from raw_requests import AUTHORIZED, exchange, head, status
-from services import (
+from support.raw_requests import AUTHORIZED, exchange, head, status
+from support.services import (
     END,
     MULTIPART,
     PURPOSE,

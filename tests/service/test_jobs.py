@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import rfc8785
 
-from services import Client, good, payload, process, refusal, rows
+from support.services import Client, good, payload, process, refusal, rows
 
 JSON = {"Content-Type": "application/json"}
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from services import Client, payload, process, refusal, rows
 from sftc.service.app import MAX_JOB
 from sftc.text.keys import MAX_DEPTH
+from support.services import Client, payload, process, refusal, rows
 
 JSON = {"Content-Type": "application/json"}
 

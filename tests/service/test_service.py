@@ -15,7 +15,10 @@ import schemathesis
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from services import (
+from sftc.contract.versions import PACKAGED
+from sftc.service.app import EmbeddedService
+from sftc.service.executor import Missing
+from support.services import (
     END,
     MULTIPART,
     PURPOSE,
@@ -28,10 +31,7 @@ from services import (
     rows,
     thread,
 )
-from sftc.contract.versions import PACKAGED
-from sftc.service.app import EmbeddedService
-from sftc.service.executor import Missing
-from training_files import BROKEN, GOOD, row
+from support.training_files import BROKEN, GOOD, row
 
 FILE = part(b"file", rows(1), b"train.jsonl")
 

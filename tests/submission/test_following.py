@@ -11,7 +11,7 @@ from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.failures import JobCancelledError, JobFailedError, RefusedError, UnreachableError
 from sftc.submission.follow import Pace, follow_job
-from submission_helpers import KEY, Answer, Asked, isolate, odd_service
+from support.backends import KEY, Answer, Asked, isolate, odd_service
 
 QUICK = Pace(interval=0.001, timeout=60)
 FAULTS = [

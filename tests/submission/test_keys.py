@@ -9,7 +9,7 @@ import pytest
 
 from sftc.submission.failures import KeyInUseError, RefusedError, UnreachableError
 from sftc.submission.journal import Intent, Journal
-from submission_helpers import (
+from support.backends import (
     KEY,
     PAYLOAD,
     Answer,
@@ -22,9 +22,9 @@ from submission_helpers import (
     odd_service,
     until,
 )
-from submission_lines import Passing, line
-from submission_orders import LOST, OTHER, Client, Hosted
-from training_files import GOOD, row
+from support.lossy_proxy import Passing, line
+from support.orders import LOST, OTHER, Client, Hosted
+from support.training_files import GOOD, row
 
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
 

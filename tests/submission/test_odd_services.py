@@ -10,9 +10,9 @@ from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.failures import SubmissionError, UnreachableError
 from sftc.submission.journal import Intent, Journal
 from sftc.submission.submit import Order
-from submission_helpers import KEY, Answer, Asked, data_file, embedded, isolate, odd_service
-from submission_orders import Client, Hosted
-from training_files import GOOD
+from support.backends import KEY, Answer, Asked, data_file, embedded, isolate, odd_service
+from support.orders import Client, Hosted
+from support.training_files import GOOD
 
 
 @pytest.fixture(autouse=True)

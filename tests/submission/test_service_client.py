@@ -12,7 +12,7 @@ import pytest
 from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend, SettingsError
 from sftc.submission.failures import RefusedError, UnreachableError
-from submission_helpers import KEY, Answer, Asked, OddService, isolate, nothing_listens, odd_service
+from support.backends import KEY, Answer, Asked, OddService, isolate, nothing_listens, odd_service
 
 DONE = Answer({"done": True})
 BROKEN = {

@@ -9,10 +9,10 @@ import pytest
 
 from sftc.submission.failures import RefusedError, UnreachableError
 from sftc.submission.submit import Order
-from submission_helpers import KEY, PAYLOAD, Fails, Waits, data_file, embedded, isolate, until
-from submission_lines import Line, Passing, line
-from submission_orders import OTHER, Client
-from training_files import BROKEN, GOOD, row
+from support.backends import KEY, PAYLOAD, Fails, Waits, data_file, embedded, isolate, until
+from support.lossy_proxy import Line, Passing, line
+from support.orders import OTHER, Client
+from support.training_files import BROKEN, GOOD, row
 
 UPLOAD = ["POST /api/learning/files", "GET /api/learning/files/ID"]
 CREATE = ["POST /api/learning/jobs", "POST /api/learning/jobs/ID/start"]

@@ -21,9 +21,9 @@ from sftc.submission.failures import SubmissionError
 from sftc.submission.follow import Pace, follow_job
 from sftc.submission.journal import Journal
 from sftc.submission.submit import Order, Submission
-from submission_helpers import KEY, PAYLOAD, closing_database, data_file, embedded, isolate
-from submission_lines import Passing, line
-from training_files import GOOD, row
+from support.backends import KEY, PAYLOAD, closing_database, data_file, embedded, isolate
+from support.lossy_proxy import Passing, line
+from support.training_files import GOOD, row
 
 SEED = int(os.environ.get("SEED", "0"))
 SEEDS = range(SEED, SEED + 200) if os.environ.get("SOAK") else (5, 16, 36, 40, 48, 58)

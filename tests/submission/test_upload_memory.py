@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from submission_helpers import KEY, Answer, Asked, isolate, odd_service
+from support.backends import KEY, Answer, Asked, isolate, odd_service
 
 SIZE = 300 << 20
 SEND = """

@@ -4,13 +4,13 @@ from typing import Any
 
 from hypothesis import given
 
-from configs import toml, valid
 from sftc.payload.mapping import to_payload
 from sftc.pipeline import examine
 from sftc.text.keys import leaves, look_up, pointer
 from sftc.text.source import Source
 from sftc.tools.diff import Side, changes
 from sftc.tools.explain import keys, value_at, values
+from support.configs import toml, valid
 
 
 def side(text: str) -> Side:

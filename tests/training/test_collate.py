@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
-import tiny_model
 from sftc.training.collate import TokenRow, chosen, collator, whole
 from sftc.training.tokens import IGNORED
+from support import tiny_model
 
 tokens = st.lists(st.tuples(st.integers(0, 200), st.booleans()), min_size=2, max_size=20)
 rows = tokens.filter(lambda row: any(learnt for _, learnt in row[1:]))

@@ -15,8 +15,6 @@ from typing import Any
 import pytest
 import torch
 
-import tiny_model
-from services import eventually
 from sftc.service.executor import FailedError
 from sftc.training.base_model import find_base_model
 from sftc.training.machine import out_of_memory, probe
@@ -24,7 +22,9 @@ from sftc.training.reporter import Reporter
 from sftc.training.run_job import prepare_job
 from sftc.training.tokens import TokenRows
 from sftc.training.trainable import build_trainable
-from training_jobs import Bench, Told, contents, payload, workers
+from support import tiny_model
+from support.services import eventually
+from support.training_jobs import Bench, Told, contents, payload, workers
 
 
 @pytest.fixture(scope="session")

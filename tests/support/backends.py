@@ -18,10 +18,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import uvicorn
 
-from services import eventually
 from sftc.service.app import EmbeddedService
 from sftc.service.executor import Executor, FailedError, Report, Task
 from sftc.submission.upload import DataFile
+from support.services import eventually
 
 KEY = "sk-0123456789abcdefghijklmnopqrstuvwxyz"
 PAYLOAD: dict[str, Any] = {

@@ -24,7 +24,7 @@ import uvicorn
 from sftc.service.app import EmbeddedService
 from sftc.service.executor import Executor, FailedError, Missing, Report, Task
 from sftc.service.server import HttpConnection, serve
-from training_files import row
+from support.training_files import row
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105  it opens nothing but the tests' own service
 FINAL = {"succeeded", "failed", "cancelled"}

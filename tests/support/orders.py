@@ -9,7 +9,7 @@ from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.journal import Journal
 from sftc.submission.submit import Order, Submission
-from submission_helpers import KEY, PAYLOAD, Answer, Asked, data_file
+from support.backends import KEY, PAYLOAD, Answer, Asked, data_file
 
 OTHER = {**PAYLOAD, "model": "another"}
 LOST = Answer(cut=0)

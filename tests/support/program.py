@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from submission_helpers import KEY
+from support.backends import KEY
 
 CONFIG = """[job]
 model = "m"

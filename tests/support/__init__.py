@@ -1,0 +1,1 @@
+"""Helpers that several tests share: services, programs, proxies, configs and training files."""
