@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sftc.service import background
-from support.services import STEPS, Client, Steps, eventually, good, payload, process, refusal, rows, thread
+from support.services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
+from support.waiting import eventually
 
 DATA = rows(1)
 

@@ -1,7 +1,6 @@
 """Many clients at once, slow ones, and bodies that are cut off or lie about their length."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from hashlib import sha256
@@ -19,8 +18,8 @@ from support.services import (
     MULTIPART,
     PURPOSE,
     Client,
-    eventually,
     good,
+    nothing_left,
     part,
     payload,
     process,
@@ -28,23 +27,9 @@ from support.services import (
     rows,
     thread,
 )
+from support.waiting import eventually
 
 BODY = part(b"file", rows(1), b"train.jsonl") + PURPOSE + END
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("bodies")
-
-
-@pytest.fixture(scope="module")
-def service(folder: Path) -> Iterator[Client]:
-    with process(folder) as running, Client(running.url) as client:
-        yield client
-
-
-def nothing_left(folder: Path) -> bool:
-    return not [*(folder / "incoming").iterdir()]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -32,7 +31,6 @@ from support.services import (
     Steps,
     good,
     payload,
-    process,
     rows,
     thread,
 )
@@ -59,10 +57,7 @@ class Key:
         case.headers["Authorization"] = data
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with process(tmp_path_factory.mktemp("contract"), STEPS) as running, Client(running.url) as client:
-        yield client
+PROGRAM = STEPS
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,6 @@ def service(tmp_path: Path) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture
-def file(service: Client) -> str:
-    return service.ready(rows(1))
-
-
 def phases(client: Client, id: str) -> list[str]:
     return [each["phase"] for each in client.listed(f"/jobs/{id}/timeline")]
 

@@ -1,27 +1,15 @@
 """Jobs that the service refuses: each with a code, whatever was sent."""
 
 import json
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from sftc.service.app import MAX_JOB
 from sftc.text.keys import MAX_DEPTH
-from support.services import Client, payload, process, refusal, rows
+from support.services import Client, payload, refusal, rows
 
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with process(tmp_path_factory.mktemp("service")) as running, Client(running.url) as client:
-        yield client
-
-
-@pytest.fixture
-def file(service: Client) -> str:
-    return service.ready(rows(1))
 
 
 def sent(client: Client, body: str | bytes) -> httpx.Response:

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,8 @@ from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.failures import JobCancelledError, JobFailedError, RefusedError, UnreachableError
 from sftc.submission.follow import Pace, follow_job
-from support.backends import KEY, Answer, Asked, isolate, odd_service
+from support.backends import Answer, Asked, odd_service
+from support.environment import KEY
 
 QUICK = Pace(interval=0.001, timeout=60)
 FAULTS = [
@@ -23,11 +23,6 @@ FAULTS = [
     Answer([]),
     Answer({"events": None, "points": "none"}),
 ]
-
-
-@pytest.fixture(autouse=True)
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    isolate(monkeypatch, tmp_path)
 
 
 @pytest.fixture

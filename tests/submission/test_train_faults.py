@@ -21,7 +21,8 @@ from sftc.submission.failures import SubmissionError
 from sftc.submission.follow import Pace, follow_job
 from sftc.submission.journal import Journal
 from sftc.submission.submit import Order, Submission
-from support.backends import KEY, PAYLOAD, closing_database, data_file, embedded, isolate
+from support.backends import PAYLOAD, closing_database, data_file, embedded
+from support.environment import KEY
 from support.lossy_proxy import Passing, line
 from support.training_files import GOOD, row
 
@@ -33,13 +34,7 @@ SHARES = {b"POST": 0.6, b"GET /api/learning/files": 0.05, b"GET": 0.2}
 """How many of the requests that begin so have something happen to them."""
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    isolate(monkeypatch, tmp_path)
-    monkeypatch.setattr("sftc.submission.upload._INTERVAL", 0.05)
-    (tmp_path / "rows.jsonl").write_text(GOOD)
-    (tmp_path / "validation.jsonl").write_text(row(11))
-    return tmp_path
+FILES = {"rows.jsonl": GOOD, "validation.jsonl": row(11)}
 
 
 class Faults:

@@ -9,7 +9,8 @@ from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.journal import Journal
 from sftc.submission.submit import Order, Submission
-from support.backends import KEY, PAYLOAD, Answer, Asked, data_file
+from support.backends import PAYLOAD, Answer, Asked, data_file
+from support.environment import KEY
 
 OTHER = {**PAYLOAD, "model": "another"}
 LOST = Answer(cut=0)

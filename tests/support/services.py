@@ -1,6 +1,6 @@
 """The embedded service as tests have it: a process or a thread of its own, a client, an executor.
 
-As a program, `python services.py FOLDER` is `sftc serve` with the executor `Steps`.
+`STEPS FOLDER` is the program `sftc serve` with the executor `Steps`.
 """
 
 import asyncio
@@ -12,11 +12,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import httpx
 import uvicorn
@@ -25,22 +24,11 @@ from sftc.service.app import EmbeddedService
 from sftc.service.executor import Executor, FailedError, Missing, Report, Task
 from sftc.service.server import HttpConnection, serve
 from support.training_files import row
+from support.waiting import eventually
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105  it opens nothing but the tests' own service
 FINAL = {"succeeded", "failed", "cancelled"}
 LISTENING = "Listening on "
-
-_Found = TypeVar("_Found")
-
-
-def eventually(look: Callable[[], _Found | None], seconds: float = 60) -> _Found:
-    """Return what `look` finds, once that is something; it is the one place where tests wait."""
-    end, pause = time.monotonic() + seconds, 0.01
-    while not (found := look()):
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.25)
-    return found
 
 
 def rows(number: int, count: int = 3) -> bytes:
@@ -83,6 +71,11 @@ def part(name: bytes, data: bytes, filename: bytes | None = None) -> bytes:
 PURPOSE = part(b"purpose", b"fine-tune")
 END = b"--b--\r\n"
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+def nothing_left(folder: Path) -> bool:
+    """Return whether a service's data folder has no upload that is on its way."""
+    return not [*(folder / "incoming").iterdir()]
 
 
 class Client(httpx.Client):
@@ -147,6 +140,11 @@ class Client(httpx.Client):
         return found
 
 
+def form(client: Client, body: bytes, **headers: str) -> httpx.Response:
+    """Send a multipart body as it is."""
+    return client.post("/files", content=body, headers=MULTIPART | headers)
+
+
 def good(answer: httpx.Response) -> dict[str, Any]:
     """Return the body of an answer, which is no error."""
     assert answer.status_code in {200, 201}, answer.text
@@ -183,7 +181,11 @@ BARE = "import sys; sys.modules['peft'] = None; from sftc.__main__ import main; 
 SERVE = (sys.executable, "-P", "-c", BARE, "serve")
 """`sftc serve` where nothing is installed that trains."""
 
-STEPS = (sys.executable, __file__)
+_STEPS = (
+    f"import sys; sys.path.append({str(Path(__file__).parents[1])!r});"
+    "from support.services import serve_steps; serve_steps(sys.argv[1])"
+)
+STEPS = (sys.executable, "-P", "-c", _STEPS)
 
 
 def begun(
@@ -271,10 +273,11 @@ class Steps:
         return f"{task.payload['model']}:{task.id}"
 
 
-if __name__ == "__main__":
+def serve_steps(folder: str) -> None:
+    """Serve, from a folder, until interrupted."""
     with suppress(KeyboardInterrupt):
         serve(
-            EmbeddedService(Path(sys.argv[1]), TOKEN, Steps()),
+            EmbeddedService(Path(folder), TOKEN, Steps()),
             "127.0.0.1",
             0,
             lambda url: print(f"{LISTENING}{url}", flush=True),  # noqa: T201  whoever started it waits for this

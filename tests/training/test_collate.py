@@ -1,5 +1,7 @@
 """What a batch is made of, and that what is left out of it changes nothing."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,16 +10,14 @@ from transformers import AutoModelForCausalLM
 
 from sftc.training.collate import TokenRow, chosen, collator, whole
 from sftc.training.tokens import IGNORED
-from support import tiny_model
 
 tokens = st.lists(st.tuples(st.integers(0, 200), st.booleans()), min_size=2, max_size=20)
 rows = tokens.filter(lambda row: any(learnt for _, learnt in row[1:]))
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> torch.nn.Module:
-    folder = tiny_model.write(tmp_path_factory.mktemp("model"))
-    made: torch.nn.Module = AutoModelForCausalLM.from_pretrained(folder)
+def model(models: Path) -> torch.nn.Module:
+    made: torch.nn.Module = AutoModelForCausalLM.from_pretrained(models / "tiny")
     return made
 
 
