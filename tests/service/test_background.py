@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sftc.service import background
+from sftc.service.limits import Limits
 from support.services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
 from support.waiting import eventually
 
@@ -74,12 +74,9 @@ def test_a_check_that_cannot_begin_fails_until_the_file_is_sent_again(
         assert client.ready(DATA)
 
 
-def test_work_that_fails_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(background, "PAUSE", 0.05)
+def test_work_that_fails_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     jobs = tmp_path / "jobs"
-    with thread(tmp_path, Steps()) as client:
+    with thread(tmp_path, Steps(), Limits(retry=0.05)) as client:
         file = client.ready(DATA)
         jobs.rmdir()
         id = client.started(file)

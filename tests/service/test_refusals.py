@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from sftc.service.app import MAX_JOB
+from sftc.service.limits import DEFAULT_LIMITS
 from sftc.text.keys import MAX_DEPTH
 from support.services import Client, payload, refusal, rows
 
@@ -161,10 +161,12 @@ def test_a_value_of_any_depth_is_taken_or_refused(service: Client, file: str, de
 
 def test_a_body_of_more_than_a_mebibyte_is_refused(service: Client, file: str) -> None:
     job = json.dumps(payload(file)).encode()
-    assert sent(service, job.ljust(MAX_JOB)).status_code == 201
-    refusal(sent(service, job.ljust(MAX_JOB + 1)), 413, "too_large")
+    assert sent(service, job.ljust(DEFAULT_LIMITS.job)).status_code == 201
+    refusal(sent(service, job.ljust(DEFAULT_LIMITS.job + 1)), 413, "too_large")
     id = sent(service, job).json()["id"]
     refusal(
-        service.post(f"/jobs/{id}/start", content=b"{}".ljust(MAX_JOB + 1), headers=JSON), 413, "too_large"
+        service.post(f"/jobs/{id}/start", content=b"{}".ljust(DEFAULT_LIMITS.job + 1), headers=JSON),
+        413,
+        "too_large",
     )
     assert service.job(id)["status"] == "created"

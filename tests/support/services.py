@@ -1,6 +1,6 @@
 """The embedded service as tests have it: a process or a thread of its own, a client, an executor.
 
-`STEPS FOLDER` is the program `sftc serve` with the executor `Steps`.
+`STEPS FOLDER` is the program `sftc serve` with the executor `Steps`, and `IDLE FOLDER` with none.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ import uvicorn
 
 from sftc.service.app import EmbeddedService
 from sftc.service.executor import Executor, FailedError, Missing, Report, Task
-from sftc.service.server import HttpConnection, serve
+from sftc.service.limits import DEFAULT_LIMITS, Limits
+from sftc.service.server import http_connection, serve
 from support.training_files import row
 from support.waiting import eventually
 
@@ -181,11 +182,13 @@ BARE = "import sys; sys.modules['peft'] = None; from sftc.__main__ import main; 
 SERVE = (sys.executable, "-P", "-c", BARE, "serve")
 """`sftc serve` where nothing is installed that trains."""
 
-_STEPS = (
+_SERVE = (
     f"import sys; sys.path.append({str(Path(__file__).parents[1])!r});"
-    "from support.services import serve_steps; serve_steps(sys.argv[1])"
+    "from support.services import serve_folder, Steps; serve_folder(sys.argv[1], {})"
 )
-STEPS = (sys.executable, "-P", "-c", _STEPS)
+STEPS = (sys.executable, "-P", "-c", _SERVE.format("Steps()"))
+IDLE = (sys.executable, "-P", "-c", _SERVE.format(None))
+"""A service that runs no jobs."""
 
 
 def begun(
@@ -214,11 +217,18 @@ def process(folder: Path, program: Sequence[str] = SERVE, cwd: Path | None = Non
 
 
 @contextmanager
-def thread(folder: Path, executor: Executor | None = None) -> Iterator[Client]:
+def thread(
+    folder: Path, executor: Executor | None = None, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[Client]:
     """Run a service in a thread, and yield a client of it; its end is the one that Ctrl-C brings."""
-    app = EmbeddedService(folder, TOKEN, executor or Missing()).app()
+    app = EmbeddedService(folder, TOKEN, executor or Missing(), limits).app()
     config = uvicorn.Config(
-        app, http=HttpConnection, ws="none", log_config=None, lifespan="on", timeout_graceful_shutdown=3
+        app,
+        http=http_connection(limits.patience),
+        ws="none",
+        log_config=None,
+        lifespan="on",
+        timeout_graceful_shutdown=3,
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -273,11 +283,11 @@ class Steps:
         return f"{task.payload['model']}:{task.id}"
 
 
-def serve_steps(folder: str) -> None:
+def serve_folder(folder: str, executor: Executor | None) -> None:
     """Serve, from a folder, until interrupted."""
     with suppress(KeyboardInterrupt):
         serve(
-            EmbeddedService(Path(folder), TOKEN, Steps()),
+            EmbeddedService(Path(folder), TOKEN, executor),
             "127.0.0.1",
             0,
             lambda url: print(f"{LISTENING}{url}", flush=True),  # noqa: T201  whoever started it waits for this

@@ -15,9 +15,6 @@ from sftc.service.data_folder import Folder
 from sftc.service.executor import SERVICE_ENDS, Executor, FailedError, Task
 from sftc.service.store import Store
 
-PAUSE = 5.0
-"""Seconds until work that failed is tried again."""
-
 _TRIES = 3
 """How often a check is begun that says nothing."""
 
@@ -25,11 +22,12 @@ _log = logging.getLogger(__name__)
 
 
 class _Work(ABC):
-    """Work that is done whenever there is some."""
+    """Work that is done whenever there is some; after a failure again in `retry` seconds."""
 
-    def __init__(self, store: Store, folder: Folder) -> None:
+    def __init__(self, store: Store, folder: Folder, retry: float) -> None:
         self._store = store
         self._folder = folder
+        self._retry = retry
         self._more = asyncio.Event()
         self._more.set()
 
@@ -45,9 +43,9 @@ class _Work(ABC):
             try:
                 await self._all()
             except Exception:  # noqa: BLE001  a full disk, say: nobody would take the work up again
-                _log.exception("work in the background failed, and is tried again in %s s", PAUSE)
+                _log.exception("work in the background failed, and is tried again in %s s", self._retry)
                 self._more.set()
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self._retry)
 
     @abstractmethod
     async def _all(self) -> None:
@@ -104,8 +102,8 @@ def _found(report: Mapping[str, Any] | None) -> tuple[str, int | None, str | Non
 class Runner(_Work):
     """Runs jobs, the oldest first, and writes down what becomes of them."""
 
-    def __init__(self, store: Store, folder: Folder, executor: Executor) -> None:
-        super().__init__(store, folder)
+    def __init__(self, store: Store, folder: Folder, retry: float, executor: Executor) -> None:
+        super().__init__(store, folder, retry)
         self._executor = executor
         self._running: dict[str, asyncio.Task[str]] = {}
 
