@@ -1,5 +1,7 @@
 """Every test of a command runs in a folder of its own, which holds the `FILES` of its module."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,3 +25,12 @@ def sftc(sftc_program: str) -> Program:
 def dataset(sftc_program: str) -> Dataset:
     """Return `sftc dataset`."""
     return Dataset(sftc_program)
+
+
+@pytest.fixture
+def closed_pipe() -> Iterator[int]:
+    """Return the writing end of a pipe that nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)

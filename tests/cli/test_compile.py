@@ -7,7 +7,6 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -172,15 +171,6 @@ def test_a_full_or_closed_stdout_is_an_error(sftc: Program) -> None:
         assert code == 1
         assert "<stdout>: error[unwritable-output]" in errors
         assert "Traceback" not in errors
-
-
-@pytest.fixture
-def closed_pipe() -> Iterator[int]:
-    """Return the writing end of a pipe that nobody reads any more."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    yield writing
-    os.close(writing)
 
 
 def test_a_closed_pipe_ends_quietly(sftc: Program, closed_pipe: int) -> None:
