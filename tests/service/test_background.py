@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sftc.service.limits import Limits
+from sftc.service.limits import ServiceLimits
 from support.services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
 from support.waiting import eventually
 
@@ -76,7 +76,7 @@ def test_a_check_that_cannot_begin_fails_until_the_file_is_sent_again(
 
 def test_work_that_fails_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     jobs = tmp_path / "jobs"
-    with thread(tmp_path, Steps(), Limits(retry=0.05)) as client:
+    with thread(tmp_path, Steps(), ServiceLimits(retry=0.05)) as client:
         file = client.ready(DATA)
         jobs.rmdir()
         id = client.started(file)

@@ -10,7 +10,7 @@ from threading import Barrier
 import httpx
 import pytest
 
-from sftc.service.limits import Limits
+from sftc.service.limits import ServiceLimits
 from sftc.service.server import MAX_HEAD
 from support.raw_requests import AUTHORIZED, FORM, UPLOAD, answered, connected, exchange, head, status
 from support.services import (
@@ -111,7 +111,7 @@ def test_slow_clients_are_sent_away_and_others_served_meanwhile(tmp_path: Path) 
     start = head(UPLOAD, AUTHORIZED, FORM, b"Content-Length: 1000")
     job = head(JOB, AUTHORIZED, b"Content-Length: 1000")
     begun = (b"", start[:20], start, start + BODY[:30], start + BODY[:90], job, job + b"{")
-    with thread(tmp_path, limits=Limits(patience=1.0)) as client, ExitStack() as links:
+    with thread(tmp_path, limits=ServiceLimits(patience=1.0)) as client, ExitStack() as links:
         slow = [links.enter_context(connected(client)) for _ in range(64)]
         for number, link in enumerate(slow):
             link.sendall(begun[number % len(begun)])

@@ -15,7 +15,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
 from sftc.contract.versions import PACKAGED
-from sftc.service.limits import DEFAULT_LIMITS, Limits
+from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
 from support.raw_requests import AUTHORIZED as KEY
 from support.raw_requests import FORM, answered, connected, head, status
 from support.services import (
@@ -134,7 +134,7 @@ def test_every_answer_that_the_document_names_comes_about(tmp_path: Path) -> Non
             client.request(method, path, content=many if method == "POST" else None)
         (tmp_path / "incoming").rmdir()
         client.post("/files", content=PURPOSE + END, headers=MULTIPART)
-    with thread(tmp_path, Steps(), Limits(upload=1000, patience=1.0)) as client, ExitStack() as links:
+    with thread(tmp_path, Steps(), ServiceLimits(upload=1000, patience=1.0)) as client, ExitStack() as links:
         client.event_hooks["response"] = [seen]
         client.post("/files", content=b" " * 1001, headers=MULTIPART)
         waiting = {}

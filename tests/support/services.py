@@ -22,7 +22,7 @@ import uvicorn
 
 from sftc.service.app import EmbeddedService
 from sftc.service.executor import Executor, FailedError, Missing, Report, Task
-from sftc.service.limits import DEFAULT_LIMITS, Limits
+from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
 from sftc.service.server import http_connection, serve
 from support.training_files import row
 from support.waiting import eventually
@@ -218,7 +218,7 @@ def process(folder: Path, program: Sequence[str] = SERVE, cwd: Path | None = Non
 
 @contextmanager
 def thread(
-    folder: Path, executor: Executor | None = None, limits: Limits = DEFAULT_LIMITS
+    folder: Path, executor: Executor | None = None, limits: ServiceLimits = DEFAULT_LIMITS
 ) -> Iterator[Client]:
     """Run a service in a thread, and yield a client of it; its end is the one that Ctrl-C brings."""
     app = EmbeddedService(folder, TOKEN, executor or Missing(), limits).app()

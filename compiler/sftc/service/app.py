@@ -25,7 +25,7 @@ from sftc.service.background import Checks, Runner
 from sftc.service.data_folder import Folder
 from sftc.service.executor import Executor, Missing
 from sftc.service.guard import Guard
-from sftc.service.limits import DEFAULT_LIMITS, Limits
+from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
 from sftc.service.responses import RequestRefusedError
 from sftc.service.store import Store
 from sftc.service.uploads import pieces, receive
@@ -43,7 +43,7 @@ class EmbeddedService:
     """
 
     def __init__(
-        self, root: Path, token: str, executor: Executor | None, limits: Limits = DEFAULT_LIMITS
+        self, root: Path, token: str, executor: Executor | None, limits: ServiceLimits = DEFAULT_LIMITS
     ) -> None:
         self._folder = Folder(root)
         self._store = Store(self._folder.database)

@@ -3,8 +3,8 @@
 from typing import Final, NamedTuple
 
 
-class Limits(NamedTuple):
-    """Limits of one service; tests make them small.
+class ServiceLimits(NamedTuple):
+    """ServiceLimits of one service; tests make them small.
 
     Attributes:
         upload: the most bytes that the body of an upload may have.
@@ -19,4 +19,4 @@ class Limits(NamedTuple):
     retry: float = 5.0
 
 
-DEFAULT_LIMITS: Final = Limits()
+DEFAULT_LIMITS: Final = ServiceLimits()

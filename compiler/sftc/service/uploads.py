@@ -13,7 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from sftc.service.limits import Limits
+from sftc.service.limits import ServiceLimits
 from sftc.service.responses import RequestRefusedError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ async def pieces(request: Request, most: int, patience: float) -> AsyncIterator[
         yield piece
 
 
-async def receive(request: Request, folder: Path, limits: Limits) -> Upload:
+async def receive(request: Request, folder: Path, limits: ServiceLimits) -> Upload:
     """Write the part `file` of a multipart body into `folder`, and read the field `purpose`.
 
     Raises:
