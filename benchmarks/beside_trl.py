@@ -15,13 +15,10 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import chance_model
 import orjson
 import torch
 from measure import ENVIRONMENTS, HERE, QUIET, environment, publish
-
-sys.path.append(str(HERE.parent / "tests"))
-
-import tiny_model
 
 GPU = torch.cuda.is_available()
 SHAPES = {
@@ -89,7 +86,7 @@ def rows(folder: Path) -> int:
     (folder / "rows.jsonl").write_bytes(ours)
     (folder / "trl").mkdir()
     (folder / "trl/rows.jsonl").write_bytes(theirs)
-    words: Any = tiny_model.tokenizer()
+    words: Any = chance_model.tokenizer(HEADS["max_position_embeddings"])
     return 8 * len(words.apply_chat_template([*talks[0]])["input_ids"])
 
 
@@ -159,7 +156,7 @@ def main() -> None:
     )
     with TemporaryDirectory(dir=ENVIRONMENTS) as name:
         folder = Path(name)
-        tiny_model.write(folder / "chance", **SHAPES[GPU] | HEADS)
+        chance_model.write(folder / "chance", SHAPES[GPU] | HEADS)
         tokens = rows(folder)
         config = CONFIG.format(device=torch.cuda.get_device_name() if GPU else "CPU", bf16=str(GPU).lower())
         (folder / "job.toml").write_text(config, encoding="utf-8")

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support.environment import isolate, write_files
+
 # New examples every day at a desk, the same ones in CI, and many on demand: HYPOTHESIS=soak.
 desk = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("desk", desk)
@@ -40,7 +42,26 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
+@pytest.fixture
+def own_folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with the `FILES` (name to text) of the test's module, and make it the current one."""
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path, getattr(request.module, "FILES", {}))
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def sftc_program() -> str:
     """Return the path of the installed command."""
     return os.path.join(os.path.dirname(sys.executable), "sftc")
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the model `tiny` in it."""
+    from support import tiny_model  # it imports torch
+
+    folder = tmp_path_factory.mktemp("models")
+    tiny_model.write(folder / "tiny")
+    return folder

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import sftc
-from golden import EXIT_CODES, GOLDEN, KINDS, cases, on_disk, produce, update
 from sftc.checks.catalogue import RULES
+from support.golden import EXIT_CODES, GOLDEN, KINDS, cases, on_disk, produce, update
 
 ALL = [(kind, case) for kind in KINDS for case in cases(kind)]
 NOT_AS_FILES = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from training_jobs import rows
+from support.training_jobs import rows
 
 
 def blocks(readme: str, heading: str) -> list[str]:

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sftc
-from configs import odd_configs, spoiled, toml, valid
 from sftc.document.reading import MAX_BYTES
 from sftc.report.terminal import render
+from support.configs import odd_configs, spoiled, toml, valid
 
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
 

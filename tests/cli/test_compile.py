@@ -7,54 +7,19 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support.environment import unmeasured
+from support.program import Program
+
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
 WARNED = JOB + "gpu_cout = 1\n"
-PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-"""The environment, without what makes coverage measure a program: it writes files of its own."""
-
 WRONG = '[job]\nmodel = ""\n'
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for name, text in {"good": JOB, "warned": WARNED, "wrong": WRONG}.items():
-        (tmp_path / f"{name}.toml").write_text(text)
-    return tmp_path
-
-
-class Program:
-    """The installed command."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __call__(self, *arguments: str, stdin: bytes = b"") -> tuple[int, bytes, str]:
-        run = subprocess.run(
-            [self.path, *arguments], input=stdin, capture_output=True, check=False, timeout=60
-        )
-        return run.returncode, run.stdout, run.stderr.decode()
-
-    def shell(self, line: str) -> tuple[int, str, str]:
-        run = subprocess.run(
-            ["bash", "-c", f"set -o pipefail; {line.replace('sftc', self.path)}"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            env=PLAIN,
-        )
-        return run.returncode, run.stdout, run.stderr
-
-
-@pytest.fixture
-def sftc(sftc_program: str) -> Program:
-    return Program(sftc_program)
+FILES = {"good.toml": JOB, "warned.toml": WARNED, "wrong.toml": WRONG}
 
 
 def test_the_payload_goes_to_stdout_and_nothing_else_does(sftc: Program) -> None:
@@ -69,7 +34,7 @@ def test_the_payload_goes_to_stdout_and_nothing_else_does(sftc: Program) -> None
 
 def test_findings_stop_it(sftc: Program) -> None:
     code, payload, errors = sftc("compile", "wrong.toml")
-    assert (code, payload) == (1, b"")
+    assert (code, payload) == (1, "")
     assert "\nwrong.toml:2:9: error[blank-string]: `job.model` is blank\n" in errors
     assert errors.endswith("\n1 error, 1 warning; no payload\n")
     assert "\n<stdin>:2:9: " in sftc("compile", "-", stdin=WRONG.encode())[2]
@@ -78,14 +43,14 @@ def test_findings_stop_it(sftc: Program) -> None:
 def test_strict_lets_warnings_stop_it(sftc: Program) -> None:
     assert sftc("compile", "good.toml", "--strict")[0] == 0
     code, payload, errors = sftc("compile", "warned.toml", "--strict")
-    assert (code, payload) == (1, b"")
+    assert (code, payload) == (1, "")
     assert errors.endswith("\n1 warning; no payload, since --strict stops at warnings\n")
 
 
 def test_the_digest_goes_to_stderr(sftc: Program) -> None:
     code, payload, errors = sftc("compile", "good.toml", "--digest", "--format", "jcs")
     assert code == 0
-    checked = subprocess.run(["sha256sum"], input=payload, capture_output=True, check=True)
+    checked = subprocess.run(["sha256sum"], input=payload.encode(), capture_output=True, check=True)
     assert errors == f"sha256:{checked.stdout.decode().split()[0]}  good.toml\n"
 
 
@@ -110,24 +75,24 @@ def test_the_digest_goes_to_stderr(sftc: Program) -> None:
 )
 def test_wrong_usage(sftc: Program, arguments: list[str], said: str) -> None:
     code, payload, errors = sftc(*arguments)
-    assert (code, payload) == (2, b"")
+    assert (code, payload) == (2, "")
     assert said in errors
     assert not Path("out").exists()
 
 
 def test_files_are_written_whole(sftc: Program, folder: Path) -> None:
     payload = sftc("compile", "good.toml")[1]
-    assert sftc("compile", "good.toml", "warned.toml", "--output-dir", "out/deep")[:2] == (0, b"")
-    assert {path.name: path.read_bytes() for path in (folder / "out/deep").iterdir()} == {
+    assert sftc("compile", "good.toml", "warned.toml", "--output-dir", "out/deep")[:2] == (0, "")
+    assert {path.name: path.read_text() for path in (folder / "out/deep").iterdir()} == {
         "good.json": payload,
         "warned.json": payload,
     }
-    assert sftc("compile", "good.toml", "-o", "one.json") == (0, b"", "")
-    assert (folder / "one.json").read_bytes() == payload
+    assert sftc("compile", "good.toml", "-o", "one.json") == (0, "", "")
+    assert (folder / "one.json").read_text() == payload
 
 
 def test_devices_and_pipes_are_written_as_they_stand(sftc: Program) -> None:
-    payload = sftc("compile", "good.toml")[1].decode()
+    payload = sftc("compile", "good.toml")[1]
     for target in ("-", "/dev/stdout", ">(cat)", "/dev/stderr"):
         code, out, errors = sftc.shell(f"sftc compile good.toml -o {target} | cat")
         assert (code, out + errors) == (0, payload)
@@ -208,15 +173,6 @@ def test_a_full_or_closed_stdout_is_an_error(sftc: Program) -> None:
         assert "Traceback" not in errors
 
 
-@pytest.fixture
-def closed_pipe() -> Iterator[int]:
-    """Return the writing end of a pipe that nobody reads any more."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    yield writing
-    os.close(writing)
-
-
 def test_a_closed_pipe_ends_quietly(sftc: Program, closed_pipe: int) -> None:
     command = [sftc.path, "compile", "good.toml"]
     run = subprocess.run(command, stdout=closed_pipe, stderr=subprocess.PIPE, check=False)
@@ -279,7 +235,7 @@ def test_a_valid_config_needs_neither_jsonschema_nor_tomlkit() -> None:
         "print(sorted(costly & sys.modules.keys()))"
     )
     run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=PLAIN
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=unmeasured()
     )
     assert run.stdout.endswith("}\n[]\n")
 
@@ -287,12 +243,10 @@ def test_a_valid_config_needs_neither_jsonschema_nor_tomlkit() -> None:
 def test_help_and_version(sftc: Program) -> None:
     from sftc import __version__
 
-    assert sftc("--version") == (0, f"sftc {__version__}\n".encode(), "")
+    assert sftc("--version") == (0, f"sftc {__version__}\n", "")
     code, text, _ = sftc("compile", "--help")
     assert code == 0
-    assert all(
-        flag in text.decode() for flag in ("--set", "--format", "--digest", "--strict", "--output-dir")
-    )
+    assert all(flag in text for flag in ("--set", "--format", "--digest", "--strict", "--output-dir"))
     module = subprocess.run(
         [sys.executable, "-m", "sftc", "--version"], capture_output=True, text=True, check=True
     )
@@ -302,7 +256,7 @@ def test_help_and_version(sftc: Program) -> None:
 def test_rules_are_listed_and_explained(sftc: Program) -> None:
     code, listed, _ = sftc("rule")
     assert code == 0
-    assert b"unknown-key" in listed
+    assert "unknown-key" in listed
     code, page, _ = sftc("rule", "missing-gpu-type")
     assert code == 0
-    assert page.startswith(b"missing-gpu-type (warning): ")
+    assert page.startswith("missing-gpu-type (warning): ")

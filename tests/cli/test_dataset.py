@@ -7,38 +7,33 @@ from pathlib import Path
 
 import pytest
 
-from training_files import BROKEN, CONFIG, GOOD, UNANSWERED, Dataset, compressed, digest, row
+from support.program import Dataset
+from support.training_files import BROKEN, CONFIG, GOOD, UNANSWERED, compressed, digest, row
 
 FIVE_A_STEP = CONFIG + "\n[hyperparameters]\nglobal_batch = 5\n"
 
 
-@pytest.fixture
-def sftc(sftc_program: str) -> Dataset:
-    return Dataset(sftc_program)
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    texts = {"good.jsonl": GOOD, "unanswered.jsonl": UNANSWERED, "broken.jsonl": GOOD + BROKEN}
-    for name, text in (texts | {"config.toml": FIVE_A_STEP}).items():
-        (tmp_path / name).write_text(text)
-    return tmp_path
+FILES = {
+    "good.jsonl": GOOD,
+    "unanswered.jsonl": UNANSWERED,
+    "broken.jsonl": GOOD + BROKEN,
+    "config.toml": FIVE_A_STEP,
+}
 
 
 def no_findings(path: str, text: str) -> str:
     return f"{path}: no findings in {text.count('messages')} rows, {len(text)} bytes, {digest(text)}\n"
 
 
-def test_it_fails_on_errors_and_warnings_and_not_on_notes(sftc: Dataset) -> None:
-    assert sftc("check", "good.jsonl") == (0, no_findings("good.jsonl", GOOD), "")
-    code, report, errors = sftc("check", "good.jsonl", "--config", "config.toml")
+def test_it_fails_on_errors_and_warnings_and_not_on_notes(dataset: Dataset) -> None:
+    assert dataset("check", "good.jsonl") == (0, no_findings("good.jsonl", GOOD), "")
+    code, report, errors = dataset("check", "good.jsonl", "--config", "config.toml")
     assert (code, errors) == (0, "")
     assert "note[steps]: 10 rows by 5 (global_batch) are 2 steps an epoch, 2 in all" in report
-    code, report, errors = sftc("check", "unanswered.jsonl")
+    code, report, errors = dataset("check", "unanswered.jsonl")
     assert (code, errors) == (1, "")
     assert report.startswith("unanswered.jsonl:1:14: warning[no-assistant-message]: ")
-    code, report, errors = sftc("check", "broken.jsonl")
+    code, report, errors = dataset("check", "broken.jsonl")
     assert (code, errors) == (1, "")
     assert report.startswith("broken.jsonl:11:13: error[row-not-json]: ")
     assert report.endswith(f"\nbroken.jsonl: 1 error in 11 rows, 944 bytes, {digest(GOOD + BROKEN)}\n")
@@ -56,37 +51,37 @@ def test_it_fails_on_errors_and_warnings_and_not_on_notes(sftc: Dataset) -> None
         (["good.jsonl", "--jobs", "0"], "--jobs"),
     ],
 )
-def test_wrong_usage(sftc: Dataset, folder: Path, arguments: list[str], said: str) -> None:
+def test_wrong_usage(dataset: Dataset, folder: Path, arguments: list[str], said: str) -> None:
     (folder / "nameless.toml").write_text(CONFIG.replace('data = "good.jsonl"', ""))
-    code, report, errors = sftc("check", *arguments)
+    code, report, errors = dataset("check", *arguments)
     assert (code, report) == (2, "")
     assert said in errors
 
 
-def test_what_cannot_be_read_is_an_error_and_the_others_are_checked(sftc: Dataset) -> None:
+def test_what_cannot_be_read_is_an_error_and_the_others_are_checked(dataset: Dataset) -> None:
     reasons = {"absent.jsonl": "No such file", ".": "Is a directory", "/dev/null": "it is a device"}
     for path, reason in reasons.items():
-        code, report, errors = sftc("check", path, "good.jsonl")
+        code, report, errors = dataset("check", path, "good.jsonl")
         assert (code, errors) == (1, "")
         assert report.startswith(f"{path}: error[unreadable-data]: cannot be read: {reason}")
         assert report.endswith(f"\n{path}: 1 error\n{no_findings('good.jsonl', GOOD)}")
 
 
-def test_files_are_named_or_found_by_a_glob_each_once(sftc: Dataset, folder: Path) -> None:
+def test_files_are_named_or_found_by_a_glob_each_once(dataset: Dataset, folder: Path) -> None:
     (folder / "a/b").mkdir(parents=True)
     (folder / "a/b/[1].jsonl").write_text(UNANSWERED)
     (folder / "a/b/1.jsonl").write_text(GOOD)
     files = ["unanswered.jsonl", "broken.jsonl", "good.jsonl"]
-    assert [*sftc.report("un*.jsonl", "*.jsonl", "good.jsonl")] == files
-    assert [*sftc.report("a/**/*.jsonl")] == ["a/b/1.jsonl", "a/b/[1].jsonl"]
-    assert [*sftc.report("a/b/[1].jsonl")] == ["a/b/[1].jsonl"]
-    assert [*sftc.report("a/b/[12].jsonl")] == ["a/b/1.jsonl"]
+    assert [*dataset.report("un*.jsonl", "*.jsonl", "good.jsonl")] == files
+    assert [*dataset.report("a/**/*.jsonl")] == ["a/b/1.jsonl", "a/b/[1].jsonl"]
+    assert [*dataset.report("a/b/[1].jsonl")] == ["a/b/[1].jsonl"]
+    assert [*dataset.report("a/b/[12].jsonl")] == ["a/b/1.jsonl"]
 
 
-def test_stdin_is_a_file_too(sftc: Dataset) -> None:
-    assert sftc("check", "-", stdin=GOOD.encode()) == (0, no_findings("-", GOOD), "")
-    assert sftc.shell("dataset check <(cat good.jsonl) | sed 's/.*: //'")[1] == no_findings("", GOOD)[2:]
-    code, report, _ = sftc.shell("dataset check - <&-")
+def test_stdin_is_a_file_too(dataset: Dataset) -> None:
+    assert dataset("check", "-", stdin=GOOD.encode()) == (0, no_findings("-", GOOD), "")
+    assert dataset.shell("dataset check <(cat good.jsonl) | sed 's/.*: //'")[1] == no_findings("", GOOD)[2:]
+    code, report, _ = dataset.shell("dataset check - <&-")
     assert code == 1
     assert report.startswith("-: error[unreadable-data]: cannot be read: it is closed\n")
 
@@ -99,116 +94,120 @@ PACKED = {
 }
 
 
-def test_a_compressed_file_is_checked_as_what_it_holds(sftc: Dataset, folder: Path) -> None:
+def test_a_compressed_file_is_checked_as_what_it_holds(dataset: Dataset, folder: Path) -> None:
     for name, data in PACKED.items():
         (folder / name).write_bytes(data)
-    files = sftc.report("good.jsonl", *PACKED)
+    files = dataset.report("good.jsonl", *PACKED)
     assert [file["data"] for file in files.values()] == [files["good.jsonl"]["data"]] * 5
-    assert sftc("check", "frames.jsonl.zst") == (0, no_findings("frames.jsonl.zst", GOOD), "")
+    assert dataset("check", "frames.jsonl.zst") == (0, no_findings("frames.jsonl.zst", GOOD), "")
 
 
-def test_a_damaged_archive_is_an_error(sftc: Dataset, folder: Path) -> None:
+def test_a_damaged_archive_is_an_error(dataset: Dataset, folder: Path) -> None:
     names = []
     for name, data in PACKED.items():
         for number, damaged in enumerate((data[:-3], data[: len(data) // 2], GOOD.encode())):
             names.append(f"{number}-{name}")
             (folder / names[-1]).write_bytes(damaged)
-    files = sftc.report(*names)
+    files = dataset.report(*names)
     assert [*files] == names
     for file in files.values():
         found = {each["id"]: each["message"] for each in file["findings"]}
         assert re.match(r"cannot be read beyond line \d+: \w", found["damaged-archive"])
-    assert sftc("check", names[0])[0] == 1
+    assert dataset("check", names[0])[0] == 1
 
 
 @pytest.mark.parametrize(("name", "pack"), [("rows.gz", gzip.compress), ("rows.zst", compressed)])
 def test_rows_before_the_damage_are_checked(
-    sftc: Dataset, folder: Path, name: str, pack: Callable[[bytes], bytes]
+    dataset: Dataset, folder: Path, name: str, pack: Callable[[bytes], bytes]
 ) -> None:
     (folder / name).write_bytes(pack((BROKEN + "".join(map(row, range(30_000)))).encode())[:-3])
-    [file] = sftc.report(name).values()
+    [file] = dataset.report(name).values()
     assert [found["id"] for found in file["findings"]] == ["row-not-json", "damaged-archive"]
     assert 10_000 < file["data"]["rows"] <= 30_001
 
 
-def test_only_the_first_rows_are_checked_where_that_is_asked(sftc: Dataset, folder: Path) -> None:
+def test_only_the_first_rows_are_checked_where_that_is_asked(dataset: Dataset, folder: Path) -> None:
     text = f"\n{row(51)} \n{row(52)}"
     (folder / "rows.jsonl").write_text(text + BROKEN)
-    assert sftc("check", "rows.jsonl", "--examples", "2") == (0, no_findings("rows.jsonl", text), "")
-    files = sftc.report("rows.jsonl", "broken.jsonl", "--examples", "3")
+    assert dataset("check", "rows.jsonl", "--examples", "2") == (0, no_findings("rows.jsonl", text), "")
+    files = dataset.report("rows.jsonl", "broken.jsonl", "--examples", "3")
     assert [file["data"]["rows"] for file in files.values()] == [3, 3]
     assert [len(file["findings"]) for file in files.values()] == [1, 0]
-    endless = sftc.shell(f"yes '{row(1).strip()}' 2>&- | dataset check - --examples 3")[1]
+    endless = dataset.shell(f"yes '{row(1).strip()}' 2>&- | dataset check - --examples 3")[1]
     assert endless.endswith(f" in 3 rows, {3 * len(row(1))} bytes, {digest(row(1) * 3)}\n")
 
 
-def test_errors_stop_the_reading_and_other_findings_are_counted(sftc: Dataset, folder: Path) -> None:
+def test_errors_stop_the_reading_and_other_findings_are_counted(dataset: Dataset, folder: Path) -> None:
     (folder / "rows.jsonl").write_text("".join(f'{{"{number}":\n' for number in range(25)))
     for limit, listed in {"1": 1, "25": 25, "26": 25, "0": 25}.items():
-        [file] = sftc.report("rows.jsonl", "--max-errors", limit).values()
+        [file] = dataset.report("rows.jsonl", "--max-errors", limit).values()
         assert (len(file["findings"]), file["data"]["stopped"]) == (listed, limit in {"1", "25"})
-    code, report, _ = sftc("check", "rows.jsonl")
+    code, report, _ = dataset("check", "rows.jsonl")
     assert code == 1
     assert re.search(r"rows\.jsonl: 20 errors, .*; stopped .*--max-errors", report)
     (folder / "rows.jsonl").write_text("".join(UNANSWERED.replace("2", str(n)) for n in range(25)) + BROKEN)
-    [file] = sftc.report("rows.jsonl").values()
+    [file] = dataset.report("rows.jsonl").values()
     assert (len(file["findings"]), file["data"]["more"]) == (21, {"no-assistant-message": 5})
-    [file] = sftc.report("rows.jsonl", "--max-errors", "0").values()
+    [file] = dataset.report("rows.jsonl", "--max-errors", "0").values()
     assert (len(file["findings"]), file["data"]["more"]) == (26, {})
 
 
-def test_a_file_that_was_not_read_whole_says_so_whatever_else_is_found(sftc: Dataset, folder: Path) -> None:
+def test_a_file_that_was_not_read_whole_says_so_whatever_else_is_found(
+    dataset: Dataset, folder: Path
+) -> None:
     (folder / "rows.jsonl").write_text(row(1) * 2 + BROKEN + row(2))
-    [file] = sftc.report("rows.jsonl", "--max-errors", "1").values()
+    [file] = dataset.report("rows.jsonl", "--max-errors", "1").values()
     assert [found["id"] for found in file["findings"]] == ["row-not-json", "duplicate-rows"]
     assert file["data"]["stopped"]
-    summary = sftc("check", "rows.jsonl", "--max-errors", "1")[1].splitlines()[-1]
+    summary = dataset("check", "rows.jsonl", "--max-errors", "1")[1].splitlines()[-1]
     assert "stopped" in summary
     assert "sha256" not in summary
 
 
-def test_a_config_names_the_files_where_the_command_line_does_not(sftc: Dataset, folder: Path) -> None:
+def test_a_config_names_the_files_where_the_command_line_does_not(dataset: Dataset, folder: Path) -> None:
     config = folder / "config.toml"
-    assert [*sftc.report("--config", "config.toml")] == ["good.jsonl", "config.toml"]
+    assert [*dataset.report("--config", "config.toml")] == ["good.jsonl", "config.toml"]
     config.write_text(f'{FIVE_A_STEP}\n[data]\nvalidation_path = "unanswered.jsonl"\n')
-    assert [*sftc.report("--config", "config.toml")] == ["good.jsonl", "unanswered.jsonl", "config.toml"]
-    files = sftc.report("broken.jsonl", "--config", "config.toml")
+    assert [*dataset.report("--config", "config.toml")] == ["good.jsonl", "unanswered.jsonl", "config.toml"]
+    files = dataset.report("broken.jsonl", "--config", "config.toml")
     assert [*files] == ["broken.jsonl", "config.toml"]
     [found] = files["config.toml"]["findings"]
     assert found["message"].startswith("11 rows by 5")
-    code, report, errors = sftc("check", "--config", "-", stdin=FIVE_A_STEP.encode())
+    code, report, errors = dataset("check", "--config", "-", stdin=FIVE_A_STEP.encode())
     assert (code, errors) == (0, "")
     assert report.startswith("<stdin>:9:2: note[steps]: 10 rows by 5 (global_batch)")
 
 
-def test_a_config_that_cannot_be_used_stops_it(sftc: Dataset, folder: Path) -> None:
+def test_a_config_that_cannot_be_used_stops_it(dataset: Dataset, folder: Path) -> None:
     (folder / "wrong.toml").write_text('[job]\nmodel = ""\n')
     (folder / "torn.toml").write_text("[job")
     for name, rule in {"wrong": "blank-string", "torn": "toml-syntax", "absent": "unreadable-file"}.items():
-        code, report, errors = sftc("check", "good.jsonl", "--config", f"{name}.toml")
+        code, report, errors = dataset("check", "good.jsonl", "--config", f"{name}.toml")
         assert (code, report) == (1, "")
         assert f"error[{rule}]: " in errors
         assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize("flags", [["--examples", "3"], ["--max-errors", "1"], []])
-def test_steps_are_told_of_a_file_that_was_read_whole(sftc: Dataset, folder: Path, flags: list[str]) -> None:
+def test_steps_are_told_of_a_file_that_was_read_whole(
+    dataset: Dataset, folder: Path, flags: list[str]
+) -> None:
     (folder / "cut.jsonl.gz").write_bytes(gzip.compress("".join(map(row, range(30_000))).encode())[:-3])
     name = "broken.jsonl" if "--max-errors" in flags else "good.jsonl" if flags else "cut.jsonl.gz"
-    files = sftc.report(name, *flags, "--config", "config.toml")
+    files = dataset.report(name, *flags, "--config", "config.toml")
     assert files[name]["data"]["rows"] > 0
     assert files["config.toml"]["findings"] == []
 
 
 @pytest.mark.parametrize("name", ["-", "config.toml"])
-def test_a_config_that_is_checked_as_rows_too_hides_nothing(sftc: Dataset, name: str) -> None:
-    code, report, errors = sftc("check", name, "--config", name, stdin=FIVE_A_STEP.encode())
+def test_a_config_that_is_checked_as_rows_too_hides_nothing(dataset: Dataset, name: str) -> None:
+    code, report, errors = dataset("check", name, "--config", name, stdin=FIVE_A_STEP.encode())
     assert code in {1, 2}
     assert ("error[" in report) == (code == 1)
     assert ("Usage: " in errors) == (code == 2)
 
 
-def test_a_file_that_is_named_in_two_ways_is_checked_once(sftc: Dataset) -> None:
+def test_a_file_that_is_named_in_two_ways_is_checked_once(dataset: Dataset) -> None:
     Path("a.jsonl").write_text(GOOD)
-    code, out, _ = sftc("check", "a.jsonl", "./a.jsonl", str(Path("a.jsonl").absolute()))
+    code, out, _ = dataset("check", "a.jsonl", "./a.jsonl", str(Path("a.jsonl").absolute()))
     assert (code, out.count("no findings")) == (0, 1)

@@ -13,7 +13,8 @@ import pytest
 from jsonschema import Draft7Validator
 from jsonschema.validators import validator_for
 
-from training_files import BROKEN, CONFIG, GOOD, UNANSWERED, Dataset, digest
+from support.program import Dataset
+from support.training_files import BROKEN, CONFIG, GOOD, UNANSWERED, digest
 
 FORMATS = ("text", "json", "github", "sarif")
 SARIF = ("sarif-om==1.0.4", "cd5f416b3083e00d402a92e449a7ff67af46f11241073eea0461802a3b5aef98")
@@ -30,28 +31,26 @@ HOSTILE = [
 ALL = ["good.jsonl", "unanswered.jsonl", "./broken.jsonl", "absent.jsonl", "-", "--config", "config.toml"]
 
 
-@pytest.fixture
-def sftc(sftc_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    monkeypatch.chdir(tmp_path)
-    config = CONFIG + "\n[hyperparameters]\nglobal_batch = 5\n"
-    texts = {"good": GOOD, "unanswered": UNANSWERED, "broken": BROKEN}
-    for name, text in ({f"{name}.jsonl": texts[name] for name in texts} | {"config.toml": config}).items():
-        Path(name).write_text(text)
-    return Dataset(sftc_program)
+FILES = {
+    "good.jsonl": GOOD,
+    "unanswered.jsonl": UNANSWERED,
+    "broken.jsonl": BROKEN,
+    "config.toml": CONFIG + "\n[hyperparameters]\nglobal_batch = 5\n",
+}
 
 
 @pytest.mark.parametrize("arguments", [ALL, ["good.jsonl"], [*ALL, "--max-errors", "1"], ["a*.jsonl"]])
-def test_json_is_what_its_schema_says(sftc: Dataset, root: Path, arguments: list[str]) -> None:
+def test_json_is_what_its_schema_says(dataset: Dataset, root: Path, arguments: list[str]) -> None:
     Path("aa.jsonl").write_text(UNANSWERED + UNANSWERED.replace("2 + 2", "2 + 3") + BROKEN * 2)
     schema = json.loads((root / "schemas/sftc_schemas/report.schema.json").read_bytes())
-    code, report, errors = sftc("check", *arguments, "--format", "json", stdin=BROKEN.encode())
+    code, report, errors = dataset("check", *arguments, "--format", "json", stdin=BROKEN.encode())
     Draft7Validator(schema).validate(json.loads(report))
     assert (code, errors) == (int(arguments != ["good.jsonl"]), "")
 
 
-def test_json_says_what_was_read_and_where(sftc: Dataset) -> None:
+def test_json_says_what_was_read_and_where(dataset: Dataset) -> None:
     Path("broken.jsonl").write_text(text := GOOD + BROKEN)
-    files = sftc.report("broken.jsonl", "absent.jsonl", "--config", "config.toml")
+    files = dataset.report("broken.jsonl", "absent.jsonl", "--config", "config.toml")
     assert files["broken.jsonl"]["data"] == {
         "rows": 11, "bytes": len(text), "digest": digest(text), "stopped": False, "more": {},
     }  # fmt: skip
@@ -79,8 +78,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Any:
         return json.load(file)
 
 
-def test_sarif_is_what_its_published_schema_says(sftc: Dataset, published: Any) -> None:
-    code, report, errors = sftc("check", *ALL, "--format", "sarif")
+def test_sarif_is_what_its_published_schema_says(dataset: Dataset, published: Any) -> None:
+    code, report, errors = dataset("check", *ALL, "--format", "sarif")
     assert (code, errors) == (1, "")
     validator_for(published)(published).validate(json.loads(report))
     results = json.loads(report)["runs"][0]["results"]
@@ -97,8 +96,8 @@ def test_sarif_is_what_its_published_schema_says(sftc: Dataset, published: Any) 
     ]
 
 
-def test_github_gets_a_command_a_finding(sftc: Dataset) -> None:
-    code, report, errors = sftc("check", *ALL, "--format", "github")
+def test_github_gets_a_command_a_finding(dataset: Dataset) -> None:
+    code, report, errors = dataset("check", *ALL, "--format", "github")
     assert (code, errors) == (1, "")
     heads = [line.split("::")[1].split(",", 1) for line in report.splitlines()]
     assert heads == [
@@ -111,15 +110,15 @@ def test_github_gets_a_command_a_finding(sftc: Dataset) -> None:
         ["error file=-", "line=1,endLine=1,col=1,endColumn=1,title=sftc%3A empty-data"],
         ["notice file=config.toml", "line=9,endLine=9,col=2,endColumn=17,title=sftc%3A steps"],
     ]
-    assert sftc("check", "good.jsonl", "--format", "github") == (0, "", "")
+    assert dataset("check", "good.jsonl", "--format", "github") == (0, "", "")
 
 
-def test_odd_names_are_no_trouble(sftc: Dataset) -> None:
+def test_odd_names_are_no_trouble(dataset: Dataset) -> None:
     for number, name in enumerate(HOSTILE):
         Path(name).write_text(UNANSWERED.replace("2", str(number)))
     reports = {}
     for format in FORMATS:
-        code, reports[format], errors = sftc("check", "--format", format, "--", *HOSTILE)
+        code, reports[format], errors = dataset("check", "--format", format, "--", *HOSTILE)
         assert (code, errors) == (1, "")
     assert len(reports["text"].split("\n")) == len(HOSTILE) * 7 + 1
     assert reports["text"].replace("\n", "").isprintable()

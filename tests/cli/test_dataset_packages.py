@@ -6,16 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from training_files import BROKEN, CONFIG, GOOD, Dataset, compressed
+from support.program import Dataset
+from support.training_files import BROKEN, CONFIG, GOOD, compressed
 
 PACKAGES = ["re2", "stringzilla", "numpy", *(["backports"] if sys.version_info < (3, 14) else [])]
 
 
-@pytest.fixture
-def sftc(sftc_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    monkeypatch.chdir(tmp_path)
-    Path("good.jsonl").write_text(GOOD)
-    return Dataset(sftc_program)
+FILES = {"good.jsonl": GOOD}
 
 
 def without(packages: list[str], *arguments: str) -> tuple[int, str, str]:
@@ -30,7 +27,7 @@ def without(packages: list[str], *arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_that_is_missing_is_named_with_what_brings_it(sftc: Dataset, package: str) -> None:
+def test_a_package_that_is_missing_is_named_with_what_brings_it(dataset: Dataset, package: str) -> None:
     Path("rows.jsonl.zst").write_bytes(compressed(BROKEN.encode()))
     code, out, errors = without([package], "dataset", "check", "rows.jsonl.zst")
     assert (code, out) == (1, "")  # it is known before there is anything to tell
@@ -39,7 +36,7 @@ def test_a_package_that_is_missing_is_named_with_what_brings_it(sftc: Dataset, p
     assert len(errors.splitlines()) == 1
 
 
-def test_only_pictures_need_matplotlib(sftc: Dataset) -> None:
+def test_only_pictures_need_matplotlib(dataset: Dataset) -> None:
     assert without(["matplotlib"], "dataset", "stats", "good.jsonl")[0] == 0
     assert without(["matplotlib"], "dataset", "stats", "good.jsonl", "--plot", "a.svg")[::2] == (
         1,
@@ -48,7 +45,7 @@ def test_only_pictures_need_matplotlib(sftc: Dataset) -> None:
 
 
 def test_a_namespace_that_others_share_is_no_package_that_is_there(
-    sftc: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if sys.version_info >= (3, 14):
         pytest.skip("the standard library has Zstandard from Python 3.14 on")
@@ -56,13 +53,13 @@ def test_a_namespace_that_others_share_is_no_package_that_is_there(
     (tmp_path / "path/backports/__init__.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
     Path("good.jsonl.zst").write_bytes(b"")
-    code, out, errors = sftc("check", "good.jsonl.zst")
+    code, out, errors = dataset("check", "good.jsonl.zst")
     assert (code, out) == (1, "")
     assert errors.endswith("pip install 'sftc[dataset]'\n")
     assert "Traceback" not in errors
 
 
-def test_help_and_the_other_commands_need_no_extra(sftc: Dataset) -> None:
+def test_help_and_the_other_commands_need_no_extra(dataset: Dataset) -> None:
     Path("config.toml").write_text(CONFIG)
     for arguments in (
         ["dataset", "--help"],

@@ -10,17 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from training_files import GOOD, UNANSWERED, Dataset, digest, row
+from support.program import Dataset
+from support.training_files import GOOD, UNANSWERED, digest, row
 
 CHUNK = row(1).replace("2", "2" * 10_000).encode() * 52
 """Rows of a chunk, or so."""
 
 
-@pytest.fixture
-def sftc(sftc_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    monkeypatch.chdir(tmp_path)
-    Path("good.jsonl").write_text(GOOD)
-    return Dataset(sftc_program)
+FILES = {"good.jsonl": GOOD}
 
 
 @pytest.fixture
@@ -41,30 +38,30 @@ def many_chunks() -> str:
     return "".join(rows)
 
 
-def test_any_number_of_processes_says_the_same(sftc: Dataset) -> None:
+def test_any_number_of_processes_says_the_same(dataset: Dataset) -> None:
     Path("rows.jsonl").write_text(text := many_chunks())
     for command in (
         ["check", "--format", "text"],
         ["check", "--format", "json"],
         ["stats", "--format", "json"],
     ):
-        one, two = (sftc(*command, "rows.jsonl", "good.jsonl", "--jobs", jobs) for jobs in "12")
+        one, two = (dataset(*command, "rows.jsonl", "good.jsonl", "--jobs", jobs) for jobs in "12")
         assert one == two
         assert digest(text) in one[1] or command[0] == "stats"
 
 
 @pytest.mark.parametrize("limit", ["1", "11"])
-def test_any_number_of_processes_stops_at_the_same_error(sftc: Dataset, limit: str) -> None:
+def test_any_number_of_processes_stops_at_the_same_error(dataset: Dataset, limit: str) -> None:
     Path("rows.jsonl").write_text("".join(dict.fromkeys(many_chunks().splitlines(keepends=True))))
     flags = ["--max-errors", limit, "--format", "json"]
-    one, two = (sftc("check", "rows.jsonl", *flags, "--jobs", jobs) for jobs in "12")
+    one, two = (dataset("check", "rows.jsonl", *flags, "--jobs", jobs) for jobs in "12")
     assert '"stopped": true' in one[1]
     assert one == two
 
 
-def reading(sftc: Dataset, pipe: tuple[int, int], *arguments: str) -> subprocess.Popen[bytes]:
+def reading(dataset: Dataset, pipe: tuple[int, int], *arguments: str) -> subprocess.Popen[bytes]:
     """Start a command of a process group of its own on what is fed to the pipe."""
-    command = [sftc.program, "dataset", *arguments, f"/dev/fd/{pipe[0]}"]
+    command = [*dataset.command, *arguments, f"/dev/fd/{pipe[0]}"]
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -92,9 +89,9 @@ def children(process: subprocess.Popen[bytes]) -> list[int]:
 @pytest.mark.parametrize("command", ["check", "stats"])
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_it_can_be_stopped_and_leaves_no_process_and_no_memory(
-    sftc: Dataset, pipe: tuple[int, int], command: str, stop: signal.Signals
+    dataset: Dataset, pipe: tuple[int, int], command: str, stop: signal.Signals
 ) -> None:
-    process = reading(sftc, pipe, command, "--jobs", "2")
+    process = reading(dataset, pipe, command, "--jobs", "2")
     with open(pipe[1], "wb", closefd=False) as feed:
         feed.writelines([CHUNK] * 80)  # more than a worker may be behind
     assert children(process)
@@ -115,44 +112,44 @@ def test_it_can_be_stopped_and_leaves_no_process_and_no_memory(
 @pytest.mark.parametrize(
     "arguments", [["check"], ["check", "--format", "json"], ["stats"], ["head", "-n", "7000"]]
 )
-def test_a_closed_pipe_ends_it_quietly(sftc: Dataset, pipe: tuple[int, int], arguments: list[str]) -> None:
+def test_a_closed_pipe_ends_it_quietly(dataset: Dataset, pipe: tuple[int, int], arguments: list[str]) -> None:
     Path("rows.jsonl").write_text(many_chunks())
     os.close(pipe[0])
     jobs = ["--jobs", "2"] if arguments[0] != "head" else []
-    command = [sftc.program, "dataset", *arguments, "rows.jsonl", *jobs]
+    command = [*dataset.command, *arguments, "rows.jsonl", *jobs]
     run = subprocess.run(command, stdout=pipe[1], stderr=subprocess.PIPE, check=False, timeout=60)
     assert (run.returncode, run.stderr) == (141, b"")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_has_seen_enough_ends_it(sftc: Dataset, unbuffered: str) -> None:
+def test_a_reader_that_has_seen_enough_ends_it(dataset: Dataset, unbuffered: str) -> None:
     Path("rows.jsonl").write_text("".join(f'{{"{number}":\n' for number in range(20_000)))
     for line in ("check rows.jsonl --max-errors 0", "head rows.jsonl -n 20000"):
-        code, out, errors = sftc.shell(f"export PYTHONUNBUFFERED={unbuffered}; dataset {line} | head -1")
+        code, out, errors = dataset.shell(f"export PYTHONUNBUFFERED={unbuffered}; dataset {line} | head -1")
         assert (code, out.count("\n"), errors) == (141, 1, "")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_disk_that_fills_up_is_an_error(sftc: Dataset, unbuffered: str) -> None:
+def test_a_disk_that_fills_up_is_an_error(dataset: Dataset, unbuffered: str) -> None:
     Path("rows.jsonl").write_text("".join(map(row, range(5000))))
     line = f"export PYTHONUNBUFFERED={unbuffered}; ulimit -f 64; dataset head rows.jsonl -n 5000 > out.jsonl"
-    code, _, errors = sftc.shell(line)
+    code, _, errors = dataset.shell(line)
     assert code == 1
     assert errors == "<stdout>: error[unwritable-output]: cannot be written: File too large\n\n"
 
 
 @pytest.mark.parametrize("arguments", ["check good.jsonl", "stats good.jsonl", "head good.jsonl", "--help"])
-def test_a_full_disk_is_an_error(sftc: Dataset, arguments: str) -> None:
-    code, _, errors = sftc.shell(f"dataset {arguments} > /dev/full")
+def test_a_full_disk_is_an_error(dataset: Dataset, arguments: str) -> None:
+    code, _, errors = dataset.shell(f"dataset {arguments} > /dev/full")
     assert code == 1
     assert "No space left on device" in errors
     assert "fault" not in errors
 
 
-def test_a_file_that_is_written_to_meanwhile_is_an_error(sftc: Dataset) -> None:
+def test_a_file_that_is_written_to_meanwhile_is_an_error(dataset: Dataset) -> None:
     rows = Path("rows.jsonl")
     rows.write_text(text := "".join(f'{{"{number}":\n' for number in range(5000)))
-    command = [sftc.program, "dataset", "check", "rows.jsonl", "--max-errors", "0"]
+    command = [*dataset.command, "check", "rows.jsonl", "--max-errors", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         process.stdout.readline()  # it has begun, and cannot end before the rest is read

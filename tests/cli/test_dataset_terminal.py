@@ -7,19 +7,14 @@ import select
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from training_files import BROKEN, GOOD, Dataset, row
+from support.program import Dataset
+from support.training_files import BROKEN, GOOD, row
 
 LONG = row(1).replace("2", "2" * 3900).encode()
 """A row that a pipe takes whole or not at all, and with few of which a chunk is full."""
 
 
-@pytest.fixture
-def sftc(sftc_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    monkeypatch.chdir(tmp_path)
-    Path("good.jsonl").write_text(GOOD)
-    return Dataset(sftc_program)
+FILES = {"good.jsonl": GOOD}
 
 
 def everything(terminal: int) -> bytes:
@@ -46,12 +41,12 @@ def fed(processes: list[int], terminal: int, mark: bytes) -> bytes:
     return output
 
 
-def test_progress_is_shown_on_a_terminal_and_nowhere_else(sftc: Dataset) -> None:
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(dataset: Dataset) -> None:
     """Two processes are fed alike: when one has shown its bar, the other should have, too."""
     pipes, (main, terminal) = [os.pipe(), os.pipe()], pty.openpty()
     started = []
     for (end, _), output in zip(pipes, (subprocess.PIPE, terminal), strict=True):
-        command = [sftc.program, "dataset", "check", f"/dev/fd/{end}", "--max-errors", "1", "--jobs", "1"]
+        command = [*dataset.command, "check", f"/dev/fd/{end}", "--max-errors", "1", "--jobs", "1"]
         started.append(subprocess.Popen(command, stdout=output, stderr=output, pass_fds=[end]))
         os.close(end)
     os.close(terminal)
@@ -76,11 +71,11 @@ def without_figures(report: bytes) -> str:
     return re.sub(r"sha256:\w+|\d[\d,]*", "0", plain)
 
 
-def all_of_a_bar(sftc: Dataset, name: str) -> bytes:
+def all_of_a_bar(dataset: Dataset, name: str) -> bytes:
     """Return all that is written to a terminal while a file of that name is read, and shown as a bar."""
     (reading, writing), (main, terminal) = os.pipe(), pty.openpty()
     Path(name).symlink_to(f"/dev/fd/{reading}")
-    command = [sftc.program, "dataset", "stats", name]
+    command = [*dataset.command, "stats", name]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, pass_fds=[reading])
     os.close(reading)
     os.close(terminal)
@@ -91,26 +86,26 @@ def all_of_a_bar(sftc: Dataset, name: str) -> bytes:
     return shown
 
 
-def test_the_cursor_is_there_again_after_the_progress_bar(sftc: Dataset) -> None:
-    shown = all_of_a_bar(sftc, "rows.jsonl")
+def test_the_cursor_is_there_again_after_the_progress_bar(dataset: Dataset) -> None:
+    shown = all_of_a_bar(dataset, "rows.jsonl")
     assert shown.rfind(b"\x1b[?25h") >= shown.rfind(b"\x1b[?25l")
 
 
-def test_the_name_of_a_file_does_not_move_the_progress_bar(sftc: Dataset) -> None:
-    shown = all_of_a_bar(sftc, "a\x1b[5Ab\nc.jsonl")
+def test_the_name_of_a_file_does_not_move_the_progress_bar(dataset: Dataset) -> None:
+    shown = all_of_a_bar(dataset, "a\x1b[5Ab\nc.jsonl")
     assert b"\x1b[5A" not in shown
     assert b"\n" not in shown
 
 
-def test_colour_is_for_terminals(sftc: Dataset) -> None:
+def test_colour_is_for_terminals(dataset: Dataset) -> None:
     Path("rows.jsonl").write_text(BROKEN)
     outputs = []
     for environment in ({}, {"NO_COLOR": "1"}):
         main, terminal = pty.openpty()
-        command = [sftc.program, "dataset", "check", "rows.jsonl"]
+        command = [*dataset.command, "check", "rows.jsonl"]
         subprocess.run(command, stdout=terminal, env=os.environ | environment, check=False, timeout=60)
         os.close(terminal)
         outputs.append(everything(main))
     assert b"\x1b[31m" in outputs[0]
     assert b"\x1b[" not in outputs[1]
-    assert "\x1b[" not in sftc("check", "rows.jsonl")[1]
+    assert "\x1b[" not in dataset("check", "rows.jsonl")[1]

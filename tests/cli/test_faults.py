@@ -2,9 +2,12 @@
 
 import pytest
 
+from sftc import pipeline
 from sftc.cli.exits import FAULT, INTERRUPTED
 from sftc.cli.main import main
-from sftc import pipeline
+from support.program import CONFIG
+
+FILES = {"config.toml": CONFIG}
 
 
 def run(monkeypatch: pytest.MonkeyPatch, raised: BaseException) -> int:
@@ -12,7 +15,7 @@ def run(monkeypatch: pytest.MonkeyPatch, raised: BaseException) -> int:
         raise raised
 
     monkeypatch.setattr(pipeline, "to_payload", broken)
-    monkeypatch.setattr("sys.argv", ["sftc", "compile", "examples/lora.toml"])
+    monkeypatch.setattr("sys.argv", ["sftc", "compile", "config.toml"])
     with pytest.raises(SystemExit) as stopped:
         main()
     assert isinstance(stopped.value.code, int)

@@ -8,43 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from support.program import Program
+
 GOOD = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
 NOTED = GOOD + '\n[data]\nvalidation_path = "v.jsonl"\n'
 WARNED = GOOD + "gpu_cout = 1\n"
 WRONG = '[job]\nmodel = "m "\n\n[compute]\ngpu_type = "H100"\ngpu_count = 2.0 # two\n'
 
 
-class Lint:
-    """The installed command, in the current folder."""
-
-    def __init__(self, program: str) -> None:
-        self.program = program
-
-    def __call__(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
-        run = subprocess.run(
-            [self.program, "lint", *arguments],
-            input=stdin.encode(),
-            capture_output=True,
-            check=False,
-            timeout=60,
-        )
-        return run.returncode, run.stdout.decode(), run.stderr.decode()
-
-
 @pytest.fixture
-def lint(sftc_program: str) -> Lint:
-    return Lint(sftc_program)
+def lint(sftc_program: str) -> Program:
+    return Program(sftc_program, command=("lint",))
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for name, text in {"good": GOOD, "noted": NOTED, "warned": WARNED, "wrong": WRONG}.items():
-        (tmp_path / f"{name}.sft.toml").write_text(text)
-    return tmp_path
+FILES = {"good.sft.toml": GOOD, "noted.sft.toml": NOTED, "warned.sft.toml": WARNED, "wrong.sft.toml": WRONG}
 
 
-def test_it_fails_on_errors_and_warnings_and_not_on_notes(lint: Lint) -> None:
+def test_it_fails_on_errors_and_warnings_and_not_on_notes(lint: Program) -> None:
     assert lint("good.sft.toml") == (0, "no findings in 1 file\n", "")
     assert lint("wrong.sft.toml")[0] == 1
     assert lint("warned.sft.toml")[0] == 1
@@ -55,7 +35,7 @@ def test_it_fails_on_errors_and_warnings_and_not_on_notes(lint: Lint) -> None:
     assert lint("wrong.sft.toml", "--exit-zero")[0] == 0
 
 
-def test_a_folder_means_its_configs(lint: Lint, folder: Path) -> None:
+def test_a_folder_means_its_configs(lint: Program, folder: Path) -> None:
     inner = folder / "a/b"
     inner.mkdir(parents=True)
     (inner / "named.toml").write_text("# a comment\n#:schema ../sftc.schema.json\n" + WARNED)
@@ -72,14 +52,14 @@ def test_a_folder_means_its_configs(lint: Lint, folder: Path) -> None:
     assert json.loads(lint("a", "good.sft.toml", "a", "--format", "json")[1])["summary"]["warnings"] == 2
 
 
-def test_a_folder_without_configs_is_wrong_usage(lint: Lint, folder: Path) -> None:
+def test_a_folder_without_configs_is_wrong_usage(lint: Program, folder: Path) -> None:
     (folder / "empty").mkdir()
     code, report, errors = lint("empty")
     assert (code, report) == (2, "")
     assert "no configs in empty" in errors
 
 
-def test_a_schema_line_is_read_from_the_folder_of_the_config(lint: Lint, folder: Path) -> None:
+def test_a_schema_line_is_read_from_the_folder_of_the_config(lint: Program, folder: Path) -> None:
     (folder / "sub").mkdir()
     config = folder / "sub/x.sft.toml"
     config.write_text("#:schema ./sftc.schema.json\n" + GOOD)
@@ -90,14 +70,14 @@ def test_a_schema_line_is_read_from_the_folder_of_the_config(lint: Lint, folder:
     assert lint("sub/x.sft.toml")[0] == 0
 
 
-def test_rules_are_selected_and_ignored(lint: Lint) -> None:
+def test_rules_are_selected_and_ignored(lint: Program) -> None:
     assert lint("wrong.sft.toml", "--ignore", "surrounding-space", "--ignore", "float-for-integer")[0] == 0
     report = lint("wrong.sft.toml", "warned.sft.toml", "--select", "unknown-key")[1]
     assert report.endswith("\n1 warning in 2 files; sftc can mend 1 with --fix --unsafe-fixes\n")
     assert lint("wrong.sft.toml", "--select", "no-such-rule")[0] == 2
 
 
-def test_safe_fixes_are_applied_and_the_rest_is_reported(lint: Lint, folder: Path) -> None:
+def test_safe_fixes_are_applied_and_the_rest_is_reported(lint: Program, folder: Path) -> None:
     config = folder / "wrong.sft.toml"
     config.write_bytes((WRONG + "gpu_cout = 1\n").replace("\n", "\r\n").encode())
     config.chmod(0o640)
@@ -110,7 +90,7 @@ def test_safe_fixes_are_applied_and_the_rest_is_reported(lint: Lint, folder: Pat
     assert sorted(path.suffix for path in folder.iterdir()) == [".toml"] * 4
 
 
-def test_unsafe_fixes_are_asked_for(lint: Lint, folder: Path) -> None:
+def test_unsafe_fixes_are_asked_for(lint: Program, folder: Path) -> None:
     assert lint("warned.sft.toml", "--fix")[0] == 1
     assert lint("warned.sft.toml", "--unsafe-fixes")[0] == 2
     code, report, said = lint("warned.sft.toml", "--fix", "--unsafe-fixes")
@@ -118,7 +98,7 @@ def test_unsafe_fixes_are_asked_for(lint: Lint, folder: Path) -> None:
     assert (folder / "warned.sft.toml").read_text() == GOOD + "gpu_count = 1\n"
 
 
-def test_a_diff_changes_nothing_and_can_be_applied(lint: Lint, folder: Path) -> None:
+def test_a_diff_changes_nothing_and_can_be_applied(lint: Program, folder: Path) -> None:
     code, diff, _ = lint(".", "--diff", "--unsafe-fixes")
     assert code == 1
     assert (folder / "wrong.sft.toml").read_text() == WRONG
@@ -129,7 +109,7 @@ def test_a_diff_changes_nothing_and_can_be_applied(lint: Lint, folder: Path) -> 
 
 
 @pytest.mark.parametrize("char", ["\u2028", "\u0085", "\f", "\x1c", "é"])
-def test_a_diff_can_be_applied_whatever_the_text(lint: Lint, folder: Path, char: str) -> None:
+def test_a_diff_can_be_applied_whatever_the_text(lint: Program, folder: Path, char: str) -> None:
     config = folder / "odd.toml"
     text = f'[job]\nmodel = "m "\ndata = "a{char}b"\n[compute]\ngpu_type = "H"'
     config.write_text(text.replace("\f", "").replace("\x1c", ""))
@@ -138,7 +118,7 @@ def test_a_diff_can_be_applied_whatever_the_text(lint: Lint, folder: Path, char:
     assert config.read_text() == text.replace("\f", "").replace("\x1c", "").replace("m ", "m")
 
 
-def test_a_diff_tells_what_it_would_leave(lint: Lint, folder: Path) -> None:
+def test_a_diff_tells_what_it_would_leave(lint: Program, folder: Path) -> None:
     (folder / "broken.toml").write_text("a = ")
     for path, said in {"absent.toml": "unreadable-file", "broken.toml": "toml-syntax"}.items():
         code, diff, left = lint(path, "--diff")
@@ -146,7 +126,7 @@ def test_a_diff_tells_what_it_would_leave(lint: Lint, folder: Path) -> None:
         assert said in left
 
 
-def test_a_fix_is_held_against_all_rules_chosen_or_not(lint: Lint, folder: Path) -> None:
+def test_a_fix_is_held_against_all_rules_chosen_or_not(lint: Program, folder: Path) -> None:
     config = folder / "inline.toml"
     text = "training = {use_qlora = true}\n" + GOOD + "[hyperparameters]\neval_steps = 20\n"
     config.write_text(text)
@@ -154,7 +134,7 @@ def test_a_fix_is_held_against_all_rules_chosen_or_not(lint: Lint, folder: Path)
     assert config.read_text() == text
 
 
-def test_a_folder_holds_strange_things(lint: Lint, folder: Path) -> None:
+def test_a_folder_holds_strange_things(lint: Program, folder: Path) -> None:
     (folder / "strange").mkdir()
     os.mkfifo(folder / "strange/pipe.sft.toml")
     (folder / "strange/dangling.sft.toml").symlink_to("nowhere")
@@ -164,7 +144,7 @@ def test_a_folder_holds_strange_things(lint: Lint, folder: Path) -> None:
     assert lint("strange", "strange/one.sft.toml", f"{folder}/strange") == (0, "no findings in 1 file\n", "")
 
 
-def test_a_name_of_strange_bytes_is_no_trouble(lint: Lint, folder: Path) -> None:
+def test_a_name_of_strange_bytes_is_no_trouble(lint: Program, folder: Path) -> None:
     name = os.fsdecode(b"x\xff.sft.toml")
     (folder / name).write_text(WRONG)
     for arguments in (["--diff"], ["--format", "json"], ["--format", "sarif"], ["--format", "junit"], []):
@@ -173,16 +153,16 @@ def test_a_name_of_strange_bytes_is_no_trouble(lint: Lint, folder: Path) -> None
         assert "Traceback" not in errors
 
 
-def test_only_the_fixes_of_chosen_rules_are_applied(lint: Lint, folder: Path) -> None:
+def test_only_the_fixes_of_chosen_rules_are_applied(lint: Program, folder: Path) -> None:
     lint("wrong.sft.toml", "--fix", "--select", "float-for-integer")
     assert (folder / "wrong.sft.toml").read_text() == WRONG.replace("2.0", "2")
 
 
-def test_a_file_that_cannot_be_written_stays(lint: Lint, folder: Path) -> None:
+def test_a_file_that_cannot_be_written_stays(lint: Program, folder: Path) -> None:
     (folder / "real").mkdir()
     (folder / "real/c.sft.toml").write_text(WRONG)
     run = subprocess.run(
-        ["bash", "-c", f"trap '' XFSZ; ulimit -f 0; {lint.program} lint --fix real/c.sft.toml 2>&1 | cat"],
+        ["bash", "-c", f"trap '' XFSZ; ulimit -f 0; {lint.path} lint --fix real/c.sft.toml 2>&1 | cat"],
         capture_output=True,
         text=True,
         check=False,
@@ -193,19 +173,19 @@ def test_a_file_that_cannot_be_written_stays(lint: Lint, folder: Path) -> None:
     assert [path.name for path in (folder / "real").iterdir()] == ["c.sft.toml"]
 
 
-def test_stdin_is_linted_and_never_fixed(lint: Lint) -> None:
+def test_stdin_is_linted_and_never_fixed(lint: Program) -> None:
     assert lint("-", stdin=GOOD)[0] == 0
     assert "<stdin>:6:1: warning[unknown-key]" in lint("-", stdin=WARNED)[1]
     assert lint("-", "--fix", stdin=WRONG)[0] == 2
 
 
-def test_a_file_that_is_not_there_is_a_finding(lint: Lint) -> None:
+def test_a_file_that_is_not_there_is_a_finding(lint: Program) -> None:
     code, report, _ = lint("absent.toml", "good.sft.toml")
     assert code == 1
     assert "absent.toml: error[unreadable-file]" in report
 
 
-def test_a_project_sets_options_once(lint: Lint, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_project_sets_options_once(lint: Program, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = folder / "pyproject.toml"
     project.write_text('[tool.sftc]\nignore = ["unknown-key"]\nformat = "json"\n')
     inner = folder / "inner"
@@ -231,7 +211,7 @@ def test_a_project_sets_options_once(lint: Lint, folder: Path, monkeypatch: pyte
         "a =",
     ],
 )
-def test_a_project_with_wrong_options_is_wrong_usage(lint: Lint, folder: Path, table: str) -> None:
+def test_a_project_with_wrong_options_is_wrong_usage(lint: Program, folder: Path, table: str) -> None:
     (folder / "pyproject.toml").write_text(table)
     code, report, errors = lint("good.sft.toml")
     assert (code, report) == (2, "")
@@ -239,7 +219,7 @@ def test_a_project_with_wrong_options_is_wrong_usage(lint: Lint, folder: Path, t
 
 
 @pytest.mark.parametrize("format", ["json", "github", "gitlab", "sarif", "junit"])
-def test_every_format_reports_on_stdout(lint: Lint, format: str) -> None:
+def test_every_format_reports_on_stdout(lint: Program, format: str) -> None:
     code, report, errors = lint(".", "--format", format)
     assert (code, errors) == (1, "")
     assert "wrong.sft.toml" in report

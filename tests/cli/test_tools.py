@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft7Validator
 
+from support.program import Program
+
 A = """[job]
 model = "m"
 data = "a.jsonl"
@@ -28,26 +30,7 @@ B = (
 )
 
 
-class Program:
-    """The installed command, in the current folder."""
-
-    def __init__(self, program: str) -> None:
-        self.program = program
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        run = subprocess.run(
-            [self.program, *arguments], capture_output=True, text=True, check=False, timeout=60
-        )
-        return run.returncode, run.stdout, run.stderr
-
-
-@pytest.fixture
-def sftc(sftc_program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
-    monkeypatch.chdir(tmp_path)
-    Path("a.toml").write_text(A)
-    Path("b.toml").write_text(B)
-    Path("wrong.toml").write_text('[job]\nmodel = ""\n')
-    return Program(sftc_program)
+FILES = {"a.toml": A, "b.toml": B, "wrong.toml": '[job]\nmodel = ""\n'}
 
 
 def test_explain_accounts_for_keys_and_values(sftc: Program) -> None:
@@ -135,8 +118,8 @@ def test_diff_knows_what_means_the_same(sftc: Program) -> None:
 
 def test_trouble_is_not_a_difference(sftc: Program) -> None:
     for line in (
-        f"PATH= {sftc.program} diff HEAD:x a.toml",
-        f"{sftc.program} diff a.toml b.toml > /dev/full",
+        f"PATH= {sftc.path} diff HEAD:x a.toml",
+        f"{sftc.path} diff a.toml b.toml > /dev/full",
     ):
         run = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
         assert run.returncode == 2
@@ -223,10 +206,10 @@ def test_migrate_has_nothing_to_do_yet(sftc: Program) -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_the_commands(sftc: Program, shell: str) -> None:
     run = subprocess.run(
-        [sftc.program], capture_output=True, text=True, check=False, env={"_SFTC_COMPLETE": f"{shell}_source"}
+        [sftc.path], capture_output=True, text=True, check=False, env={"_SFTC_COMPLETE": f"{shell}_source"}
     )
     assert "_SFTC_COMPLETE" in run.stdout
     words = {"COMP_WORDS": "sftc li", "COMP_CWORD": "1" if shell != "fish" else "li"}
     complete = {"_SFTC_COMPLETE": f"{shell}_complete", **words}
-    run = subprocess.run([sftc.program], capture_output=True, text=True, check=False, env=complete)
+    run = subprocess.run([sftc.path], capture_output=True, text=True, check=False, env=complete)
     assert "lint" in run.stdout

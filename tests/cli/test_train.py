@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from submission_helpers import Answer, Embedded, OddService, Succeeds, embedded, isolate, odd_service
-from submission_program import CONFIG, Program
-from training_files import BROKEN, GOOD, row
+from support.backends import Answer, Embedded, OddService, Succeeds, embedded, odd_service
+from support.program import CONFIG, Program
+from support.training_files import BROKEN, GOOD, row
 
 LISTENER = """
 import sys
@@ -28,25 +28,17 @@ main()
 QUICK = ["--poll-interval", "0.05"]
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    isolate(monkeypatch, tmp_path)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "sub").mkdir()
-    texts = {
-        "rows.jsonl": GOOD,
-        "sub/other.jsonl": row(11) + row(12),
-        "broken.jsonl": GOOD + BROKEN,
-        "config.toml": CONFIG,
-        "validated.toml": f'{CONFIG}\n[data]\nvalidation_path = "sub/other.jsonl"\n',
-        "nameless.toml": CONFIG.replace('data = "rows.jsonl"\n', ""),
-        "gpuless.toml": CONFIG.replace('gpu_type = "H100"\n', ""),
-        "tableless.toml": CONFIG.partition("[compute]")[0],
-        "wrong.toml": CONFIG.replace('"m"', '""'),
-    }
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text)
-    return tmp_path
+FILES = {
+    "rows.jsonl": GOOD,
+    "sub/other.jsonl": row(11) + row(12),
+    "broken.jsonl": GOOD + BROKEN,
+    "config.toml": CONFIG,
+    "validated.toml": f'{CONFIG}\n[data]\nvalidation_path = "sub/other.jsonl"\n',
+    "nameless.toml": CONFIG.replace('data = "rows.jsonl"\n', ""),
+    "gpuless.toml": CONFIG.replace('gpu_type = "H100"\n', ""),
+    "tableless.toml": CONFIG.partition("[compute]")[0],
+    "wrong.toml": CONFIG.replace('"m"', '""'),
+}
 
 
 @pytest.fixture

@@ -19,22 +19,21 @@ from pathlib import Path
 import pytest
 
 from sftc.service.executor import Executor
-from submission_helpers import (
-    KEY,
+from support.backends import (
     Answer,
     Asked,
     Embedded,
     Waits,
     closing_database,
     embedded,
-    isolate,
     nothing_listens,
     odd_service,
-    until,
 )
-from submission_lines import Passing, line
-from submission_program import CONFIG, Program, processes, rest, told
-from training_files import GOOD
+from support.environment import KEY, isolate, write_files
+from support.lossy_proxy import Passing, line
+from support.program import CONFIG, Program, processes, rest, told
+from support.training_files import GOOD
+from support.waiting import eventually
 
 TRAIN = ["train", "--config", "config.toml", "--poll-interval", "0.05"]
 SOAK = bool(os.environ.get("SOAK"))
@@ -66,18 +65,7 @@ if SOAK:
     ]
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    isolate(monkeypatch, tmp_path)
-    monkeypatch.chdir(tmp_path)
-    Path("rows.jsonl").write_text(GOOD)
-    Path("config.toml").write_text(CONFIG)
-    return tmp_path
-
-
-@pytest.fixture
-def sftc(sftc_program: str) -> Program:
-    return Program(sftc_program)
+FILES = {"rows.jsonl": GOOD, "config.toml": CONFIG}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,8 +75,7 @@ def in_vain(sftc_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with pytest.MonkeyPatch.context() as patch, nothing_listens() as url:
         isolate(patch, folder)
         patch.chdir(folder)
-        Path("rows.jsonl").write_text(GOOD)
-        Path("config.toml").write_text(CONFIG)
+        write_files(folder, FILES)
         with Program(sftc_program, url).started(*TRAIN) as process:
             patch.undo()
             yield process
@@ -126,7 +113,7 @@ def test_a_service_that_cannot_train_this(sftc: Program, folder: Path) -> None:
     with serve(sftc, folder) as live:
         code, job, errors = live(*TRAIN, "--no-poll")
         assert (code, errors) == (0, "sftc: file rows.jsonl: 10 rows, 931 bytes\n")
-        until(lambda: "failed" in live("jobs", "list")[1])
+        eventually(lambda: "failed" in live("jobs", "list")[1])
         code, other, errors = live(*TRAIN)
         assert code == 5
         assert f"sftc: {job.strip()} ended as failed: this is another try\n" in errors
@@ -204,7 +191,7 @@ def test_ctrl_c_before_there_is_a_job_says_how_to_go_on(sftc: Program) -> None:
         return Answer({"id": "file-1", "status": "processing"})
 
     with odd_service(slow) as service, sftc.at(service.url).started(*TRAIN) as process:
-        until(lambda: len(service.asked) > 1)
+        eventually(lambda: len(service.asked) > 1)
         os.killpg(process.pid, signal.SIGINT)
         code, out, errors = rest(process)
     assert (code, out) == (130, "")
@@ -251,7 +238,7 @@ def test_the_embedded_service_goes_with_the_command_however_that_ends(
             assert processes(data)
             os.killpg(process.pid, stop)
             process.wait(60)
-            until(lambda: not processes(data), 10)
+            eventually(lambda: not processes(data), 10)
         assert stop != signal.SIGINT or process.returncode == 130
     finally:
         for left in processes(data):
@@ -263,7 +250,7 @@ def test_a_look_at_the_jobs_does_not_disturb_a_job_that_runs_here(sftc: Program,
     with embedded(folder / "state/sftc/service", Waits()) as service:
         live = sftc.at(service.url)
         live(*TRAIN, "--no-poll")
-        until(lambda: service.jobs()[0]["status"] == "running")
+        eventually(lambda: service.jobs()[0]["status"] == "running")
         sftc("jobs", "list")
         assert [job["status"] for job in service.jobs()] == ["running"]
 
@@ -301,7 +288,7 @@ def test_a_client_that_is_killed_is_healed_by_the_next(
         assert code == 0, errors
         assert [f"{job['id']}\n" for job in service.jobs()] == [out]
         assert len(service.files()) == 1
-        until(lambda: not [*(folder / "data/incoming").iterdir()])
+        eventually(lambda: not [*(folder / "data/incoming").iterdir()])
     for journal in (folder / "state/sftc").glob("*.db"):
         with closing_database(journal) as db:
             assert [f"{row['job']}\n" for row in db.execute("SELECT job FROM orders")] == [out]

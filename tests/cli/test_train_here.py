@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-import tiny_model
-from services import eventually
-from submission_helpers import isolate
-from submission_program import Program, processes, rest, told
-from training_jobs import contents, rows
+from support import tiny_model
+from support.program import Program, processes, rest, told
+from support.training_jobs import contents, rows
+from support.waiting import eventually
 
 FASTER = {
     "learning_rate = 2e-4": "learning_rate = 5e-3",
@@ -23,21 +22,18 @@ FASTER = {
     "eval_steps = 20": "eval_steps = 6",
 }
 """What the example is changed to for a tiny model and few rows."""
+FILES = {"train.jsonl": rows(64), "val.jsonl": rows(16)}
 
 
 @pytest.fixture
-def sftc(sftc_program: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+def sftc(sftc_program: str, root: Path, folder: Path) -> Program:
     """Return the command, in a folder with the example, rows and the model that it names."""
-    isolate(monkeypatch, tmp_path)
-    monkeypatch.chdir(tmp_path)
     text = (root / "examples/lora.toml").read_text(encoding="utf-8")
     for old, new in FASTER.items():
         assert old in text
         text = text.replace(old, new)
     Path("lora.toml").write_text(text)
-    Path("train.jsonl").write_text(rows(64))
-    Path("val.jsonl").write_text(rows(16))
-    tiny_model.write(tmp_path / "models/Qwen/Qwen3-4B")
+    tiny_model.write(folder / "models/Qwen/Qwen3-4B")
     return Program(sftc_program)
 
 

@@ -6,22 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from submission_helpers import KEY, Answer, Asked, Embedded, Waits, embedded, isolate, odd_service, until
-from submission_program import CONFIG, Program
-from training_files import BROKEN, GOOD, row
+from support.backends import Answer, Asked, Embedded, Waits, embedded, odd_service
+from support.environment import KEY
+from support.program import CONFIG, Program
+from support.training_files import BROKEN, GOOD, row
+from support.waiting import eventually
 
 TRAIN = ["train", "--config", "config.toml", "--poll-interval", "0.05"]
 SUBMIT = ["submit", "payload.json", "--dataset", "rows.jsonl"]
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    isolate(monkeypatch, tmp_path)
-    monkeypatch.chdir(tmp_path)
-    texts = {"rows.jsonl": GOOD, "config.toml": CONFIG, "other.jsonl": row(11), "broken.jsonl": GOOD + BROKEN}
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text)
-    return tmp_path
+FILES = {"rows.jsonl": GOOD, "config.toml": CONFIG, "other.jsonl": row(11), "broken.jsonl": GOOD + BROKEN}
 
 
 @pytest.fixture
@@ -43,7 +38,7 @@ def test_jobs_are_listed_shown_followed_and_drawn(sftc: Program, service: Embedd
     assert sftc("jobs", "list") == (0, "no jobs\n", "")
     job = sftc(*TRAIN)[1].strip()
     other = sftc(*TRAIN, "--model", "M", "--no-poll")[1].strip()
-    until(lambda: [each["status"] for each in service.jobs()] == ["succeeded"] * 2)
+    eventually(lambda: [each["status"] for each in service.jobs()] == ["succeeded"] * 2)
     code, table, errors = sftc("jobs", "list")
     assert (code, errors) == (0, "")
     assert words(table)[0] == ["job", "status", "model", "created", "fine-tuned", "model"]
@@ -79,7 +74,7 @@ def test_a_job_that_was_cancelled_stays_so(sftc_program: str, folder: Path) -> N
         code, out, _ = sftc("jobs", "cancel", job)
         assert code == 0
         assert out.startswith(f"{job}: ")
-        until(lambda: [each["status"] for each in service.jobs()] == ["cancelled"])
+        eventually(lambda: [each["status"] for each in service.jobs()] == ["cancelled"])
         assert sftc("jobs", "cancel", job)[:2] == (0, f"{job}: cancelled\n")
         code, _, errors = sftc("jobs", "follow", job)
         assert (code, errors) == (6, f"sftc: cancelled\nsftc: {job} was cancelled\n")

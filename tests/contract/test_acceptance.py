@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs import anything, payload_of, spoiled, valid
 from sftc.contract.acceptance import predicate
 from sftc.contract.dialect import Dialect, payload_faults, violations
 from sftc.contract.schemas import Schemas
 from sftc.contract.versions import PACKAGED
+from support.configs import anything, payload_of, spoiled, valid
 
 CONTRACT = PACKAGED.version(1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sftc.dataset.check_files import check_files
-from training_files import row
+from support.training_files import row
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])

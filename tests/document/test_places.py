@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs import anything, names, toml
-from golden import cases
 from sftc.document.places import Scanner, TooDeep
 from sftc.text.keys import MAX_DEPTH
+from support.configs import anything, names, toml
+from support.golden import cases
 
 
 def paths(value: Any, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], Any]:

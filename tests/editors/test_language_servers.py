@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lsp import LanguageServer
 
 from sftc.contract.versions import PACKAGED
+from support.language_server import LanguageServer
 
 TOML = """\
 #:schema ./sftc.schema.json

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from golden import EXIT_CODES, GOLDEN, cases
 from sftc.checks.violations import explain_violations
 from sftc.contract.versions import PACKAGED
 from sftc.document.reading import read_source
 from sftc.pipeline import examine
+from support.golden import EXIT_CODES, GOLDEN, cases
 
 PROGRAMS = {
     "taplo": ["lint", "--no-auto-config"],

@@ -15,13 +15,12 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-import ray_cluster
-import tiny_model
 from sftc.service.executor import SERVICE_ENDS, FailedError, Task
 from sftc.training.job_spec import ExecutorOptions
 from sftc.training.progress_callback import checkpoint
 from sftc.training.ray_cluster import RayExecutor
-from training_jobs import Told, contents, payload, rows
+from support import ray_cluster
+from support.training_jobs import Told, contents, payload, rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated:DeprecationWarning")  # Ray's own
 
@@ -88,14 +87,6 @@ def worker() -> int:
 
 
 Make = Callable[..., Bench]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the model `tiny` in it."""
-    folder = tmp_path_factory.mktemp("models")
-    tiny_model.write(folder / "tiny")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sftc
-from configs import open_values, toml, valid
 from sftc.payload.encoding import number, to_bytes
+from support.configs import open_values, toml, valid
 
 JOB = '[job]\nmodel = "m"\n[compute]\ngpu_type = "H100"\n'
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 
 import sftc
-from configs import payload_of, toml, valid
 from sftc.pipeline import run
 from sftc.text.source import Source
+from support.configs import payload_of, toml, valid
 from support.scratch import Scratch, edit
 
 

@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import given
 
 import sftc
-from configs import toml, valid
 from sftc.contract.versions import PACKAGED
 from sftc.text.keys import ABSENT, look_up
+from support.configs import toml, valid
 
 
 def leaves(value: Any, pointer: str = "") -> dict[str, Any]:

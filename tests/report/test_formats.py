@@ -18,13 +18,13 @@ from click.testing import CliRunner
 from jsonschema import Draft7Validator
 from jsonschema.validators import validator_for
 
-from golden import GOLDEN, cases
 from sftc.checks.catalogue import RULES
 from sftc.cli.lint_command import lint_command
 from sftc.findings.finding import Finding, Severity
 from sftc.text.source import Span
 from sftc.tools.fix import apply_fixes
 from sftc.tools.lint import lint_file
+from support.golden import GOLDEN, cases
 
 Findings = Mapping[str, Sequence[Finding]]
 Edits = list[tuple[int, int, str]]

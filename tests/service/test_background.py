@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from services import STEPS, Client, Steps, eventually, good, payload, process, refusal, rows, thread
-from sftc.service import background
+from sftc.service.limits import ServiceLimits
+from support.services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
+from support.waiting import eventually
 
 DATA = rows(1)
 
@@ -73,12 +74,9 @@ def test_a_check_that_cannot_begin_fails_until_the_file_is_sent_again(
         assert client.ready(DATA)
 
 
-def test_work_that_fails_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(background, "PAUSE", 0.05)
+def test_work_that_fails_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     jobs = tmp_path / "jobs"
-    with thread(tmp_path, Steps()) as client:
+    with thread(tmp_path, Steps(), ServiceLimits(retry=0.05)) as client:
         file = client.ready(DATA)
         jobs.rmdir()
         id = client.started(file)

@@ -1,7 +1,6 @@
 """Many clients at once, slow ones, and bodies that are cut off or lie about their length."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from hashlib import sha256
@@ -11,14 +10,16 @@ from threading import Barrier
 import httpx
 import pytest
 
-from raw_requests import AUTHORIZED, FORM, UPLOAD, answered, connected, exchange, head, status
-from services import (
+from sftc.service.limits import ServiceLimits
+from sftc.service.server import MAX_HEAD
+from support.raw_requests import AUTHORIZED, FORM, UPLOAD, answered, connected, exchange, head, status
+from support.services import (
     END,
     MULTIPART,
     PURPOSE,
     Client,
-    eventually,
     good,
+    nothing_left,
     part,
     payload,
     process,
@@ -26,25 +27,9 @@ from services import (
     rows,
     thread,
 )
-from sftc.service import uploads
-from sftc.service.server import MAX_HEAD
+from support.waiting import eventually
 
 BODY = part(b"file", rows(1), b"train.jsonl") + PURPOSE + END
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("bodies")
-
-
-@pytest.fixture(scope="module")
-def service(folder: Path) -> Iterator[Client]:
-    with process(folder) as running, Client(running.url) as client:
-        yield client
-
-
-def nothing_left(folder: Path) -> bool:
-    return not [*(folder / "incoming").iterdir()]
 
 
 @pytest.mark.parametrize(
@@ -122,14 +107,11 @@ def test_a_head_without_an_end_is_bounded(service: Client) -> None:
     assert status(exchange(service, sent)) == 200
 
 
-def test_slow_clients_are_sent_away_and_others_served_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(uploads, "PATIENCE", 1.0)
+def test_slow_clients_are_sent_away_and_others_served_meanwhile(tmp_path: Path) -> None:
     start = head(UPLOAD, AUTHORIZED, FORM, b"Content-Length: 1000")
     job = head(JOB, AUTHORIZED, b"Content-Length: 1000")
     begun = (b"", start[:20], start, start + BODY[:30], start + BODY[:90], job, job + b"{")
-    with thread(tmp_path) as client, ExitStack() as links:
+    with thread(tmp_path, limits=ServiceLimits(patience=1.0)) as client, ExitStack() as links:
         slow = [links.enter_context(connected(client)) for _ in range(64)]
         for number, link in enumerate(slow):
             link.sendall(begun[number % len(begun)])
@@ -150,24 +132,25 @@ def test_64_clients_at_once_get_what_each_would_get_alone(tmp_path: Path) -> Non
     contents = [rows(100 + number) for number in range(8)]
     together = Barrier(64)
 
-    def use(client: Client, number: int) -> tuple[str, str, httpx.Response]:
-        together.wait(60)
-        file = client.ready(contents[number % 8])
-        job = good(client.create(payload(file, number=number), f"client-{number}"))
-        shared = client.create(payload(file, number="shared"), f"content-{number % 8}")
-        assert good(client.create(payload(file, number=number), f"client-{number}")) == job
-        good(client.post(f"/jobs/{job['id']}/start", json={}))
-        if number % 4 == 0:
-            good(client.post(f"/jobs/{job['id']}/cancel"))
-        ended = client.once(job["id"])
-        assert ended["payload_digest"] == job["payload_digest"]
-        phases = [each["phase"] for each in client.listed(f"/jobs/{job['id']}/timeline")]
-        ways = (["running", "failed"], ["cancelled"], ["running", "cancelled"])
-        assert phases in [["created", "queued", *way] for way in ways]
-        return file, job["id"], shared
+    def use(url: str, number: int) -> tuple[str, str, httpx.Response]:
+        with Client(url) as client:  # of its own: threads that share one close connections of each other
+            together.wait(60)
+            file = client.ready(contents[number % 8])
+            job = good(client.create(payload(file, number=number), f"client-{number}"))
+            shared = client.create(payload(file, number="shared"), f"content-{number % 8}")
+            assert good(client.create(payload(file, number=number), f"client-{number}")) == job
+            good(client.post(f"/jobs/{job['id']}/start", json={}))
+            if number % 4 == 0:
+                good(client.post(f"/jobs/{job['id']}/cancel"))
+            ended = client.once(job["id"])
+            assert ended["payload_digest"] == job["payload_digest"]
+            phases = [each["phase"] for each in client.listed(f"/jobs/{job['id']}/timeline")]
+            ways = (["running", "failed"], ["cancelled"], ["running", "cancelled"])
+            assert phases in [["created", "queued", *way] for way in ways]
+            return file, job["id"], shared
 
     with process(tmp_path) as running, Client(running.url) as client, ThreadPoolExecutor(64) as pool:
-        done = [*pool.map(use, [client] * 64, range(64))]
+        done = [*pool.map(use, [running.url] * 64, range(64))]
         assert len({file for file, _, _ in done}) == len([*(tmp_path / "files").iterdir()]) == 8
         assert len({job for _, job, _ in done}) == 64
         assert sorted(shared.status_code for _, _, shared in done) == [200] * 56 + [201] * 8

@@ -1,8 +1,6 @@
 """The service against its own OpenAPI document: schemathesis sends what fits it and what does not."""
 
 import json
-import sqlite3
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +14,13 @@ from schemathesis import AuthContext, Case, CheckFunction
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
-from raw_requests import AUTHORIZED as KEY
-from raw_requests import FORM, answered, connected, head, status
-from services import (
+from sftc.contract.versions import PACKAGED
+from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
+from support.raw_requests import AUTHORIZED as KEY
+from support.raw_requests import FORM, answered, connected, head, status
+from support.services import (
     END,
+    IDLE,
     MULTIPART,
     PURPOSE,
     STEPS,
@@ -32,10 +33,6 @@ from services import (
     rows,
     thread,
 )
-from sftc.contract.versions import PACKAGED
-from sftc.service import uploads
-from sftc.service.app import MAX_JOB
-from sftc.service.store import Store
 
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 SHAPES: list[CheckFunction] = [
@@ -59,10 +56,9 @@ class Key:
         case.headers["Authorization"] = data
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with process(tmp_path_factory.mktemp("contract"), STEPS) as running, Client(running.url) as client:
-        yield client
+PROGRAM = STEPS
+LIMITED = ("bash", "-c", 'ulimit -f 2048 && exec "$@"', "limited", *IDLE)
+"""A service that runs no jobs, on a disk that is soon full."""
 
 
 @pytest.fixture(scope="module")
@@ -116,10 +112,8 @@ class Seen:
         self.answers.add((label, answer.status_code))
 
 
-def test_every_answer_that_the_document_names_comes_about(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen, many = Seen(), b" " * (MAX_JOB + 1)
+def test_every_answer_that_the_document_names_comes_about(tmp_path: Path) -> None:
+    seen, many = Seen(), b" " * (DEFAULT_LIMITS.job + 1)
     with thread(tmp_path, Steps()) as client:
         client.event_hooks["response"] = [seen]
         client.get(client.origin.join("/api/openapi.json"))
@@ -138,26 +132,28 @@ def test_every_answer_that_the_document_names_comes_about(
             path = path.replace("{id}", id)
             client.request(method, path, json=[] if method == "POST" else None, params={"limit": "0"})
             client.request(method, path, content=many if method == "POST" else None)
-        with monkeypatch.context() as small:
-            small.setattr(uploads, "MAX_BYTES", 1000)
-            client.post("/files", content=b" " * 1001, headers=MULTIPART)
-        with monkeypatch.context() as impatient, ExitStack() as links:
-            impatient.setattr(uploads, "PATIENCE", 1.0)
-            waiting = {}
-            for path in ("/files", "/jobs", f"/jobs/{id}/start"):
-                link = waiting[path] = links.enter_context(connected(client))
-                line = f"POST /api/learning{path}".encode()
-                link.sendall(head(line, KEY, FORM, b"Content-Length: 9"))
-            for path, link in waiting.items():
-                seen(parsed(client.build_request("POST", path), answered(link)))
-        with monkeypatch.context() as disk:
-            disk.setattr(Store, "_event", full)
-            client.create(payload(file))
-            [job] = client.listed("/jobs", status="created")
-            for path in ("start", "cancel"):
-                client.post(f"/jobs/{job['id']}/{path}", json={})
         (tmp_path / "incoming").rmdir()
         client.post("/files", content=PURPOSE + END, headers=MULTIPART)
+    with thread(tmp_path, Steps(), ServiceLimits(upload=1000, patience=1.0)) as client, ExitStack() as links:
+        client.event_hooks["response"] = [seen]
+        client.post("/files", content=b" " * 1001, headers=MULTIPART)
+        waiting = {}
+        for path in ("/files", "/jobs", f"/jobs/{id}/start"):
+            link = waiting[path] = links.enter_context(connected(client))
+            line = f"POST /api/learning{path}".encode()
+            link.sendall(head(line, KEY, FORM, b"Content-Length: 9"))
+        for path, link in waiting.items():
+            seen(parsed(client.build_request("POST", path), answered(link)))
+    with process(tmp_path / "full", LIMITED) as running, Client(running.url) as client:
+        client.event_hooks["response"] = [seen]
+        file = client.ready(rows(1))
+        jobs = [good(client.create(payload(file)))["id"] for _ in range(50)]
+        for size in (500_000, 50_000, 0):
+            while client.create(payload(file, text="x" * size)).status_code == 201:
+                pass
+        for path in ("start", "cancel"):  # the first ones may find some room that is left
+            statuses = [client.post(f"/jobs/{job}/{path}", json={}).status_code for job in jobs]
+            assert 507 in statuses
     assert seen.answers == seen.named
 
 
@@ -165,9 +161,3 @@ def parsed(request: httpx.Request, answer: bytes) -> httpx.Response:
     top, _, body = answer.partition(b"\r\n\r\n")
     headers = [(name, value) for name, _, value in (line.partition(b": ") for line in top.split(b"\r\n")[1:])]
     return httpx.Response(status(answer), headers=headers, content=body, request=request)
-
-
-def full(*_: object) -> None:
-    error = sqlite3.OperationalError("database or disk is full")
-    error.sqlite_errorcode = sqlite3.SQLITE_FULL
-    raise error

@@ -18,8 +18,9 @@ from typing import Any
 
 import httpx
 
-from raw_requests import AUTHORIZED, FORM, UPLOAD, answered, connected, head, status
-from services import END, FINAL, PURPOSE, Client, begun, eventually, good, part, payload, process, rows
+from support.raw_requests import AUTHORIZED, FORM, UPLOAD, answered, connected, head, status
+from support.services import END, FINAL, PURPOSE, Client, begun, good, part, payload, process, rows
+from support.waiting import eventually
 
 MOMENTS = 50 if os.environ.get("SOAK") else 10
 SEED = os.environ.get("SEED", "")

@@ -7,20 +7,15 @@ from typing import Any
 
 import pytest
 
-from services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
 from sftc.service.executor import Report, Task
 from sftc.service.store import Store
+from support.services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
 
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Client]:
     with thread(tmp_path, Steps()) as client:
         yield client
-
-
-@pytest.fixture
-def file(service: Client) -> str:
-    return service.ready(rows(1))
 
 
 def phases(client: Client, id: str) -> list[str]:

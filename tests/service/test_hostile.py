@@ -1,19 +1,19 @@
 """The service against clients that mean harm: names, headers and bodies that lie, and slow ones."""
 
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-import httpx
 import pytest
 
-from raw_requests import AUTHORIZED, exchange, head, status
-from services import (
+from support.raw_requests import AUTHORIZED, exchange, head, status
+from support.services import (
     END,
     MULTIPART,
     PURPOSE,
     Client,
+    form,
     good,
+    nothing_left,
     part,
     payload,
     process,
@@ -22,26 +22,6 @@ from services import (
 )
 
 DATA = rows(1)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("hostile") / "parent" / "data"
-
-
-@pytest.fixture(scope="module")
-def service(folder: Path) -> Iterator[Client]:
-    folder.parent.mkdir()
-    with process(folder, cwd=folder.parent) as running, Client(running.url) as client:
-        yield client
-
-
-def nothing_left(folder: Path) -> bool:
-    return not [*(folder / "incoming").iterdir()]
-
-
-def form(client: Client, body: bytes) -> httpx.Response:
-    return client.post("/files", content=body, headers=MULTIPART)
 
 
 NAMES = [

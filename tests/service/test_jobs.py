@@ -1,6 +1,5 @@
 """Jobs over HTTP: created once for each key, refused with a code, started, cancelled and listed."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
@@ -9,20 +8,9 @@ from typing import Any
 import pytest
 import rfc8785
 
-from services import Client, good, payload, process, refusal, rows
+from support.services import Client, good, payload, process, refusal, rows
 
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with process(tmp_path_factory.mktemp("service")) as running, Client(running.url) as client:
-        yield client
-
-
-@pytest.fixture
-def file(service: Client) -> str:
-    return service.ready(rows(1))
 
 
 def test_a_created_job_waits_to_be_started(service: Client, file: str) -> None:

@@ -1,27 +1,15 @@
 """Jobs that the service refuses: each with a code, whatever was sent."""
 
 import json
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from services import Client, payload, process, refusal, rows
-from sftc.service.app import MAX_JOB
+from sftc.service.limits import DEFAULT_LIMITS
 from sftc.text.keys import MAX_DEPTH
+from support.services import Client, payload, refusal, rows
 
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    with process(tmp_path_factory.mktemp("service")) as running, Client(running.url) as client:
-        yield client
-
-
-@pytest.fixture
-def file(service: Client) -> str:
-    return service.ready(rows(1))
 
 
 def sent(client: Client, body: str | bytes) -> httpx.Response:
@@ -173,10 +161,12 @@ def test_a_value_of_any_depth_is_taken_or_refused(service: Client, file: str, de
 
 def test_a_body_of_more_than_a_mebibyte_is_refused(service: Client, file: str) -> None:
     job = json.dumps(payload(file)).encode()
-    assert sent(service, job.ljust(MAX_JOB)).status_code == 201
-    refusal(sent(service, job.ljust(MAX_JOB + 1)), 413, "too_large")
+    assert sent(service, job.ljust(DEFAULT_LIMITS.job)).status_code == 201
+    refusal(sent(service, job.ljust(DEFAULT_LIMITS.job + 1)), 413, "too_large")
     id = sent(service, job).json()["id"]
     refusal(
-        service.post(f"/jobs/{id}/start", content=b"{}".ljust(MAX_JOB + 1), headers=JSON), 413, "too_large"
+        service.post(f"/jobs/{id}/start", content=b"{}".ljust(DEFAULT_LIMITS.job + 1), headers=JSON),
+        413,
+        "too_large",
     )
     assert service.job(id)["status"] == "created"

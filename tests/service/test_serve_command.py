@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services import SERVE
+from support.services import SERVE
 
 
 def refused(folder: Path, *options: str) -> str:

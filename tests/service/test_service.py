@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -15,40 +14,24 @@ import schemathesis
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from services import (
+from sftc.contract.versions import PACKAGED
+from sftc.service.app import EmbeddedService
+from sftc.service.executor import Missing
+from support.services import (
     END,
-    MULTIPART,
     PURPOSE,
     TOKEN,
     Client,
+    form,
     good,
     part,
-    process,
     refusal,
     rows,
     thread,
 )
-from sftc.contract.versions import PACKAGED
-from sftc.service.app import EmbeddedService
-from sftc.service.executor import Missing
-from training_files import BROKEN, GOOD, row
+from support.training_files import BROKEN, GOOD, row
 
 FILE = part(b"file", rows(1), b"train.jsonl")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("service") / "data"
-
-
-@pytest.fixture(scope="module")
-def service(folder: Path) -> Iterator[Client]:
-    with process(folder) as running, Client(running.url) as client:
-        yield client
-
-
-def form(client: Client, body: bytes, **headers: str) -> httpx.Response:
-    return client.post("/files", content=body, headers=MULTIPART | headers)
 
 
 def test_an_uploaded_file_is_checked_and_ready(service: Client, folder: Path) -> None:

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import tiny_model
 from sftc.training.machine import PACKAGES, Machine
 from sftc.training.reporter import Reporter
 from sftc.training.run_job import prepare_job
-from training_jobs import Bench, Told, payload, workers
+from support import tiny_model
+from support.training_jobs import Bench, Told, payload, workers
 
 GPUS = Machine("cuda", ("NVIDIA H100",) * 2, True, frozenset(PACKAGES))
 FSDP = {"fsdp": True}

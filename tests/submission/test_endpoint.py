@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sftc.submission.endpoint import ApiKey, Backend, SettingsError, backend_at, base_url, environment
-from submission_helpers import KEY
+from support.environment import KEY
 
 HOSTS = st.text("aA0.-_[]:@ %é\\\t", min_size=1, max_size=8)
 PATHS = st.text("a/?#%&;= \\\n", max_size=8)

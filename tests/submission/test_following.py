@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,13 @@ from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.failures import JobCancelledError, JobFailedError, RefusedError, UnreachableError
 from sftc.submission.follow import Pace, follow_job
-from submission_helpers import KEY, Answer, Asked, isolate, odd_service
+from support.backends import Answer, Asked, odd_service
+from support.environment import KEY
 
 QUICK = Pace(interval=0.001, timeout=60)
+HURRIED = QUICK._replace(last=0.05)
+"""The last events of a job that has ended are asked for during a moment only."""
+
 FAULTS = [
     Answer(cut=0),
     Answer({"events": [], "points": [], "status": "running"}, cut=-4),
@@ -23,17 +26,6 @@ FAULTS = [
     Answer([]),
     Answer({"events": None, "points": "none"}),
 ]
-
-
-@pytest.fixture(autouse=True)
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    isolate(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask for the last events of a job that has ended for a moment only."""
-    monkeypatch.setattr("sftc.submission.follow._LAST", 0.05)
 
 
 class Notes:
@@ -240,7 +232,6 @@ def test_a_service_that_falls_silent_is_named_as_the_reason() -> None:
         hear(lambda _: Answer({}, 503), Notes(), Pace(0.001, 0.05))
 
 
-@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("what", ["events", "metrics"])
 @pytest.mark.parametrize("status", ["succeeded", "failed"])
 def test_a_job_ends_though_its_events_can_never_be_read(what: str, status: str) -> None:
@@ -248,17 +239,16 @@ def test_a_job_ends_though_its_events_can_never_be_read(what: str, status: str) 
     tale.ends = {"status": status}
     broken = Answer({}, 500)
     try:
-        hear(lambda asked: broken if what in asked.path else tale(asked), notes)
+        hear(lambda asked: broken if what in asked.path else tale(asked), notes, HURRIED)
     except JobFailedError:
         assert status == "failed"
     assert notes.statuses[-1] == status
 
 
-@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("what", ["events", "metrics"])
 def test_what_cannot_be_read_is_told_once_and_keeps_nothing_else_back(what: str) -> None:
     tale, notes = Tale(9, 4), Notes()
-    hear(lambda asked: Answer({}, 500) if what in asked.path else tale(asked), notes)
+    hear(lambda asked: Answer({}, 500) if what in asked.path else tale(asked), notes, HURRIED)
     assert [note.partition("/api does")[2] for note in notes.notes] == [
         " not answer as it should: HTTP 500: Status; still trying",
         " not answer as it should: HTTP 500: Status",

@@ -9,38 +9,17 @@ import pytest
 
 from sftc.submission.failures import KeyInUseError, RefusedError, UnreachableError
 from sftc.submission.journal import Intent, Journal
-from submission_helpers import (
-    KEY,
-    PAYLOAD,
-    Answer,
-    Asked,
-    Fails,
-    Succeeds,
-    Waits,
-    embedded,
-    isolate,
-    odd_service,
-    until,
-)
-from submission_lines import Passing, line
-from submission_orders import LOST, OTHER, Client, Hosted
-from training_files import GOOD, row
+from support.backends import PAYLOAD, Answer, Asked, Fails, Succeeds, Waits, embedded, odd_service
+from support.environment import KEY
+from support.lossy_proxy import Passing, line
+from support.orders import LOST, OTHER, Client, Hosted
+from support.training_files import GOOD, row
+from support.waiting import eventually
 
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    isolate(monkeypatch, tmp_path)
-    monkeypatch.setattr("sftc.submission.upload._INTERVAL", 0.05)
-    (tmp_path / "rows.jsonl").write_text(GOOD)
-    (tmp_path / "other.jsonl").write_text(row(11))
-    return tmp_path
-
-
-@pytest.fixture
-def client(folder: Path) -> Client:
-    return Client(folder)
+FILES = {"rows.jsonl": GOOD, "other.jsonl": row(11)}
 
 
 def intent(folder: Path, key: str) -> Intent | None:
@@ -109,7 +88,7 @@ def test_a_client_without_a_journal_does_as_one_with(folder: Path, executor: typ
         for number in range(3):
             client = Client(folder, f"journal-{number}")
             client.submit(service.url, client.order())
-            until(lambda: service.jobs()[-1]["status"] in {"failed", "succeeded"})
+            eventually(lambda: service.jobs()[-1]["status"] in {"failed", "succeeded"})
         assert len(service.jobs()) == (3 if executor is Fails else 1)
 
 
@@ -224,7 +203,7 @@ def test_a_second_try_runs_under_a_key_of_its_own(folder: Path, client: Client) 
         for _ in range(2):
             jobs.append(client.submit(service.url, client.order(key="mine")))
             httpx.post(f"{service.url}/learning/jobs/{jobs[-1]}/cancel", json={}, headers=AUTHORIZED)
-            until(lambda: service.jobs()[-1]["status"] == "cancelled")
+            eventually(lambda: service.jobs()[-1]["status"] == "cancelled")
         assert [job["idempotency_key"] for job in service.jobs()] == ["mine", "mine-2"]
         with pytest.raises(KeyInUseError, match="mine-2 stands for"):
             client.submit(service.url, client.order(payload=OTHER, key="mine-2"))

@@ -10,18 +10,12 @@ from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.failures import SubmissionError, UnreachableError
 from sftc.submission.journal import Intent, Journal
 from sftc.submission.submit import Order
-from submission_helpers import KEY, Answer, Asked, data_file, embedded, isolate, odd_service
-from submission_orders import Client, Hosted
-from training_files import GOOD
+from support.backends import Answer, Asked, data_file, embedded, odd_service
+from support.environment import KEY
+from support.orders import Client, Hosted
+from support.training_files import GOOD
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    isolate(monkeypatch, tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sftc.submission.upload._INTERVAL", 0.05)
-    Path("rows.jsonl").write_text(GOOD)
-    return tmp_path
+FILES = {"rows.jsonl": GOOD}
 
 
 def submit(url: str, order: Order, tries: int = 1) -> tuple[str, str]:

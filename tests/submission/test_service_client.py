@@ -4,7 +4,6 @@ import logging
 import time
 import traceback
 from email.utils import formatdate
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,8 @@ import pytest
 from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend, SettingsError
 from sftc.submission.failures import RefusedError, UnreachableError
-from submission_helpers import KEY, Answer, Asked, OddService, isolate, nothing_listens, odd_service
+from support.backends import Answer, Asked, OddService, nothing_listens, odd_service
+from support.environment import KEY
 
 DONE = Answer({"done": True})
 BROKEN = {
@@ -37,11 +37,6 @@ SHAPES: dict[str, dict[str, Any]] = {
     "flat": {"code": "bad_model", "message": "no such model", "request_id": "req-1"},
 }
 MARK = "do not show this"
-
-
-@pytest.fixture(autouse=True)
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    isolate(monkeypatch, tmp_path)
 
 
 class Client:

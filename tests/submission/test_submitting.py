@@ -9,28 +9,18 @@ import pytest
 
 from sftc.submission.failures import RefusedError, UnreachableError
 from sftc.submission.submit import Order
-from submission_helpers import KEY, PAYLOAD, Fails, Waits, data_file, embedded, isolate, until
-from submission_lines import Line, Passing, line
-from submission_orders import OTHER, Client
-from training_files import BROKEN, GOOD, row
+from support.backends import PAYLOAD, Fails, Waits, data_file, embedded
+from support.environment import KEY
+from support.lossy_proxy import Line, Passing, line
+from support.orders import OTHER, Client
+from support.training_files import BROKEN, GOOD, row
+from support.waiting import eventually
 
 UPLOAD = ["POST /api/learning/files", "GET /api/learning/files/ID"]
 CREATE = ["POST /api/learning/jobs", "POST /api/learning/jobs/ID/start"]
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    isolate(monkeypatch, tmp_path)
-    monkeypatch.setattr("sftc.submission.upload._INTERVAL", 0.05)
-    (tmp_path / "rows.jsonl").write_text(GOOD)
-    (tmp_path / "other.jsonl").write_text(row(11))
-    (tmp_path / "broken.jsonl").write_text(GOOD + BROKEN)
-    return tmp_path
-
-
-@pytest.fixture
-def client(folder: Path) -> Client:
-    return Client(folder)
+FILES = {"rows.jsonl": GOOD, "other.jsonl": row(11), "broken.jsonl": GOOD + BROKEN}
 
 
 def asked(line: Line) -> list[str]:
@@ -155,7 +145,7 @@ def test_a_job_that_was_not_started_is_started_by_the_next_try(folder: Path, cli
         assert [job["status"] for job in service.jobs()] == ["created"]
         client.submit(service.url, client.order())
         waits.done = True
-        until(lambda: [job["status"] for job in service.jobs()] == ["succeeded"])
+        eventually(lambda: [job["status"] for job in service.jobs()] == ["succeeded"])
 
 
 def test_a_journal_that_is_lost_makes_no_second_job_or_file(folder: Path, client: Client) -> None:
@@ -176,7 +166,7 @@ def test_a_job_that_did_not_succeed_is_tried_anew_under_another_key(
             if end == "cancelled":
                 key = {"Authorization": f"Bearer {KEY}"}
                 httpx.post(f"{service.url}/learning/jobs/{jobs[-1]}/cancel", json={}, headers=key)
-            until(lambda: service.jobs()[-1]["status"] == end)
+            eventually(lambda: service.jobs()[-1]["status"] == end)
         assert [job["id"] for job in service.jobs()] == jobs
         assert len({job["idempotency_key"] for job in service.jobs()}) == 3
         assert len(service.files()) == 1

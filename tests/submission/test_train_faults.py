@@ -21,9 +21,11 @@ from sftc.submission.failures import SubmissionError
 from sftc.submission.follow import Pace, follow_job
 from sftc.submission.journal import Journal
 from sftc.submission.submit import Order, Submission
-from submission_helpers import KEY, PAYLOAD, closing_database, data_file, embedded, isolate
-from submission_lines import Passing, line
-from training_files import GOOD, row
+from sftc.submission.upload import Readiness
+from support.backends import PAYLOAD, closing_database, data_file, embedded
+from support.environment import KEY
+from support.lossy_proxy import Passing, line
+from support.training_files import GOOD, row
 
 SEED = int(os.environ.get("SEED", "0"))
 SEEDS = range(SEED, SEED + 200) if os.environ.get("SOAK") else (5, 16, 36, 40, 48, 58)
@@ -33,13 +35,7 @@ SHARES = {b"POST": 0.6, b"GET /api/learning/files": 0.05, b"GET": 0.2}
 """How many of the requests that begin so have something happen to them."""
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    isolate(monkeypatch, tmp_path)
-    monkeypatch.setattr("sftc.submission.upload._INTERVAL", 0.05)
-    (tmp_path / "rows.jsonl").write_text(GOOD)
-    (tmp_path / "validation.jsonl").write_text(row(11))
-    return tmp_path
+FILES = {"rows.jsonl": GOOD, "validation.jsonl": row(11)}
 
 
 class Faults:
@@ -123,20 +119,18 @@ class Nobody:
     def note(self, text: str) -> None: ...
 
 
-def train(url: str, order: Order, folder: Path) -> tuple[str, dict[str, Any]]:
+def train(url: str, order: Order, folder: Path, timeout: float) -> tuple[str, dict[str, Any]]:
     told: list[str] = []
     with (
         Journal("the service", folder / "journal") as journal,
         ServiceClient(Backend(url, ApiKey(KEY)), told.append, Patience(tries=4, pause=0.01)) as service,
     ):
-        job = Submission(service, journal, told.append).submit(order)
+        job = Submission(service, journal, told.append, readiness=Readiness(0.05, timeout)).submit(order)
         return job, follow_job(job, service, Nobody(), Pace(0.02, 60))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_happens_there_is_one_job_in_the_end(
-    seed: int, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whatever_happens_there_is_one_job_in_the_end(seed: int, folder: Path) -> None:
     order = Order(
         PAYLOAD,
         data_file(folder / "rows.jsonl"),
@@ -144,14 +138,12 @@ def test_whatever_happens_there_is_one_job_in_the_end(
     )
     faults = Faults(seed)
     with embedded(folder / "data") as service, line(service.url, faults) as way:
-        monkeypatch.setattr("sftc.submission.upload._TIMEOUT", 3.0)
         try:
-            job, body = train(way.url, order, folder)
+            job, body = train(way.url, order, folder, 3)
         except SubmissionError:
             job, body = "", {"status": "succeeded"}
         faults.on = False
-        monkeypatch.setattr("sftc.submission.upload._TIMEOUT", 60.0)
-        again, healed = train(way.url, order, folder)
+        again, healed = train(way.url, order, folder, 60)
         note = "\n".join(faults.happened)
         assert job in {"", again}, note
         assert body["status"] == healed["status"] == "succeeded", note

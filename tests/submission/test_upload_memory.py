@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from submission_helpers import KEY, Answer, Asked, isolate, odd_service
+from support.backends import Answer, Asked, odd_service
+from support.environment import KEY, isolate
 
 SIZE = 300 << 20
 SEND = """

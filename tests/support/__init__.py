@@ -1,1 +1,1 @@
-"""What tests share: helpers that are not fixtures."""
+"""Helpers that several tests share: services, programs, proxies, configs and training files."""

@@ -4,12 +4,12 @@ from typing import Any
 
 from hypothesis import given
 
-from configs import toml, valid
 from sftc.pipeline import Compiled, run
 from sftc.text.keys import leaves, look_up, pointer
 from sftc.text.source import Source
 from sftc.tools.diff import changes
 from sftc.tools.explain import keys, value_at, values
+from support.configs import toml, valid
 
 
 def compiled(text: str) -> Compiled:

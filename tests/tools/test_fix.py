@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs import spoiled, toml, valid
 from sftc.findings.finding import Finding
 from sftc.text.source import Source
 from sftc.tools.fix import apply_fixes, fix
 from sftc.tools.lint import lint
+from support.configs import spoiled, toml, valid
 
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
 

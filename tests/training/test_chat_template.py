@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sftc.training.chat_template import UnspeakableError, encode
-from tiny_model import TEMPLATE, tokenizer
+from support.tiny_model import TEMPLATE, tokenizer
 
 MARKED = TEMPLATE.replace(
     "{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}",

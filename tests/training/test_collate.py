@@ -1,12 +1,13 @@
 """What a batch is made of, and that what is left out of it changes nothing."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
-import tiny_model
 from sftc.training.collate import TokenRow, chosen, collator, whole
 from sftc.training.tokens import IGNORED
 
@@ -15,9 +16,8 @@ rows = tokens.filter(lambda row: any(learnt for _, learnt in row[1:]))
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> torch.nn.Module:
-    folder = tiny_model.write(tmp_path_factory.mktemp("model"))
-    made: torch.nn.Module = AutoModelForCausalLM.from_pretrained(folder)
+def model(models: Path) -> torch.nn.Module:
+    made: torch.nn.Module = AutoModelForCausalLM.from_pretrained(models / "tiny")
     return made
 
 

@@ -15,8 +15,6 @@ from typing import Any
 import pytest
 import torch
 
-import tiny_model
-from services import eventually
 from sftc.service.executor import FailedError
 from sftc.training.base_model import find_base_model
 from sftc.training.machine import out_of_memory, probe
@@ -24,15 +22,8 @@ from sftc.training.reporter import Reporter
 from sftc.training.run_job import prepare_job
 from sftc.training.tokens import TokenRows
 from sftc.training.trainable import build_trainable
-from training_jobs import Bench, Told, contents, payload, workers
-
-
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the model `tiny` in it."""
-    folder = tmp_path_factory.mktemp("models")
-    tiny_model.write(folder / "tiny")
-    return folder
+from support.training_jobs import Bench, Told, contents, payload, workers
+from support.waiting import eventually
 
 
 def test_the_same_job_gives_the_same_bytes_where_it_was_killed_and_the_same_loss_in_two_processes(
@@ -91,8 +82,8 @@ def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(
 
 def test_processes_do_not_outlive_the_service(tmp_path: Path, models: Path) -> None:
     bench = Bench(tmp_path / "job", models, payload(2, n_epochs=10_000))
-    program = f"import training_jobs; training_jobs.run({str(bench.folder)!r}, {str(models)!r})"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    program = f"from support import training_jobs; training_jobs.run({str(bench.folder)!r}, {str(models)!r})"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment
     ) as service:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sftc.cli.connection import ServiceOptions, connected, failures, job_id, say
+from sftc.cli.output import write_stdout
 from sftc.report.terminal import printable
 
 if TYPE_CHECKING:
@@ -61,9 +62,13 @@ def _model(job: str) -> Path:
 def _answers(answerer: "TrainedModel", messages: list[dict[str, str]], most: int) -> str:
     after = answerer.after(messages, most)
     if answerer.has_base:
-        click.echo(f"{click.style('before', dim=True)}  {_lines(answerer.before(messages, most))}")
-    click.echo(f"{click.style('after', bold=True)}   {_lines(after)}")
+        _show(f"{click.style('before', dim=True)}  {_lines(answerer.before(messages, most))}\n")
+    _show(f"{click.style('after', bold=True)}   {_lines(after)}\n")
     return after
+
+
+def _show(text: str) -> None:
+    write_stdout(text if sys.stdout and sys.stdout.isatty() else click.unstyle(text))
 
 
 def _lines(text: str) -> str:

@@ -18,6 +18,10 @@ class LazyGroup(click.Group):
         self._names = names
         self._group = group
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return the option `--help`, whose text is written as all output is."""
+        return _written(super().get_help_option(ctx))
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
         return [*self._names]
@@ -29,4 +33,22 @@ class LazyGroup(click.Group):
         prefix = f"{self._group}_" if self._group else ""
         module = import_module(f"sftc.cli.{prefix}{cmd_name}_command")
         command: click.Command = getattr(module, f"{cmd_name}_command")
+        inner = command.commands.values() if isinstance(command, click.Group) else ()
+        for each in (command, *inner):
+            _written(each.get_help_option(ctx))
         return command
+
+
+def _written(option: click.Option | None) -> click.Option | None:
+    """Let a help option write as all output is written (click's own fails twice on a full disk)."""
+    if option:
+        option.callback = _write_help
+    return option
+
+
+def _write_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from sftc.cli.output import write_stdout
+
+        write_stdout(f"{ctx.get_help()}\n")
+        ctx.exit()

@@ -46,8 +46,23 @@ EXTRAS: Final[Mapping[str, str]] = {
 """Which extra brings a package."""
 
 
+def _write_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from sftc.cli.output import write_stdout
+
+        write_stdout(f"sftc {__version__}\n")
+        ctx.exit()
+
+
 @click.group(cls=LazyGroup, names=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_write_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Compile fine-tuning configs into the payload of a training service.
 
@@ -68,7 +83,7 @@ def main() -> None:
     except ConfigError as error:
         from sftc.report.terminal import render
 
-        click.echo(render(error.findings), err=True, nl=False)
+        click.echo(render(error.findings).rstrip("\n"), err=True)
         code = FINDINGS
     except OSError as error:
         click.echo(f"sftc: {error}", err=True)

@@ -25,12 +25,10 @@ from sftc.service.background import Checks, Runner
 from sftc.service.data_folder import Folder
 from sftc.service.executor import Executor, Missing
 from sftc.service.guard import Guard
+from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
 from sftc.service.responses import RequestRefusedError
 from sftc.service.store import Store
 from sftc.service.uploads import pieces, receive
-
-MAX_JOB = 1 << 20
-"""The most bytes the body of a job may have."""
 
 _PAGE = 1000
 _LAST = 2**63 - 1
@@ -44,12 +42,15 @@ class EmbeddedService:
     Without an `executor` jobs stay as they are.
     """
 
-    def __init__(self, root: Path, token: str, executor: Executor | None) -> None:
+    def __init__(
+        self, root: Path, token: str, executor: Executor | None, limits: ServiceLimits = DEFAULT_LIMITS
+    ) -> None:
         self._folder = Folder(root)
         self._store = Store(self._folder.database)
         self._token = token
-        self._checks = Checks(self._store, self._folder)
-        self._runner = Runner(self._store, self._folder, executor or Missing())
+        self.limits = limits
+        self._checks = Checks(self._store, self._folder, limits.retry)
+        self._runner = Runner(self._store, self._folder, limits.retry, executor or Missing())
         self._work = [self._checks, self._runner] if executor else [self._checks]
 
     def publish(self, address: Address) -> None:
@@ -105,7 +106,7 @@ class EmbeddedService:
     async def upload(self, request: Request) -> Response:
         """Take a file."""
         try:
-            upload = await receive(request, self._folder.incoming)
+            upload = await receive(request, self._folder.incoming, self.limits)
             self._folder.keep(upload)
         except OSError as error:
             raise RequestRefusedError(
@@ -128,7 +129,7 @@ class EmbeddedService:
 
     async def _create(self, request: Request) -> Response:
         """Make a job, once for each idempotency key."""
-        payload = await _json(request)
+        payload = await self._json(request)
         key = admission.idempotency_key(request.headers.get("idempotency-key"))
         digest = await asyncio.to_thread(
             admission.admit_payload, payload
@@ -144,7 +145,7 @@ class EmbeddedService:
     async def start(self, request: Request) -> Response:
         """Let a job run; what has been started stays so."""
         row = self._job(request)
-        if await _json(request) != {}:
+        if await self._json(request) != {}:
             raise RequestRefusedError(400, "invalid_body", "the body must be {}")
         if self._store.move(row["id"], "queued", of=("created",)):
             self._runner.add()
@@ -191,13 +192,15 @@ class EmbeddedService:
             raise RequestRefusedError(404, "unknown_job", "there is no such job")
         return row
 
-
-async def _json(request: Request) -> Any:
-    body = b"".join([piece async for piece in pieces(request, MAX_JOB)])
-    try:
-        return json.loads(body.decode(), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise RequestRefusedError(400, "invalid_json", "the body is not JSON, or nests too deep") from error
+    async def _json(self, request: Request) -> Any:
+        parts = pieces(request, self.limits.job, self.limits.patience)
+        body = b"".join([piece async for piece in parts])
+        try:
+            return json.loads(body.decode(), parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise RequestRefusedError(
+                400, "invalid_json", "the body is not JSON, or nests too deep"
+            ) from error
 
 
 def _no_constant(name: str) -> None:

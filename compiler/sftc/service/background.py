@@ -17,9 +17,6 @@ from sftc.service.data_folder import Folder
 from sftc.service.executor import SERVICE_ENDS, Executor, FailedError, Task
 from sftc.service.store import Record, Store
 
-PAUSE = 5.0
-"""Seconds until failed work is retried."""
-
 _TRIES = 3
 """How often a check is started that yields no verdict."""
 
@@ -27,11 +24,12 @@ _log = logging.getLogger(__name__)
 
 
 class _Work(ABC):
-    """Work that runs whenever there is some."""
+    """Work that runs whenever there is some; after a failure it retries in `retry` seconds."""
 
-    def __init__(self, store: Store, folder: Folder) -> None:
+    def __init__(self, store: Store, folder: Folder, retry: float) -> None:
         self._store = store
         self._folder = folder
+        self._retry = retry
         self._more = asyncio.Event()
         self._more.set()
 
@@ -47,9 +45,9 @@ class _Work(ABC):
             try:
                 await self._all()
             except Exception:  # noqa: BLE001  a full disk, say: nobody would take the work up again
-                _log.exception("background work failed; retrying in %s s", PAUSE)
+                _log.exception("background work failed; retrying in %s s", self._retry)
                 self._more.set()
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self._retry)
 
     @abstractmethod
     async def _all(self) -> None:
@@ -100,8 +98,8 @@ def _status(verdict: Verdict | None) -> tuple[str, int | None, str | None]:
 class Runner(_Work):
     """Runs jobs, oldest first, and records their outcome."""
 
-    def __init__(self, store: Store, folder: Folder, executor: Executor) -> None:
-        super().__init__(store, folder)
+    def __init__(self, store: Store, folder: Folder, retry: float, executor: Executor) -> None:
+        super().__init__(store, folder, retry)
         self._executor = executor
         self._running: dict[str, asyncio.Task[str]] = {}
 

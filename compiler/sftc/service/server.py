@@ -7,8 +7,8 @@ from collections.abc import Callable
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from sftc.service import uploads
 from sftc.service.app import EmbeddedService
+from sftc.service.limits import DEFAULT_LIMITS
 
 MAX_HEAD = 1 << 16
 """The most bytes that the head of a request may have, about."""
@@ -16,6 +16,9 @@ MAX_HEAD = 1 << 16
 
 class HttpConnection(HttpToolsProtocol):
     """A connection whose client has to come to the end of a head: uvicorn would wait and read for ever."""
+
+    patience = DEFAULT_LIMITS.patience
+    """Seconds that a client may take for a head."""
 
     _late: asyncio.TimerHandle | None = None
     _head = 0
@@ -50,13 +53,23 @@ class HttpConnection(HttpToolsProtocol):
 
     def _begin(self) -> None:
         self._end()
-        self._late = self.loop.call_later(uploads.PATIENCE, self.transport.close)
+        self._late = self.loop.call_later(self.patience, self.transport.close)
 
     def _end(self) -> None:
         self._head = 0
         if self._late:
             self._late.cancel()
             self._late = None
+
+
+def http_connection(patience: float) -> type[HttpConnection]:
+    """Return the connections whose clients may take so many seconds for a head."""
+
+    class Connection(HttpConnection):
+        pass
+
+    Connection.patience = patience
+    return Connection
 
 
 class _Server(uvicorn.Server):
@@ -90,7 +103,7 @@ def serve(service: EmbeddedService, host: str, port: int, ready: Callable[[str],
         url = f"http://{name}:{listener.getsockname()[1]}"
         config = uvicorn.Config(
             service.app(),
-            http=HttpConnection,
+            http=http_connection(service.limits.patience),
             ws="none",
             lifespan="on",
             log_level="warning",

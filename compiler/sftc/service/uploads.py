@@ -13,16 +13,11 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from sftc.service.limits import ServiceLimits
 from sftc.service.responses import RequestRefusedError
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
-
-MAX_BYTES = 64 << 30
-"""The most bytes a body may have."""
-
-PATIENCE = 30.0
-"""Seconds that a client may take for the next piece."""
 
 _FIELD = 1 << 12
 
@@ -37,12 +32,13 @@ class Upload(NamedTuple):
     size: int
 
 
-async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
+async def pieces(request: Request, most: int, patience: float) -> AsyncIterator[bytes]:
     """Yield the body of a request, as it comes.
 
     Args:
         request: the request.
         most: the most bytes that the body may have.
+        patience: seconds that the client may take for the next piece.
 
     Raises:
         Refusal: the body is too large, too slow or cut off.
@@ -50,12 +46,12 @@ async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
     stream, size = request.stream().__aiter__(), 0
     while True:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 piece = await anext(stream)
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise RequestRefusedError(408, "too_slow", f"no byte came for {PATIENCE:.0f} seconds") from None
+            raise RequestRefusedError(408, "too_slow", f"no byte came for {patience:.0f} seconds") from None
         except ClientDisconnect:
             raise RequestRefusedError(400, "cut_off", "the connection ended inside the body") from None
         size += len(piece)
@@ -64,7 +60,7 @@ async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def receive(request: Request, folder: Path) -> Upload:
+async def receive(request: Request, folder: Path, limits: ServiceLimits) -> Upload:
     """Write the part `file` of a multipart body into `folder`, and read the field `purpose`.
 
     Raises:
@@ -77,12 +73,12 @@ async def receive(request: Request, folder: Path) -> Upload:
         raise RequestRefusedError(
             400, "not_multipart", "the body must be multipart/form-data, with a part `file`"
         )
-    if int(request.headers.get("content-length") or 0) > MAX_BYTES:
-        raise RequestRefusedError(413, "too_large", f"the body may have {MAX_BYTES:,} bytes")
+    if int(request.headers.get("content-length") or 0) > limits.upload:
+        raise RequestRefusedError(413, "too_large", f"the body may have {limits.upload:,} bytes")
     form = _Form(folder)
     try:
         parser = MultipartParser(boundary, form.callbacks)
-        async for piece in pieces(request, MAX_BYTES):
+        async for piece in pieces(request, limits.upload, limits.patience):
             parser.write(piece)
         parser.finalize()
         return await form.upload()

@@ -19,18 +19,16 @@ OVER: Final = CANCELLED | {"failed"}
 """What the service calls a job that has ended without success."""
 
 _PAGE: Final = 200
-_LAST: Final = 30.0
-"""Seconds for which a job's last events are asked for, once it has ended."""
-
 
 Sleep = Callable[[float], None]
 
 
 class Pace(NamedTuple):
-    """How a job is followed: seconds between questions, and in all."""
+    """How a job is followed: seconds between questions, in all, and for the last events once it has ended."""
 
     interval: float = 5.0
     timeout: float = 3600.0
+    last: float = 30.0
 
 
 class Watcher(Protocol):
@@ -111,11 +109,12 @@ class _Clock:
     def __init__(self, pace: Pace, sleep: Sleep) -> None:
         self._interval = pace.interval
         self._end = time.monotonic() + pace.timeout
+        self._last = pace.last
         self._sleep = sleep
 
     def hurry(self) -> None:
         """Leave little time: the job has ended."""
-        self._end = min(self._end, time.monotonic() + _LAST)
+        self._end = min(self._end, time.monotonic() + self._last)
 
     def pause(self, trouble: UnreachableError | None) -> bool:
         """Wait until the next question, as long as the service may ask for; return whether there is time."""

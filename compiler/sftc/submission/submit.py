@@ -6,13 +6,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sftc.payload.encoding import Payload, digest, to_bytes
-from sftc.submission.client import ServiceClient
+from sftc.submission.client import Notify, ServiceClient
 from sftc.submission.failures import KeyInUseError, RefusedError, UnreachableError
 from sftc.submission.follow import OVER, SUCCEEDED
 from sftc.submission.journal import Intent, Journal
-from sftc.submission.upload import DataFile, OnProgress, ensure_uploaded
-
-Notify = Callable[[str], None]
+from sftc.submission.upload import DataFile, OnProgress, Readiness, ensure_uploaded
 
 _LISTED = 100
 _TRIES = 100
@@ -83,12 +81,18 @@ class Submission:
     """
 
     def __init__(
-        self, service: ServiceClient, journal: Journal, tell: Notify, progress: OnProgress = _ignore
+        self,
+        service: ServiceClient,
+        journal: Journal,
+        tell: Notify,
+        progress: OnProgress = _ignore,
+        readiness: Readiness = Readiness(),  # noqa: B008  it cannot be changed
     ) -> None:
         self._service = service
         self._journal = journal
         self._tell = tell
         self._progress = progress
+        self._readiness = readiness
         self._warned = False
 
     def submit(self, order: Order) -> str:
@@ -175,7 +179,7 @@ class Submission:
 
     def _send(self, file: DataFile) -> str:
         self._tell(f"file {file}: {file.rows:,} rows, {file.length:,} bytes")
-        return ensure_uploaded(file, self._service, self._journal, self._progress)
+        return ensure_uploaded(file, self._service, self._journal, self._progress, self._readiness)
 
     def _create(self, order: Order, key: str, payload: Payload) -> _Job:
         is_certain = self._journal.intend(key, order.identity)

@@ -35,12 +35,20 @@ class DataFile(NamedTuple):
         return self.given or self.path
 
 
-_INTERVAL: Final = 1.0
-_TIMEOUT: Final = 120.0
-"""Seconds between questions whether a file is ready, and in all."""
+class Readiness(NamedTuple):
+    """How a file is waited for until it is ready: seconds between questions, and in all."""
+
+    interval: float = 1.0
+    timeout: float = 120.0
 
 
-def ensure_uploaded(file: DataFile, service: ServiceClient, journal: Journal, progress: OnProgress) -> str:
+def ensure_uploaded(
+    file: DataFile,
+    service: ServiceClient,
+    journal: Journal,
+    progress: OnProgress,
+    readiness: Readiness = Readiness(),  # noqa: B008  it cannot be changed
+) -> str:
     """Return the id of `file` on the service, uploaded only if it is not there.
 
     Raises:
@@ -52,14 +60,14 @@ def ensure_uploaded(file: DataFile, service: ServiceClient, journal: Journal, pr
     known = journal.file(file.digest)
     id = known or _new(file, service, journal, progress)
     try:
-        _wait(id, service, is_new=not known)
+        _wait(id, service, readiness, is_new=not known)
     except RefusedError as error:
         if error.status in {401, 403}:  # which says nothing of the file
             raise
         journal.forget_file(file.digest)
         if not known:
             raise
-        return ensure_uploaded(file, service, journal, progress)
+        return ensure_uploaded(file, service, journal, progress, readiness)
     return id
 
 
@@ -138,14 +146,15 @@ def _changed(file: DataFile) -> ChangedFileError:
     return ChangedFileError(f"{file} was changed after it was checked; run the command again")
 
 
-def _wait(id: str, service: ServiceClient, *, is_new: bool) -> None:
+def _wait(id: str, service: ServiceClient, readiness: Readiness, *, is_new: bool) -> None:
     """Return when the service can use the file.
 
     Raises:
         RefusedError: it cannot, or does not know the file.
         UnreachableError: that takes too long.
     """
-    end, seen = time.monotonic() + _TIMEOUT, "nothing"
+    end, seen = time.monotonic() + readiness.timeout, "nothing"
+    pause = readiness.interval / 16  # a small file is ready almost at once
     while True:
         try:
             body = service.get(f"files/{id}")
@@ -161,8 +170,9 @@ def _wait(id: str, service: ServiceClient, *, is_new: bool) -> None:
             if seen not in PENDING:
                 raise RefusedError(200, seen, str(body.get("error") or f"the file is {seen}"), None)
         if time.monotonic() > end:
-            raise UnreachableError(f"the file {id} is not ready after {_TIMEOUT:.0f} s: {seen}")
-        time.sleep(_INTERVAL)
+            raise UnreachableError(f"the file {id} is not ready after {readiness.timeout:.0f} s: {seen}")
+        time.sleep(pause)
+        pause = min(pause * 2, readiness.interval)
 
 
 def _id(body: dict[str, Any], *names: str) -> str:

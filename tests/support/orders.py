@@ -9,10 +9,13 @@ from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.journal import Journal
 from sftc.submission.submit import Order, Submission
-from submission_helpers import KEY, PAYLOAD, Answer, Asked, data_file
+from sftc.submission.upload import Readiness
+from support.backends import PAYLOAD, Answer, Asked, data_file
+from support.environment import KEY
 
 OTHER = {**PAYLOAD, "model": "another"}
 LOST = Answer(cut=0)
+SOON = Readiness(interval=0.05)
 
 
 class Hosted:
@@ -78,4 +81,4 @@ class Client:
             Journal("the service", self._folder / self._journal) as journal,
             ServiceClient(Backend(url, ApiKey(KEY)), self.told.append, Patience(tries, 0.001)) as service,
         ):
-            return Submission(service, journal, self.told.append).submit(order)
+            return Submission(service, journal, self.told.append, readiness=SOON).submit(order)

@@ -2,7 +2,7 @@
 
 import socket
 
-from services import TOKEN, Client
+from support.services import TOKEN, Client
 
 AUTHORIZED = b"Authorization: Bearer " + TOKEN.encode()
 FORM = b"Content-Type: multipart/form-data; boundary=b"

@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-import pytest
 import uvicorn
 
-from services import eventually
 from sftc.service.app import EmbeddedService
 from sftc.service.executor import Executor, FailedError, Report, Task
 from sftc.submission.upload import DataFile
+from support.environment import KEY
+from support.waiting import eventually
 
-KEY = "sk-0123456789abcdefghijklmnopqrstuvwxyz"
 PAYLOAD: dict[str, Any] = {
     "hyperparameters": {"n_epochs": 1},
     "metadata": {
@@ -33,21 +32,6 @@ PAYLOAD: dict[str, Any] = {
     "training_file_id": None,
     "training_type": "sft_offline",
 }
-
-
-def isolate(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Keep state in `folder`, put the key into the environment and no service or proxy."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "backend_base_url", "sftc_token"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
-    monkeypatch.setenv("SYNTH_API_KEY", KEY)
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait until `condition` holds; it is an error if it does not in time."""
-    eventually(condition, seconds)
 
 
 @contextmanager
@@ -138,7 +122,7 @@ def embedded(folder: Path, executor: Executor | None = None) -> Iterator[Embedde
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            until(lambda: server.started)
+            eventually(lambda: server.started)
             yield Embedded(f"http://127.0.0.1:{listener.getsockname()[1]}/api", folder)
         finally:
             server.should_exit = True

@@ -18,7 +18,7 @@ from sftc.cli.compile_command import compile_command
 from sftc.cli.dataset_check_command import check_command
 from sftc.cli.lint_command import lint_command
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 EXIT_CODES = {"accept": 0, "reject": 1, "lint": 1}
 KINDS = (*EXIT_CODES, "dataset")
 OUTPUTS = ("payload.json", "findings.txt", "report.txt")

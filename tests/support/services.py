@@ -1,6 +1,6 @@
 """The embedded service as tests have it: a process or a thread of its own, a client, an executor.
 
-As a program, `python services.py FOLDER` is `sftc serve` with the executor `Steps`.
+`STEPS FOLDER` is the program `sftc serve` with the executor `Steps`, and `IDLE FOLDER` with none.
 """
 
 import asyncio
@@ -12,35 +12,24 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import httpx
 import uvicorn
 
 from sftc.service.app import EmbeddedService
 from sftc.service.executor import Executor, FailedError, Missing, Report, Task
-from sftc.service.server import HttpConnection, serve
-from training_files import row
+from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
+from sftc.service.server import http_connection, serve
+from support.training_files import row
+from support.waiting import eventually
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105  it opens nothing but the tests' own service
 FINAL = {"succeeded", "failed", "cancelled"}
 LISTENING = "Listening on "
-
-_Found = TypeVar("_Found")
-
-
-def eventually(look: Callable[[], _Found | None], seconds: float = 60) -> _Found:
-    """Return what `look` finds, once that is something; it is the one place where tests wait."""
-    end, pause = time.monotonic() + seconds, 0.01
-    while not (found := look()):
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.25)
-    return found
 
 
 def rows(number: int, count: int = 3) -> bytes:
@@ -83,6 +72,11 @@ def part(name: bytes, data: bytes, filename: bytes | None = None) -> bytes:
 PURPOSE = part(b"purpose", b"fine-tune")
 END = b"--b--\r\n"
 MULTIPART = {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+def nothing_left(folder: Path) -> bool:
+    """Return whether a service's data folder has no upload that is on its way."""
+    return not [*(folder / "incoming").iterdir()]
 
 
 class Client(httpx.Client):
@@ -147,6 +141,11 @@ class Client(httpx.Client):
         return found
 
 
+def form(client: Client, body: bytes, **headers: str) -> httpx.Response:
+    """Send a multipart body as it is."""
+    return client.post("/files", content=body, headers=MULTIPART | headers)
+
+
 def good(answer: httpx.Response) -> dict[str, Any]:
     """Return the body of an answer, which is no error."""
     assert answer.status_code in {200, 201}, answer.text
@@ -183,7 +182,13 @@ BARE = "import sys; sys.modules['peft'] = None; from sftc.__main__ import main; 
 SERVE = (sys.executable, "-P", "-c", BARE, "serve")
 """`sftc serve` where nothing is installed that trains."""
 
-STEPS = (sys.executable, __file__)
+_SERVE = (
+    f"import sys; sys.path.append({str(Path(__file__).parents[1])!r});"
+    "from support.services import serve_folder, Steps; serve_folder(sys.argv[1], {})"
+)
+STEPS = (sys.executable, "-P", "-c", _SERVE.format("Steps()"))
+IDLE = (sys.executable, "-P", "-c", _SERVE.format(None))
+"""A service that runs no jobs."""
 
 
 def begun(
@@ -212,11 +217,18 @@ def process(folder: Path, program: Sequence[str] = SERVE, cwd: Path | None = Non
 
 
 @contextmanager
-def thread(folder: Path, executor: Executor | None = None) -> Iterator[Client]:
+def thread(
+    folder: Path, executor: Executor | None = None, limits: ServiceLimits = DEFAULT_LIMITS
+) -> Iterator[Client]:
     """Run a service in a thread, and yield a client of it; its end is the one that Ctrl-C brings."""
-    app = EmbeddedService(folder, TOKEN, executor or Missing()).app()
+    app = EmbeddedService(folder, TOKEN, executor or Missing(), limits).app()
     config = uvicorn.Config(
-        app, http=HttpConnection, ws="none", log_config=None, lifespan="on", timeout_graceful_shutdown=3
+        app,
+        http=http_connection(limits.patience),
+        ws="none",
+        log_config=None,
+        lifespan="on",
+        timeout_graceful_shutdown=3,
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -271,10 +283,11 @@ class Steps:
         return f"{task.payload['model']}:{task.id}"
 
 
-if __name__ == "__main__":
+def serve_folder(folder: str, executor: Executor | None) -> None:
+    """Serve, from a folder, until interrupted."""
     with suppress(KeyboardInterrupt):
         serve(
-            EmbeddedService(Path(sys.argv[1]), TOKEN, Steps()),
+            EmbeddedService(Path(folder), TOKEN, executor),
             "127.0.0.1",
             0,
             lambda url: print(f"{LISTENING}{url}", flush=True),  # noqa: T201  whoever started it waits for this

@@ -1,13 +1,15 @@
-"""The installed command, as a person or a script runs it against a service."""
+"""The installed command, as a person or a script runs it."""
 
+import json
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from submission_helpers import KEY
+from support.environment import KEY, unmeasured
 
 CONFIG = """[job]
 model = "m"
@@ -20,11 +22,12 @@ gpu_count = 1
 
 
 class Program:
-    """The installed command; its output must never show the key."""
+    """The installed command, or one of its commands; its output must never show the key."""
 
-    def __init__(self, path: str, url: str = "local") -> None:
+    def __init__(self, path: str, url: str = "local", command: tuple[str, ...] = ()) -> None:
         self.path = path
         self.url = url
+        self.command = [path, *command]
 
     def at(self, url: str) -> "Program":
         """Return the command for the service at `url`."""
@@ -32,30 +35,37 @@ class Program:
 
     def environment(self, *, measured: bool = True) -> dict[str, str]:
         """Return its environment; what gets killed is not measured, and leaves no half of a measurement."""
-        return {
-            **{name: value for name, value in os.environ.items() if measured or not name.startswith("COV")},
-            "BACKEND_BASE_URL": self.url,
-        }
+        return {**(os.environ if measured else unmeasured()), "BACKEND_BASE_URL": self.url}
 
-    def __call__(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
+    def __call__(self, *arguments: str, stdin: str | bytes = b"") -> tuple[int, str, str]:
         run = subprocess.run(
-            [self.path, *arguments],
-            input=stdin,
+            [*self.command, *arguments],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
             capture_output=True,
-            text=True,
             env=self.environment(),
             check=False,
             timeout=120,
         )
-        assert KEY not in run.stdout + run.stderr
-        assert "Traceback" not in run.stderr
-        return run.returncode, run.stdout, run.stderr
+        return _ended(run)
+
+    def shell(self, line: str) -> tuple[int, str, str]:
+        """Run a line of bash, in which the command goes by its last word; it fails where any part does."""
+        name = self.command[-1] if self.command[1:] else "sftc"
+        script = f'set -o pipefail; {name}() {{ {" ".join(self.command)} "$@"; }}; {line}'
+        run = subprocess.run(
+            ["bash", "-c", script],
+            capture_output=True,
+            env=self.environment(measured=False),
+            check=False,
+            timeout=120,
+        )
+        return _ended(run)
 
     @contextmanager
     def started(self, *arguments: str, measured: bool = False) -> Iterator[subprocess.Popen[str]]:
         """Start it in a group of its own, as a shell does; it is killed in the end if it still runs."""
         with subprocess.Popen(
-            [self.path, *arguments],
+            [*self.command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -68,6 +78,25 @@ class Program:
             finally:
                 if process.poll() is None:
                     os.kill(process.pid, signal.SIGKILL)
+
+
+class Dataset(Program):
+    """The command `sftc dataset`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, command=("dataset",))
+
+    def report(self, *arguments: str) -> dict[str, Any]:
+        """Return what `check` reports as JSON, by path."""
+        files = json.loads(self("check", "--format", "json", *arguments)[1])["files"]
+        return {file["path"]: file for file in files}
+
+
+def _ended(run: "subprocess.CompletedProcess[bytes]") -> tuple[int, str, str]:
+    out, errors = run.stdout.decode(), run.stderr.decode()
+    assert KEY not in out + errors
+    assert "Traceback" not in errors, errors
+    return run.returncode, out, errors
 
 
 def told(process: subprocess.Popen[str], text: str) -> str:

@@ -9,7 +9,7 @@ from io import BufferedIOBase
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from submission_helpers import Threads
+from support.backends import Threads
 
 Stream = BinaryIO | BufferedIOBase
 

@@ -1,0 +1,58 @@
+"""A model of the shape of Qwen3 with weights by chance, and a tokenizer of bytes."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM, set_seed
+
+TEMPLATE = (
+    "{%- for message in messages %}"
+    "{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}"
+    "{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
+)
+SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+SMALL = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "max_position_embeddings": 256,
+}
+
+
+def tokenizer(length: int) -> PreTrainedTokenizerFast:
+    """Return a tokenizer of bytes, with the special tokens of a chat."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    made = Tokenizer(models.BPE(vocab={each: at for at, each in enumerate([*letters, *SPECIAL])}, merges=[]))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # theirs
+        tokenizer_object=made,
+        eos_token=SPECIAL[2],
+        pad_token=SPECIAL[0],
+        additional_special_tokens=["<|im_start|>"],
+        chat_template=TEMPLATE,
+        model_max_length=length,
+    )
+
+
+def write(folder: Path, shape: dict[str, int]) -> None:
+    """Write a model of a shape, always with the same weights, and its tokenizer."""
+    set_seed(0)
+    words = tokenizer(shape["max_position_embeddings"])
+    whole: dict[str, Any] = {"vocab_size": len(words), **shape}
+    config = Qwen3Config(
+        **whole,
+        initializer_range=0.3,
+        tie_word_embeddings=True,
+        eos_token_id=words.eos_token_id,
+        pad_token_id=words.pad_token_id,
+        dtype=torch.float32,
+    )
+    Qwen3ForCausalLM(config).save_pretrained(folder)
+    words.save_pretrained(folder)

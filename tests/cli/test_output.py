@@ -1,0 +1,54 @@
+"""Standard output that is full or closed, for the help of every command and the version."""
+
+import subprocess
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from sftc.cli.main import cli
+from support.environment import unmeasured
+from support.program import Program
+
+
+def commands(group: click.Group, ctx: click.Context, name: str = "") -> Iterator[str]:
+    """Yield the names of all commands below a group, groups included."""
+    for each in group.list_commands(ctx):
+        command = group.get_command(ctx, each)
+        assert command
+        yield f"{name}{each}"
+        if isinstance(command, click.Group):
+            yield from commands(command, click.Context(command, parent=ctx), f"{name}{each} ")
+
+
+NAMES = [*commands(cli, click.Context(cli, info_name="sftc"))]
+
+
+def test_there_are_commands_of_groups_among_them() -> None:
+    assert {"compile", "dataset check", "jobs list", "train"} <= {*NAMES}
+
+
+@pytest.mark.parametrize("arguments", ["--version", "--help", "-h", *(f"{name} --help" for name in NAMES)])
+def test_output_that_cannot_be_written_is_an_error(sftc: Program, arguments: str) -> None:
+    line = "unset PYTHONUNBUFFERED; sftc {} > /dev/full; echo $? >&2; sftc {} >&-; echo $? >&2"
+    code, out, errors = sftc.shell(line.format(arguments, arguments))
+    assert (code, out) == (0, "")
+    failed = "<stdout>: error[unwritable-output]: cannot be written: "
+    assert errors == f"{failed}No space left on device\n1\n{failed}Bad file descriptor\n1\n"
+
+
+@pytest.mark.parametrize("arguments", ["--version", "--help", *(f"{name} -h" for name in NAMES)])
+def test_a_reader_that_has_gone_ends_it_quietly(sftc: Program, closed_pipe: int, arguments: str) -> None:
+    environment = {name: value for name, value in unmeasured().items() if name != "PYTHONUNBUFFERED"}
+    command = [sftc.path, *arguments.split()]
+    run = subprocess.run(
+        command, stdout=closed_pipe, stderr=subprocess.PIPE, env=environment, check=False, timeout=60
+    )
+    assert (run.returncode, run.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("arguments", ["rule", "rule unknown-key", "schema", "schema --list"])
+def test_what_a_command_prints_is_held_to_the_same(sftc: Program, arguments: str) -> None:
+    code, _, errors = sftc.shell(f"unset PYTHONUNBUFFERED; sftc {arguments} > /dev/full")
+    assert (code, errors.count("\n")) == (1, 1)
+    assert "No space left on device" in errors

@@ -1,0 +1,19 @@
+"""Every test of submission runs in a folder of its own, which holds the `FILES` of its module."""
+
+from pathlib import Path
+
+import pytest
+
+from support.orders import Client
+
+
+@pytest.fixture(autouse=True)
+def folder(own_folder: Path) -> Path:
+    """Return the current folder."""
+    return own_folder
+
+
+@pytest.fixture
+def client(folder: Path) -> Client:
+    """Return a client with a journal in the folder."""
+    return Client(folder)
