@@ -20,7 +20,7 @@ TARGET: Final = "targets/sft-offline"
 Read = Callable[[str], bytes]
 
 
-class Refusal(NamedTuple):
+class CertainRefusal(NamedTuple):
     """A certain refusal of the service: a job without the key at `path` gets the error `code`."""
 
     code: str
@@ -57,10 +57,10 @@ class Contract:
         return tomllib.loads(self._read(f"{self._folder}/templates.toml").decode())
 
     @cached_property
-    def refusals(self) -> tuple[Refusal, ...]:
+    def refusals(self) -> tuple[CertainRefusal, ...]:
         """The certain refusals of the target's service."""
         target = tomllib.loads(self._read(f"{TARGET}/target.toml").decode())
-        return tuple(Refusal(each["code"], split(each["key"])) for each in target["refusal"])
+        return tuple(CertainRefusal(each["code"], split(each["key"])) for each in target["refusal"])
 
     def example(self, path: Path) -> str:
         """Return the first example of the key at `path`, as TOML writes it."""
