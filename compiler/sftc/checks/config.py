@@ -1,6 +1,5 @@
 """A config as rules read it: a document, its contract, and the one accessor for keys by name."""
 
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from sftc.contract.versions import Contract
@@ -11,26 +10,19 @@ from sftc.text.source import Span
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
 class Setting(Generic[_T]):
     """A key that a rule reads, declared at the top of the rule's module: dotted, with its type.
 
     A test holds every declared setting against the newest contract, so a renamed key fails
-    there. At a person's desk a key that the contract lacks is one that no config sets.
+    there. At a person's desk a key that the contract lacks is one that no config sets. `path`
+    are the parts of the key, and `name` is the last of them.
     """
 
-    key: str
-    kind: type[_T]
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The key as a path."""
-        return split(self.key)
-
-    @property
-    def name(self) -> str:
-        """The last part of the key."""
-        return self.path[-1]
+    def __init__(self, key: str, kind: type[_T]) -> None:
+        self.key = key
+        self.kind = kind
+        self.path = split(key)
+        self.name = self.path[-1]
 
 
 class Config(NamedTuple):
