@@ -2,13 +2,16 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support.environment import isolate, write_files
+from support.environment import isolate, unmeasured, write_files
+from support.once import locked, made_once
+from support.published_schemas import JUNIT, SARIF, PublishedSchemas
 
 # New examples every day at a desk, the same ones in CI, and many on demand: HYPOTHESIS=soak.
 desk = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
@@ -30,6 +33,22 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+SLOW = ("test_newcomer.py", "test_pre_commit.py", "test_checkers[mypy]")
+"""Slow tests beside those that are marked."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put slow tests first: xdist gives each of two workers half of the list, and balances the rest."""
+    for item in items:
+        if any(name in item.nodeid for name in SLOW):
+            item.add_marker("slow")
+    slow = [item for item in items if "slow" in item.keywords]
+    quick = [item for item in items if "slow" not in item.keywords]
+    middle = len(quick) // 2
+    items[:] = [*slow[::2], *quick[:middle], *slow[1::2], *quick[middle:]]
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """Return the folder of the project."""
@@ -37,9 +56,11 @@ def root() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the caller's colour settings out of the tests."""
+def plain_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the caller's colour settings out of the tests, and coverage out of most programs they start."""
     monkeypatch.delenv("NO_COLOR", raising=False)
+    if "measured" not in request.keywords:
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture
@@ -55,6 +76,45 @@ def own_folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
 def sftc_program() -> str:
     """Return the path of the installed command."""
     return os.path.join(os.path.dirname(sys.executable), "sftc")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return a folder that all test processes of a session share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder if worker_id == "master" else folder.parent
+
+
+@pytest.fixture(scope="session")
+def published(pytestconfig: pytest.Config) -> PublishedSchemas:
+    """Return the published schemas, kept for the next sessions, too."""
+    folder = pytestconfig.rootpath / ".pytest_cache/published"
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        for package, name in (SARIF, JUNIT):
+            PublishedSchemas(folder).read(package, name)
+    return PublishedSchemas(folder)
+
+
+@pytest.fixture(scope="session")
+def wheel(root: Path, shared: Path) -> Path:
+    """Return the wheel of the checkout, which one test process builds."""
+
+    def build(folder: Path) -> None:
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "build",
+            "--no-isolation",
+            "--wheel",
+            "--outdir",
+            folder,
+            root,
+        ]
+        subprocess.run(command, check=True, capture_output=True, env=unmeasured())
+
+    [wheel] = made_once(shared / "wheel", build).glob("*.whl")
+    return wheel
 
 
 @pytest.fixture(scope="session")

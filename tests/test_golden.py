@@ -80,9 +80,11 @@ def test_configs_that_mean_the_same_give_the_same_bytes() -> None:
     assert [(GOLDEN / "accept" / name / "payload.json").read_bytes() for name in names] == [example] * 3
 
 
-@pytest.mark.parametrize("case", cases("accept"), ids=lambda case: case.name)
+WITHOUT_FLAGS = [case for case in cases("accept") if not (case / "flags.txt").exists()]
+
+
+@pytest.mark.parametrize("case", WITHOUT_FLAGS, ids=lambda case: case.name)
 def test_the_api_gives_the_same_payload(case: Path) -> None:
-    if not (case / "flags.txt").exists():
-        compiled = sftc.compile(case / "config.toml")
-        assert compiled.payload == json.loads((case / "payload.json").read_bytes())
-        assert compiled.payload == sftc.compile((case / "config.toml").read_bytes()).payload
+    compiled = sftc.compile(case / "config.toml")
+    assert compiled.payload == json.loads((case / "payload.json").read_bytes())
+    assert compiled.payload == sftc.compile((case / "config.toml").read_bytes()).payload

@@ -1,6 +1,7 @@
 """`explain`, `diff`, `init`, `schema` and `migrate`, as a person or a script runs them."""
 
 import json
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -172,12 +173,15 @@ def test_schemas_are_listed_and_printed(sftc: Program) -> None:
     assert names[0] == "config"
     assert "hyperparameters.parallelism" in names
     assert names[-2:] == ["payload", "report"]
+    references: list[str] = []
     for name in names:
         for flags in ([], ["--bundle"]):
             code, text, errors = sftc("schema", name, *flags)
             assert (code, errors) == (0, "")
             Draft7Validator.check_schema(json.loads(text))
-            assert ('"$ref": "#' in text or '"$ref"' not in text) or not flags
+            references += re.findall(r'"\$ref": *"([^"]*)"', text) if flags else []
+    assert references
+    assert {reference[0] for reference in references} == {"#"}
     assert sftc("schema", "no-such")[0] == 2
     assert sftc("schema", "--bundle", "-o", "out.json") == (0, "", "")
     assert Path("out.json").read_text() == sftc("schema", "--bundle")[1]

@@ -289,7 +289,9 @@ def test_a_client_that_is_killed_is_healed_by_the_next(
         assert [f"{job['id']}\n" for job in service.jobs()] == [out]
         assert len(service.files()) == 1
         eventually(lambda: not [*(folder / "data/incoming").iterdir()])
-    for journal in (folder / "state/sftc").glob("*.db"):
+    journals = [*(folder / "state/sftc").glob("*.db")]
+    assert journals
+    for journal in journals:
         with closing_database(journal) as db:
             assert [f"{row['job']}\n" for row in db.execute("SELECT job FROM orders")] == [out]
 

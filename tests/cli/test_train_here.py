@@ -40,6 +40,7 @@ def sftc(sftc_program: str, root: Path, folder: Path) -> Program:
 TRAIN = ["train", "--type", "sft", "--config", "lora.toml", "--backend", "local", "--models-dir", "models"]
 
 
+@pytest.mark.slow
 def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, tmp_path: Path) -> None:
     base = contents(tmp_path / "models/Qwen/Qwen3-4B")
     code, out, said = sftc(*TRAIN)
@@ -84,6 +85,7 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
     assert "there is no model" in said
 
 
+@pytest.mark.slow
 def test_an_embedded_service_that_is_killed_is_not_waited_for(sftc: Program) -> None:
     Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 3", "n_epochs = 10_000"))
     with sftc.started(*TRAIN, "--allow-substitutions") as run:
@@ -106,6 +108,7 @@ def test_an_embedded_service_that_is_killed_is_not_waited_for(sftc: Program) -> 
         told(run, f"waits for {job}: `sftc jobs cancel` takes one away")
 
 
+@pytest.mark.slow
 def test_commands_share_the_embedded_service_and_it_stays_until_the_last_has_ended(
     sftc: Program, tmp_path: Path
 ) -> None:

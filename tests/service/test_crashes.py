@@ -17,6 +17,7 @@ from threading import Event
 from typing import Any
 
 import httpx
+import pytest
 
 from support.raw_requests import AUTHORIZED, FORM, UPLOAD, answered, connected, head, status
 from support.services import END, FINAL, PURPOSE, Client, begun, good, part, payload, process, rows
@@ -125,6 +126,7 @@ def database(folder: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{folder / 'service.db'}?mode=ro", uri=True)
 
 
+@pytest.mark.slow
 def test_what_was_answered_outlives_every_crash(tmp_path: Path) -> None:
     chance = Random(f"crashes {SEED}")  # noqa: S311  the moments can be had again
     ledger = Ledger(Random(f"client {SEED}"))  # noqa: S311  as above

@@ -158,6 +158,8 @@ def test_whatever_happens_there_is_one_job_in_the_end(seed: int, folder: Path) -
         assert f"sha256:{rows[json.loads(made['payload'])['training_file_id']]}" == order.training.digest, (
             note
         )
-    for journal in (folder / "journal").glob("*.db"):
+    journals = [*(folder / "journal").glob("*.db")]
+    assert journals
+    for journal in journals:
         with closing_database(journal) as db:
             assert [row["job"] for row in db.execute("SELECT job FROM orders")] == [again], note

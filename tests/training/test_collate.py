@@ -42,6 +42,7 @@ def test_the_loss_is_that_of_all_positions(
     there = model(**chosen(made)).loss
     there.backward()
     assert there.item() == pytest.approx(everywhere.item(), rel=1e-4)
+    assert expected
     for name, each in model.named_parameters():
         if name in expected:
             assert each.grad is not None

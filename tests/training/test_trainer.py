@@ -26,6 +26,8 @@ from support.training_jobs import Bench, Told, contents, payload, workers
 from support.waiting import eventually
 
 
+@pytest.mark.measured
+@pytest.mark.slow
 def test_the_same_job_gives_the_same_bytes_where_it_was_killed_and_the_same_loss_in_two_processes(
     tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,6 +61,7 @@ def test_the_same_job_gives_the_same_bytes_where_it_was_killed_and_the_same_loss
     assert contents(models / "tiny") == base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gpus", [1, 2])
 def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(
     tmp_path: Path, models: Path, gpus: int
@@ -80,6 +83,7 @@ def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(
     eventually(lambda: not workers(bench.folder))
 
 
+@pytest.mark.slow
 def test_processes_do_not_outlive_the_service(tmp_path: Path, models: Path) -> None:
     bench = Bench(tmp_path / "job", models, payload(2, n_epochs=10_000))
     program = f"from support import training_jobs; training_jobs.run({str(bench.folder)!r}, {str(models)!r})"
