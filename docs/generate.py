@@ -1,65 +1,63 @@
-"""Print the reference page, docs/reference.md, from the schemas, mapping rules and rule tables."""
+"""Write the reference pages from the schemas, mapping tables, rules and exit codes.
 
-from collections.abc import Iterator
+`python docs/generate.py` writes `docs/reference/`; with `--check` it writes nothing, and exits with 1
+if a page is stale.
+"""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path as File
 from typing import Any
 
 import orjson
 
 from sftc.checks.catalogue import FAMILIES
+from sftc.cli import exits
+from sftc.cli.dataset_check_command import FORMATS as CHECK_FORMATS
+from sftc.cli.lint_command import FORMATS as LINT_FORMATS
 from sftc.contract.versions import PACKAGED, Contract
 from sftc.findings.rule import Rule
+from sftc.payload.encoding import FORMATS as PAYLOAD_FORMATS
 from sftc.text.keys import Path, dotted, pointer
 
+FOLDER = File(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/generate.py: do not edit. -->"
 _LIMITS = {"minimum": ">= {}", "exclusiveMinimum": "> {}", "maximum": "<= {}", "const": "{}"}
 
 
-def page() -> str:
-    """Return the whole page."""
+def keys() -> Iterator[str]:
+    """Yield the lines of the page of all keys."""
     contract = PACKAGED.newest
-    lines = [
-        "# Reference",
-        "",
-        f"Version {contract.version} of the contract. Printed by `docs/generate.py`; do not edit.",
-        "",
-        "## Keys",
-    ]
+    yield from ("# Keys", "", f"Version {contract.version} of the contract.")
     for section in ((), *contract.sections):
-        lines += _section(contract, section)
-    lines += [
-        "",
-        "## Findings",
-        "",
-        "Errors stop the compiler. Errors and warnings fail `sftc lint` and `sftc dataset check`.",
-    ]
-    for family in FAMILIES:
-        heading = (family.__doc__ or "").strip().rstrip(".")
-        lines += ["", f"### {heading}", ""]
-        for rule in family.RULES:
-            lines += _rule(rule)
-    return "\n".join(lines) + "\n"
+        yield from _section(contract, section)
 
 
 def _section(contract: Contract, section: Path) -> Iterator[str]:
-    yield ""
-    yield f"### `[{dotted(section)}]`" if section else "### Outside any section"
-    yield ""
+    yield from ("", f"## `[{dotted(section)}]`" if section else "## Outside any section", "")
     if section:
-        yield contract.properties[section]["description"]
-        yield ""
-    keys = [path for path in contract.properties if path[:-1] == section and path not in contract.sections]
-    if keys:
-        yield "| key | value | when absent | becomes | meaning |"
+        yield from (contract.properties[section]["description"], "")
+    paths = [path for path in contract.properties if path[:-1] == section and path not in contract.sections]
+    if paths:
+        yield "| key | value | default | payload | meaning |"
         yield "| --- | --- | --- | --- | --- |"
-        for path in keys:
-            schema = contract.properties[path]
-            cells = (
-                f"`{path[-1]}`",
-                _value(schema),
-                _default(schema),
-                _fate(contract, path),
-                schema["description"],
-            )
-            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    for path in paths:
+        schema = contract.properties[path]
+        cells = (
+            f"`{path[-1]}`",
+            _value(schema),
+            _default(schema),
+            _place(contract, path),
+            schema["description"],
+        )
+        yield _table_row(cells)
+
+
+def _table_row(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _value(schema: dict[str, Any]) -> str:
@@ -73,16 +71,87 @@ def _default(schema: dict[str, Any]) -> str:
     return f"`{orjson.dumps(schema['default']).decode()}`" if "default" in schema else ""
 
 
-def _fate(contract: Contract, path: Path) -> str:
+def _place(contract: Contract, path: Path) -> str:
     for row in contract.mapping.rows:
         if row.path and path[: len(row.path)] == row.path:
             return f"`{pointer((*row.to, *path[len(row.path) :]))}`"
     return "not sent"
 
 
+def findings() -> Iterator[str]:
+    """Yield the lines of the page of all findings."""
+    yield from ("# Findings", "", "Errors stop the compiler. Errors and warnings fail `sftc lint` and")
+    yield "`sftc dataset check`. `sftc rule ID` prints one of these with its examples."
+    for family in FAMILIES:
+        yield from ("", f"## {(family.__doc__ or '').strip().splitlines()[0].rstrip('.')}")
+        for rule in family.RULES:
+            yield from _rule(rule)
+
+
 def _rule(rule: Rule) -> Iterator[str]:
-    yield f"- **`{rule.id}`** ({rule.severity}): {rule.title}. {rule.why} *{rule.act}*"
+    yield from ("", f"### `{rule.id}` ({rule.severity})", "", f"{rule.title[0].upper()}{rule.title[1:]}.")
+    yield from (f"{rule.why}", "", f"**What to do:** {rule.act}")
+
+
+def exit_codes() -> Iterator[str]:
+    """Yield the lines of the page of exit codes, from the docstrings in `sftc.cli.exits`."""
+    yield from ("# Exit codes", "", "| code | meaning |", "| --- | --- |")
+    meanings = {0: ["Done. There may be warnings or notes."], 2: ["Wrong usage of the command line."]}
+    tree = ast.parse(File(exits.__file__).read_text(encoding="utf-8"))
+    for constant, docstring in pairwise(tree.body):
+        match constant, docstring:
+            case (
+                ast.AnnAssign(value=ast.Constant(value=int(code))),
+                ast.Expr(value=ast.Constant(value=str(meaning))),
+            ):
+                meanings.setdefault(code, []).append(meaning)
+    for code, texts in sorted(meanings.items()):
+        yield _table_row((str(code), " ".join(texts)))
+
+
+def formats() -> Iterator[str]:
+    """Yield the lines of the page of formats, from the docstrings of their modules."""
+    yield from ("# Formats", "", "## Payloads", "", "`sftc compile --format` takes", "")
+    yield (
+        ", ".join(f"`{name}`" for name in PAYLOAD_FORMATS)
+        + ": see [the contract](../explanation/contract.md)."
+    )
+    yield from ("", "## Findings", "")
+    yield f"`sftc lint --format` takes all of these, `sftc dataset check --format` {_list(CHECK_FORMATS)}."
+    yield from ("", "| format | description |", "| --- | --- |")
+    for name in LINT_FORMATS:
+        module = import_module(f"sftc.report.{'terminal' if name == 'text' else name}")
+        yield _table_row((f"`{name}`", (module.__doc__ or "").strip().splitlines()[0]))
+    yield from ("", "`sftc schema report` prints the JSON Schema of `json`.")
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+PAGES = {
+    "keys.md": keys,
+    "findings.md": findings,
+    "exit-codes.md": exit_codes,
+    "formats.md": formats,
+}
+
+
+def main() -> int:
+    """Write the pages, or with `--check` compare them; return the exit code."""
+    stale = []
+    for name, page in PAGES.items():
+        text = "\n".join([NOTE, "", *page()]) + "\n"
+        file = FOLDER / name
+        if "--check" in sys.argv:
+            fresh = file.exists() and file.read_text(encoding="utf-8") == text
+            stale += [] if fresh else [name]
+        else:
+            file.write_text(text, encoding="utf-8")
+    if stale:
+        print(f"stale: {', '.join(stale)}; run python docs/generate.py", file=sys.stderr)
+    return bool(stale)
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    sys.exit(main())

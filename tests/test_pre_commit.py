@@ -196,3 +196,33 @@ def test_without_a_network_nothing_can_be_installed(scratch: Scratch) -> None:
     )
     assert code != 0
     assert "hatchling" in said
+
+
+def test_the_hooks_of_the_project_itself_run_without_a_network(root: Path, tmp_path: Path) -> None:
+    config = root / ".pre-commit-config.yaml"
+    command = [str(PRE_COMMIT), "validate-config", str(config)]
+    valid = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert valid.returncode == 0, valid.stdout + valid.stderr
+    folder = tmp_path / "project"
+    (folder / "examples").mkdir(parents=True)
+    shutil.copy(config, folder)
+    (folder / "examples/good.toml").write_text(GOOD)
+    environment = PLAIN | {
+        "PATH": f"{PRE_COMMIT.parent}:{PLAIN['PATH']}",
+        "PRE_COMMIT_HOME": str(tmp_path / "home"),
+        "HOME": str(tmp_path),
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
+
+    def lint() -> subprocess.CompletedProcess[str]:
+        subprocess.run(["git", "add", "--all"], cwd=folder, env=environment, check=True)
+        run = [str(PRE_COMMIT), "run", "--all-files", "sftc-lint"]
+        return subprocess.run(run, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, env=environment, check=True)
+    passed = lint()
+    assert passed.returncode == 0, passed.stdout + passed.stderr
+    (folder / "examples/good.toml").write_text(BAD)
+    failed = lint()
+    assert failed.returncode == 1
+    assert "out-of-range" in failed.stdout

@@ -1,0 +1,54 @@
+"""The documentation site builds, and a broken link stops the build."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def copy(root: Path, tmp_path: Path) -> Path:
+    """Return a copy of everything that the site is made of."""
+    shutil.copytree(root / "docs", tmp_path / "docs")
+    for name in ("mkdocs.yml", "ARCHITECTURE.md"):
+        shutil.copy(root / name, tmp_path / name)
+    return tmp_path
+
+
+def build(folder: Path) -> subprocess.CompletedProcess[str]:
+    zensical = str(Path(sys.executable).parent / "zensical")
+    command = [zensical, "build", "--strict", "--clean"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_site_builds_and_every_page_is_in_it(copy: Path) -> None:
+    built = build(copy)
+    assert built.returncode == 0, built.stdout + built.stderr
+    pages = [page.relative_to(copy / "docs").with_suffix("") for page in (copy / "docs").rglob("*.md")]
+    assert len(pages) > 10
+    for page in pages:
+        name = "index.html" if page.name == "index" else f"{page}/index.html"
+        assert (copy / "site" / name).is_file()
+    architecture = (copy / "site/explanation/architecture/index.html").read_text(encoding="utf-8")
+    assert "Four walks" in architecture
+
+
+def test_a_broken_link_stops_the_build(copy: Path) -> None:
+    index = copy / "docs/index.md"
+    index.write_text(index.read_text(encoding="utf-8") + "\n[gone](how-to/gone.md)\n", encoding="utf-8")
+    assert build(copy).returncode != 0
+
+
+def test_pages_load_nothing_from_elsewhere(copy: Path) -> None:
+    build(copy)
+    html = (copy / "site/index.html").read_text(encoding="utf-8")
+    assert '<script src="http' not in html
+    assert 'rel="stylesheet" href="http' not in html
+
+
+def test_the_reference_pages_are_fresh(root: Path) -> None:
+    command = [sys.executable, str(root / "docs/generate.py"), "--check"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
