@@ -43,10 +43,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(name in item.nodeid for name in SLOW):
             item.add_marker("slow")
-    slow = [item for item in items if "slow" in item.keywords]
+    slow: dict[Path, list[pytest.Item]] = {}  # by module: what it sets up is then set up once
+    for item in items:
+        if "slow" in item.keywords:
+            slow.setdefault(item.path, []).append(item)
+    one, other = ([each for items in [*slow.values()][at::2] for each in items] for at in (0, 1))
     quick = [item for item in items if "slow" not in item.keywords]
     middle = len(quick) // 2
-    items[:] = [*slow[::2], *quick[:middle], *slow[1::2], *quick[middle:]]
+    items[:] = [*one, *quick[:middle], *other, *quick[middle:]]
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ WARNED = JOB + "gpu_cout = 1\n"
 WRONG = '[job]\nmodel = ""\n'
 
 
+pytestmark = pytest.mark.measured
 FILES = {"good.toml": JOB, "warned.toml": WARNED, "wrong.toml": WRONG}
 
 

@@ -39,6 +39,7 @@ TALK = [
 
 
 LINES = [*(json.dumps(each, ensure_ascii=False) for each in TALK), "", '{"messages": []}', "{"]
+pytestmark = pytest.mark.measured
 FILES = {"talk.jsonl": "\n".join(LINES), "good.jsonl": GOOD}
 
 

@@ -21,6 +21,7 @@ def lint(sftc_program: str) -> Program:
     return Program(sftc_program, command=("lint",))
 
 
+pytestmark = pytest.mark.measured
 FILES = {"good.sft.toml": GOOD, "noted.sft.toml": NOTED, "warned.sft.toml": WARNED, "wrong.sft.toml": WRONG}
 
 

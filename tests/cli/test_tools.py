@@ -31,6 +31,7 @@ B = (
 )
 
 
+pytestmark = pytest.mark.measured
 FILES = {"a.toml": A, "b.toml": B, "wrong.toml": '[job]\nmodel = ""\n'}
 
 

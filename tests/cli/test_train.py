@@ -28,6 +28,7 @@ main()
 QUICK = ["--poll-interval", "0.05"]
 
 
+pytestmark = pytest.mark.measured
 FILES = {
     "rows.jsonl": GOOD,
     "sub/other.jsonl": row(11) + row(12),

@@ -109,6 +109,7 @@ def test_a_job_that_succeeds(sftc: Program, folder: Path) -> None:
         assert errors.count(text) == 1
 
 
+@pytest.mark.slow
 def test_a_service_that_cannot_train_this(sftc: Program, folder: Path) -> None:
     with serve(sftc, folder) as live:
         code, job, errors = live(*TRAIN, "--no-poll")
@@ -216,6 +217,7 @@ def test_a_terminal_shows_the_last_figures_on_one_line(sftc: Program, folder: Pa
     assert "sftc: \x1b[1msucceeded\x1b[0m" in shown
 
 
+@pytest.mark.measured
 def test_the_embedded_service_goes_with_the_command(sftc: Program, folder: Path) -> None:
     data = str(folder / "state/sftc/service")
     code, job, errors = sftc(*TRAIN, "--backend", "local")

@@ -16,6 +16,7 @@ TRAIN = ["train", "--config", "config.toml", "--poll-interval", "0.05"]
 SUBMIT = ["submit", "payload.json", "--dataset", "rows.jsonl"]
 
 
+pytestmark = pytest.mark.measured
 FILES = {"rows.jsonl": GOOD, "config.toml": CONFIG, "other.jsonl": row(11), "broken.jsonl": GOOD + BROKEN}
 
 

@@ -39,6 +39,7 @@ def test_the_same_job_gives_the_same_bytes_where_it_was_killed_and_the_same_loss
     assert losses[24] < losses[1] / 2
     assert {"train.learning_rate", "train.tokens_per_second", "train.grad_norm"} <= told.metrics.keys()
 
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # the first run was measured
     killed = Bench(tmp_path / "killed", models, payload())
 
     def kill(told: Told) -> None:

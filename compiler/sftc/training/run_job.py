@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from transformers import AutoConfig, AutoTokenizer
 
 from sftc.contract.versions import PACKAGED
 from sftc.service.executor import FailedError
 from sftc.training import artifacts, base_model, job_spec, tokens
-from sftc.training.fit import fit
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, make_plan
 from sftc.training.reporter import Reporter
@@ -43,6 +41,8 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         base = _base(work)
     for deviation in plan.deviations:
         reporter.event("deviation", deviation)
+    from transformers import AutoConfig, AutoTokenizer  # seconds: a job that is refused does without
+
     with base_model.loading(base):
         tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
         config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
@@ -123,6 +123,10 @@ def _summary(plan: Plan) -> str:
 
 def train_job(work: job_spec.JobSpec, reporter: Reporter) -> None:
     """Train a job that is prepared, in this process, and write the model if it is the first one."""
+    from transformers import AutoTokenizer
+
+    from sftc.training.fit import fit  # seconds more, for the processes that train and no other
+
     folder, base = Path(work.folder), _base(work)
     plan = Plan(**orjson.loads((folder / "plan.json").read_bytes()))
     aside, place = folder / "model.part", folder / "model"
