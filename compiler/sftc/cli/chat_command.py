@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 @click.command("chat", short_help="Ask a model that was trained on this machine.")
 @click.argument("job")
-@click.option("--prompt", metavar="TEXT", help="Ask this and exit; without it, each line of stdin is asked.")
+@click.option("--prompt", metavar="TEXT", help="Question to ask; without it, ask each line of stdin.")
 @click.option(
     "--max-tokens",
     type=click.IntRange(1),
     default=256,
     show_default=True,
-    help="The most tokens of an answer.",
+    help="Maximum tokens of an answer.",
 )
 def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
-    """Ask a model that was trained on this machine, and what it was trained from.
+    """Ask a model that was trained on this machine, and its base model.
 
-    JOB is a job of the embedded service, or the folder of a model. The answer before the training
-    and the answer after it are shown; a conversation goes on with the one after.
+    JOB is a job of the embedded service, or the folder of a model. Both answers are shown, before and
+    after training; the conversation continues with the second.
     """
     folder = Path(job) if os.path.isdir(job) else _model(job_id(job))
     if not (folder / "tokenizer_config.json").is_file():
-        raise click.ClickException(f"there is no model in {folder}.")
+        raise click.ClickException(f"no model in {folder}.")
     say(f"loading {folder}")
     from sftc.service.executor import FailedError
     from sftc.training.inference import TrainedModel
@@ -50,13 +50,13 @@ def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
 
 
 def _model(job: str) -> Path:
-    """Return the folder of the model that a job of the embedded service has made."""
+    """Return the folder of the model that a job of the embedded service trained."""
     with failures(), connected(ServiceOptions("local", None, allow_insecure=False)) as connection:
         body = connection.service.get(f"jobs/{job}")
     if model := body.get("fine_tuned_model"):
         return Path(model)
     why = f": {body['error']}" if body.get("error") else ""
-    raise click.ClickException(f"{job} has no model, it is {body['status']}{why}.")
+    raise click.ClickException(f"{job} has no model; its status is {body['status']}{why}.")
 
 
 def _answers(answerer: "TrainedModel", messages: list[dict[str, str]], most: int) -> str:

@@ -27,22 +27,22 @@ from sftc.text.source import STDIN
     type=click.Choice(list(FORMATS)),
     default="pretty",
     show_default=True,
-    help="The payload's form; `jcs` is RFC 8785.",
+    help="Format of the payload; `jcs` is RFC 8785.",
 )
-@click.option("--digest", is_flag=True, help="Also print the payload's SHA-256 digest, to stderr.")
-@click.option("--strict", is_flag=True, help="Let warnings stop it, too.")
-@click.option("-o", "--output", metavar="FILE", help="Write the payload to this file; `-` is stdout.")
+@click.option("--digest", is_flag=True, help="Also print the SHA-256 digest of the payload to stderr.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@click.option("-o", "--output", metavar="FILE", help="Write the payload to this file instead of stdout.")
 @click.option(
     "--output-dir",
     metavar="FOLDER",
-    help="Write NAME.json for each NAME.toml into this folder; all of them or none.",
+    help="Write NAME.json for each NAME.toml into this folder: all of them or none.",
 )
 @click.option(
     "--color",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
     show_default=True,
-    help="Whether findings are coloured; `auto` is on a terminal without NO_COLOR.",
+    help="Colour findings; `auto` does so on a terminal unless NO_COLOR is set.",
 )
 def compile_command(
     configs: Sequence[str],
@@ -56,15 +56,14 @@ def compile_command(
 ) -> None:
     """Check each CONFIG and write its payload to stdout.
 
-    CONFIG is a TOML file, or `-` for stdin. Findings go to stderr. Where one stops
-    it, nothing is written.
+    CONFIG is a TOML file, or `-` for stdin. Findings go to stderr. After an error nothing is written.
     """
     targets = _targets(configs, output, output_dir)
     results = [_compile(config, overrides, format, digest, strict) for config in configs]
     stopped = any(result.data is None for result in results)
     colored = {"always": True, "never": False}.get(color, False if os.environ.get("NO_COLOR") else None)
     report = partial(_report, strict=strict, color=colored)
-    # Notes are advice, which `sftc lint` gives.
+    # Notes are for `sftc lint`.
     findings = [
         found for result in results for found in result.findings if found.severity is not Severity.NOTE
     ]
@@ -92,9 +91,9 @@ class _Result(NamedTuple):
 
 
 def _targets(configs: Sequence[str], output: str | None, output_dir: str | None) -> list[str]:
-    """Return the file for each config's payload; none where it goes to stdout."""
+    """Return the file for each config's payload; an empty list for stdout."""
     if output is not None and output_dir is not None:
-        raise click.UsageError("--output and --output-dir exclude each other.")
+        raise click.UsageError("pass --output or --output-dir, not both.")
     if "" in {output, output_dir}:
         raise click.UsageError("the name of the output is empty.")
     if output_dir is not None:
@@ -133,5 +132,5 @@ def _report(findings: Sequence[Finding], *, stopped: bool, strict: bool, color: 
     from sftc.report.terminal import render, summary
 
     only_strict = strict and not any(found.is_error for found in findings)
-    end = f"; no payload{', since --strict stops at warnings' if only_strict else ''}" if stopped else ""
+    end = f"; no payload{', because of --strict' if only_strict else ''}" if stopped else ""
     click.echo(f"{render(findings)}{summary(findings)}{end}", err=True, color=color)

@@ -1,4 +1,4 @@
-"""Commands that speak to a service: their options, the connection, and what failures exit with."""
+"""Options and connections of the commands that use a service, and the exit codes of their failures."""
 
 import re
 import shlex
@@ -28,17 +28,17 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class ServiceOptions(NamedTuple):
-    """Which service, and the way to its key."""
+    """The options that name a service and its key."""
 
     backend: str | None
     env_file: str | None
     allow_insecure: bool
 
     def named(self) -> "Backend | None":
-        """Return the service and the key to it; `None` for the embedded one.
+        """Return the service and its key; `None` for the embedded service.
 
         Raises:
-            click.UsageError: one of them is not named as it should be.
+            click.UsageError: the URL or the key is invalid or missing.
         """
         from sftc.submission import endpoint
 
@@ -52,13 +52,13 @@ class ServiceOptions(NamedTuple):
             raise click.UsageError(f"{error}.") from error
 
     def stays(self) -> None:
-        """Make sure that the service outlives the command.
+        """Check that the service outlives this command.
 
         Raises:
-            click.UsageError: it does not, or is not named as it should be.
+            click.UsageError: it does not, or the URL or the key is invalid.
         """
         if self.named() is None and not ((runs := running()) and runs.stays):
-            ends = "the commands that use it: end them, and" if runs else "this command:"
+            ends = "the commands that use it: end them and" if runs else "this command:"
             raise click.UsageError(f"the embedded service ends with {ends} run `sftc serve`.")
 
     def again(self, job: str) -> str:
@@ -70,16 +70,16 @@ class ServiceOptions(NamedTuple):
 
 
 def service_options(command: _Function) -> _Function:
-    """Add the options of `ServiceOptions` to a command, which gets them as arguments."""
+    """Add the options of `ServiceOptions` to a command."""
     for option in (
         click.option(
-            "--allow-insecure", is_flag=True, help="Send the key over plain HTTP to another machine, too."
+            "--allow-insecure", is_flag=True, help="Allow sending the key over plain HTTP to another machine."
         ),
-        click.option("--env-file", metavar="FILE", help="Read variables from this dotenv file, too."),
+        click.option("--env-file", metavar="FILE", help="Also read variables from this dotenv file."),
         click.option(
             "--backend",
             metavar="URL",
-            help="The service, or `local` for the embedded one; $BACKEND_BASE_URL, else `local`, by default.",
+            help="URL of the service; `local` is the embedded one. [default: $BACKEND_BASE_URL, else local]",
         ),
     ):
         command = option(command)
@@ -87,17 +87,17 @@ def service_options(command: _Function) -> _Function:
 
 
 def poll_options(command: _Function) -> _Function:
-    """Add the options that say how a job is followed to a command, which gets them as arguments."""
+    """Add the options that set how a job is followed to a command."""
     for option in (
         click.option(
             "--poll-timeout",
             type=_POSITIVE,
-            help="Seconds to follow it for: 3600, and no end with the embedded service, by default.",
+            help="Stop following after this many seconds. [default: 3600; embedded service: never]",
         ),
         click.option(
             "--poll-interval",
             type=_POSITIVE,
-            help="Seconds between questions: 5, and 0.5 to the embedded service, by default.",
+            help="Polling interval in seconds. [default: 5; embedded service: 0.5]",
         ),
     ):
         command = option(command)
@@ -118,13 +118,13 @@ def job_argument(command: _Function) -> _Function:
 
 
 def job_id(text: str) -> str:
-    """Return what a person gave as the id of a job; it goes into a URL.
+    """Return the id of a job as it was given; it becomes part of a URL.
 
     Raises:
-        click.UsageError: it is none.
+        click.UsageError: it is not an id.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:~-]*", text):
-        raise click.UsageError(f"{text!r} is no id of a job.")
+        raise click.UsageError(f"{text!r} is not the id of a job.")
     return text
 
 
@@ -134,20 +134,20 @@ def key_option(command: _Function) -> _Function:
         "--idempotency",
         metavar="KEY",
         callback=_key,
-        help="The idempotency key; derived from payload and files by default.",
+        help="Idempotency key. [default: derived from payload and files]",
     )(command)
 
 
 def _key(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and not re.fullmatch(r"[!-~]{1,200}", value):
-        raise click.BadParameter("a key has 1 to 200 characters of ASCII, and no space.", ctx, param)
+        raise click.BadParameter("a key is 1 to 200 ASCII characters without spaces.", ctx, param)
     return value
 
 
 class Connection(NamedTuple):
-    """A service that can be spoken to, and its journal.
+    """A connection to a service, with its journal.
 
-    The embedded one has a `process` if this command started it, and an `address` if it ran already.
+    For the embedded service, `process` is set if this command started it, `address` if it was running.
     """
 
     service: "ServiceClient"
@@ -157,12 +157,12 @@ class Connection(NamedTuple):
 
     @property
     def is_embedded(self) -> bool:
-        """Whether it is the service of this machine."""
+        """Whether it is the embedded service."""
         return bool(self.process or self.address)
 
     @property
     def has_ended(self) -> bool:
-        """Whether the service of this machine, if it is that, has ended."""
+        """Whether it is the embedded service, and has ended."""
         if self.process:
             return self.process.poll() is not None
         return bool(self.address) and running() != self.address
@@ -170,12 +170,12 @@ class Connection(NamedTuple):
 
 @contextmanager
 def connected(options: ServiceOptions, training: "TrainingOptions | None" = None) -> Iterator[Connection]:
-    """Connect to the service of `options`; the embedded one is started and stopped if it does not run.
+    """Connect to the service of `options`; start and stop the embedded one if it is not running.
 
-    One that is started runs jobs, as `training` says, only where that is given.
+    An embedded service that is started runs jobs only if `training` is given.
 
     Raises:
-        click.UsageError: the service or its key is not named as it should be.
+        click.UsageError: the URL or the key is invalid or missing.
     """
     from sftc.submission.client import ServiceClient
     from sftc.submission.endpoint import LOCAL, SettingsError
@@ -187,8 +187,8 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
         if backend is None:
             folder = data_folder()
             backend, process, address = stack.enter_context(embedded(folder, training))
-            already = " that runs already" if address else ""
-            say(f"using the embedded service of this machine{already}, in {folder}")
+            already = " that is already running" if address else ""
+            say(f"using the embedded service{already}, in {folder}")
             identity = f"{LOCAL}\n{folder}"
         else:
             identity = backend.identity
@@ -201,7 +201,7 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
 
 
 def say(text: str) -> None:
-    """Tell the person, on stderr, what is being done."""
+    """Print a line about progress on stderr."""
     from sftc.report.terminal import printable
 
     click.echo(f"sftc: {printable(text)}", err=True)
@@ -209,7 +209,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Say what failed, and exit with the code that stands for it."""
+    """Print the failure, and exit with its code."""
     from sqlite3 import Error as JournalError
 
     from sftc.submission import failures

@@ -1,4 +1,4 @@
-"""Data files made ready to be sent: checked, and sampled or unpacked where that is asked for."""
+"""Preparing data files for submission: checked, and sampled or unpacked if necessary."""
 
 import os
 import sys
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 def prepare_files(
     paths: Sequence[str], examples: int | None, tokens: int | None, stack: ExitStack
 ) -> "list[DataFile]":
-    """Return the files at `paths`, all of them checked, as they are to be sent.
+    """Return the checked files at `paths`, ready to be sent.
 
-    What is found is printed; errors end the command. Copies live as long as `stack`.
+    Findings are printed, and errors end the command. Copies exist as long as `stack`.
     """
     from sftc.dataset.check_files import CheckOptions, check_files
     from sftc.report.terminal import render, summary
 
     for path in paths:
         if os.path.exists(path) and not os.path.isfile(path):
-            raise click.UsageError(f"{path} is no file.")
+            raise click.UsageError(f"{path} is not a file.")
     with ProgressBar() as progress:
         results = check_files(
             paths, CheckOptions(examples=examples, tokens=tokens, jobs=cores()), on_read=progress.step

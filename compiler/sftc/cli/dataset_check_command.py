@@ -30,16 +30,17 @@ FORMATS = ("text", "json", "github", "sarif")
 @click.option("--config", metavar="CONFIG", help="Also check the files against this config.")
 @click.option(
     "--max-errors",
+    metavar="N",
     type=click.IntRange(0),
     default=20,
     show_default=True,
-    help="Stop reading a file at this many errors, show this many of each other finding; 0: no limit.",
+    help="Stop reading a file after N errors; show N of each other finding at most. 0 is no limit.",
 )
 @click.option(
-    "--examples", type=click.IntRange(1), metavar="N", help="Check the first N rows of each file only."
+    "--examples", type=click.IntRange(1), metavar="N", help="Check only the first N rows of each file."
 )
 @click.option(
-    "--format", type=click.Choice(FORMATS), default="text", show_default=True, help="The form of the report."
+    "--format", type=click.Choice(FORMATS), default="text", show_default=True, help="Format of the report."
 )
 @jobs_option
 def check_command(
@@ -50,17 +51,17 @@ def check_command(
     format: str,
     jobs: int,
 ) -> None:
-    """Check training files, and fail on errors and warnings.
+    """Check training files; exit with 1 on errors and warnings.
 
-    FILE is JSON Lines, plain or compressed (`.gz`, `.zst`), a glob, or `-` for stdin. Without
-    FILE the files that the config names are checked.
+    FILE is JSON Lines, plain or compressed (`.gz`, `.zst`), a glob, or `-` for stdin. Without FILE,
+    check the files that the config names.
     """
     from sftc.dataset.check_files import CheckOptions, check_files
     from sftc.tools.config_and_data import load_setup
 
     setup = load_setup(config) if config else None
     if config == STDIN and STDIN in files:
-        raise click.UsageError("stdin is either the config or the training file.")
+        raise click.UsageError("stdin cannot be both the config and the training file.")
     paths = expand_data_files(files) or (setup.files if setup else [])
     if not paths:
         raise click.UsageError("name a FILE, or a config that names one.")

@@ -10,12 +10,10 @@ from sftc.text.source import STDIN
 
 @click.command("head")
 @click.argument("file")
-@click.option("-n", "number", type=click.IntRange(1), default=10, show_default=True, help="How many rows.")
-@click.option(
-    "-o", "--output", metavar="FILE", help="Write them to this file, replaced whole; `-` is stdout."
-)
+@click.option("-n", "number", type=click.IntRange(1), default=10, show_default=True, help="Number of rows.")
+@click.option("-o", "--output", metavar="FILE", help="Write to this file instead of stdout.")
 def head_command(file: str, number: int, output: str | None) -> None:
-    """Write the first rows of a training file, byte for byte; blank lines do not count."""
+    """Write the first rows of a training file, byte for byte. Blank lines do not count."""
     if output and output != STDIN and os.path.realpath(output) == os.path.realpath(file):
         raise click.UsageError("the sample would overwrite the file.")
     from sftc.dataset.sample import head

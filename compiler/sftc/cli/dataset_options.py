@@ -1,4 +1,4 @@
-"""What the commands about training files share: the option `--jobs`, and which files are meant."""
+"""What the commands about training files share: the option `--jobs`, and the expansion of globs."""
 
 import os
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ import click
 from sftc.text.source import STDIN
 
 MOST_JOBS = 8
-"""With more processes the one that reads and hashes is what all others wait for."""
+"""With more processes, all others would wait for the one that reads and hashes."""
 
 
 def cores() -> int:
-    """Return how many processes to use where nothing is said."""
+    """Return the default number of processes."""
     number = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(number or 1, MOST_JOBS)
 
@@ -23,16 +23,16 @@ jobs_option = click.option(
     type=click.IntRange(1),
     metavar="N",
     default=cores,
-    help=f"The number of processes; one a core by default, {MOST_JOBS} at most.",
+    help=f"Number of processes. [default: one a core, at most {MOST_JOBS}]",
 )
 """The option `--jobs`."""
 
 
 def expand_data_files(patterns: Sequence[str]) -> list[str]:
-    """Return the files that `patterns` mean, each once: a name that is a file is no glob.
+    """Return the files that `patterns` match, each once; the name of an existing file is not a glob.
 
     Raises:
-        click.UsageError: a glob finds nothing.
+        click.UsageError: a glob matches nothing.
     """
     paths: list[str] = []
     for pattern in patterns:
@@ -41,7 +41,7 @@ def expand_data_files(patterns: Sequence[str]) -> list[str]:
             continue
         found = sorted(glob(pattern, recursive=True))
         if not found:
-            raise click.UsageError(f"no file is called {pattern}.")
+            raise click.UsageError(f"no file matches {pattern}.")
         paths += found
     unique: dict[str, str] = {}
     for path in paths:

@@ -1,4 +1,4 @@
-"""`sftc dataset stats`: what training files hold."""
+"""`sftc dataset stats`: a description of training files."""
 
 from collections.abc import Sequence
 from os.path import splitext
@@ -16,12 +16,12 @@ PICTURES = (".svg", ".png")
 @click.command("stats")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @table_option
-@click.option("--plot", metavar="PICTURE", help="Also draw it, as .svg or .png.")
+@click.option("--plot", metavar="PICTURE", help="Also draw a chart to this file, .svg or .png.")
 @jobs_option
 def stats_command(files: Sequence[str], format: str, plot: str | None, jobs: int) -> None:
-    """Say what training files hold: rows, messages, lengths, tools, images, scripts.
+    """Describe training files: rows, messages, lengths, tools, images, scripts.
 
-    Tokens are an estimate: a quarter of the bytes of text, in UTF-8. Percentiles have three digits.
+    Tokens are an estimate: a quarter of the UTF-8 bytes of text. Percentiles have three digits.
     """
     if plot is not None and splitext(plot)[1] not in PICTURES:
         raise click.UsageError(f"--plot writes {' or '.join(PICTURES)}.")

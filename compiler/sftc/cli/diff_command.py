@@ -1,4 +1,4 @@
-"""`sftc diff`: what two configs mean, compared."""
+"""`sftc diff`: two configs compared by meaning."""
 
 import sys
 
@@ -14,15 +14,15 @@ from sftc.text.source import escaped
 from sftc.tools.diff import Change, Sum, changes, sums
 
 
-@click.command("diff", short_help="Compare what two configs mean.")
+@click.command("diff", short_help="Compare two configs by meaning.")
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @table_option
 def diff_command(before: str, after: str, format: str) -> None:
-    """Compare what configs A and B mean: payload values, files, GPUs and batch; not their text.
+    """Compare configs A and B by meaning: payload values, files, GPUs and batch.
 
-    Each is a file, or REV:PATH of the git repository. Exits with 0 where they mean the same, 1
-    where they differ, more where they cannot be compared.
+    Each is a file, or REV:PATH in the git repository. Exits with 0 if they mean the same, 1 if they
+    differ, 2 if they cannot be compared.
     """
     try:
         a, b = load_compiled(before), load_compiled(after)

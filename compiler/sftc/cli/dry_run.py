@@ -1,4 +1,4 @@
-"""What a dry run shows besides the payload."""
+"""The report of a dry run: files and requests."""
 
 from typing import TYPE_CHECKING
 
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from sftc.submission.submit import Order
 
 
-def plan(order: "Order", backend: str | None, env_file: str | None) -> str:
-    """Return the files and the requests of `order`, as they would be sent.
+def dry_run(order: "Order", backend: str | None, env_file: str | None) -> str:
+    """Return the files and requests of `order` as text.
 
     Raises:
-        click.UsageError: the service is not named as it should be.
+        click.UsageError: the URL of the service is invalid.
     """
     import click
 
@@ -34,6 +34,6 @@ def plan(order: "Order", backend: str | None, env_file: str | None) -> str:
         ("GET", f"{where}/learning/files/ID", "until ready"),
         ("POST", f"{where}/learning/jobs", f"Idempotency-Key: {next(order.names())}"),
         ("POST", f"{where}/learning/jobs/ID/start", ""),
-        ("GET", f"{where}/learning/jobs/ID", "until it has ended"),
+        ("GET", f"{where}/learning/jobs/ID", "until it ends"),
     ]
     return f"\nFiles\n{columns(rows)}\nRequests\n{columns(requests)}\nNothing was sent.\n"

@@ -1,4 +1,4 @@
-"""The service of this machine: one that runs already, or one of the command's own."""
+"""The embedded service: one that is running, or one that the command starts."""
 
 import os
 import secrets
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from sftc.submission.endpoint import Backend
 
 LISTENING = "Listening on "
-"""What `sftc serve` prints before its URL."""
+"""The text that `sftc serve` prints before its URL."""
 
 _LOG = "service.log"
 _PAUSE = 0.05
 
 
 def data_folder() -> Path:
-    """Return where the embedded service of this user keeps its data."""
+    """Return the data folder of this user's embedded service."""
     from sftc.submission.journal import state_folder
 
     return state_folder() / "service"
 
 
 def running() -> "Address | None":
-    """Return where the embedded service of this user is reached, if one runs."""
+    """Return the address of this user's embedded service, if it is running."""
     from sftc.service.address import find_service
 
     return find_service(data_folder())
@@ -43,12 +43,12 @@ def running() -> "Address | None":
 def embedded(
     folder: Path, training: "TrainingOptions | None"
 ) -> Iterator[tuple["Backend", "subprocess.Popen[str] | None", "Address | None"]]:
-    """Reach the service over a data folder: its address if it runs, or the process if it is started.
+    """Yield the service of a data folder: its address if it is running, else the process that is started.
 
-    It stays for as long as any command uses it. One that is started runs jobs where `training` is given.
+    It runs as long as a command uses it. A started service runs jobs only if `training` is given.
 
     Raises:
-        click.ClickException: it does not start; why is on stderr.
+        click.ClickException: it does not start; the reason is on stderr.
     """
     from sftc.service.address import find_service
     from sftc.service.lease import Lease
@@ -68,7 +68,7 @@ def embedded(
                 return
             process.wait()
             click.echo((folder / _LOG).read_text(encoding="utf-8", errors="replace"), err=True, nl=False)
-            address = find_service(folder)  # `sftc serve` may have been faster
+            address = find_service(folder)  # another `sftc serve` may have started first
         if not address:
             raise click.ClickException("the embedded service does not start")
         lease.share()
@@ -76,16 +76,16 @@ def embedded(
 
 
 def _found(folder: Path, lease: "Lease") -> "Address | None":
-    """Return where the service runs, with the lease shared; or nothing, with the lease held alone."""
+    """Return the address of the service, with the lease shared; or `None`, with the lease held alone."""
     from sftc.service.address import find_service
 
     while True:
-        lease.share()  # once nobody is starting or ending it
+        lease.share()  # returns when no command is starting or ending it
         if address := find_service(folder):
             return address
         if lease.take_now() and not find_service(folder):
             return None
-        time.sleep(_PAUSE)  # others look for it, too, or use one that runs no jobs
+        time.sleep(_PAUSE)  # other commands look for it, or use one that does not run jobs
 
 
 def _backend(url: str, token: str) -> "Backend":
@@ -110,7 +110,7 @@ def _start(folder: Path, token: str, training: "TrainingOptions | None") -> "sub
 
 
 def _leave(process: "subprocess.Popen[str]", lease: "Lease") -> None:
-    """End a service, or leave it to the other commands that use it: it ends with the last of them."""
+    """End a service if no other command uses it; otherwise it ends with the last of them."""
     if lease.take_now():
         process.terminate()
         process.wait()

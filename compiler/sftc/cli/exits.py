@@ -1,30 +1,30 @@
-"""Exit codes, for every command (2, wrong usage, is click's)."""
+"""Exit codes of every command. 2, wrong usage, is click's."""
 
 from typing import Final
 
 FINDINGS: Final = 1
-"""Findings stop the command."""
+"""Findings stop the command, or the output cannot be written."""
 
 FAULT: Final = 70
-"""A fault of the tool."""
+"""A bug in `sftc`, which prints how to report it."""
 
 INTERRUPTED: Final = 130
-"""Stopped by Ctrl-C."""
+"""Interrupted by Ctrl-C."""
 
 CLOSED_PIPE: Final = 141
-"""Whoever read the output closed it."""
+"""The reader of the output closed it."""
 
 DIFFERS: Final = 1
-"""`sftc diff` found a difference."""
+"""For `sftc diff`: the configs differ."""
 
 TROUBLE: Final = 2
-"""`sftc diff` could not compare."""
+"""For `sftc diff`: the configs cannot be compared."""
 
 REFUSED: Final = 3
 """The service refuses the job."""
 
 UNREACHABLE: Final = 4
-"""The service is out of reach, or it took too long."""
+"""The service cannot be reached, or took too long."""
 
 JOB_FAILED: Final = 5
 """The job failed."""

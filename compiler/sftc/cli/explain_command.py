@@ -1,4 +1,4 @@
-"""`sftc explain`: what becomes of every key, and where every payload value is from."""
+"""`sftc explain`: what happens to every key, and where every payload value comes from."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,17 +15,17 @@ from sftc.text.source import Span, escaped
 from sftc.tools.explain import KeyAccount, ValueAccount, keys, values
 
 
-@click.command("explain", short_help="Account for every key and every payload value.")
+@click.command("explain", short_help="Explain every key and every payload value.")
 @click.argument("config", metavar="CONFIG")
 @click.argument("what", metavar="[KEY]", required=False)
 @table_option
 @set_option
 def explain_command(config: str, what: str | None, format: str, overrides: Sequence[Override]) -> None:
-    """Account for every key of CONFIG and every value of its payload.
+    """Explain every key of CONFIG and every value of its payload.
 
-    A key is sent, renamed, read by submission or the compiler only, or dropped. A value is from a
-    line of the config, a flag, a default or a constant. KEY, a dotted TOML key or a JSON pointer into the
-    payload, asks for one of them and what lies below it.
+    A key is sent, renamed, read only by submission or the compiler, or dropped. A value comes from a
+    line of the config, a flag, a default or a constant. KEY is a dotted TOML key or a JSON pointer
+    into the payload; with it, explain only that key or value, and those below it.
     """
     compiled = load_compiled(config, overrides)
     chosen = partial(_is_below, what or "")
@@ -33,9 +33,9 @@ def explain_command(config: str, what: str | None, format: str, overrides: Seque
     found_values = [value for value in values(compiled) if chosen(dotted(value.origin.path or ()), value.at)]
     if what and not found_keys and not found_values:
         if schema := compiled.checked.contract.properties.get(split(what)):
-            write_stdout(f"{what} is not set, and nothing is sent for it.\n\n{schema['description']}\n")
+            write_stdout(f"{what} is not set, and is not sent.\n\n{schema['description']}\n")
             return
-        raise click.UsageError(f"{config} has no key and its payload no pointer {what!r}.")
+        raise click.UsageError(f"{what!r} is not a key of {config} or a pointer into its payload.")
     if format == "json":
         write_stdout(_json(found_keys, found_values))
     else:

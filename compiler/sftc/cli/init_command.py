@@ -1,4 +1,4 @@
-"""`sftc init`: a config to begin with."""
+"""`sftc init`: a new config from a template."""
 
 import os
 
@@ -15,21 +15,21 @@ _CONTRACT = PACKAGED.newest
 _TITLES = "".join(f"\n\n{name}: {each['title']}" for name, each in _CONTRACT.templates.items())
 
 
-@click.command("init", short_help="Write a commented config to begin with.", epilog=f"Templates:{_TITLES}")
+@click.command("init", short_help="Write a new, commented config.", epilog=f"Templates:{_TITLES}")
 @click.argument("path", metavar="[PATH]", default="job.sft.toml")
 @click.option(
     "--template",
     type=click.Choice(list(_CONTRACT.templates)),
     default="lora",
     show_default=True,
-    help="What to begin with.",
+    help="Template of the config.",
 )
 def init_command(path: str, template: str) -> None:
-    """Write a commented config to PATH (job.sft.toml), and beside it the schema for your editor."""
+    """Write a commented config to PATH (job.sft.toml), and the schema for your editor beside it."""
     if path == "-" or not os.path.basename(path):
-        raise click.UsageError(f"{path!r} is no name of a file.")
+        raise click.UsageError(f"{path!r} is not the name of a file.")
     if os.path.exists(path):
-        raise click.UsageError(f"{path} exists, and is left as it is.")
+        raise click.UsageError(f"{path} exists; nothing was written.")
     schema = os.path.join(os.path.dirname(path), SCHEMA)
     files = {path: write_config(_CONTRACT, template, f"./{SCHEMA}").encode()}
     if not os.path.exists(schema):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sftc.submission.client import ServiceClient
 
 _COLUMNS = (("job_id", "id"), ("status", "state"), ("model",), ("created_at",), ("fine_tuned_model",))
-"""What `jobs list` shows, each by the names that a service may have for it."""
+"""The columns of `jobs list`, each with the names that a service may use for it."""
 
 _PICTURES = (".svg", ".png")
 _PAGE = 1000
@@ -34,7 +34,7 @@ _PAGE = 1000
 
 @click.group("jobs")
 def jobs_command() -> None:
-    """List jobs on the service, look at one, follow it, cancel it."""
+    """List, show, follow and cancel jobs on the service."""
 
 
 @jobs_command.command("list")
@@ -53,7 +53,7 @@ def list_command(**service: Any) -> None:
 @job_argument
 @service_options
 def show_command(job: str, **service: Any) -> None:
-    """Print what the service says of a job, as JSON."""
+    """Print a job as JSON."""
     with failures(), connected(ServiceOptions(**service)) as connection:
         body = connection.service.get(f"jobs/{job}")
     write_stdout(f"{json.dumps(body, indent=2, ensure_ascii=False)}\n")
@@ -65,7 +65,7 @@ def show_command(job: str, **service: Any) -> None:
 @service_options
 @training_options
 def follow_command(job: str, poll_interval: float | None, poll_timeout: float | None, **others: Any) -> None:
-    """Follow a job to its end; the exit code tells how it ended."""
+    """Follow a job to its end; the exit code is its outcome."""
     from sftc.cli.watch import watch
 
     training = training_of(others)
@@ -88,7 +88,7 @@ def cancel_command(job: str, **service: Any) -> None:
 
 @jobs_command.command("metrics")
 @job_argument
-@click.option("--plot", metavar="PICTURE", help="Draw the curves, as .svg or .png.")
+@click.option("--plot", metavar="PICTURE", help="Draw the curves to this file, .svg or .png.")
 @service_options
 def metrics_command(job: str, plot: str | None, **service: Any) -> None:
     """Print the metrics of a job as tab-separated lines: name, step, value."""
@@ -109,7 +109,7 @@ def metrics_command(job: str, plot: str | None, **service: Any) -> None:
 
 
 def _points(service: "ServiceClient", job: str) -> list[dict[str, Any]]:
-    """Return all points of a job's metrics; of the last step of a page the next one may have more."""
+    """Return all points of a job's metrics; the next page may have more points of a page's last step."""
     points: dict[tuple[str, int], dict[str, Any]] = {}
     step = before = -1
     while True:
@@ -129,5 +129,5 @@ def _is_point(value: object) -> bool:
 
 
 def _said(body: dict[str, Any], *names: str) -> str:
-    """Return what a job's body says under the first of `names` that it has."""
+    """Return the value of the first of `names` that a job's body has."""
     return str(next((body[name] for name in names if body.get(name)), "-"))

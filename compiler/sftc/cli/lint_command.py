@@ -28,14 +28,14 @@ FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
 @click.command("lint", cls=ProjectCommand)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
-    "--format", type=click.Choice(FORMATS), default="text", show_default=True, help="The form of the report."
+    "--format", type=click.Choice(FORMATS), default="text", show_default=True, help="Format of the report."
 )
 @click.option(
     "--select",
     multiple=True,
     type=click.Choice(list(CONFIG_RULES)),
     metavar="ID",
-    help="Report this rule only. Repeatable.",
+    help="Report only this rule. Repeatable.",
 )
 @click.option(
     "--ignore",
@@ -45,11 +45,14 @@ FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
     help="Do not report this rule. Repeatable.",
 )
 @click.option(
-    "--fix", "fixing", is_flag=True, help="Apply fixes that keep what the config means; report what is left."
+    "--fix",
+    "fixing",
+    is_flag=True,
+    help="Apply fixes that keep the meaning; report the remaining findings.",
 )
-@click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: apply the others, too.")
-@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever is found.")
+@click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: also apply the other fixes.")
+@click.option("--diff", is_flag=True, help="Show the changes of --fix without making them.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are errors.")
 def lint_command(
     paths: Sequence[str],
     format: str,
@@ -60,11 +63,11 @@ def lint_command(
     diff: bool,
     exit_zero: bool,
 ) -> None:
-    """Check configs, and fail on errors and warnings.
+    """Check configs; exit with 1 on errors and warnings.
 
-    PATH is a TOML file, `-` for stdin, or a folder: then its `*.sft.toml` files are meant, and
-    every TOML file whose `#:schema` line names a file called `sftc...`. The table `[tool.sftc]` of the
-    nearest pyproject.toml sets the same options, by the same names; a flag takes their place.
+    PATH is a TOML file, `-` for stdin, or a folder: all its `*.sft.toml` files, and every TOML file
+    whose `#:schema` line names a file called `sftc...`. The table `[tool.sftc]` of the nearest
+    pyproject.toml sets defaults for these options, by the same names.
     """
     if unsafe_fixes and not (fixing or diff):
         raise click.UsageError("--unsafe-fixes needs --fix or --diff.")
@@ -96,7 +99,7 @@ def _is_safe(found: Finding) -> bool:
 
 
 def _fixed(configs: Iterable[str], wanted: "FixFilter") -> list[tuple[Source, Source]]:
-    """Return each config that `wanted` fixes change, before and after."""
+    """Return each config that `wanted` fixes change, as before and after."""
     from sftc.tools.fix import fix
 
     changed = []
@@ -112,7 +115,7 @@ def _fixed(configs: Iterable[str], wanted: "FixFilter") -> list[tuple[Source, So
 
 
 def _show(changed: Sequence[tuple[Source, Source]], left: Mapping[str, Sequence[Finding]]) -> None:
-    """Write the diff to stdout, and to stderr what the fixes would leave."""
+    """Write the diff to stdout, and the findings that would remain to stderr."""
     from sftc.report.patch import patch
 
     write_stdout(patch(changed))
@@ -134,7 +137,7 @@ def _report(format: str, reports: Mapping[str, Sequence[Finding]]) -> str:
     unsafe = sum(found.fix is not None for found in findings) - safe
     ways = {"--fix": safe, "--fix --unsafe-fixes": unsafe}
     fixes = [f"{number} with {flags}" for flags, number in ways.items() if number]
-    mended = f"; sftc can mend {' and '.join(fixes)}" if fixes else ""
+    fixable = f"; sftc can fix {' and '.join(fixes)}" if fixes else ""
     colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    text = f"{render(findings)}{summary(findings)} {where}{mended}\n"
+    text = f"{render(findings)}{summary(findings)} {where}{fixable}\n"
     return text if colored else click.unstyle(text)

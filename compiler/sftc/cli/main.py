@@ -1,4 +1,4 @@
-"""The program: commands by name, and which exit code each kind of failure has."""
+"""The program: commands by name, and an exit code for each kind of failure."""
 
 import sys
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "stringzilla": "dataset",
     "uvicorn": "local",
 }
-"""Which extra brings a package."""
+"""The extra that installs each package."""
 
 
 def _write_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -66,13 +66,13 @@ def _write_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 def cli() -> None:
     """Compile fine-tuning configs into the payload of a training service.
 
-    Exit codes: 0 done, 1 findings stop it, 2 wrong usage, 70 a fault of sftc, 130 interrupted,
-    141 the reader of the output closed it.
+    Exit codes: 0 done, 1 findings stop the command, 2 wrong usage, 70 a bug in sftc,
+    130 interrupted, 141 the reader of the output closed it. `sftc train` has more.
     """
 
 
 def main() -> None:
-    """Run the command line and exit; a fault of the tool itself says that it is one."""
+    """Run the command line and exit; a bug in the tool is reported as one."""
     try:
         code = cli.main(prog_name="sftc", standalone_mode=False)
     except click.ClickException as error:
@@ -95,7 +95,7 @@ def main() -> None:
         else:
             _report_fault()
             code = FAULT
-    except Exception:  # whatever arrives here is a fault of ours
+    except Exception:  # anything else is a bug in sftc
         _report_fault()
         code = FAULT
     sys.exit(code)
@@ -107,15 +107,15 @@ def _report_fault() -> None:
 
     click.echo(
         f"{traceback.format_exc()}\n"
-        f"This is a fault of sftc {__version__} (Python {platform.python_version()}, {platform.system()}), "
-        "not of your config; no payload was written.\n"
+        f"This is a bug in sftc {__version__} (Python {platform.python_version()}, {platform.system()}), "
+        "not in your config; no payload was written.\n"
         "Please report it, with the lines above and the command that you ran.",
         err=True,
     )
 
 
 def install_hint(error: ModuleNotFoundError) -> str | None:
-    """Return what to install, where what is missing comes with an extra."""
+    """Return what to install, if an extra installs the missing package."""
     package = str(error.name).partition(".")[0]
     extra = EXTRAS.get(package)
     return extra and f"this needs the package {package}: pip install 'sftc[{extra}]'"

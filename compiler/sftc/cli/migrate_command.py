@@ -14,11 +14,11 @@ from sftc.findings.finding import ConfigError
 from sftc.tools.migrate import migrate
 
 
-@click.command("migrate", short_help="Bring configs to the newest version of the contract.")
+@click.command("migrate", short_help="Rewrite configs for the newest version of the contract.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--diff", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--diff", is_flag=True, help="Show the changes without making them.")
 def migrate_command(paths: Sequence[str], diff: bool) -> None:
-    """Bring configs to the newest version of the contract, comments and layout kept.
+    """Rewrite configs for the newest version of the contract; comments and layout are kept.
 
     PATH is a file or a folder, as for `sftc lint`.
     """

@@ -1,4 +1,4 @@
-"""Options that commands share, and those that a project sets once, in its pyproject.toml."""
+"""Options that commands share, and options that a project sets in its pyproject.toml."""
 
 import tomllib
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ set_option = click.option(
     multiple=True,
     callback=_overrides,
     metavar="KEY=VALUE",
-    help="Set a TOML value over that of the config; a bare word is a string. Repeatable.",
+    help="Override a value of the config with a TOML value; a bare word is a string. Repeatable.",
 )
 """The option `--set` of commands that compile."""
 
@@ -33,18 +33,18 @@ table_option = click.option(
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="A table, or JSON.",
+    help="Format of the output.",
 )
-"""The option `--format` of commands whose answer is a table."""
+"""The option `--format` of commands that print a table."""
 
 
 class ProjectCommand(click.Command):
-    """A command whose options have the defaults of the project it runs in."""
+    """A command whose defaults come from the project that it runs in."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Make the context as click does, with the defaults of the nearest pyproject.toml."""
+        """Make the context with the defaults of the nearest pyproject.toml."""
         return super().make_context(info_name, args, parent, default_map=self._defaults(), **extra)
 
     def _defaults(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where payloads go: standard output, or files that are replaced whole or not at all."""
+"""Output: standard output, or files that are replaced whole or not at all."""
 
 import errno
 import os
@@ -13,13 +13,13 @@ from sftc.findings.stage_rules.files import UNWRITABLE_OUTPUT
 from sftc.text.source import Source, escaped
 
 Data = bytes | Iterable[bytes]
-"""What a file is to hold: all of it, or piece by piece."""
+"""The content of a file, whole or in pieces."""
 
 
 def write_stdout(data: bytes | str) -> None:
     """Write `data` to standard output; a reader that has closed it ends the program quietly.
 
-    Text is written as UTF-8, with what has no UTF-8 (a strange file name) escaped.
+    Text is written as UTF-8, with undecodable bytes of a file name escaped.
 
     Raises:
         ConfigError: it cannot be written.
@@ -42,16 +42,15 @@ def write_stdout(data: bytes | str) -> None:
 
 
 def _abandon_stdout() -> None:
-    """Let what is still buffered go nowhere, so that the flush at exit does not fail once more."""
+    """Discard buffered output, so that the flush at exit does not fail again."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def write_files(files: Mapping[str, Data]) -> None:
-    """Write each file of `files` (path to what is in it) whole, and none where one cannot be written.
+    """Write each file of `files` (path to content) whole, and none if one cannot be written.
 
-    Missing folders are made, links are followed, and what is no regular file (a device,
-    a pipe) is written to as it stands.
+    Missing folders are created and links followed. A device or a pipe is written to directly.
 
     Raises:
         ConfigError: a file cannot be written.
@@ -82,7 +81,7 @@ def write_files(files: Mapping[str, Data]) -> None:
 
 
 def _stage(temporary: str, target: str, data: Data) -> None:
-    """Write `data` to the new file `temporary`, which is to replace `target`, or leave no such file."""
+    """Write `data` to the new file `temporary`, which will replace `target`; on failure remove it."""
     with open(temporary, "xb") as file:
         try:
             file.writelines([data] if isinstance(data, bytes) else data)
@@ -90,7 +89,7 @@ def _stage(temporary: str, target: str, data: Data) -> None:
             os.fsync(file.fileno())
             if os.path.exists(target):
                 os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
-        except BaseException:  # Ctrl-C leaves no file, either
+        except BaseException:  # also on Ctrl-C
             os.unlink(temporary)
             raise
 

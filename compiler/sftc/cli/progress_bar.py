@@ -14,10 +14,9 @@ _LABEL = 40
 
 
 class ProgressBar:
-    """Shows how far the reading of a file is, on stderr, if that is a terminal.
+    """Shows the progress of reading a file on stderr, if that is a terminal.
 
-    It appears after the first second, is drawn anew ten times a second at most, and is gone
-    at the end.
+    It appears after one second, is redrawn at most ten times a second, and disappears at the end.
     """
 
     def __init__(self) -> None:
@@ -33,7 +32,7 @@ class ProgressBar:
         self.clear()
 
     def step(self, path: str, done: int, size: int | None) -> None:
-        """Take note that `done` bytes of the file, of `size` if that is known, have been read."""
+        """Record that `done` bytes of the file, of `size` if that is known, have been read."""
         now = time.monotonic()
         if not self._shown or now < self._next:
             return
@@ -48,7 +47,7 @@ class ProgressBar:
         self._bar.render_progress()
 
     def clear(self) -> None:
-        """Take the bar away, so that something else can be written."""
+        """Remove the bar, so that other output can be written."""
         if self._bar:
             click.echo("\r\x1b[2K\x1b[?25h", file=sys.stderr, nl=False)  # click hides the cursor
             self._bar = None

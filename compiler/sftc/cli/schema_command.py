@@ -7,7 +7,7 @@ from sftc.contract.versions import PACKAGED, Contract
 from sftc.text.keys import dotted
 
 REPORT = "report.schema.json"
-"""What `sftc lint --format json` prints; it has a version of its own, and no references."""
+"""The schema of `sftc lint --format json`; it has its own version, and no references."""
 
 
 def _files(contract: Contract) -> dict[str, str]:
@@ -22,8 +22,8 @@ def _files(contract: Contract) -> dict[str, str]:
 
 @click.command("schema", short_help="Print the JSON Schemas.")
 @click.argument("section", metavar="[SECTION]", required=False)
-@click.option("--bundle", is_flag=True, help="One file, all references local, as editors want it.")
-@click.option("-o", "--output", metavar="FILE", help="Write it to this file, not to stdout.")
+@click.option("--bundle", is_flag=True, help="Print one file with local references only, for editors.")
+@click.option("-o", "--output", metavar="FILE", help="Write to this file instead of stdout.")
 @click.option("--list", "listing", is_flag=True, help="List the names of all schemas.")
 def schema_command(section: str | None, bundle: bool, output: str | None, listing: bool) -> None:
     """Print the JSON Schema of SECTION, or of the whole config (draft-07).

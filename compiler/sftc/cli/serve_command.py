@@ -19,22 +19,22 @@ from sftc.cli.training_options import TrainingOptions, executor, training_option
 
 
 @click.command("serve", short_help="Run the training service on this machine.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="The port; 0 takes a free one.",
+    help="Port; 0 picks a free one.",
 )
 @click.option(
-    "--data-dir", metavar="FOLDER", help="Where files and jobs are kept; in your state folder by default."
+    "--data-dir", metavar="FOLDER", help="Folder for files and jobs. [default: in your state folder]"
 )
 @click.option(
     "--token",
     envvar="SFTC_TOKEN",
     metavar="TOKEN",
-    help="What requests must carry; made up by default. [$SFTC_TOKEN]",
+    help="Token that requests must carry. [$SFTC_TOKEN; default: a random one]",
 )
 @training_options
 @click.option("--until-stdin-ends", is_flag=True, hidden=True)
@@ -48,10 +48,9 @@ def serve_command(
     idle: bool,
     **training: Any,
 ) -> None:
-    """Run the training service on this machine, until interrupted.
+    """Run the training service on this machine until interrupted.
 
-    It speaks the contract of the hosted service. What it answered is kept: after a crash it goes
-    on where it was.
+    It has the API of the hosted service. Files and jobs survive a crash, and jobs resume.
     """
     from sftc.service.address import Address
     from sftc.service.app import EmbeddedService
@@ -60,7 +59,7 @@ def serve_command(
 
     folder = Path(data_dir) if data_dir else data_folder()
     if token is not None and not re.fullmatch("[!-~]+", token):
-        raise click.UsageError("a token is one word of ASCII.")
+        raise click.UsageError("a token is ASCII characters without spaces.")
     made = token is None
     token = token or secrets.token_urlsafe(24)
     options = TrainingOptions(**training)
@@ -83,14 +82,14 @@ def serve_command(
             try:
                 service.publish(Address(near, token, options.arguments(), stays=not until_stdin_ends))
             except OSError as error:
-                say(f"warning: other commands will not find this service: {error}")
+                say(f"warning: other commands cannot find this service: {error}")
         write_stdout(f"{LISTENING}{url}\n")
 
     serve(service, host, port, ready)
 
 
 def _end_with_stdin(folder: Path) -> None:
-    """End this process when whoever started it is gone, however that came about, and nobody else uses it."""
+    """End this process when the process that started it is gone and no other command uses the service."""
     from sftc.service.lease import Lease
 
     sys.stdin.buffer.read()

@@ -1,4 +1,4 @@
-"""`sftc submit`: a payload that is compiled already, and its files."""
+"""`sftc submit`: a compiled payload and its files."""
 
 from contextlib import ExitStack
 from typing import Any
@@ -11,18 +11,19 @@ from sftc.cli.data_files import prepare_files
 from sftc.cli.output import write_stdout
 
 
-@click.command("submit", short_help="Submit a payload that is compiled already.")
+@click.command("submit", short_help="Submit a compiled payload.")
 @click.argument("payload", metavar="PAYLOAD")
-@click.option("--dataset", required=True, metavar="FILE", help="The training file.")
-@click.option("--validation", metavar="FILE", help="The validation file.")
+@click.option("--dataset", required=True, metavar="FILE", help="Training file.")
+@click.option("--validation", metavar="FILE", help="Validation file.")
 @key_option
 @service_options
 def submit_command(
     payload: str, dataset: str, validation: str | None, idempotency: str | None, **service: Any
 ) -> None:
-    """Check and upload the files, create the job and start it; its id goes to stdout.
+    """Check and upload the files, create the job, start it, and print its id.
 
-    PAYLOAD is what `sftc compile` writes, or `-` for stdin. Run again, it comes back to the same job.
+    PAYLOAD is a file that `sftc compile` wrote, or `-` for stdin. The same command run again
+    attaches to the same job.
     """
     options = ServiceOptions(**service)
     options.stays()

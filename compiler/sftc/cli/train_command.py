@@ -24,7 +24,7 @@ from sftc.cli.connection import (
     service_options,
 )
 from sftc.cli.data_files import prepare_files
-from sftc.cli.dry_run import plan
+from sftc.cli.dry_run import dry_run as dry_run_report
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_stdout
 from sftc.cli.training_options import training_of, training_options
@@ -45,24 +45,24 @@ class _Files(NamedTuple):
 
 @click.command("train", short_help="Compile a config, check its data, submit the job and follow it.")
 @click.option(
-    "--type", type=click.Choice(["sft"]), default="sft", show_default=True, help="The kind of training."
+    "--type", type=click.Choice(["sft"]), default="sft", show_default=True, help="Kind of training."
 )
-@click.option("--config", required=True, metavar="CONFIG", help="The TOML config.")
-@click.option("--dataset", metavar="FILE", help="The training file, over that of the config.")
+@click.option("--config", required=True, metavar="CONFIG", help="TOML config.")
+@click.option("--dataset", metavar="FILE", help="Training file; overrides `job.data`.")
 @click.option(
-    "--examples", type=click.IntRange(1), metavar="N", help="Send the first N rows of each file only."
+    "--examples", type=click.IntRange(1), metavar="N", help="Send only the first N rows of each file."
 )
-@click.option("--model", metavar="MODEL", help="The base model, over that of the config.")
+@click.option("--model", metavar="MODEL", help="Base model; overrides `job.model`.")
 @click.option(
-    "--dry-run", is_flag=True, help="Show the payload and the plan; no key is needed, nothing is sent."
+    "--dry-run", is_flag=True, help="Show the payload and the requests; send nothing, and need no key."
 )
 @key_option
 @click.option(
     "--preflight/--no-preflight",
     default=True,
-    help="Stop before the upload at what the service is certain to refuse.",
+    help="Stop before the upload if the service is certain to refuse the job.",
 )
-@click.option("--poll/--no-poll", default=True, help="Follow the job to its end, or exit once it is started.")
+@click.option("--poll/--no-poll", default=True, help="Follow the job to its end, or exit when it is started.")
 @poll_options
 @service_options
 @training_options
@@ -82,12 +82,12 @@ def train_command(
 ) -> None:
     """Compile a config, check its data, submit the job and follow it to its end.
 
-    Run again, it comes back to the same job and pays for nothing twice. A job that failed or was
-    cancelled is tried anew.
+    The same command run again attaches to the same job. A job that failed or was cancelled is tried
+    again as a new job.
 
-    Exit codes: 0 it succeeded, or was started with --no-poll; 1 findings stop it; 2 wrong usage;
-    3 the service refuses it; 4 the service is out of reach, or it takes too long; 5 it failed;
-    6 it was cancelled.
+    Exit codes: 0 the job succeeded, or was started with --no-poll; 1 findings stop the command;
+    2 wrong usage; 3 the service refuses the job; 4 the service cannot be reached, or took too long;
+    5 the job failed; 6 the job was cancelled.
     """
     training = training_of(others)
     options = ServiceOptions(**others)
@@ -99,7 +99,7 @@ def train_command(
     _show([found for found in compiled.findings if found.severity is not Severity.NOTE])
     if not compiled.ok or refusals:
         say(
-            "the service is certain to refuse this; nothing was sent (--no-preflight sends it)"
+            "the service is certain to refuse this job; nothing was sent (--no-preflight sends it)"
             if compiled.ok and refusals
             else "nothing was sent"
         )
@@ -113,16 +113,16 @@ def train_command(
 
         order = Order(compiled.payload, data[0], data[1] if len(data) > 1 else None, idempotency)
         if dry_run:
-            text = plan(order, options.backend, options.env_file)
+            text = dry_run_report(order, options.backend, options.env_file)
             write_stdout(to_bytes(compiled.payload))
             click.echo(text, err=True, nl=False)
             return
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options, training))
         if connection.address and connection.address.options != training.arguments():
-            begun = shlex.join(connection.address.options) or "no options of training"
+            begun = shlex.join(connection.address.options) or "no training options"
             raise click.UsageError(
-                f"the embedded service runs already, with {begun}: name the same, or end it."
+                f"the embedded service is already running, with {begun}: pass the same options, or end it."
             )
         from sftc.cli.watch import bar, watch
         from sftc.submission.failures import RefusedError
@@ -134,7 +134,7 @@ def train_command(
             _explain(error, compiled.checked)
             raise
         except KeyboardInterrupt:
-            say(f"interrupted; it goes on with: {command}")
+            say(f"interrupted; to resume, run: {command}")
             raise
         write_stdout(f"{job}\n")
         if poll:
@@ -157,7 +157,7 @@ def _files(config: Config, dataset: str | None) -> _Files:
         training = _asked()
     validation = validation_file(config)
     if validation and not os.path.isfile(validation):
-        say(f"warning: there is no validation file {validation}; the job goes on without validation")
+        say(f"warning: no validation file {validation}; the job runs without validation")
         validation = None
     return _Files(training, validation)
 
@@ -165,7 +165,7 @@ def _files(config: Config, dataset: str | None) -> _Files:
 def _asked() -> str:
     """Ask for the training file on a terminal."""
     if not (sys.stdin and sys.stdin.isatty()):
-        raise click.UsageError("no training file: set `job.data` in the config, or name one with --dataset.")
+        raise click.UsageError("no training file: set `job.data` in the config, or pass --dataset.")
     from sftc.report.terminal import printable
 
     found = sorted(glob("*.jsonl") + glob("*/*.jsonl"))[:20]
@@ -176,7 +176,7 @@ def _asked() -> str:
 
 
 def _explain(error: "RefusedError", config: Config) -> None:
-    """Show a refusal as a finding, if the target's table says which key prevents it."""
+    """Show a refusal as a finding, if the target's table names the key that prevents it."""
     for code, path in config.contract.refusals:
         if code == error.code:
             rule = MISSING_GPU_TYPE._replace(severity=Severity.ERROR)

@@ -1,4 +1,4 @@
-"""How the embedded service trains: options of the commands that start one."""
+"""Options for training, of the commands that start an embedded service."""
 
 import os
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _NEEDED = ("torch", "transformers", "peft", "accelerate")
 
 
 class TrainingOptions(NamedTuple):
-    """Where the embedded service finds models, what it may do, and what trains."""
+    """How the embedded service trains: where models are, what is allowed, and which engine."""
 
     models_dir: str | None
     allow_download: bool
@@ -25,7 +25,7 @@ class TrainingOptions(NamedTuple):
     address: str | None
 
     def arguments(self) -> list[str]:
-        """Return what a command line says these options with."""
+        """Return these options as command-line arguments."""
         said = ["--models-dir", self.models_dir] if self.models_dir else []
         said += ["--allow-download"] * self.allow_download
         said += ["--allow-substitutions"] * self.allow_substitutions
@@ -33,34 +33,32 @@ class TrainingOptions(NamedTuple):
 
 
 def training_options(command: _Function) -> _Function:
-    """Add the options of `TrainingOptions` to a command, which gets them as arguments."""
+    """Add the options of `TrainingOptions` to a command."""
     for option in (
         click.option(
             "--address",
             metavar="HOST:PORT",
-            help="The dashboard of the Ray cluster, for --engine ray.",
+            help="Dashboard of the Ray cluster, for --engine ray.",
         ),
         click.option(
             "--engine",
             type=click.Choice(["torchrun", "ray"]),
             default="torchrun",
             show_default=True,
-            help="What trains: processes of this machine, or a Ray cluster.",
+            help="Engine: processes on this machine, or a Ray cluster.",
         ),
         click.option(
             "--allow-substitutions",
             is_flag=True,
-            help="Train where the machine lacks what the config asks for, too; what is done instead is said.",
+            help="Replace settings that this machine cannot honour, and report each, instead of refusing.",
         ),
-        click.option(
-            "--allow-download", is_flag=True, help="Fetch a base model that is not here from the hub."
-        ),
+        click.option("--allow-download", is_flag=True, help="Allow downloading a base model from the hub."),
         click.option(
             "--models-dir",
             metavar="FOLDER",
             envvar="SFTC_MODELS_DIR",
             callback=lambda ctx, param, value: value and os.path.abspath(os.path.expanduser(value)),
-            help="Where base models are looked up by name. [$SFTC_MODELS_DIR]",
+            help="Folder of base models. [$SFTC_MODELS_DIR]",
         ),
     ):
         command = option(command)
@@ -68,15 +66,15 @@ def training_options(command: _Function) -> _Function:
 
 
 def training_of(arguments: dict[str, Any]) -> TrainingOptions:
-    """Take the options of `TrainingOptions` out of the arguments of a command."""
+    """Remove the options of `TrainingOptions` from the arguments of a command, and return them."""
     return TrainingOptions(*(arguments.pop(name) for name in TrainingOptions._fields))
 
 
 def executor(options: TrainingOptions) -> "Executor":
-    """Return what runs the jobs of an embedded service in this installation.
+    """Return the executor of an embedded service in this installation.
 
     Raises:
-        click.UsageError: the engine and its address do not go together.
+        click.UsageError: --engine and --address do not go together.
         ModuleNotFoundError: the engine is not installed.
     """
     if (options.engine == "ray") != bool(options.address):

@@ -1,4 +1,4 @@
-"""A job, shown while it runs."""
+"""The progress of a job on a terminal."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ _JOBS: Final = 1000
 
 
 class Watch:
-    """Prints a job's statuses and events as lines, and how far it is as a line that moves."""
+    """Prints a job's statuses and events as lines, and its progress as a line that is redrawn."""
 
     def __init__(self) -> None:
         self._live = sys.stderr is not None and sys.stderr.isatty()
@@ -35,7 +35,7 @@ class Watch:
         self.line(status, bold=True)
 
     def event(self, event: dict[str, Any]) -> None:
-        """Print an event; statuses are printed as they are seen."""
+        """Print an event; statuses are printed when they change."""
         if event.get("type") == "status":
             return
         match event.get("data"):
@@ -56,11 +56,11 @@ class Watch:
             click.echo(f"\r\x1b[2K{text[: get_terminal_size().columns - 1]}", err=True, nl=False)
 
     def note(self, text: str) -> None:
-        """Print what is to be known of how it is followed."""
+        """Print a note about the connection."""
         self.line(text)
 
     def end(self) -> None:
-        """Print the last figures for good, and the curve of the loss."""
+        """Print the last figures and the curve of the loss."""
         if self._figures:
             self.line(f"{self._progress()}: {self._last()}")
             self._figures.clear()
@@ -86,13 +86,13 @@ class Watch:
         return f", {timedelta(seconds=round((self._now - self._since) * left / done))} left"
 
     def line(self, text: str, *, bold: bool = False) -> None:
-        """Print a line, in place of what stands on the last one of a terminal."""
+        """Print a line in place of the last line of a terminal."""
         start = "\r\x1b[2K" if self._live else ""
         click.echo(f"{start}sftc: {click.style(printable(text), bold=bold or None)}", err=True)
 
 
 def _moment(told: dict[str, Any]) -> float:
-    """Return when something was told, in seconds; 0 if that is not said."""
+    """Return the time of an event in seconds, 0 if it has none."""
     try:
         return datetime.fromisoformat(str(told.get("created_at"))).timestamp()
     except ValueError:
@@ -100,14 +100,14 @@ def _moment(told: dict[str, Any]) -> float:
 
 
 def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str, Any]:
-    """Follow a job to its end; an interruption leaves it running, and says how to come back (`again`).
+    """Follow a job to its end; on Ctrl-C leave it running, and print the command to come back (`again`).
 
     Raises:
         SubmissionError: it does not succeed.
     """
     shown = Watch()
     if connection.is_embedded and (before := _before(job, connection.service)):
-        shown.line(f"{job} waits for {', '.join(before)}: `sftc jobs cancel` takes one away")
+        shown.line(f"{job} waits for {', '.join(before)}: `sftc jobs cancel` removes one")
 
     def sleep(seconds: float) -> None:
         if connection.has_ended:
@@ -119,12 +119,12 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
     except KeyboardInterrupt:
         shown.end()
         if connection.process or (connection.address and not connection.address.stays):
-            shown.line(f"{job} stops unless another command uses the service; it goes on with: {again}")
+            shown.line(f"{job} stops unless another command uses the service; to resume, run: {again}")
         else:
-            shown.line(f"{job} runs on; come back with: {again}")
+            shown.line(f"{job} keeps running; to follow it, run: {again}")
         raise
     except UnreachableError as error:
-        raise UnreachableError(f"{error}; come back with: {again}") from error
+        raise UnreachableError(f"{error}; to resume, run: {again}") from error
     finally:
         shown.end()
     model = body.get("fine_tuned_model")
@@ -133,7 +133,7 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
 
 
 def _before(job: str, service: ServiceClient) -> list[str]:
-    """Return the jobs that the embedded service does before this one."""
+    """Return the jobs that the embedded service runs before this one."""
     listed = service.get("jobs", {"limit": _JOBS})["jobs"]  # the newest first
     ids = [each["id"] for each in listed]
     older = listed[ids.index(job) + 1 :] if job in ids else []
@@ -141,7 +141,7 @@ def _before(job: str, service: ServiceClient) -> list[str]:
 
 
 def bar(label: str) -> Callable[[int, int], None]:
-    """Return what shows the progress of an upload on a terminal."""
+    """Return a callback that shows the progress of an upload on a terminal."""
     from sftc.cli.progress_bar import ProgressBar
 
     progress = ProgressBar()

@@ -1,4 +1,4 @@
-"""The catalogue of rules as a person reads it: a list, and a page for each rule."""
+"""The catalogue of rules as text: a list, and a page for each rule."""
 
 from collections.abc import Iterable
 from textwrap import fill, indent
@@ -14,10 +14,10 @@ def listing(rules: Iterable[Rule]) -> str:
 
 
 def page(rule: Rule) -> str:
-    """Return the page of one rule: what it is, why it matters, how to act, examples."""
+    """Return the page of one rule: what it is, why it matters, what to do, examples."""
     parts = [f"{rule.id} ({rule.severity}): {rule.title}", fill(rule.why, 80), fill(rule.act, 80)]
     if rule.invalid and rule.valid:
-        parts += [_example("Raises it:", rule.invalid), _example("Does not:", rule.valid)]
+        parts += [_example("Raises this finding:", rule.invalid), _example("Does not:", rule.valid)]
     return "\n\n".join(parts) + "\n"
 
 
