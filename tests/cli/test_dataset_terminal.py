@@ -7,6 +7,8 @@ import select
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from support.program import Dataset
 from support.training_files import BROKEN, GOOD, row
 
@@ -14,6 +16,7 @@ LONG = row(1).replace("2", "2" * 3900).encode()
 """A row that a pipe takes whole or not at all, and with few of which a chunk is full."""
 
 
+pytestmark = pytest.mark.measured
 FILES = {"good.jsonl": GOOD}
 
 

@@ -151,6 +151,7 @@ def test_an_engine_and_its_address_go_together(sftc: Program) -> None:
         assert "--engine ray and --address HOST:PORT need each other" in said
 
 
+@pytest.mark.measured
 def test_there_is_nobody_to_chat_with(sftc: Program) -> None:
     for job, expected, reason in (
         ("job-1", 3, "there is no such job"),

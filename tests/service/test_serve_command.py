@@ -8,6 +8,8 @@ import pytest
 
 from support.services import SERVE
 
+pytestmark = pytest.mark.measured
+
 
 def refused(folder: Path, *options: str) -> str:
     """Return what `sftc serve` says and ends with."""

@@ -11,6 +11,7 @@ from sftc.submission.endpoint import ApiKey, Backend, SettingsError, backend_at,
 from support.environment import KEY
 
 HOSTS = st.text("aA0.-_[]:@ %é\\\t", min_size=1, max_size=8)
+SOUND = st.sampled_from(["example.org", "example.org:8443", "127.0.0.1", "[::1]:80"])
 PATHS = st.text("a/?#%&;= \\\n", max_size=8)
 
 
@@ -88,8 +89,15 @@ def test_a_password_in_a_url_is_not_shown(url: str) -> None:
     assert "word@" not in str(refused.value)
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much])  # few hosts by chance are any
-@given(st.builds("{}://{}{}".format, st.sampled_from(["http", "https", "HTTPS"]), HOSTS, PATHS))
+@settings(suppress_health_check=[HealthCheck.filter_too_much])  # chance makes many that are none
+@given(
+    st.builds(
+        "{}://{}{}".format,
+        st.sampled_from(["http", "https", "HTTPS"]),
+        HOSTS | SOUND,
+        PATHS | st.sampled_from(["", "/", "/api", "/a/b/"]),
+    )
+)
 @example("https://exam ple.org")
 @example("https://example.org/%zz?")
 def test_a_url_that_is_taken_is_one_that_requests_can_go_to(url: str) -> None:
