@@ -78,4 +78,4 @@ def test_every_rule_has_a_page(rule: Rule) -> None:
 def words_of(rule: Rule, text: str) -> str:
     """Return what is to fit a terminal: not the examples where they nest deep or are rows, a row a line."""
     long = rule.id == "nesting-too-deep" or rule.examples == "jsonl"
-    return text.partition("\n\nRaises it:")[0] if long else text
+    return text.partition("\n\nRaises this finding:")[0] if long else text

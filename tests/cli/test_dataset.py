@@ -44,7 +44,7 @@ def test_it_fails_on_errors_and_warnings_and_not_on_notes(dataset: Dataset) -> N
     [
         ([], "name a FILE, or a config that names one"),
         (["--config", "nameless.toml"], "name a FILE, or a config that names one"),
-        (["good.jsonl", "no*.jsonl"], "no file is called no*.jsonl"),
+        (["good.jsonl", "no*.jsonl"], "no file matches no*.jsonl"),
         (["good.jsonl", "--format", "junit"], "'junit' is not one of"),
         (["good.jsonl", "--max-errors", "-1"], "--max-errors"),
         (["good.jsonl", "--examples", "0"], "--examples"),

@@ -29,7 +29,7 @@ def test_a_fault_of_the_tool_asks_for_a_report(
     output = capsys.readouterr()
     assert output.out == ""
     assert "ZeroDivisionError: a bug" in output.err
-    assert "This is a fault of sftc" in output.err
+    assert "This is a bug in sftc" in output.err
     assert "Please report it" in output.err
 
 

@@ -74,7 +74,7 @@ def test_a_schema_line_is_read_from_the_folder_of_the_config(lint: Program, fold
 def test_rules_are_selected_and_ignored(lint: Program) -> None:
     assert lint("wrong.sft.toml", "--ignore", "surrounding-space", "--ignore", "float-for-integer")[0] == 0
     report = lint("wrong.sft.toml", "warned.sft.toml", "--select", "unknown-key")[1]
-    assert report.endswith("\n1 warning in 2 files; sftc can mend 1 with --fix --unsafe-fixes\n")
+    assert report.endswith("\n1 warning in 2 files; sftc can fix 1 with --fix --unsafe-fixes\n")
     assert lint("wrong.sft.toml", "--select", "no-such-rule")[0] == 2
 
 

@@ -133,7 +133,7 @@ def test_explain_accounts_for_flags_and_for_what_is_not_set(sftc: Program) -> No
     assert "/hyperparameters/n_epochs  7      --set  epochs" in table
     code, text, _ = sftc("explain", "a.toml", "training.use_qlora")
     assert code == 0
-    assert text.startswith("training.use_qlora is not set, and nothing is sent for it.\n\n`true` trains")
+    assert text.startswith("training.use_qlora is not set, and is not sent.\n\n`true` trains")
 
 
 @pytest.mark.parametrize("path", ["-", "", "new/"])

@@ -143,7 +143,7 @@ def test_what_is_sent_is_what_the_flags_say(live: Program, service: Embedded, fo
 def test_a_missing_data_set_is_asked_for_on_a_terminal_only(sftc: Program, folder: Path) -> None:
     code, out, errors = sftc("train", "--config", "nameless.toml", "--dry-run")
     assert (code, out) == (2, "")
-    assert "no training file: set `job.data` in the config, or name one with --dataset" in errors
+    assert "no training file: set `job.data` in the config, or pass --dataset" in errors
     for answer in ("3", "sub/other.jsonl"):
         main, terminal = pty.openpty()
         command = [sftc.path, "train", "--config", "nameless.toml", "--dry-run"]
@@ -189,15 +189,15 @@ def test_what_is_wrong_here_stops_it_before_anything_is_sent(
         (["--config", "config.toml", "--type", "rl"], "'rl' is not 'sft'"),
         (["--config", "config.toml", "--examples", "0"], "--examples"),
         (["--config", "config.toml", "--poll-interval", "0"], "--poll-interval"),
-        (["--config", "config.toml", "--dataset", "sub"], "sub is no file"),
+        (["--config", "config.toml", "--dataset", "sub"], "sub is not a file"),
         (["--config", "config.toml", "--backend", "example.org"], "no URL of a service"),
         (["--config", "config.toml", "--backend", "example.org", "--dry-run"], "no URL of a service"),
         (["--config", "config.toml", "--backend", "http://example.org"], "--allow-insecure"),
         (["--config", "config.toml", "--env-file", "absent.env"], "absent.env cannot be read"),
         (["--config", "config.toml", "--backend", "http://:word@example.org"], "no URL of a service"),
         (["--config", "config.toml", "--backend", "local", "--no-poll"], "sftc serve"),
-        (["--config", "config.toml", "--idempotency", ""], "a key has 1 to 200 characters"),
-        (["--config", "config.toml", "--idempotency", "my key"], "a key has 1 to 200 characters"),
+        (["--config", "config.toml", "--idempotency", ""], "a key is 1 to 200 ASCII characters"),
+        (["--config", "config.toml", "--idempotency", "my key"], "a key is 1 to 200 ASCII characters"),
     ],
 )
 def test_wrong_usage(sftc: Program, arguments: list[str], said: str) -> None:
@@ -240,6 +240,6 @@ def test_a_validation_file_that_is_missing_is_a_warning(
     (folder / "sub/other.jsonl").unlink()
     code, _, errors = live("train", "--config", "validated.toml", *QUICK)
     assert code == 0, errors
-    assert "warning: there is no validation file sub/other.jsonl; the job goes on without" in errors
+    assert "warning: no validation file sub/other.jsonl; the job runs without" in errors
     [job] = service.jobs()
     assert "validation_files" not in job["payload"]

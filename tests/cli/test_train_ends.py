@@ -138,7 +138,7 @@ def test_a_job_that_takes_too_long_runs_on(sftc: Program, folder: Path) -> None:
         code, _, errors = live(*TRAIN, "--poll-timeout", "0.1")
         [job] = service.jobs()
         assert code == 4
-        assert f"sftc: {job['id']} has not ended after 0.1 s; it may still run; come back with: " in errors
+        assert f"sftc: {job['id']} has not ended after 0.1 s; it may still run; to follow it, run: " in errors
         assert job["status"] in {"queued", "running"}
 
 
@@ -179,7 +179,7 @@ def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(
         assert (code, out) == (130, f"{job['id']}\n" if command == "train" else "")
         assert "Traceback" not in errors
         assert job["status"] == "running"
-        again = errors.partition(f"sftc: {job['id']} runs on; come back with: ")[2].splitlines()[0]
+        again = errors.partition(f"sftc: {job['id']} keeps running; to follow it, run: ")[2].splitlines()[0]
         waits.done = True
         assert shlex.split(again)[0] == "sftc"
         code, _, errors = elsewhere(*shlex.split(again)[1:])
@@ -196,7 +196,7 @@ def test_ctrl_c_before_there_is_a_job_says_how_to_go_on(sftc: Program) -> None:
         os.killpg(process.pid, signal.SIGINT)
         code, out, errors = rest(process)
     assert (code, out) == (130, "")
-    assert f"sftc: interrupted; it goes on with: sftc {shlex.join(TRAIN)}\n" in errors
+    assert f"sftc: interrupted; to resume, run: sftc {shlex.join(TRAIN)}\n" in errors
     assert "Traceback" not in errors
 
 

@@ -99,7 +99,7 @@ def test_an_embedded_service_that_is_killed_is_not_waited_for(sftc: Program) -> 
             for process, command in ((run, "train"), (other, "jobs follow")):
                 code, _, said = rest(process)
                 assert code == 4
-                assert f"the embedded service has ended; come back with: sftc {command}" in said
+                assert f"the embedded service has ended; to follow it, run: sftc {command}" in said
     _, listed, said = sftc("jobs", "list")  # by a service of its own, which runs nothing
     assert listed.splitlines()[1].split()[1] == "queued"
     assert "runs already" not in said
@@ -134,7 +134,7 @@ def test_commands_share_the_embedded_service_and_it_stays_until_the_last_has_end
             first.send_signal(signal.SIGINT)
             code, _, said = rest(first)
             assert code == 130
-            assert f"{job} stops unless another command uses the service; it goes on with: sftc train" in said
+            assert f"{job} stops unless another command uses the service; to resume, run: sftc train" in said
             code, listed, said = sftc("jobs", "list")
             assert (code, listed.splitlines()[1].split()[:2]) == (0, [job, "running"])
             assert "the embedded service of this machine that runs already" in said
@@ -155,7 +155,7 @@ def test_an_engine_and_its_address_go_together(sftc: Program) -> None:
 def test_there_is_nobody_to_chat_with(sftc: Program) -> None:
     for job, expected, reason in (
         ("job-1", 3, "there is no such job"),
-        ("../job-1", 2, "'../job-1' is no id of a job"),
+        ("../job-1", 2, "'../job-1' is not the id of a job"),
         ("models", 1, "there is no model in models"),
     ):
         code, out, said = sftc("chat", job)

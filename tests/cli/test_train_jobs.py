@@ -98,7 +98,7 @@ def test_what_is_no_id_of_a_job_goes_nowhere(sftc_program: str, name: str) -> No
     with odd_service([Answer({"status": "succeeded"})]) as service:
         code, out, errors = Program(sftc_program, service.url)("jobs", "cancel", name)
     assert (code, out) == (2, "")
-    assert "is no id of a job" in errors
+    assert "is not the id of a job" in errors
     assert service.asked == []
 
 

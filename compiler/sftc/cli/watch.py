@@ -119,12 +119,12 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
     except KeyboardInterrupt:
         shown.end()
         if connection.process or (connection.address and not connection.address.stays):
-            shown.line(f"{job} stops unless another command uses the service; to resume, run: {again}")
+            shown.line(f"{job} stops unless another command uses the service; to follow it, run: {again}")
         else:
             shown.line(f"{job} keeps running; to follow it, run: {again}")
         raise
     except UnreachableError as error:
-        raise UnreachableError(f"{error}; to resume, run: {again}") from error
+        raise UnreachableError(f"{error}; to follow it, run: {again}") from error
     finally:
         shown.end()
     model = body.get("fine_tuned_model")
