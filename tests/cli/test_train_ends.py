@@ -117,7 +117,7 @@ def test_a_service_that_cannot_train_this(sftc: Program, folder: Path) -> None:
         eventually(lambda: "failed" in live("jobs", "list")[1])
         code, other, errors = live(*TRAIN)
         assert code == 5
-        assert f"sftc: {job.strip()} ended as failed: this is another try\n" in errors
+        assert f"sftc: {job.strip()} ended as failed: trying again\n" in errors
         assert f"sftc: {other.strip()} failed: " in errors
 
 
@@ -222,7 +222,7 @@ def test_the_embedded_service_goes_with_the_command(sftc: Program, folder: Path)
     data = str(folder / "state/sftc/service")
     code, job, errors = sftc(*TRAIN, "--backend", "local")
     assert code == 5
-    assert f"sftc: using the embedded service of this machine, in {data}\n" in errors
+    assert f"sftc: using the embedded service, in {data}\n" in errors
     assert f"sftc: {job.strip()} failed: " in errors
     assert processes(data) == []
     assert job.strip() in sftc("jobs", "list")[1]

@@ -49,7 +49,7 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
     code, out, refused = sftc("chat", failed)
     assert code == 1
     assert f"Error: {failed} has no model, it is failed: what the config asks for cannot be done" in refused
-    assert "`compute.gpu_type`: H100 is asked for, and there is no GPU" in said
+    assert "`compute.gpu_type`: it is H100, but this machine does not have a GPU" in said
 
     code, out, said = sftc(*TRAIN, "--allow-substitutions")
     assert code == 0, said
@@ -64,7 +64,7 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
     with safe_open(model / "adapter_model.safetensors", "pt") as weights:
         assert {name.rsplit(".", 2)[1] for name in weights.keys()} == {"lora_A", "lora_B"}  # noqa: SIM118  no dict
     card = (model / "README.md").read_text(encoding="utf-8")
-    assert "`compute.gpu_type`: H100 is asked for" in card
+    assert "`compute.gpu_type`: it is H100" in card
     assert contents(tmp_path / "models/Qwen/Qwen3-4B") == base
 
     points = [line.split("\t") for line in sftc("jobs", "metrics", job, "--backend", "local")[1].splitlines()]

@@ -86,9 +86,7 @@ def test_a_job_that_was_cancelled_stays_so(sftc_program: str, folder: Path) -> N
 def test_a_job_that_is_not_there(sftc: Program, command: str) -> None:
     code, out, errors = sftc("jobs", command, "job-1")
     assert (code, out) == (3, "")
-    assert (
-        "sftc: the service refuses with HTTP 404 `unknown_job`: there is no such job (request req-" in errors
-    )
+    assert "sftc: the service refuses with HTTP 404 `unknown_job`: no such job (request req-" in errors
 
 
 @pytest.mark.parametrize(
@@ -221,7 +219,7 @@ def test_a_key_of_ones_own_that_stands_for_another_order(sftc: Program, folder: 
     code, out, errors = sftc(*mine, "--model", "M")
     assert (code, out) == (2, "")
     assert errors == (
-        f"sftc: the idempotency key mine stands for {job} already, which has another payload or other files:"
+        f"sftc: the idempotency key mine belongs to {job}, which has another payload or other files:"
         " choose another one with --idempotency\n"
     )
     (folder / "state").rename(folder / "lost")

@@ -55,7 +55,7 @@ def passed(lines: list[bytes], first: int = 0) -> set[int]:
 
 
 def check(chunk: list[bytes]) -> None:
-    """Hold the two against each other on a chunk, with the layout learnt from any of its lines."""
+    """Hold the two against each other on a chunk, with the layout taken from any of its lines."""
     lines = b"\n".join(chunk).split(b"\n")
     said = [[remark.rule.id for remark in remarks(line.strip(BLANK))] for line in lines]
     for first in range(len(lines)):
@@ -219,7 +219,7 @@ def test_no_special_token_is_missed_for_how_it_is_written(content: str) -> None:
 
 
 @given(st.binary(max_size=40) | spoiled())
-def test_a_layout_is_learnt_from_any_bytes_or_not_but_nothing_is_raised(line: bytes) -> None:
+def test_a_layout_is_found_in_any_bytes_or_not_but_nothing_is_raised(line: bytes) -> None:
     learn(line)
 
 

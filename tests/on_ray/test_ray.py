@@ -173,7 +173,7 @@ def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(make: Make) -> N
         (
             "many",
             {"gpus": 3, "substitutes": False},
-            "`compute.gpu_count`: 3 processes are asked for, and there are 2 cores",
+            "`compute.gpu_count`: the config asks for 3 processes, but there are 2 cores",
         ),
         (
             "split",

@@ -170,7 +170,7 @@ def test_a_job_that_did_not_succeed_is_tried_anew_under_another_key(
         assert [job["id"] for job in service.jobs()] == jobs
         assert len({job["idempotency_key"] for job in service.jobs()}) == 3
         assert len(service.files()) == 1
-        assert f"{jobs[1]} ended as {end}: this is another try" in client.told
+        assert f"{jobs[1]} ended as {end}: trying again" in client.told
 
 
 def test_a_validation_file_that_is_refused_is_a_warning(folder: Path, client: Client) -> None:

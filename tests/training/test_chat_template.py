@@ -1,4 +1,4 @@
-"""Which tokens are learnt: what the assistant says, and nothing else."""
+"""Which tokens are trained on: what the assistant says, and nothing else."""
 
 import json
 from typing import Any
@@ -31,8 +31,8 @@ CALLING = TEMPLATE.replace(
 )
 
 
-def learnt(messages: list[dict[str, Any]], template: str = TEMPLATE) -> tuple[list[str], int]:
-    """Return the pieces of text that are learnt, and how many answers could not be found."""
+def trained_on(messages: list[dict[str, Any]], template: str = TEMPLATE) -> tuple[list[str], int]:
+    """Return the pieces of text that are trained on, and how many answers could not be found."""
     words = tokenizer(template)
     ids, marks, silent = encode({"messages": messages}, words)
     pieces: list[list[int]] = [[]]
@@ -49,26 +49,26 @@ def talk(*contents: str) -> list[dict[str, Any]]:
     return [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(contents)]
 
 
-def test_the_answers_are_learnt_with_their_end() -> None:
-    assert learnt(talk("a", "b", "c", "d")) == (["b<|im_end|>\n", "d<|im_end|>\n"], 0)
+def test_the_answers_are_trained_on_with_their_end() -> None:
+    assert trained_on(talk("a", "b", "c", "d")) == (["b<|im_end|>\n", "d<|im_end|>\n"], 0)
 
 
 def test_the_marks_of_a_template_count_where_it_has_them() -> None:
-    assert learnt(talk("a", "b", "c", "d"), MARKED) == (["b<|im_end|>", "d<|im_end|>"], 0)
+    assert trained_on(talk("a", "b", "c", "d"), MARKED) == (["b<|im_end|>", "d<|im_end|>"], 0)
 
 
 def test_earlier_answers_are_found_where_a_template_writes_them_otherwise() -> None:
-    found, silent = learnt(talk("a", "b", "c", "d"), FORGETFUL)
+    found, silent = trained_on(talk("a", "b", "c", "d"), FORGETFUL)
     assert (found, silent) == (["b<|im_end|>", "<think>\n\n</think>\n\nd<|im_end|>\n"], 0)
 
 
 def test_an_answer_that_a_template_leaves_out_is_counted() -> None:
     template = "{%- for message in messages if message.role == 'user' %}{{- message.content }}{%- endfor %}"
-    assert learnt(talk("a", "b"), template) == ([], 1)
+    assert trained_on(talk("a", "b"), template) == ([], 1)
 
 
 @pytest.mark.parametrize("arguments", ['{"q": 1}', {"q": 1}], ids=["text", "object"])
-def test_the_calls_of_tools_are_learnt(arguments: Any) -> None:
+def test_the_calls_of_tools_are_trained_on(arguments: Any) -> None:
     call = {"id": "1", "type": "function", "function": {"name": "find", "arguments": arguments}}
     messages: list[dict[str, Any]] = [
         {"role": "user", "content": "a"},
@@ -77,25 +77,25 @@ def test_the_calls_of_tools_are_learnt(arguments: Any) -> None:
         {"role": "assistant", "content": [{"type": "text", "text": "c"}, "d"]},
     ]
     called = json.dumps({"name": "find", "arguments": {"q": 1}})
-    assert learnt(messages, CALLING)[0] == [f"{called}<|im_end|>\n", "cd<|im_end|>\n"]
+    assert trained_on(messages, CALLING)[0] == [f"{called}<|im_end|>\n", "cd<|im_end|>\n"]
 
 
 def test_images_are_refused() -> None:
     image = [{"type": "image_url", "image_url": {"url": "a.png"}}]
     with pytest.raises(UnspeakableError, match="no text"):
-        learnt([{"role": "user", "content": image}, *talk("a", "b")[1:]])
+        trained_on([{"role": "user", "content": image}, *talk("a", "b")[1:]])
 
 
 def test_what_a_template_refuses_is_said() -> None:
     with pytest.raises(UnspeakableError, match="never this"):
-        learnt(talk("a", "b"), "{{ raise_exception('never this') }}")
+        trained_on(talk("a", "b"), "{{ raise_exception('never this') }}")
 
 
 texts = st.text(min_size=1, max_size=20).filter(lambda text: "<|" not in text)
 
 
 @given(st.lists(texts, min_size=2, max_size=6).filter(lambda texts: len(texts) % 2 == 0))
-def test_all_that_the_assistant_says_is_learnt_and_no_more(contents: list[str]) -> None:
-    found, silent = learnt(talk(*contents))
+def test_all_that_the_assistant_says_is_trained_on_and_no_more(contents: list[str]) -> None:
+    found, silent = trained_on(talk(*contents))
     assert silent == 0
     assert found == [f"{text}<|im_end|>\n" for text in contents[1::2]]

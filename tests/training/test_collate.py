@@ -12,7 +12,7 @@ from sftc.training.collate import TokenRow, chosen, collator, whole
 from sftc.training.tokens import IGNORED
 
 tokens = st.lists(st.tuples(st.integers(0, 200), st.booleans()), min_size=2, max_size=20)
-rows = tokens.filter(lambda row: any(learnt for _, learnt in row[1:]))
+rows = tokens.filter(lambda row: any(trained for _, trained in row[1:]))
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def model(models: Path) -> torch.nn.Module:
 def row(tokens: list[tuple[int, bool]]) -> TokenRow:
     return {
         "input_ids": torch.tensor([token for token, _ in tokens]),
-        "labels": torch.tensor([token if learnt else IGNORED for token, learnt in tokens]),
+        "labels": torch.tensor([token if trained else IGNORED for token, trained in tokens]),
     }
 
 
@@ -49,7 +49,7 @@ def test_the_loss_is_that_of_all_positions(
             assert torch.allclose(each.grad, expected[name], rtol=1e-3, atol=1e-5)
 
 
-def test_a_batch_is_as_long_as_its_longest_row_and_asks_where_something_is_learnt() -> None:
+def test_a_batch_is_as_long_as_its_longest_row_and_asks_where_something_is_trained_on() -> None:
     first = row([(5, False), (6, True), (7, False)])
     second = row([(8, False), (9, False), (10, False), (11, True)])
     batch = chosen([first, second])

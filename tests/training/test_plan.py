@@ -159,9 +159,9 @@ def test_all_is_said_at_once_and_what_would_be_done_instead() -> None:
     with pytest.raises(UnsupportedJobError) as error:
         settled(settings, CPU._replace(packages=frozenset()))
     assert str(error.value) == (
-        "what the config asks for cannot be done here: "
-        "`compute.gpu_type`: H100 is asked for, and there is no GPU; "
-        "`compute.nodes`: 2 machines are asked for, and this is one; "
+        "this machine cannot honour the config: "
+        "`compute.gpu_type`: it is H100, but this machine does not have a GPU; "
+        "`compute.nodes`: the config asks for 2 machines, but this is one; "
         "`training.use_qlora`: weights in 4 bits need a package more: pip install 'sftc[qlora]'; "
         "`hyperparameters.parallelism.fp16`: there is no GPU, and a CPU computes in fp32; "
         "`hyperparameters.parallelism.fsdp`: there is no GPU to shard over; "
@@ -177,8 +177,8 @@ def test_a_substitution_that_is_allowed_is_written_down() -> None:
     assert (plan.processes, plan.four_bit, plan.adapter, plan.precision) == (2, False, True, "fp32")
     assert len(plan.deviations) == 3
     assert (
-        plan.deviations[0]
-        == "`compute.gpu_type`: H100 is asked for, and there is no GPU; trained on the CPU with 2 cores"
+        plan.deviations[0] == "`compute.gpu_type`: it is H100, but this machine does not have a GPU; "
+        "trained on the CPU with 2 cores"
     )
 
 

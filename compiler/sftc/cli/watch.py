@@ -119,7 +119,7 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
     except KeyboardInterrupt:
         shown.end()
         if connection.process or (connection.address and not connection.address.stays):
-            shown.line(f"{job} stops unless another command uses the service; to follow it, run: {again}")
+            shown.line(f"{job} stops unless another command uses the service; to resume, run: {again}")
         else:
             shown.line(f"{job} keeps running; to follow it, run: {again}")
         raise

@@ -1,4 +1,4 @@
-"""What a row teaches: advice on conversations whose form is right."""
+"""Advice on the conversation of a row that has the right form."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ TOKENS: Final = re.compile(
     r"<\|[\w ./-]{1,40}\|>|<｜[^｜<>]{1,40}｜>|</?SYS>>|<</?SYS>>|\[/?INST\]"
     r"|<(?:start_of_turn|end_of_turn|bos|eos)>|\A\s*<s>|</s>\s*\Z"
 )
-"""Special tokens; `<s>` is a tag of HTML too, and one of those only at the ends of a text."""
+"""Special tokens. `<s>` is also an HTML tag, so it counts only at the ends of a text."""
 
 SIGNS: Final = (
     b"<|",
@@ -36,10 +36,10 @@ SIGNS: Final = (
     b"<\\",
     b"INST]",
 )
-"""What stands in a row as it is written if a special token stands in its text, unless ASCII is escaped."""
+"""Bytes in the JSON of every row whose text contains a special token, unless it escapes ASCII."""
 
 BLANKS: Final = " \n\r\t\f\u00a0\u3000"
-"""What makes an answer of nothing else a blank one."""
+"""Characters of which a blank answer consists."""
 
 _IMAGES: Final = ("image", "image_url", "input_image")
 _SOURCES: Final = ("image_url", "image", "url", "path", "file", "file_id", "data", "base64", "source")
@@ -48,7 +48,7 @@ _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*(\\u0000)")
 
 
 def advice(row: Row, data: bytes) -> Iterator[Remark]:
-    """Yield what is to be said of `row`, written as `data`, which is of the form that the schema asks for."""
+    """Yield remarks about `row`, whose JSON is `data` and which fits the schema."""
     for check in CHECKS:
         yield from check(row)
     if find(data, b"\\u00") >= 0 or any(find(data, sign) >= 0 for sign in SIGNS):
@@ -56,7 +56,7 @@ def advice(row: Row, data: bytes) -> Iterator[Remark]:
 
 
 def nul(text: str) -> Iterator[Remark]:
-    """Yield a remark for each escaped NUL in `text`, the row as it is written."""
+    """Yield a remark for each escaped NUL in `text`, the JSON of a row."""
     for match in _NUL.finditer(text):
         yield Remark(conversations.NUL_IN_TEXT, "`\\u0000` is the character NUL", at=match.span(1))
 
@@ -84,10 +84,10 @@ def _part(path: Path, part: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 def _assistant(row: Row) -> Iterator[Remark]:
     roles = [message["role"] for message in row["messages"]]
     if "assistant" not in roles:
-        message = "no message of this row is the assistant's: there is nothing to learn"
+        message = "this row has no assistant message, so there is nothing to train on"
         yield Remark(conversations.NO_ASSISTANT, message, ("messages",))
     elif roles[-1] != "assistant":
-        message = f"the last message is of `{roles[-1][:40]}`: nothing answers it"
+        message = f"the last message has the role `{roles[-1][:40]}`: it has no answer"
         yield Remark(conversations.LAST_NOT_ASSISTANT, message, ("messages", len(roles) - 1, "role"))
 
 
@@ -98,7 +98,7 @@ def _blank(row: Row) -> Iterator[Remark]:
             if not content or (isinstance(content, str) and not content.strip(BLANKS)):
                 yield Remark(
                     conversations.BLANK_ASSISTANT,
-                    "the assistant's message is blank",
+                    "this assistant message is blank",
                     ("messages", index, "content"),
                 )
 
@@ -108,8 +108,10 @@ def _roles(row: Row) -> Iterator[Remark]:
         role = message["role"]
         if role not in ROLES:
             meant = _OTHER_NAMES.get(role) or near(role, ROLES)
-            help = f"did you mean `{meant}`?" if meant else f"known are {', '.join(f'`{r}`' for r in ROLES)}"
-            text = f"the role `{role[:40]}` is not one that chat templates know"
+            help = (
+                f"did you mean `{meant}`?" if meant else f"write one of {', '.join(f'`{r}`' for r in ROLES)}"
+            )
+            text = f"the role `{role[:40]}` is unknown to chat templates"
             yield Remark(conversations.UNKNOWN_ROLE, text, ("messages", index, "role"), help)
 
 
@@ -122,7 +124,7 @@ def _results(row: Row) -> Iterator[Remark]:
         if message["role"] in _RESULTS:
             answered = message.get("tool_call_id")
             if not calls:
-                text = "this result answers no call: no message before it has `tool_calls`"
+                text = "this result has no call: no message before it has `tool_calls`"
                 yield Remark(conversations.RESULT_WITHOUT_CALL, text, ("messages", index, "role"))
             elif answered is not None and None not in calls and answered not in calls:
                 text = f"no call before this result has the id `{answered[:40]}`"
@@ -130,14 +132,14 @@ def _results(row: Row) -> Iterator[Remark]:
 
 
 def _id(call: dict[str, Any]) -> str | None:
-    """Return what results name a call by; `None`, if it has no such name, may be any."""
+    """Return the id of a call; `None` if it has none, which then matches any result."""
     name = call.get("id")
     return name if isinstance(name, str) else None
 
 
 def _images(row: Row) -> Iterator[Remark]:
     if any(row.get(column) for column in _COLUMNS):
-        return  # the parts only say where the row's own images go
+        return  # the parts are only placeholders for the images of the row
     for index, message in enumerate(row["messages"]):
         content = message.get("content")
         for place, part in enumerate(content if isinstance(content, list) else ()):
@@ -154,7 +156,7 @@ def is_image(part: Any) -> bool:
 
 
 def _source(part: dict[str, Any], levels: int = 2) -> bool:
-    """Whether `part` says where its image is, itself or in an object of it."""
+    """Return whether `part`, or an object in it, names the source of its image."""
     for each in map(part.get, _SOURCES):
         if isinstance(each, dict) and levels:
             if each.get("id") or _source(each, levels - 1):
@@ -168,7 +170,7 @@ def _tokens(row: Row) -> Iterator[Remark]:
     for index, message in enumerate(row["messages"]):
         for path, text in texts(message):
             if match := TOKENS.search(text):
-                message_ = f"the text holds `{match[0].strip()}`, a special token of a chat template"
+                message_ = f"the text contains `{match[0].strip()}`, a special token of a chat template"
                 yield Remark(conversations.SPECIAL_TOKEN, message_, ("messages", index, *path))
 
 

@@ -1,4 +1,4 @@
-"""Training files, checked: from paths to findings, rows and digests, in one read of each."""
+"""Checking training files: paths to findings, rows and digests, in one read of each file."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -24,9 +24,9 @@ OnRead = Callable[[str, int, int | None], None]
 class CheckOptions(NamedTuple):
     """How training files are checked.
 
-    `max_errors` is how many errors stop the reading of a file, and how many findings of each
-    other rule are shown; 0 sets no limit. Of each file the first `examples` rows are
-    checked, all of them by default. `tokens` is a config's `sequence_length`. `jobs` is the
+    `max_errors` is the number of errors after which reading a file stops, and the number of findings
+    of each other rule that are kept; 0 is no limit. The first `examples` rows of each file are
+    checked, all by default. `tokens` is a config's `sequence_length`. `jobs` is the
     number of processes.
     """
 
@@ -38,11 +38,11 @@ class CheckOptions(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What a training file is: all that was found, and what was counted but not kept.
+    """The result of checking a training file: findings, and counts of findings that were not kept.
 
-    `rows`, `length` (bytes of JSON Lines) and `digest` (their SHA-256) are those of what was
-    checked; `stopped` says that errors ended it, and there is no digest then. `is_whole` is
-    whether it was the whole file.
+    `rows`, `length` (bytes of JSON Lines) and `digest` (their SHA-256) are of the rows that were
+    checked. `stopped` means that errors ended the check; there is no digest then. `is_whole` means
+    that the whole file was checked.
     """
 
     path: str
@@ -56,7 +56,7 @@ class Checked(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether the service takes it: there is no error."""
+        """Whether there is no error, so that the service accepts the file."""
         return not any(found.is_error for found in self.findings)
 
 
@@ -66,7 +66,7 @@ def check_files(
     on_finding: OnFinding = lambda path, found: None,
     on_read: OnRead = lambda path, done, size: None,
 ) -> list[Checked]:
-    """Check training files, and tell what is found as it is found.
+    """Check training files, and report findings as they come.
 
     Args:
         paths: files of JSON Lines, plain or compressed (`.gz`, `.zst`), or `-`.

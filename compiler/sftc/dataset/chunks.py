@@ -9,7 +9,7 @@ from stringzilla import count
 from sftc.dataset.streams import DAMAGE, Stream
 
 MAX_ROW = 64 << 20
-"""The most bytes a row may have."""
+"""The maximum bytes of a row."""
 
 CHUNK = 512 << 10
 """The bytes of a chunk, unless one row is longer."""
@@ -34,9 +34,9 @@ class Chunk(NamedTuple):
 class Bounds(NamedTuple):
     """What keeps the reading of files in bounded memory.
 
-    `chunk` is the bytes of a chunk, `row` the most bytes of a row, `digests` the most rows that
-    are remembered to find duplicates, `alone` the chunks that are worked on before other
-    processes are started: a small file needs none.
+    `chunk` is the bytes of a chunk, `row` the maximum bytes of a row, `digests` the maximum number of
+    rows that are remembered to find duplicates, `alone` the number of chunks that are checked
+    before other processes start: a small file needs none.
     """
 
     chunk: int = CHUNK
@@ -48,8 +48,8 @@ class Bounds(NamedTuple):
 class Cutter:
     """Cuts `stream` into chunks of about `bounds.chunk` bytes, up to `limit` rows in all.
 
-    `length` is how many bytes were cut, `lines` how many lines. `damage` says what stopped
-    the stream before its end.
+    `length` is how many bytes were cut, `lines` how many lines. `damage` is the error that ended
+    the stream early.
     """
 
     def __init__(self, stream: Stream, limit: int | None = None, bounds: Bounds = Bounds()) -> None:  # noqa: B008  it cannot be changed
@@ -154,7 +154,7 @@ class Cutter:
 
 
 def unread(cutter: Cutter) -> str:
-    """Return what to say of a file that was read to where it is damaged."""
+    """Return the message about a file that was read up to where it is damaged."""
     error = cutter.damage
     reason = error.strerror if isinstance(error, OSError) else None
     return f"cannot be read beyond line {cutter.lines:,}: {reason or error or type(error).__name__}"

@@ -1,4 +1,4 @@
-"""What training files hold: rows, messages, lengths, tools, images, scripts."""
+"""Describing training files: rows, messages, lengths, tools, images, scripts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -15,17 +15,17 @@ from sftc.dataset.pool import Pool
 from sftc.dataset.streams import UnreadableError, opened
 
 BYTES_A_TOKEN: Final = 4
-"""What a token takes on average, roughly: English near 4, Chinese near 4 (of three bytes a character)."""
+"""Bytes of a token, roughly: near 4 in English, and near 4 in Chinese, at three bytes a character."""
 
 PERCENTILES: Final = (0, 25, 50, 75, 95, 99, 100)
 
 _EXACT: Final = 1000
-"""Numbers below this are kept as they are, greater ones with three digits."""
+"""Numbers below this are exact; larger ones keep three digits."""
 
 
 @dataclass
 class Tally:
-    """What some rows hold. A distribution counts rows by number; 1,234 counts as 1,230.
+    """The description of some rows. A distribution counts rows by number; 1,234 counts as 1,230.
 
     `tokens` is an estimate: UTF-8 bytes of text by `BYTES_A_TOKEN`. `unread` rows are not JSON,
     or not of the form of a row, and in no other figure.
@@ -52,7 +52,7 @@ class Tally:
 def describe_file(
     path: str, jobs: int = 1, step: Callable[[str, int, int | None], None] = lambda path, done, size: None
 ) -> Tally:
-    """Return what the training file at `path` holds.
+    """Return a description of the training file at `path`.
 
     Raises:
         UnreadableError: it cannot be read, or not to its end.
@@ -69,7 +69,7 @@ def describe_file(
 
 
 def percentiles(counts: Counter[int], wanted: Iterable[int] = PERCENTILES) -> dict[int, int]:
-    """Return the percentiles of a distribution, by rank: the least number that so many rows do not exceed."""
+    """Return the percentiles of a distribution, by rank."""
     ordered, total = sorted(counts.items()), counts.total()
     found = {}
     for percent in wanted:
@@ -83,7 +83,7 @@ def percentiles(counts: Counter[int], wanted: Iterable[int] = PERCENTILES) -> di
 
 
 def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
-    """Return names and how often they occur, the most frequent first, and by name where that is the same."""
+    """Return names and counts, most frequent first, then by name."""
     return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
 
 

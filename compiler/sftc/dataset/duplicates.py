@@ -1,4 +1,4 @@
-"""Rows that stand more than once, known by their digests, in bounded memory."""
+"""Rows that occur more than once, found by their digests, in bounded memory."""
 
 from array import array
 from collections.abc import Iterator
@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 
 
 class Duplicates:
-    """The digests of the rows of some files, by file; beyond `capacity`, of an even part of them.
+    """The digests of the rows of some files; beyond `capacity`, an even sample of them.
 
-    Which rows are kept depends on their digests alone, so that of rows that are the same
-    either all are kept or none.
+    The sample depends only on the digests, so that equal rows are either all in it or not at all.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -88,7 +87,7 @@ class Duplicates:
         return _arrays(digests[keep], others[keep])
 
     def findings(self) -> Iterator[Finding]:
-        """Yield, for each file, what of its rows stands elsewhere too."""
+        """Yield, for each file, the findings about rows that also occur elsewhere."""
         np = _numpy()
         earlier: list[str] = []
         for path, (digests, numbers) in self._files.items():

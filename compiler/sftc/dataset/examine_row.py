@@ -1,4 +1,4 @@
-"""One row, examined: the authority on what is wrong with it, and on what it teaches."""
+"""One row, examined: this module decides what is wrong with it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ MAX_DEPTH = 500
 
 
 def remarks(data: bytes, tokens: int | None = None) -> list[Remark]:
-    """Return all that is to be said of the row `data`, which is to fit in that many `tokens`."""
+    """Return all remarks about the row `data`, which should fit in `tokens` tokens."""
     try:
         value = orjson.loads(data)
     except ValueError:
@@ -55,7 +55,7 @@ def _scan(text: str) -> Scan | None:
 
 
 def _place(scan: Scan | None, path: Path) -> tuple[int, int]:
-    """Return where the value at `path` stands, or the nearest value around it."""
+    """Return the position of the value at `path`, or of the nearest value around it."""
     while scan and path not in scan.places:
         path = path[:-1]
     if not scan:
@@ -81,22 +81,24 @@ def _unparsed(data: bytes, tokens: int | None) -> list[Remark]:
         return [_too_deep(scan)]
     found = [
         Remark(
-            rows.LONE_SURROGATE, f"`{text[start:end]}` is half of a pair, without the other", at=(start, end)
+            rows.LONE_SURROGATE,
+            f"`{text[start:end]}` is half of a surrogate pair, without the other half",
+            at=(start, end),
         )
         for start, end in scan.surrogates
     ]
-    # What is left is JSON that orjson has no value for: numbers beyond all doubles.
+    # The rest is JSON that orjson cannot represent: numbers beyond all doubles.
     value = json.loads(text, parse_int=lambda digits: 0, parse_float=lambda digits: 0.0)
     return [*found, *_names(scan), *_meaning(data, value, tokens), *_nul(data)]
 
 
 def _too_deep(scan: Scan) -> Remark:
-    message = f"the row nests {scan.depth:,} levels deep, and {MAX_DEPTH} is the most that is read"
+    message = f"the row nests {scan.depth:,} levels deep; at most {MAX_DEPTH} are read"
     return Remark(rows.ROW_TOO_DEEP, message)
 
 
 def _repeated(data: bytes, value: Any) -> list[Remark]:
-    """Return the names that stand twice."""
+    """Return remarks about names that occur twice in an object."""
     with suppress(TypeError):  # it nests deeper than orjson writes
         # Written again it has each name once. Where that differs by spaces only, in names and
         # texts too, as many names stand in `data`.
@@ -124,7 +126,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> None:
 
 def _names(scan: Scan) -> list[Remark]:
     return [
-        Remark(rows.DUPLICATE_NAME, f"`{each.path[-1]}` stands in this object twice", each.path, at=each[1:])
+        Remark(rows.DUPLICATE_NAME, f"`{each.path[-1]}` occurs twice in this object", each.path, at=each[1:])
         for each in scan.repeated
     ]
 

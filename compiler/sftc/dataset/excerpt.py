@@ -12,7 +12,7 @@ _AROUND = 120
 
 
 class Remark(NamedTuple):
-    """A finding to be: about what stands at `path` of the row, or `at` two offsets in its text."""
+    """A future finding about the value at `path` of a row, or about the text between the offsets `at`."""
 
     rule: Rule
     message: str
@@ -22,9 +22,9 @@ class Remark(NamedTuple):
 
 
 class Excerpt(Source):
-    """A piece of line `number` of a file; `first` is the column at which it begins, from 0.
+    """A piece of line `number` of a file, which begins at column `first`, from 0.
 
-    `byte` is the offset in the file, in bytes, of what the finding points to.
+    `byte` is the offset in the file, in bytes, of the place that the finding points to.
     """
 
     def __init__(self, name: str, text: str, number: int, first: int, byte: int) -> None:

@@ -1,4 +1,4 @@
-"""A chunk of rows, looked at: what each process does."""
+"""The check of one chunk of rows, in each process."""
 
 from array import array
 from collections import Counter
@@ -17,14 +17,14 @@ from sftc.findings.stage_rules import rows
 
 _BLANK = b" \t\r\n"
 _MOST = 100
-"""The most findings of one rule in one row; more of them are only counted."""
+"""The maximum findings of one rule in one row; further ones are only counted."""
 
 
 class Limits(NamedTuple):
-    """What is to be looked for: `tokens` is the `sequence_length` of a config, if there is one.
+    """The limits of a check: `tokens` is the `sequence_length` of a config, if it sets one.
 
-    Of each rule at most `keep` findings a chunk are worked out, all of them if it is 0; the
-    others are counted. `row` is the most bytes of a row.
+    At most `keep` findings of each rule in a chunk are located, all if it is 0; the others are
+    counted. `row` is the maximum bytes of a row.
     """
 
     keep: int
@@ -33,7 +33,7 @@ class Limits(NamedTuple):
 
 
 class Inspection(NamedTuple):
-    """What was seen in a chunk.
+    """The result of checking a chunk.
 
     `length` is how many bytes it has, `counts` has all findings by rule, `digests` (unsigned,
     64 bits) and `numbers` (of lines) have an item a row.
@@ -47,7 +47,7 @@ class Inspection(NamedTuple):
 
 
 class Inspector:
-    """Looks at chunks; it remembers in which layouts rows were written."""
+    """Checks chunks, and remembers the layout of their rows."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -57,7 +57,7 @@ class Inspector:
         bytes(16 << 20)
 
     def look(self, name: str, chunk: Chunk) -> Inspection:
-        """Return what is seen in a chunk of the file `name`."""
+        """Return the result for a chunk of the file `name`."""
         look = Inspection(len(chunk.data) or chunk.skipped, [], Counter(), array("Q"), array("Q"))
         if chunk.skipped:
             self._too_large(name, chunk, look)
@@ -65,7 +65,9 @@ class Inspector:
         data, byte = chunk.data, chunk.byte
         if chunk.byte == 0 and data.startswith(BOM):
             span = Line(name, 1, 0, BOM).span(0, 1)
-            look.findings.append(rows.DATA_BYTE_ORDER_MARK.finding(span, "a byte order mark begins the file"))
+            look.findings.append(
+                rows.DATA_BYTE_ORDER_MARK.finding(span, "the file begins with a byte order mark")
+            )
             look.counts[rows.DATA_BYTE_ORDER_MARK.id] += 1
             data, byte = data[len(BOM) :], byte + len(BOM)
         if not data.endswith(b"\n"):
@@ -94,7 +96,7 @@ class Inspector:
         doubtful: Sequence[int] = range(lines)
         if self._layout:
             doubtful = self._layout.doubtful(data)
-        if len(doubtful) * 2 > lines:  # another layout may do better
+        if len(doubtful) * 2 > lines:  # another layout may fit better
             other = learn(data.split(b"\n", doubtful[0] + 1)[doubtful[0]])
             if other and other is not self._layout:
                 self._layout, doubtful = other, other.doubtful(data)
@@ -118,13 +120,13 @@ class Inspector:
             look.findings.extend(locate(kept, line))
 
     def _too_large(self, name: str, chunk: Chunk, look: Inspection) -> None:
-        message = f"this row has {chunk.skipped:,} bytes, and {self._limits.row:,} are the most that is read"
+        message = f"this row has {chunk.skipped:,} bytes, and {self._limits.row:,} are the maximum"
         span = Line(name, chunk.line, chunk.byte, b"...").span(0, 3)
         look.findings.append(rows.ROW_TOO_LARGE.finding(span, message))
         look.counts[rows.ROW_TOO_LARGE.id] += 1
         look.digests.append(
             hash(f"{name}:{chunk.byte}".encode("utf-8", "surrogateescape"))
-        )  # it is like no other
+        )  # equal to no other row
         look.numbers.append(chunk.line)
 
 

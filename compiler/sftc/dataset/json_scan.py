@@ -1,7 +1,7 @@
-"""JSON text, scanned by the letter of RFC 8259: where each value stands, and what is wrong.
+"""A strict scan of JSON text (RFC 8259): the position of each value, and errors.
 
-The parsers in use are faster and say less. This one is asked when there is something to
-tell. It keeps a stack of its own, so that no depth of nesting can exhaust Python's.
+Other parsers are faster, but report less; this one runs only for rows with a finding. It has its own
+stack, so that deep nesting cannot exhaust Python's.
 """
 
 import re
@@ -28,7 +28,7 @@ PLACES = 64
 
 
 class NotJsonError(Exception):
-    """The text is no JSON; `at` is where, in characters, and the message says why."""
+    """The text is not JSON; `at` is the offset of the error, in characters."""
 
     def __init__(self, message: str, at: int) -> None:
         self.at = at
@@ -36,7 +36,7 @@ class NotJsonError(Exception):
 
 
 class Name(NamedTuple):
-    """A name in an object: the path it leads to, and where it stands."""
+    """A name in an object: the path that it leads to, and its position."""
 
     path: Path
     start: int
@@ -44,13 +44,13 @@ class Name(NamedTuple):
 
 
 class Scan:
-    """What stands where in `text`; `places` has each value by its path, down to `PLACES` levels.
+    """The positions in `text`: `places` has each value by its path, down to `PLACES` levels.
 
-    `repeated` are the names that stand in an object for a second time, `surrogates` where a
-    half of a pair stands alone, `depth` how deep it nests.
+    `repeated` are names that occur in an object for a second time, `surrogates` the positions of
+    halves of surrogate pairs without the other half, `depth` the levels of nesting.
 
     Raises:
-        NotJsonError: the text is no JSON.
+        NotJsonError: the text is not JSON.
     """
 
     def __init__(self, text: str) -> None:
@@ -78,14 +78,14 @@ class Scan:
                     raise NotJsonError(self._instead(at, f"`,` or `{closing}`"), at)
                 comma, at = at, self._space(at + 1)
                 if text.startswith(closing, at):
-                    raise NotJsonError(f"a comma stands before `{closing}`", comma)
+                    raise NotJsonError(f"remove the comma before `{closing}`", comma)
             if names is None:
                 self._path[-1] = int(self._path[-1]) + 1
             else:
                 at = self._name(at, names)
             at, opened = self._value(at)
         if self._space(at) < len(text):
-            raise NotJsonError("something stands behind the value: one row a line", self._space(at))
+            raise NotJsonError("text after the value: write one row a line", self._space(at))
 
     def _value(self, at: int) -> tuple[int, bool]:
         """Return where the value at `at` ends, or, for one that holds others, where they begin, and which."""
@@ -142,8 +142,8 @@ class Scan:
         if not char:
             raise NotJsonError("the row ends inside this string", at)
         if char == "\\":
-            raise NotJsonError(f"`{self.text[stop : stop + 2]}` is no escape of JSON", stop)
-        raise NotJsonError(f"a control character, U+{ord(char):04X}, stands bare in a string", stop)
+            raise NotJsonError(f"`{self.text[stop : stop + 2]}` is not an escape in JSON", stop)
+        raise NotJsonError(f"a control character, U+{ord(char):04X}, is not escaped in a string", stop)
 
     def _scalar(self, at: int) -> int:
         match = _SCALAR.match(self.text, at)
@@ -151,17 +151,17 @@ class Scan:
             raise NotJsonError(self._instead(at, "a value"), at)
         word = _WORD.match(self.text, at)
         if word and word.end() > match.end():
-            raise NotJsonError(f"`{word[0][:40]}` is no value of JSON", at)
+            raise NotJsonError(f"`{word[0][:40]}` is not a value in JSON", at)
         return match.end()
 
     def _instead(self, at: int, expected: str) -> str:
         rest = self.text[at : at + 40]
         if not rest:
-            return f"the row ends where {expected} should stand"
+            return f"the row ends before {expected}"
         if rest[0] == "\0":
-            return f"NUL bytes stand where {expected} should, as where a write was cut off"
+            return f"NUL bytes instead of {expected}: the write of this file may have been cut off"
         word = _WORD.match(rest)
-        return f"`{word[0] if word else rest[0]}` stands where {expected} should"
+        return f"`{word[0] if word else rest[0]}` instead of {expected}"
 
 
 def _unescaped(token: str) -> str:

@@ -1,4 +1,4 @@
-"""How the rows of a file are written, and a quick yes for those that are beyond doubt.
+"""The layout of a file's rows, and a fast yes for rows that are certainly fine.
 
 Most rows of most files are plain: each message has a role and a text, the last of them is the
 assistant's, and next to `messages` there are only scalars. Where the order of the keys is known,
@@ -24,7 +24,7 @@ _OTHERS: Final = frozenset({"tools", "tool_choice", "metadata"})
 
 _MOST_KEYS: Final = 50
 _LONGEST: Final = 100
-"""What an automaton stays small for: keys of a row, characters of a key."""
+"""Limits that keep an automaton small: keys of a row, characters of a key."""
 
 _NAME: Final = re.compile(rf'[^"\\\x00-\x1f]{{0,{_LONGEST}}}')
 """A key that is written as it is."""

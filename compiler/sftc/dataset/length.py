@@ -1,4 +1,4 @@
-"""Rows against the length of a sequence, by bounds that hold for any tokenizer in use."""
+"""Rows compared with the length of a sequence, by limits that hold for any tokenizer in use."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -8,7 +8,7 @@ from sftc.dataset.excerpt import Remark
 from sftc.findings.stage_rules import lengths
 
 BYTES_A_TOKEN: Final = 16
-"""More bytes than the text of a whole row makes a token of: English is near 4, code near 3."""
+"""More bytes than a token has on average over a whole row: English is near 4, code near 3."""
 
 
 def most_bytes(tokens: int) -> int:
@@ -17,7 +17,7 @@ def most_bytes(tokens: int) -> int:
 
 
 def too_long(row: dict[str, Any], tokens: int) -> Iterator[Remark]:
-    """Yield what to say of a row, of the right form, whose text cannot fit in `tokens` tokens."""
+    """Yield the remark about a row whose text cannot fit in `tokens` tokens."""
     total, before, first = 0, 0, None
     for index, message in enumerate(row["messages"]):
         if first is None and message["role"] == "assistant":
@@ -26,8 +26,8 @@ def too_long(row: dict[str, Any], tokens: int) -> Iterator[Remark]:
     limit = f"`sequence_length = {tokens}`"
     rate = f"even at {BYTES_A_TOKEN} bytes a token"
     if first is not None and before > most_bytes(tokens):
-        message = f"{before:,} bytes stand before the first answer: {rate}, {limit} ends before it"
+        message = f"{before:,} bytes before the first answer: {rate}, {limit} ends before it"
         yield Remark(lengths.LABELS_CUT_OFF, message, ("messages", first))
     elif total > most_bytes(tokens):
-        message = f"the texts have {total:,} bytes: {rate}, they do not fit {limit}"
+        message = f"the texts have {total:,} bytes: {rate}, they do not fit in {limit}"
         yield Remark(lengths.ROW_CANNOT_FIT, message, ("messages",))

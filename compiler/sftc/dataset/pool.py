@@ -1,6 +1,6 @@
 """Work on chunks spread over processes, with the answers in order.
 
-One process reads and hands out; where all others are busy it works itself. Chunks go
+One process reads and distributes chunks; if all others are busy, it works itself. Chunks go
 through shared memory, answers through pipes.
 """
 
@@ -119,7 +119,7 @@ class _Worker:
             yield
         except (EOFError, OSError):
             self.waiting.clear()
-            raise RuntimeError("a process that checks rows has ended, perhaps for want of memory") from None
+            raise RuntimeError("a process that checks rows has ended, perhaps out of memory") from None
 
     def close(self) -> None:
         with suppress(OSError):

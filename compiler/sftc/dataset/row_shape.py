@@ -1,4 +1,4 @@
-"""Rows that break the schema of a row, told to a person."""
+"""Explanations of rows that do not fit the row schema."""
 
 from typing import Any, Final
 
@@ -31,14 +31,14 @@ def explain_row(schemas: Schemas, row: Any) -> list[Remark]:
     for error, place in zip(errors, places, strict=True):
         deeper = any(other != place and other[: len(place)] == place for other in places)
         if error.validator == "anyOf" and deeper:
-            continue  # what is wrong there is why none of the alternatives holds
+            continue  # the deeper violation explains why no alternative fits
         for remark in _missing(error) if error.validator == "required" else [_wrong(error)]:
             found.setdefault(remark.path, remark)
     return sorted(found.values(), key=lambda remark: _order(row, remark.path))
 
 
 def _order(row: Any, path: Path) -> list[int]:
-    """Return what sorts paths as they stand in the text of the row."""
+    """Return a key that sorts paths in the order of the text of the row."""
     order = []
     for part in path:
         if isinstance(row, dict):
@@ -60,7 +60,7 @@ def _missing(error: ValidationError) -> list[Remark]:
 
 def _absent(path: Path, schema: Any, value: dict[str, Any]) -> Remark:
     other = next((name for name in schema.get("x-sftc", {}).get("also", ()) if name in value), None)
-    help = f"`{other}` is how another format says it: write `{_FORM}`" if other else None
+    help = f"`{other}` is the name in another format: write `{_FORM}`" if other else None
     return Remark(ROW_SHAPE, f"`{dotted(path)}` is missing: expected {schema['title']}", path, help)
 
 

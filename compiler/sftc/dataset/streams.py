@@ -18,18 +18,18 @@ _BUFFER: Final = 1 << 18
 
 
 class Stream(Protocol):
-    """What can be read from."""
+    """A stream of bytes."""
 
     def readinto(self, buffer: memoryview, /) -> int | None:
         """Read bytes into `buffer` and return how many, 0 at the end."""
 
 
 class DamagedError(Exception):
-    """A compressed stream cannot be read on; the message says why."""
+    """A compressed stream cannot be read further; the message says why."""
 
 
 DAMAGE: Final = (EOFError, OSError, zlib.error, DamagedError)
-"""What reading a stream may raise."""
+"""The exceptions of reading a stream."""
 
 
 class UnreadableError(Exception):
@@ -53,7 +53,7 @@ class Opened:
         return self._raw.tell() if self.size is not None else 0
 
     def changed(self) -> str | None:
-        """Return what became of the file since it was opened."""
+        """Return how the file has changed since it was opened, `None` if it has not."""
         if self.size is None:
             return None
         status = os.fstat(self._raw.fileno())
@@ -78,7 +78,7 @@ def _decompressed(path: str, raw: FileIO) -> Stream:
 
 class _Gzip(gzip.GzipFile):
     def readinto(self, buffer: Any) -> int:
-        return self.readinto1(buffer)  # all in one go would lose what stands before the damage
+        return self.readinto1(buffer)  # reading in one go would lose the rows before the damage
 
 
 def _zstandard(raw: BufferedReader) -> Stream:

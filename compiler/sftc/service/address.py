@@ -1,4 +1,4 @@
-"""Where the service of a data folder is reached, while it runs: for other commands of the same user."""
+"""The address of a running service, for other commands of the same user."""
 
 import fcntl
 import json
@@ -25,7 +25,7 @@ class Address(NamedTuple):
 
 
 def publish(root: Path, address: Address) -> None:
-    """Write down, for this user alone, where the service of `root` is reached.
+    """Write the address of the service of `root`, readable only by this user.
 
     Raises:
         OSError: it cannot be written.
@@ -38,7 +38,7 @@ def publish(root: Path, address: Address) -> None:
 
 
 def find_service(root: Path) -> Address | None:
-    """Return where the service of `root` is reached; `None` if none runs, or none that others may use."""
+    """Return the address of the service of `root`; `None` if none is running that others may use."""
     with suppress(OSError, ValueError):
         if _in_use(root / "lock"):
             match json.loads((root / FILE).read_bytes()):

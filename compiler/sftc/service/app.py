@@ -120,7 +120,7 @@ class EmbeddedService:
         """Return a file's body."""
         row = self._store.file(request.path_params["id"])
         if not row:
-            raise RequestRefusedError(404, "unknown_file", "there is no such file")
+            raise RequestRefusedError(404, "unknown_file", "no such file")
         return JSONResponse(responses.file(row))
 
     async def jobs(self, request: Request) -> Response:
@@ -143,7 +143,7 @@ class EmbeddedService:
         return JSONResponse(responses.job(row), 201 if is_new else 200)
 
     async def start(self, request: Request) -> Response:
-        """Let a job run; what has been started stays so."""
+        """Start a job; a started job stays started."""
         row = self._job(request)
         if await self._json(request) != {}:
             raise RequestRefusedError(400, "invalid_body", "the body must be {}")
@@ -189,7 +189,7 @@ class EmbeddedService:
     def _job(self, request: Request) -> dict[str, Any]:
         row = self._store.job(request.path_params["id"])
         if not row:
-            raise RequestRefusedError(404, "unknown_job", "there is no such job")
+            raise RequestRefusedError(404, "unknown_job", "no such job")
         return row
 
     async def _json(self, request: Request) -> Any:

@@ -20,7 +20,7 @@ class InUseError(Exception):
 class Folder:
     """The places in the data folder, of which one service at a time makes use.
 
-    Making one clears what a crash left half done.
+    Creating one removes the leftovers of a crash.
 
     Raises:
         InUseError: another service has it.
@@ -44,7 +44,7 @@ class Folder:
         return self.root / "service.db"
 
     def file(self, digest: str) -> Path:
-        """Return where the file of that digest lies."""
+        """Return the path of the file with that digest."""
         return self._files / digest
 
     def job(self, id: str) -> Path:

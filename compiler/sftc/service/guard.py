@@ -1,4 +1,4 @@
-"""The door of the service: each request gets an id, and only those with the token go on."""
+"""Middleware: each request gets an id, and only requests with the token pass."""
 
 import hmac
 import uuid
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sftc.service.responses import failure
 
 OPEN = "/api/openapi.json"
-"""What needs no token."""
+"""The path that needs no token."""
 
 
 class Guard:

@@ -28,7 +28,7 @@ class RequestRefusedError(Exception):
 async def refused(request: Request, error: Exception) -> JSONResponse:
     """Return the answer to a request that is refused."""
     assert isinstance(error, RequestRefusedError)  # noqa: S101  Starlette hands over what was raised
-    # What a slow client sends after all is no request: the connection ends.
+    # Bytes that a slow client still sends are not a request: close the connection.
     headers = {"Connection": "close"} if error.status == 408 else None
     return failure(request, error.status, error.code, str(error), headers)
 
@@ -51,7 +51,7 @@ async def database(request: Request, error: Exception) -> JSONResponse:
 async def fault(request: Request, error: Exception) -> JSONResponse:
     """Return the answer to a request that the service fails on, and log why."""
     _log.error("%s: a fault of the service", request.state.id, exc_info=error)
-    return failure(request, 500, "fault", "a fault of the service; its log says more")
+    return failure(request, 500, "fault", "a bug in the service; see its log")
 
 
 def failure(

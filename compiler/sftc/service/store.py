@@ -1,4 +1,4 @@
-"""What the service knows, in SQLite: files, jobs, their events and metrics."""
+"""The state of the service in SQLite: files, jobs, their events and metrics."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Requests to the service, tried again where that may help."""
+"""Requests to the service, retried if that may help."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Where the service is, and the key to it."""
+"""The URL of the service, and its key."""
 
 import os
 import re
@@ -20,15 +20,15 @@ _FORM: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _FAULTS: Final = (
-    (re.compile(r"[^!-~]"), "a space, or a character that must be escaped, stands in it"),
-    (re.compile(r"^[^/]*//[^/?#]*@"), "a user or a password stands in it"),
-    (re.compile(r"[?#]"), "a query or a fragment stands in it"),
+    (re.compile(r"[^!-~]"), "it contains a space, or a character that must be escaped"),
+    (re.compile(r"^[^/]*//[^/?#]*@"), "it contains a user or a password"),
+    (re.compile(r"[?#]"), "it contains a query or a fragment"),
 )
-"""What is often wrong with a URL, and how to say so."""
+"""Common mistakes in a URL, and their messages."""
 
 
 class SettingsError(Exception):
-    """The service or its key is not named as it should be; the message says how."""
+    """The URL or the key is invalid or missing; the message says how."""
 
 
 class ApiKey:
@@ -46,9 +46,9 @@ class ApiKey:
         )
 
     def masked(self, value: Any) -> Any:
-        """Return JSON, or a text, with the secret masked wherever it stands in a text.
+        """Return JSON, or a text, with the secret masked wherever it occurs.
 
-        A secret that is so short that it may be a word of any text stays as it is.
+        A secret that is too short to differ from ordinary words is not masked.
         """
         if isinstance(value, str):
             return value.replace(self.secret, repr(self)) if len(self.secret) >= _TELLING else value
@@ -65,7 +65,7 @@ class Backend(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """What tells this service and key from all others."""
+        """A value that identifies this service and key."""
         return f"{self.url}\n{self.key.secret}"
 
 
@@ -88,17 +88,17 @@ def environment(file: str | None) -> Mapping[str, str]:
 
 
 def base_url(named: str | None, variables: Mapping[str, str]) -> str:
-    """Return the URL of the service: what is named, else of the environment, else `local`.
+    """Return the URL of the service: the given one, else that of the environment, else `local`.
 
     Raises:
-        SettingsError: it is no URL.
+        SettingsError: it is not a URL.
     """
     url = (named or variables.get(URL_VARIABLE) or LOCAL).rstrip("/")
     if url == LOCAL:
         return url
     if fault := _fault(url):
         shown = "the URL that is given" if "@" in url else repr(url)  # it may hold a password
-        raise SettingsError(f"{shown} is no URL of a service: {fault}")
+        raise SettingsError(f"{shown} is not the URL of a service: {fault}")
     return url if urlsplit(url).path.endswith(_API) else f"{url}{_API}"
 
 
@@ -110,23 +110,23 @@ def _fault(url: str) -> str | None:
         is_one = _FORM.fullmatch(url) and urlsplit(url).port != 0
     except ValueError:
         is_one = False
-    return None if is_one else "it must be such as https://api.example.org or http://127.0.0.1:8000"
+    return None if is_one else "write for example https://api.example.org or http://127.0.0.1:8000"
 
 
 def backend_at(url: str, variables: Mapping[str, str], *, allow_insecure: bool) -> Backend:
     """Return the service at `url`, with the key of the environment.
 
     Raises:
-        SettingsError: there is no key, or it would leave over plain HTTP.
+        SettingsError: the key is missing, or would be sent over plain HTTP.
     """
     parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK and not allow_insecure:
         raise SettingsError(
-            f"{url} is plain HTTP: the key could be read on the way. Use https, or --allow-insecure"
+            f"{url} is plain HTTP: others could read the key. Use https, or pass --allow-insecure"
         )
     secret = variables.get(KEY_VARIABLE, "").strip()
     if not secret:
-        raise SettingsError(f"no key: set {KEY_VARIABLE}, or name a file that does with --env-file")
+        raise SettingsError(f"no key: set {KEY_VARIABLE}, or pass a file that sets it with --env-file")
     if not secret.isascii() or not secret.isprintable():
-        raise SettingsError(f"{KEY_VARIABLE} holds characters that no key has")
+        raise SettingsError(f"{KEY_VARIABLE} contains characters that are not allowed in a key")
     return Backend(url, ApiKey(secret))

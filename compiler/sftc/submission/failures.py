@@ -1,17 +1,17 @@
 """How submission fails.
 
 SubmissionError
-├── RefusedError        the service said no
-├── UnreachableError    the service cannot be reached, or is silent for too long
-├── ChangedFileError    a file is not what was checked any more
-├── KeyInUseError       the idempotency key stands for another order already
+├── RefusedError        the service refuses a request
+├── UnreachableError    the service cannot be reached, or does not answer in time
+├── ChangedFileError    a file changed after it was checked
+├── KeyInUseError       the idempotency key belongs to another order
 ├── JobFailedError      the job ended as `failed`
 └── JobCancelledError   the job ended as `cancelled`
 """
 
 
 class SubmissionError(Exception):
-    """Submission ends without a job that succeeded; the message says why."""
+    """Submission ends without a successful job; the message says why."""
 
 
 class RefusedError(SubmissionError):
@@ -31,7 +31,7 @@ class RefusedError(SubmissionError):
 class UnreachableError(SubmissionError):
     """The service cannot be reached, or does not answer as it should, for too long.
 
-    `wait` is how many seconds it asked to be left alone, if it did.
+    `wait` is the number of seconds that it asked the client to wait.
     """
 
     def __init__(self, message: str, wait: float = 0.0) -> None:
@@ -40,11 +40,11 @@ class UnreachableError(SubmissionError):
 
 
 class ChangedFileError(SubmissionError):
-    """A file is not what was checked any more."""
+    """A file changed after it was checked."""
 
 
 class KeyInUseError(SubmissionError):
-    """The idempotency key stands for another order already."""
+    """The idempotency key belongs to another order."""
 
 
 class JobFailedError(SubmissionError):

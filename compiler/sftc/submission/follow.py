@@ -1,4 +1,4 @@
-"""A job, followed to its end: its status, events and metrics, each told once."""
+"""Following a job to its end: status, events and metrics, each reported once."""
 
 import time
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Pace(NamedTuple):
 
 
 class Watcher(Protocol):
-    """Who is told of a job."""
+    """Receives the progress of a job."""
 
     def status(self, status: str) -> None:
         """The job has a new status."""
@@ -100,7 +100,7 @@ def _error(body: dict[str, Any]) -> str:
     error = body.get("error")
     if isinstance(error, dict):
         error = error.get("message") or error.get("code")
-    return str(error or "the service does not say why")[:1000]
+    return str(error or "the service gives no reason")[:1000]
 
 
 class _Clock:

@@ -36,7 +36,7 @@ class Order(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """What tells this order from all others: a digest of its payload and files."""
+        """A value that identifies this order: a digest of its payload and files."""
         digests = {
             "payload": digest(self.payload),
             "training": self.training.digest,
@@ -72,11 +72,11 @@ class _Job(NamedTuple):
 
 
 class Submission:
-    """Submits orders to a service, and keeps a journal of it; `tell` is told what is done.
+    """Submits orders to a service, and keeps a journal; `tell` receives progress messages.
 
-    Before a job is asked for, the journal has the intent; after it, the outcome. So an order of
-    which an answer got lost, or the client with it, is known for one, and the service's list of
-    jobs is looked through before it is asked for again. A service that honours the
+    The journal has the intent before a job is requested, and the outcome afterwards. If an answer or
+    the client itself is lost, the next try finds the intent, and searches the service's list of jobs
+    before it requests the job again. A service that honours the
     Idempotency-Key makes one job of it in any case.
     """
 
@@ -105,8 +105,8 @@ class Submission:
         Raises:
             RefusedError: the service refuses it.
             UnreachableError: the service does not answer as it should.
-            KeyInUseError: its key stands for another order, or for too many tries.
-            ChangedFileError: a file is not what was checked any more.
+            KeyInUseError: its key belongs to another order, or was tried too often.
+            ChangedFileError: a file changed after it was checked.
             OSError: a file cannot be read.
         """
         bound = cache(lambda: self._bind(order))  # files are sent once there is a job to make
@@ -115,7 +115,7 @@ class Submission:
             is_ours = intent and intent.identity == order.identity
             if intent and intent.job and not is_ours:
                 raise KeyInUseError(
-                    f"the idempotency key {key} stands for {intent.job} already, which has another payload"
+                    f"the idempotency key {key} belongs to {intent.job}, which has another payload"
                     " or other files: choose another one with --idempotency"
                 )
             job = self._known(intent, key, bound) if intent and is_ours else None
@@ -123,8 +123,8 @@ class Submission:
                 job = self._create(order, key, bound())
             if job.status not in OVER:
                 return self._start(job, key)
-            self._tell(f"{job.id} ended as {job.status}: this is another try")
-        raise KeyInUseError(f"this was tried {_TRIES} times: begin anew with --idempotency")
+            self._tell(f"{job.id} ended as {job.status}: trying again")
+        raise KeyInUseError(f"this was tried {_TRIES} times: pass a new --idempotency key")
 
     def _start(self, job: _Job, key: str) -> str:
         """Start a job unless it was; the answer to a try that did it may have got lost."""
@@ -156,9 +156,9 @@ class Submission:
         if job:
             return job
         self._tell(
-            f"the service does not know {intent.job} any more"
+            f"the service no longer knows {intent.job}"
             if intent.job
-            else "an earlier try got no answer: looking for the job that it may have made"
+            else "an earlier try got no answer: looking for a job that it may have created"
         )
         found = self._look_for(key, digest(bound()))
         if found:
@@ -201,7 +201,9 @@ class Submission:
             raise
         job = _Job.of(answer)
         if not job:
-            raise UnreachableError("the service created a job and does not say which: run the command again")
+            raise UnreachableError(
+                "the service created a job without returning its id: run the command again"
+            )
         self._journal.keep_job(key, job.id)
         return job
 
@@ -226,12 +228,12 @@ class Submission:
             # A service that ignores the key may still say what was sent.
             said, sent = body.get("idempotency_key"), body.get("payload_digest")
             if (said == key and sent is None) or (said in (key, None) and sent == payload_digest):
-                self._tell(f"an earlier try made {job.id}: attaching to it")
+                self._tell(f"an earlier try created {job.id}: attaching to it")
                 return job
         if not self._warned:
             self._warned = True
             self._tell(
-                "the service lists no such job: creating it. Should it ignore the Idempotency-Key, there may"
-                " be two: `sftc jobs list`"
+                "the service lists no such job: creating it. If it ignores the Idempotency-Key, there may"
+                " be two: see `sftc jobs list`"
             )
         return None

@@ -54,7 +54,7 @@ def ensure_uploaded(
     Raises:
         RefusedError: the service does not take the file.
         UnreachableError: it does not answer, or the file does not get ready.
-        ChangedFileError: the file is not what was checked any more.
+        ChangedFileError: the file changed after it was checked.
         OSError: it cannot be read.
     """
     known = journal.file(file.digest)
@@ -62,7 +62,7 @@ def ensure_uploaded(
     try:
         _wait(id, service, readiness, is_new=not known)
     except RefusedError as error:
-        if error.status in {401, 403}:  # which says nothing of the file
+        if error.status in {401, 403}:  # the key was refused, not the file
             raise
         journal.forget_file(file.digest)
         if not known:
@@ -83,7 +83,7 @@ def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) ->
     Raises:
         RefusedError: the service does not take it.
         UnreachableError: it does not answer.
-        ChangedFileError: the file is not what was checked any more.
+        ChangedFileError: the file changed after it was checked.
         OSError: it cannot be read.
     """
     # A name of strange bytes has no UTF-8, and no part of a form can carry it.

@@ -1,4 +1,4 @@
-"""What a job leaves on disk: an adapter or a model, its tokenizer, and a card of how it came about."""
+"""The files that a job leaves: an adapter or a model, its tokenizer, and a model card."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ _PACKAGES: Final = ("sftc", "torch", "transformers", "peft", "accelerate")
 
 
 def finish(aside: Path, folder: Path, tokenizer: Any, card: str) -> None:
-    """Put a model that was saved `aside` in its `folder`, whole, with its tokenizer and its card."""
+    """Move a model that was saved `aside` to its `folder`, with its tokenizer and its card."""
     tokenizer.save_pretrained(aside)
     (aside / "README.md").write_text(card, encoding="utf-8")
     for path in filter(Path.is_file, aside.rglob("*")):
@@ -33,7 +33,7 @@ def card(
     kind = "LoRA adapter" if plan.adapter else "model"
     data = "".join(f"- {name}: {each.rows:,} rows, {each.digest}\n" for name, each in files.items())
     figures = "".join(f"- {name}: {value:.6g}\n" for name, value in sorted(metrics.items()))
-    deviations = "".join(f"- {each}\n" for each in plan.deviations) or "None: it ran as it was asked for.\n"
+    deviations = "".join(f"- {each}\n" for each in plan.deviations) or "None.\n"
     packages = [*_PACKAGES, *["bitsandbytes"] * plan.four_bit, *["deepspeed"] * (plan.deepspeed >= 0)]
     versions = "".join(f"- {name} {version(name)}\n" for name in packages)
     return f"""---

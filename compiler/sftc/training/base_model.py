@@ -1,4 +1,4 @@
-"""Where the base model of a job lies."""
+"""Finding and loading the base model of a job."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ class BaseModel(NamedTuple):
 
 
 def find_base_model(name: str, models: Path | None, *, download: bool) -> BaseModel:
-    """Return the model that a config calls `name`.
+    """Return the base model with the name in a config.
 
     Args:
         name: a folder; the name of one in `models`, with or without its owner; or the id of a
@@ -31,7 +31,7 @@ def find_base_model(name: str, models: Path | None, *, download: bool) -> BaseMo
         download: whether it may be fetched from the hub.
 
     Raises:
-        FailedError: there is none.
+        FailedError: it is not found.
     """
     places = [Path(name)]
     if models:
@@ -52,7 +52,7 @@ def find_base_model(name: str, models: Path | None, *, download: bool) -> BaseMo
 
 @contextmanager
 def loading(base: BaseModel) -> Iterator[None]:
-    """Say of the model, where it cannot be loaded, that it is its own fault.
+    """Turn an error while loading the model into one that names the model.
 
     Raises:
         FailedError: it is not as it should be.
@@ -73,13 +73,13 @@ def _model(folder: Path) -> BaseModel | None:
         return BaseModel(str(folder.absolute()), None)
     weights = sorted(folder.glob("*.gguf")) if folder.is_dir() else []
     if weights and not find_spec("gguf"):
-        raise FailedError(f"`job.model`: {weights[0].name} needs a package more: pip install gguf")
+        raise FailedError(f"`job.model`: {weights[0].name} needs another package: pip install gguf")
     return BaseModel(str(folder.absolute()), weights[0].name) if weights else None
 
 
 def _none(name: str, models: Path | None) -> BaseModel:
     where = f", none in {models}" if models else ""
     raise FailedError(
-        f"`job.model`: there is no model {name}: no folder of that name{where}, none in the hub's cache. "
+        f"`job.model`: the model {name} was not found: no folder of that name{where}, nor the hub's cache. "
         "Name a folder, say where models are with --models-dir, or let it be fetched with --allow-download"
     )

@@ -1,19 +1,19 @@
-"""How the rows of a step are dealt out."""
+"""How the rows of a step are split over devices."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 DEFAULT = 8
-"""The rows of a step where a config says nothing of them."""
+"""The rows of a step by default."""
 
 _LARGEST = 8
-"""The most rows that a device holds at a time where a config does not say."""
+"""The maximum rows on a device by default."""
 
 
 class Batches(NamedTuple):
-    """The rows that a device holds at a time, and how often before a step.
+    """The rows on a device at a time, and how many times before a step.
 
-    `contradictions` has what does not come out even: keys, and why.
+    `contradictions` are the keys that do not divide evenly, and why.
     """
 
     per_device: int
@@ -22,14 +22,14 @@ class Batches(NamedTuple):
 
 
 def split_batch(asked: Mapping[str, Any], devices: int) -> Batches:
-    """Return what is asked for on that many devices; a step's rows are the product of all three.
+    """Return the split over `devices`; a step's rows are the product of all three numbers.
 
     `global_batch`, or else `batch_size`, is the rows of a step over all devices.
     """
     wrong = []
     rows, size = asked["hyperparameters.global_batch"], asked["hyperparameters.batch_size"]
     if rows and size and rows != size:
-        wrong.append(("hyperparameters.batch_size", f"it is {size}, and `global_batch` is {rows}"))
+        wrong.append(("hyperparameters.batch_size", f"it is {size}, but `global_batch` is {rows}"))
     device = asked["hyperparameters.per_device_batch"]
     times = asked["hyperparameters.gradient_accumulation_steps"]
     key = "hyperparameters.global_batch" if rows else "hyperparameters.batch_size"
@@ -44,5 +44,5 @@ def split_batch(asked: Mapping[str, Any], devices: int) -> Batches:
     times = times or rows // (devices * device) or 1
     if devices * device * times != rows:
         made = f"{device} rows on {devices} device{'s' if devices > 1 else ''}, {times} times a step"
-        wrong.append((key, f"it is {rows}, and {made}, are {devices * device * times}"))
+        wrong.append((key, f"it is {rows}, but {made} are {devices * device * times}"))
     return Batches(device, times, wrong)

@@ -1,4 +1,4 @@
-"""A conversation as tokens, and which of them are the assistant's."""
+"""A conversation as tokens, and which of them are trained on."""
 
 import re
 from collections.abc import Mapping
@@ -10,28 +10,28 @@ from jinja2 import TemplateError
 
 _MARKS: Final = re.compile(r"{%-?\s*generation\s*-?%}")
 _STAND_IN: Final = "\ue000"
-"""A text that no answer begins or ends with."""
+"""A text that answers do not begin or end with."""
 
 ChatMessage = dict[str, Any]
 
 
 class UnspeakableError(Exception):
-    """A conversation has no form that the model's chat template gives it; the message says why."""
+    """The model's chat template cannot render a conversation; the message says why."""
 
 
 def encode(row: Mapping[str, Any], tokenizer: Any) -> tuple[list[int], list[bool], int]:
-    """Return the tokens of a row, which of them are learnt, and how many answers could not be found.
+    """Return the tokens of a row, which of them are trained on, and how many answers were not found.
 
-    Where the chat template marks what the assistant says, that is learnt. Elsewhere it is what
-    a message adds to what the template makes of those before it and the beginning of an
-    answer; or, where the template changes earlier answers, what changes with the message.
+    If the chat template marks what the assistant says, those tokens are trained on. Otherwise they
+    are what a message adds to the rendering of the messages before it with a generation prompt; or,
+    if the template rewrites earlier answers, what changes with the message.
 
     Args:
         row: an object of a training file.
         tokenizer: a tokenizer of transformers with a chat template.
 
     Raises:
-        UnspeakableError: the template has no form for it, or it has images.
+        UnspeakableError: the template cannot render it, or it has images.
     """
     template = _Template(tokenizer, row.get("tools") or None)
     messages = [_plain(message) for message in row["messages"]]
@@ -81,11 +81,11 @@ class _Template:
 def _answer(
     messages: list[ChatMessage], number: int, text: str, template: _Template
 ) -> tuple[int, int] | None:
-    """Return where in `text`, which is made of `messages`, the answer of that number stands."""
+    """Return the span in `text`, the rendering of `messages`, of the answer with that number."""
     try:
         before = template.text(messages[:number], ask=True)
         through = template.text(messages[: number + 1])
-    except UnspeakableError:  # some templates refuse a part of a conversation
+    except UnspeakableError:  # some templates refuse the beginning of a conversation
         before = through = "\0"
     if text.startswith(before) and text.startswith(through) and len(before) < len(through):
         return len(before), len(through)
@@ -99,13 +99,13 @@ def _answer(
 
 
 def _common(one: str, other: str) -> int:
-    """Return how many characters two texts begin with alike."""
+    """Return the length of the common beginning of two texts."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _plain(message: Mapping[str, Any]) -> ChatMessage:
-    """Return a message as chat templates want it: content is text, arguments are objects."""
+    """Return a message in the form of chat templates: content is text, arguments are objects."""
     content = message.get("content")
     parts = content if isinstance(content, list) else [content or ""]
     made = {**message, "content": "".join(map(_text, parts))}
@@ -119,7 +119,7 @@ def _text(part: Any) -> str:
         return part
     if isinstance(text := part.get("text"), str) and part.get("type", "text") == "text":
         return text
-    raise UnspeakableError("a part of a message is no text, and nothing here trains on anything else")
+    raise UnspeakableError("a part of a message is not text, and the trainer reads only text")
 
 
 def _called(call: Mapping[str, Any]) -> dict[str, Any]:

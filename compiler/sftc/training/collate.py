@@ -1,4 +1,4 @@
-"""Rows, brought together to what a model is given at a time."""
+"""Rows collated to batches."""
 
 from collections.abc import Callable
 from inspect import signature
@@ -14,7 +14,7 @@ Batch = dict[str, torch.Tensor]
 
 
 def collator(model: Any) -> Callable[[list[TokenRow]], Batch]:
-    """Return what makes a batch of rows for `model`, which is one of transformers, or an adapter on one."""
+    """Return the function that collates rows for `model`, a transformers model or an adapter on one."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     return chosen if "logits_to_keep" in signature(base.forward).parameters else whole
 
@@ -30,11 +30,11 @@ def whole(rows: list[TokenRow]) -> Batch:
 
 
 def chosen(rows: list[TokenRow]) -> Batch:
-    """Return a batch, and where in it (positions) the model is to say how likely each token is.
+    """Return a batch, and the positions at which the model computes logits.
 
-    For most tokens of a prompt nothing is learnt from that, and it is dear: a number for each
-    word of the vocabulary. The labels are those of what comes after these positions; a trainer
-    counts as many of them whether it shifts them, as some do, or not.
+    Most tokens of a prompt are not trained on, and their logits are expensive: one for each word of
+    the vocabulary. The labels belong to the tokens after these positions; a trainer counts the same
+    number whether it shifts them or not.
     """
     batch = whole(rows)
     next_ones = batch["labels"][:, 1:]

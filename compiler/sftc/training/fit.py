@@ -1,4 +1,4 @@
-"""A model, trained as a plan says. Each process of a job runs this."""
+"""Training a model by its plan, in each process of a job."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -18,24 +18,24 @@ from sftc.training.trainable import build_trainable
 SEED: Final = 42
 
 _SAVES: Final = 10
-"""How often a run is saved, about, so that it can go on."""
+"""The approximate number of checkpoints of a run."""
 
 _POINTS: Final = 1000
-"""The most points of a metric, about."""
+"""The approximate maximum points of a metric."""
 
 
 def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporter) -> dict[str, float] | None:
-    """Train, from the last checkpoint in `folder` if there is one, and save what was trained.
+    """Train, from the last checkpoint in `folder` if there is one, and save the result.
 
     Args:
-        plan: what to do.
-        base: the model to begin with.
+        plan: the plan.
+        base: the base model.
         folder: has the rows as arrays, `training` and perhaps `validation`; checkpoints go there.
         into: is the folder for the model.
-        reporter: is told what happens.
+        reporter: receives events and metrics.
 
     Returns:
-        The last figures; None in a process that is not the first.
+        The last metrics; `None` in any process but the first.
     """
     set_seed(SEED)
     torch.use_deterministic_algorithms(mode=True, warn_only=True)

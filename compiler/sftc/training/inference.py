@@ -1,4 +1,4 @@
-"""A trained model, asked: what it says, and what it said before."""
+"""Inference with a trained model, and with its base model."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ Message = dict[str, str]
 
 
 class TrainedModel:
-    """A model that a job made, with the base that it was made from where it is an adapter on that."""
+    """A model that a job trained; for an adapter, also its base model."""
 
     def __init__(self, folder: Path) -> None:
         """Load the model in `folder`.
@@ -39,12 +39,12 @@ class TrainedModel:
         self._model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     def before(self, messages: list[Message], most: int) -> str:
-        """Return what the base answers, in `most` tokens at the most."""
+        """Return the answer of the base model, of at most `most` tokens."""
         with self._model.disable_adapter():
             return self._answer(messages, most)
 
     def after(self, messages: list[Message], most: int) -> str:
-        """Return what the trained model answers, in `most` tokens at the most."""
+        """Return the answer of the trained model, of at most `most` tokens."""
         return self._answer(messages, most)
 
     def _answer(self, messages: list[Message], most: int) -> str:

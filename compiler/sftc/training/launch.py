@@ -1,6 +1,6 @@
-"""Several processes for one job, started and watched by torchrun's own code.
+"""Several processes for one job, started and watched by torchrun.
 
-They meet through files: torch's store of its own listens on every address of the machine.
+They find each other through files, because torch's own store listens on every address of the machine.
 """
 
 import os
@@ -19,7 +19,7 @@ _SECONDS = 0.5
 def launch(file: Path, processes: int) -> None:
     """Run the worker in that many processes, each of which finds the job in `file`.
 
-    Where one of them is killed, this process ends in the same way.
+    If one of them is killed, this process ends in the same way.
 
     Raises:
         ChildFailedError: one of them failed.

@@ -14,7 +14,7 @@ from sftc.training import job_spec as tasks
 from sftc.training.job_spec import REPEATABLE, ExecutorOptions
 
 _TRIES: Final = 3
-"""How often a process that was killed is started again without having come further."""
+"""How often a killed process is restarted without progress."""
 
 _GRACE: Final = 3.0
 """Seconds that a process has to end by itself."""
@@ -37,7 +37,7 @@ class LocalExecutor:
         """Train, and return the folder of the model.
 
         Raises:
-            FailedError: the job cannot be done.
+            FailedError: the job cannot run.
         """
         file = tasks.write_spec(task, self._options)
         tries = 0
@@ -50,17 +50,17 @@ class LocalExecutor:
             if worker.model:
                 return worker.model
             if code >= 0:
-                raise FailedError(f"the process that trains ended with {code}: {_last_words(task.folder)}")
+                raise FailedError(f"the training process ended with {code}: {_last_words(task.folder)}")
             tries = tries + 1 if _progress(task.folder) == before else 1
-            report.event("restart", f"the process that trains was killed ({signal.Signals(-code).name})")
+            report.event("restart", f"the training process was killed ({signal.Signals(-code).name})")
         raise FailedError(
-            "the process that trains was killed again and again; where memory runs out, lower "
+            "the training process was killed repeatedly; if memory runs out, lower "
             "`hyperparameters.per_device_batch` or `hyperparameters.sequence_length`"
         )
 
 
 class _Worker:
-    """A process that trains, and what it told."""
+    """A training process, and its reports."""
 
     def __init__(self, file: Path, report: Report) -> None:
         self._file = file
@@ -120,4 +120,4 @@ def _progress(folder: Path) -> list[str]:
 def _last_words(folder: Path) -> str:
     """Return the last line that the process wrote to its log."""
     lines = (folder / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"{lines[-1][:500] if lines else 'it said nothing'} (more in {folder / 'worker.log'})"
+    return f"{lines[-1][:500] if lines else 'its log is empty'} (more in {folder / 'worker.log'})"

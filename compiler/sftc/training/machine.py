@@ -1,4 +1,4 @@
-"""What there is to train with, and how it says that its memory is used up."""
+"""The machine: its devices and packages, and how it runs out of memory."""
 
 import os
 from importlib.util import find_spec
@@ -9,10 +9,10 @@ PACKAGES: Final = ("bitsandbytes", "deepspeed")
 
 
 class Machine(NamedTuple):
-    """The devices of a kind (`cuda`, `mps` or `cpu`), by name, and what they and the installation can do.
+    """The devices of one kind (`cuda`, `mps` or `cpu`) by name, and the installed packages.
 
-    Where there is but a CPU, `cpus` processes train beside each other at the most. A cluster is a
-    machine of several `nodes`.
+    Without a GPU, at most `cpus` processes train side by side. A cluster is a machine with several
+    `nodes`.
     """
 
     kind: str
@@ -24,7 +24,7 @@ class Machine(NamedTuple):
 
 
 def probe() -> Machine:
-    """Return what there is; it imports torch."""
+    """Return this machine; it imports torch."""
     import torch
 
     packages = frozenset(name for name in PACKAGES if find_spec(name))
@@ -38,7 +38,7 @@ def probe() -> Machine:
 
 
 def out_of_memory(error: Exception) -> str | None:
-    """Return what to do where `error` says that memory has run out."""
+    """Return advice if `error` means that memory has run out, else `None`."""
     import torch
 
     text = str(error)
@@ -46,6 +46,6 @@ def out_of_memory(error: Exception) -> str | None:
         return None
     return (
         "out of memory: lower `hyperparameters.sequence_length` or `hyperparameters.per_device_batch` "
-        "(and raise `hyperparameters.gradient_accumulation_steps` to make up for it), or set "
+        "(and raise `hyperparameters.gradient_accumulation_steps` to keep the batch), or set "
         "`hyperparameters.parallelism.activation_checkpointing = true`"
     )

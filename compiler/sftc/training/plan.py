@@ -1,4 +1,4 @@
-"""How a job is trained here: what its payload asks for, settled, or refused with the keys named."""
+"""The plan of a job: its payload and the machine to settings of the trainer, or refusals by key."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -12,7 +12,7 @@ from sftc.training.settings import PayloadSettings
 _PARALLELISM = "hyperparameters.parallelism"
 _VALIDATION = "training.validation"
 _LEARNING_RATES = {True: 2e-4, False: 2e-5}
-"""Where none is asked for: of an adapter, of all weights."""
+"""The default rates: of an adapter, of all weights."""
 
 _METRICS = ("val.loss", "eval_loss", "loss")
 """Names of the one metric that is measured."""
@@ -56,9 +56,9 @@ Asked = Mapping[str, Any]
 
 
 class Refusal(NamedTuple):
-    """A setting, by its key in the config, that cannot be honoured here, and why.
+    """A setting that cannot be honoured, by its key in the config, and why.
 
-    `instead` is what is done where substitutions are allowed; empty where there is nothing.
+    `instead` is the substitute, empty if there is none.
     """
 
     key: str
@@ -70,23 +70,23 @@ class Refusal(NamedTuple):
 
 
 class UnsupportedJobError(Exception):
-    """A job cannot be done as it is asked for; `refusals` say why."""
+    """A job asks for settings that cannot be honoured; `refusals` list them."""
 
     def __init__(self, refusals: list[Refusal]) -> None:
         lines = [str(each) for each in refusals]
         if all(each.instead for each in refusals):
             substitutes = "; ".join(f"{each.instead}" for each in refusals)
             lines.append(f"with --allow-substitutions: {substitutes}")
-        super().__init__("what the config asks for cannot be done here: " + "; ".join(lines))
+        super().__init__("this machine cannot honour the config: " + "; ".join(lines))
         self.refusals = refusals
 
 
 class Plan(NamedTuple):
-    """What is done: everything that training needs to know, of JSON's types.
+    """The plan: every setting of a run, in JSON types.
 
     `precision` is `fp32`, `bf16` or `fp16`; `evaluation` is `no`, `steps` or `epoch`; a
     `sequence_length` of 0 is the model's own; `deepspeed` is a stage, -1 for none;
-    `deviations` say what is done instead of what was asked for.
+    `deviations` list the substitutes.
     """
 
     adapter: bool
@@ -110,24 +110,24 @@ class Plan(NamedTuple):
 
     @property
     def is_distributed(self) -> bool:
-        """Whether processes have to meet, be it one alone that is to shard its model."""
+        """Whether processes communicate, or a single one shards its model."""
         return self.processes > 1 or self.deepspeed >= 0 or self.fsdp
 
 
 def make_plan(
     payload: Mapping[str, Any], contract: Contract, machine: Machine, *, substitutes: bool, validates: bool
 ) -> Plan:
-    """Return how `payload` is trained on `machine`.
+    """Return the plan of `payload` on `machine`.
 
     Args:
         payload: a bound payload.
         contract: the version that it is of.
         machine: the devices to train on.
-        substitutes: whether something else may be done where a refusal names it.
+        substitutes: whether substitutes are allowed.
         validates: whether there is a validation file.
 
     Raises:
-        RefusedError: it cannot be honoured.
+        UnsupportedJobError: a setting cannot be honoured.
     """
     settings = PayloadSettings(payload, contract)
     asked = {key: settings[key] for key in KEYS}
@@ -175,19 +175,22 @@ def make_plan(
 def _compute(asked: Asked, machine: Machine, processes: int, most: int) -> Iterator[Refusal]:
     wanted, here = str(asked["compute.gpu_type"] or ""), ", ".join(sorted(set(machine.names)))
     if wanted and not any(_plain(wanted) in _plain(name) for name in machine.names):
-        reason = f"{wanted} is asked for, and there is {'no GPU' if machine.kind == 'cpu' else 'none'}"
+        there = "a GPU" if machine.kind == "cpu" else "such a GPU"
+        reason = f"it is {wanted}, but this machine does not have {there}"
         yield Refusal("compute.gpu_type", reason, f"trained on the {here}")
     if processes > most:
         wanted, has = ("processes", "core") if machine.kind == "cpu" else ("GPUs", "GPU")
         there = f"is one {has}" if most == 1 else f"are {most} {has}s"
         yield Refusal(
             "compute.gpu_count",
-            f"{processes} {wanted} are asked for, and there {there}",
+            f"the config asks for {processes} {wanted}, but there {there}",
             f"trained on {most}",
         )
     if (nodes := asked["compute.nodes"] or 1) > machine.nodes:
         there, on = ("this is one", "it") if machine.nodes == 1 else (f"there are {machine.nodes}", "them")
-        yield Refusal("compute.nodes", f"{nodes} machines are asked for, and {there}", f"trained on {on}")
+        yield Refusal(
+            "compute.nodes", f"the config asks for {nodes} machines, but {there}", f"trained on {on}"
+        )
 
 
 def _plain(name: str) -> str:
@@ -204,26 +207,26 @@ def _kind(asked: Asked, machine: Machine) -> Iterator[Refusal]:
         says = says_adapter(asked[key] or "")
         if says is not None and says != adapter:
             state = "true" if adapter else "not true"
-            yield Refusal(key, f"it is {asked[key]!r}, and `training.use_qlora` is {state}")
+            yield Refusal(key, f"it is {asked[key]!r}, but `training.use_qlora` is {state}")
     if adapter and machine.kind == "mps":
         yield Refusal(
             "training.use_qlora", "Apple GPUs cannot hold weights in 4 bits", "LoRA on the model as it is"
         )
     elif adapter and "bitsandbytes" not in machine.packages:
-        reason = "weights in 4 bits need a package more: pip install 'sftc[qlora]'"
+        reason = "weights in 4 bits need another package: pip install 'sftc[qlora]'"
         yield Refusal("training.use_qlora", reason, "LoRA on the model as it is")
 
 
 def _precision(asked: Asked, machine: Machine) -> Iterator[Refusal]:
     bf16, fp16 = (asked[f"{_PARALLELISM}.{name}"] is True for name in ("bf16", "fp16"))
     if bf16 and fp16:
-        yield Refusal(f"{_PARALLELISM}.fp16", "`bf16` is on, too")
+        yield Refusal(f"{_PARALLELISM}.fp16", "`bf16` is also on")
     elif fp16 and machine.kind == "cpu":
         yield Refusal(
-            f"{_PARALLELISM}.fp16", "there is no GPU, and a CPU computes in fp32", "trained in fp32"
+            f"{_PARALLELISM}.fp16", "this machine has no GPU, and a CPU computes in fp32", "trained in fp32"
         )
     elif bf16 and not machine.bf16:
-        yield Refusal(f"{_PARALLELISM}.bf16", f"a {machine.names[0]} has no bf16", "trained in fp32")
+        yield Refusal(f"{_PARALLELISM}.bf16", f"a {machine.names[0]} does not have bf16", "trained in fp32")
 
 
 def _stage(asked: Asked) -> int:
@@ -234,23 +237,23 @@ def _stage(asked: Asked) -> int:
 def _spread(asked: Asked, machine: Machine) -> Iterator[Refusal]:
     for name in ("tensor_parallel_size", "pipeline_parallel_size"):
         if (size := asked[f"{_PARALLELISM}.{name}"] or 1) > 1:
-            reason = f"it is {size}, and nothing here splits a model so"
+            reason = f"it is {size}, but the trainer does not split a model in this way"
             yield Refusal(f"{_PARALLELISM}.{name}", reason)
     sharded = _stage(asked) >= 0
     fsdp = asked[f"{_PARALLELISM}.fsdp"] is True
     if fsdp and sharded:
-        yield Refusal(f"{_PARALLELISM}.fsdp", "`use_deepspeed` is on, too")
+        yield Refusal(f"{_PARALLELISM}.fsdp", "`use_deepspeed` is also on")
     elif fsdp and machine.kind != "cuda":
         yield Refusal(
-            f"{_PARALLELISM}.fsdp", "there is no GPU to shard over", "trained with a whole copy each"
+            f"{_PARALLELISM}.fsdp", "this machine has no GPU to shard over", "trained with a whole copy each"
         )
     if sharded and "deepspeed" not in machine.packages:
-        reason = "it needs a package more: pip install 'sftc[deepspeed]'"
+        reason = "it needs another package: pip install 'sftc[deepspeed]'"
         yield Refusal(f"{_PARALLELISM}.use_deepspeed", reason, "trained without")
 
 
 def _evaluation(asked: Asked) -> str:
-    """Return by what evaluation goes, as the config calls it."""
+    """Return the evaluation strategy, in the words of the config."""
     strategy = asked[f"{_VALIDATION}.evaluation_strategy"]
     enabled = asked[f"{_VALIDATION}.enabled"]
     return "no" if strategy is None or enabled is False else str(strategy)
@@ -259,7 +262,7 @@ def _evaluation(asked: Asked) -> str:
 def _evaluates(asked: Asked, *, validates: bool) -> Iterator[Refusal]:
     strategy = _evaluation(asked)
     if strategy not in ("no", "steps", "epoch"):
-        reason = f"it is {strategy!r}; known are `steps`, `epoch` and `no`"
+        reason = f"it is {strategy!r}; write `steps`, `epoch` or `no`"
         yield Refusal(f"{_VALIDATION}.evaluation_strategy", reason, "not evaluated")
     if (
         asked[f"{_VALIDATION}.save_best_model_at_end"] is True
@@ -268,8 +271,8 @@ def _evaluates(asked: Asked, *, validates: bool) -> Iterator[Refusal]:
         metric = asked[f"{_VALIDATION}.metric_for_best_model"]
         if strategy == "no" or not validates:
             why = "there is no validation file" if not validates else "nothing is evaluated"
-            reason = f"{why} to tell which model is best"
+            reason = f"{why} to select the best model with"
             yield Refusal(f"{_VALIDATION}.save_best_model_at_end", reason, "the last one is kept")
         elif metric not in _METRICS:
-            reason = f"it is {metric!r}, and what is measured here is `val.loss`"
+            reason = f"it is {metric!r}, but the trainer measures `val.loss`"
             yield Refusal(f"{_VALIDATION}.metric_for_best_model", reason, "the best by `val.loss` is kept")

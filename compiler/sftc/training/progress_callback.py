@@ -1,4 +1,4 @@
-"""What the trainer does, told as it happens."""
+"""Events and metrics of the trainer as they happen."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from sftc.training.reporter import Reporter
 
 _WHOLE: Final = "whole"
-"""A file in a checkpoint that was written to its end."""
+"""A file that marks a complete checkpoint."""
 
 _METRICS: Final = {
     "loss": "train.loss",
@@ -20,13 +20,13 @@ _METRICS: Final = {
 
 
 def checkpoint(folder: Path) -> str | None:
-    """Return the last checkpoint of a job that is whole."""
+    """Return the last complete checkpoint of a job."""
     found = [path for path in folder.glob("checkpoint-*") if (path / _WHOLE).exists()]
     return str(max(found, key=lambda path: int(path.name.partition("-")[2]))) if found else None
 
 
 class ProgressCallback(TrainerCallback):
-    """Tells what the trainer does, and marks checkpoints that are whole."""
+    """Reports events and metrics, and marks complete checkpoints."""
 
     trainer: Trainer
 
@@ -37,7 +37,7 @@ class ProgressCallback(TrainerCallback):
         self.last: dict[str, float] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
-        """Tell what is really used, read back from the trainer."""
+        """Report the settings that are really in use, read back from the trainer."""
         used = {
             "steps": state.max_steps,
             "step": state.global_step,
@@ -53,7 +53,7 @@ class ProgressCallback(TrainerCallback):
     def on_log(
         self, args: TrainingArguments, state: Any, control: Any, *, logs: Any = None, **_: Any
     ) -> None:
-        """Tell the figures of a step."""
+        """Report the metrics of a step."""
         for name, metric in _METRICS.items():
             if name in logs:
                 self.last[metric] = float(logs[name])
@@ -65,7 +65,7 @@ class ProgressCallback(TrainerCallback):
             self._reporter.metric("train.tokens_per_second", state.global_step, speed)
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
-        """Mark a checkpoint as whole."""
+        """Mark a checkpoint as complete."""
         if state.is_world_process_zero:
             place = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
             (place / _WHOLE).touch()

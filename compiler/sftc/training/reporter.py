@@ -1,4 +1,4 @@
-"""What a training process tells the executor: JSON lines on the standard output it was given."""
+"""Reports of a training process to the executor: JSON lines on its standard output."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 
 class Reporter:
-    """Says what happens. Of several processes that train together, the first speaks, and one that fails."""
+    """Reports events and metrics. Of several processes only the first reports, and one that fails."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -16,31 +16,31 @@ class Reporter:
 
     @classmethod
     def take_stdout(cls) -> "Reporter":
-        """Keep the standard output for telling; whatever else is printed goes to standard error."""
+        """Keep standard output for reports; anything else that is printed goes to standard error."""
         stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)
         sys.stdout = sys.stderr
         return cls(stream)
 
     def give_stdout_back(self) -> None:
-        """Leave the telling to processes that are started from now on."""
+        """Leave reporting to processes that are started from now on."""
         os.dup2(self._stream.fileno(), 1)
 
     def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
-        """Tell of something that happened."""
+        """Report an event."""
         self._say({"event": [type, message, data or {}]})
 
     def metric(self, name: str, step: int, value: float) -> None:
-        """Tell a figure."""
+        """Report a metric."""
         self._say({"metric": [name, step, value]})
 
     def failed(self, reason: str) -> None:
-        """Tell that the job cannot be done, and why."""
+        """Report that the job cannot run, and why."""
         self._speaks = True
         self._say({"failed": reason})
 
     def done(self, model: str) -> None:
-        """Tell where the model lies."""
+        """Report the folder of the model."""
         self._say({"done": model})
 
     def _say(self, what: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A job, from its payload and files to a model on disk, in two parts: once before, and in each process."""
+"""A job, from payload and files to a model on disk: prepared once, then trained in each process."""
 
 import subprocess
 import sys
@@ -18,11 +18,11 @@ _LENGTH = "hyperparameters.sequence_length"
 
 
 def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) -> Plan:
-    """Settle how the job is trained on `machine`, and turn its files into tokens, once.
+    """Make the plan of a job for `machine`, and turn its files into tokens, once.
 
     Raises:
-        FailedError: the model or the rows are not there, or not as they should be.
-        RefusedError: it asks for what cannot be honoured.
+        FailedError: the model or the rows are missing or broken.
+        UnsupportedJobError: a setting cannot be honoured.
     """
     folder = Path(work.folder)
     kept = folder / "plan.json"
@@ -48,14 +48,14 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
     if not tokenizer.chat_template:
         raise FailedError(
-            f"`job.model`: {work.payload['model']} has no chat template: it was not made to chat"
+            f"`job.model`: {work.payload['model']} has no chat template: it is not a chat model"
         )
     if not tokenizer("a")["input_ids"]:
         raise FailedError(f"`job.model`: the model in {base.folder} has no tokenizer")
     longest = config.get_text_config().max_position_embeddings
     if plan.sequence_length > longest:
         raise FailedError(
-            f"`{_LENGTH}`: it is {plan.sequence_length:,}, and the model reads {longest:,} tokens"
+            f"`{_LENGTH}`: it is {plan.sequence_length:,}, but the model reads {longest:,} tokens"
         )
     counts = {}
     for name, path in (("training", work.training), ("validation", work.validation)):
@@ -73,7 +73,7 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
 
 
 def _base(work: job_spec.JobSpec) -> base_model.BaseModel:
-    """Return the base model: as it lies somewhere, or as it was unpacked for the job."""
+    """Return the base model: as it was unpacked for the job, or where it is found."""
     unpacked = Path(work.folder) / "base"
     if unpacked.is_dir():
         return base_model.BaseModel(str(unpacked.absolute()), None)
@@ -95,21 +95,20 @@ def _unpack(base: base_model.BaseModel, folder: Path) -> None:
         str(base.gguf),
         str(aside),
     ]
-    try:  # in a process of its own, whose memory is free again
+    try:  # in a process of its own, which frees its memory
         subprocess.run(command, check=True)  # noqa: S603  it is this program
     except subprocess.CalledProcessError as error:
-        raise FailedError(f"`job.model`: {base.gguf} cannot be unpacked; its log says why") from error
+        raise FailedError(f"`job.model`: {base.gguf} cannot be unpacked; see the log") from error
     aside.rename(folder / "base")
 
 
 def _said(counts: tokens.Counts) -> str:
-    text = (
-        f"{counts.rows:,} of {counts.read:,} rows, {counts.learnt:,} of {counts.tokens:,} tokens are learnt"
-    )
+    tokens = f"{counts.trained_tokens:,} of {counts.tokens:,} tokens"
+    text = f"{counts.rows:,} of {counts.read:,} rows, {tokens} are trained on"
     for number, what in (
         (counts.cut, "rows are cut to length"),
-        (counts.empty, "rows have nothing left to learn and are left out"),
-        (counts.silent, "answers cannot be found in what the chat template makes of them"),
+        (counts.empty, "rows have no tokens to train on and are left out"),
+        (counts.silent, "answers cannot be found in the output of the chat template"),
     ):
         text += f"; {number:,} {what}" * bool(number)
     return text
@@ -122,7 +121,7 @@ def _summary(plan: Plan) -> str:
 
 
 def train_job(work: job_spec.JobSpec, reporter: Reporter) -> None:
-    """Train a job that is prepared, in this process, and write the model if it is the first one."""
+    """Train a prepared job in this process; the first process writes the model."""
     from transformers import AutoTokenizer
 
     from sftc.training.fit import fit  # seconds more, for the processes that train and no other

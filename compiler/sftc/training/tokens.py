@@ -1,4 +1,4 @@
-"""Training files as tokens: what the model reads, and which of it it learns to say."""
+"""Training files as tokens, and the label of each: whether it is trained on."""
 
 import hashlib
 from array import array
@@ -12,17 +12,17 @@ from sftc.service.executor import FailedError
 from sftc.training.chat_template import UnspeakableError, encode
 
 IGNORED = -100
-"""The label of a token that nothing is learnt from."""
+"""The label of a token that is not trained on."""
 
 _BLANK = b" \t\r\n"
 
 
 class Counts(NamedTuple):
-    """What became of the rows of a file.
+    """What happened to the rows of a file.
 
-    `rows` are those that are trained on, of `read`; `cut` were longer than the model is to
-    read, `empty` had nothing left to learn and are left out. `silent` answers could not be found in what
-    the chat template makes of their row. `learnt` of `tokens` tokens are learnt from.
+    `rows` of `read` rows are trained on. `cut` rows were longer than the limit; `empty` rows had no
+    tokens to train on and are left out. `silent` answers could not be found in the output of the
+    chat template. `trained_tokens` of `tokens` tokens are trained on.
     """
 
     read: int
@@ -31,7 +31,7 @@ class Counts(NamedTuple):
     empty: int
     silent: int
     tokens: int
-    learnt: int
+    trained_tokens: int
     digest: str
 
 
@@ -63,19 +63,19 @@ def write_tokens(path: Path, folder: Path, tokenizer: Any, limit: int) -> Counts
 
     Args:
         path: a file of JSON Lines that `sftc dataset check` has no error in.
-        folder: where the arrays go; it is made.
+        folder: the folder for the arrays; it is created.
         tokenizer: a tokenizer of transformers with a chat template.
-        limit: the most tokens of a row.
+        limit: the maximum tokens of a row.
 
     Returns:
-        What became of the rows.
+        What happened to the rows.
 
     Raises:
-        FailedError: a row is none that the model can be told, or there is nothing to learn.
+        FailedError: the chat template refuses a row, or there are no tokens to train on.
     """
     folder.mkdir(exist_ok=True)
     tokens, labels, starts = array("i"), array("i"), array("q", [0])
-    read = cut = empty = silent = learnt = 0
+    read = cut = empty = silent = trained = 0
     digest = hashlib.sha256()
     with path.open("rb") as file:
         for line in file:
@@ -88,18 +88,18 @@ def write_tokens(path: Path, folder: Path, tokenizer: Any, limit: int) -> Counts
             except UnspeakableError as error:
                 raise FailedError(f"row {read:,} of the {folder.name} file: {error}") from error
             silent += missed
-            marks[:1] = [False]  # it comes after nothing
+            marks[:1] = [False]  # the first token follows no other
             cut += len(ids) > limit
             if not any(marks[:limit]):
                 empty += 1
                 continue
             tokens.extend(ids[:limit])
             labels.extend(id if mark else IGNORED for id, mark in zip(ids[:limit], marks, strict=False))
-            learnt += sum(marks[:limit])
+            trained += sum(marks[:limit])
             starts.append(len(tokens))
     for name, each in (("tokens", tokens), ("labels", labels), ("starts", starts)):
         np.save(folder / f"{name}.npy", np.frombuffer(each, each.typecode))
     rows = len(starts) - 1
     if not rows:
         raise FailedError(f"`hyperparameters.sequence_length`: no row has an answer within {limit:,} tokens")
-    return Counts(read, rows, cut, empty, silent, len(tokens), learnt, f"sha256:{digest.hexdigest()}")
+    return Counts(read, rows, cut, empty, silent, len(tokens), trained, f"sha256:{digest.hexdigest()}")

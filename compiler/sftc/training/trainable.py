@@ -1,4 +1,4 @@
-"""The model of a job, ready to be trained."""
+"""The model of a job, ready for training."""
 
 from typing import Any, Final
 
@@ -11,13 +11,13 @@ from sftc.training.plan import Plan
 RANK: Final = 16
 ALPHA: Final = 32
 DROPOUT: Final = 0.05
-"""The adapter's: the service's own, since a config has no key for them."""
+"""Settings of the adapter: the service chooses them, as configs have no key for them."""
 
 _DTYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def build_trainable(plan: Plan, base: BaseModel) -> Any:
-    """Return the base model with what `plan` trains of it: an adapter on all linear layers, or all of it."""
+    """Return the model to train: the base with an adapter on all linear layers, or the base itself."""
     dtype = _DTYPES[plan.precision]
     options: dict[str, Any] = {"dtype": dtype if plan.adapter else torch.float32, **base.options()}
     if plan.four_bit:

@@ -1,4 +1,4 @@
-"""The process that trains: `python -m sftc.training.worker FILE`, with a job as `task` writes it."""
+"""The process that trains: `python -m sftc.training.worker FILE`, with a job as `job_spec` writes it."""
 
 import fcntl
 import os
@@ -19,12 +19,12 @@ _PARENT_CHECK = 0.5
 
 
 def main() -> None:
-    """Train a job, and tell how it goes; one process of several, where torchrun started it."""
+    """Train a job and report its progress; under torchrun, be one of several processes."""
     exit_with_parent()
     reporter = Reporter.take_stdout()
     file = Path(sys.argv[1])
     lock = (file.parent / f"lock{os.environ.get('RANK', '')}").open("ab")
-    fcntl.flock(lock, fcntl.LOCK_EX)  # one of a service that was killed may not be gone yet
+    fcntl.flock(lock, fcntl.LOCK_EX)  # the process of a killed service may still be ending
     work = job_spec.read_spec(file)
     try:
         from sftc.training.run_job import prepare_job, train_job

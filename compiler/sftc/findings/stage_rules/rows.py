@@ -9,15 +9,15 @@ UNREADABLE_DATA = Rule(
     id="unreadable-data",
     severity=Severity.ERROR,
     title="the training file cannot be read",
-    why="The operating system refused to open or read the file, so nothing is known of its rows.",
-    act="Check the path, that it is a file and not a folder, and that you may read it. `-` reads standard input.",
+    why="The operating system refused to open or read the file.",
+    act="Check that the path is correct, that it is a file and not a folder, and that you have permission to read it. `-` reads standard input.",
 )
 
 DAMAGED_ARCHIVE = Rule(
     id="damaged-archive",
     severity=Severity.ERROR,
     title="the compressed file is damaged",
-    why="It ends too early or fails its checksum, as after an interrupted copy. Rows are missing, and which is not known.",
+    why="The file ends too early or its checksum is wrong, for example after an interrupted copy. Rows are missing.",
     act="Copy or compress the file again.",
 )
 
@@ -25,8 +25,8 @@ FILE_CHANGED = Rule(
     id="file-changed",
     severity=Severity.ERROR,
     title="the file changed while it was read",
-    why="What was checked is neither what the file was nor what it is, and the digest fits neither.",
-    act="Wait until whatever writes the file is done, and check it again.",
+    why="The check and the digest match neither the old nor the new content.",
+    act="Wait until the program that writes the file has finished, and check it again.",
 )
 
 EMPTY_DATA = Rule(
@@ -34,7 +34,7 @@ EMPTY_DATA = Rule(
     severity=Severity.ERROR,
     title="the file has no rows",
     why="There is nothing to train on: the file is empty, or all of its lines are blank.",
-    act="Check that this is the right file, and that what writes it has finished.",
+    act="Check that this is the right file, and that the program that writes it has finished.",
     invalid="\n\n",
     valid=_ROW,
     examples="jsonl",
@@ -44,7 +44,7 @@ DATA_BYTE_ORDER_MARK = Rule(
     id="data-byte-order-mark",
     severity=Severity.ERROR,
     title="the file begins with a byte order mark",
-    why="JSON has no place for the mark: readers refuse the first row, or drop it.",
+    why="JSON does not allow the mark: readers refuse or drop the first row.",
     act="Save the file as UTF-8 without a byte order mark.",
     invalid="\ufeff" + _ROW,
     valid=_ROW,
@@ -55,8 +55,8 @@ ROW_NOT_UTF8 = Rule(
     id="row-not-utf8",
     severity=Severity.ERROR,
     title="a row is not UTF-8",
-    why="JSON Lines are UTF-8. Where another encoding is guessed, the model learns broken words.",
-    act="Save the file as UTF-8. Where only some rows fail, look at how their text was put in.",
+    why="JSON Lines are UTF-8. A guess at another encoding trains the model on broken words.",
+    act="Save the file as UTF-8. If only some rows fail, check where their text comes from.",
 )
 
 ROW_NOT_JSON = Rule(
@@ -73,8 +73,8 @@ ROW_NOT_JSON = Rule(
 LONE_SURROGATE = Rule(
     id="lone-surrogate",
     severity=Severity.ERROR,
-    title="half of a surrogate pair stands alone",
-    why="An escape such as `\\ud83d` is half a character: most often an emoji that was cut in two. It has no UTF-8, and tokenizers fail on it.",
+    title="half of a surrogate pair without the other half",
+    why="An escape such as `\\ud83d` is half a character, most often of an emoji that was cut in two. UTF-8 cannot represent it, and tokenizers fail on it.",
     act="Cut text between characters, not between UTF-16 units, and write the row again.",
     invalid=_ROW.replace("4", "\\ud83d"),
     valid=_ROW.replace("4", "\\ud83d\\ude42"),
@@ -85,7 +85,7 @@ ROW_TOO_LARGE = Rule(
     id="row-too-large",
     severity=Severity.ERROR,
     title="a row is over 64 MiB",
-    why="No model reads that much at once; most likely line breaks are missing.",
+    why="No model reads that much at once. Most likely line breaks are missing.",
     act="Write one row a line, and split what is too long for the model.",
 )
 
@@ -93,8 +93,8 @@ ROW_TOO_DEEP = Rule(
     id="row-too-deep",
     severity=Severity.ERROR,
     title="a row nests more than 500 levels deep",
-    why="RFC 8259 lets readers set a limit, and they do; beyond it they refuse the row or crash.",
-    act="Flatten it, or keep it as text.",
+    why="JSON readers limit nesting; beyond the limit they refuse the row or crash.",
+    act="Flatten the value, or store it as a string.",
     invalid=_ROW.replace("}\n", ', "metadata": {"a": ' + "[" * 500 + "]" * 500 + "}}\n"),
     valid=_ROW.replace("}\n", ', "metadata": {"a": ' + "[" * 400 + "]" * 400 + "}}\n"),
     examples="jsonl",
@@ -114,9 +114,9 @@ DUPLICATE_NAME = Rule(
 ROW_SHAPE = Rule(
     id="row-shape",
     severity=Severity.ERROR,
-    title="a row is not of the form that the service takes",
-    why="The service reads conversations: `messages`, each with a `role`, and with `content` or `tool_calls`. It refuses a file in which one row differs.",
-    act="Give the row the form that the finding names.",
+    title="a row does not have the form that the service reads",
+    why="The service reads conversations: `messages`, each with a `role`, and with `content` or `tool_calls`. It refuses a file if one row differs.",
+    act="Change the row to the form that the finding names.",
     invalid='{"messages": [{"content": "2 + 2?"}]}\n',
     valid=_ROW,
     examples="jsonl",
