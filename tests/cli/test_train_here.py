@@ -48,7 +48,10 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
     failed = out.strip()
     code, out, refused = sftc("chat", failed)
     assert code == 1
-    assert f"Error: {failed} has no model, it is failed: what the config asks for cannot be done" in refused
+    assert (
+        f"Error: {failed} has no model; its status is failed: this machine cannot honour the config"
+        in refused
+    )
     assert "`compute.gpu_type`: it is H100, but this machine does not have a GPU" in said
 
     code, out, said = sftc(*TRAIN, "--allow-substitutions")
@@ -82,7 +85,7 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
     shutil.move(tmp_path / "models", tmp_path / "elsewhere")
     code, out, said = sftc("chat", job, "--prompt", "3 + 4?")
     assert (code, out) == (1, "")
-    assert "there is no model" in said
+    assert "no model in" in said
 
 
 @pytest.mark.slow
@@ -129,7 +132,7 @@ def test_commands_share_the_embedded_service_and_it_stays_until_the_last_has_end
             )
             code, _, said = sftc("submit", "payload.json", "--dataset", "train.jsonl")
             assert code == 2
-            assert "ends with the commands that use it: end them, and run `sftc serve`" in said
+            assert "ends with the commands that use it: end them and run `sftc serve`" in said
 
             first.send_signal(signal.SIGINT)
             code, _, said = rest(first)
@@ -137,7 +140,7 @@ def test_commands_share_the_embedded_service_and_it_stays_until_the_last_has_end
             assert f"{job} stops unless another command uses the service; to resume, run: sftc train" in said
             code, listed, said = sftc("jobs", "list")
             assert (code, listed.splitlines()[1].split()[:2]) == (0, [job, "running"])
-            assert "the embedded service of this machine that runs already" in said
+            assert "the embedded service that is already running" in said
             assert sftc("jobs", "cancel", job)[0] == 0
             assert rest(second)[0] == 6
     eventually(lambda: not processes(str(tmp_path / "state")))
@@ -154,9 +157,9 @@ def test_an_engine_and_its_address_go_together(sftc: Program) -> None:
 @pytest.mark.measured
 def test_there_is_nobody_to_chat_with(sftc: Program) -> None:
     for job, expected, reason in (
-        ("job-1", 3, "there is no such job"),
+        ("job-1", 3, "no such job"),
         ("../job-1", 2, "'../job-1' is not the id of a job"),
-        ("models", 1, "there is no model in models"),
+        ("models", 1, "no model in models"),
     ):
         code, out, said = sftc("chat", job)
         assert (code, out) == (expected, "")

@@ -178,12 +178,12 @@ def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(make: Make) -> N
         (
             "split",
             {"parallelism": {"tensor_parallel_size": 2}},
-            "`hyperparameters.parallelism.tensor_parallel_size`: it is 2, and nothing here splits a model so",
+            "`hyperparameters.parallelism.tensor_parallel_size`: it is 2, but the trainer does not split a model in this way",
         ),
         (
             "long",
             {"sequence_length": 1000},
-            "`hyperparameters.sequence_length`: it is 1,000, and the model reads 256 tokens",
+            "`hyperparameters.sequence_length`: it is 1,000, but the model reads 256 tokens",
         ),
     ],
 )

@@ -101,6 +101,6 @@ def test_one_that_is_killed_goes_on(make: Make, kind: str, parallelism: dict[str
             os.kill(max(workers(bench.folder)), signal.SIGKILL)
 
     told, weights = trained(bench, kill)
-    assert told.messages("restart") == ["the process that trains was killed (SIGKILL)"]
+    assert told.messages("restart") == ["the training process was killed (SIGKILL)"]
     assert told.data("training")["step"] == 6
     assert all(torch.equal(weights[name], expected[name]) for name in expected)

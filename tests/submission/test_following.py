@@ -204,9 +204,9 @@ def test_the_words_for_an_end(name: str, status: str) -> None:
         ("out of memory", "out of memory"),
         ({"message": "out of memory", "code": "oom"}, "out of memory"),
         ({"code": "oom"}, "oom"),
-        ({}, "the service does not say why"),
-        ("", "the service does not say why"),
-        (None, "the service does not say why"),
+        ({}, "the service gives no reason"),
+        ("", "the service gives no reason"),
+        (None, "the service gives no reason"),
         ("m" * 5000, "m" * 1000),
     ],
 )

@@ -32,7 +32,7 @@ def test_a_key_of_ones_own_stands_for_one_order(folder: Path, client: Client) ->
         job = client.submit(way.url, client.order(key="mine"))
         del way.heads[:]
         for order in (client.order(payload=OTHER, key="mine"), client.order("other.jsonl", key="mine")):
-            with pytest.raises(KeyInUseError, match=f"^the idempotency key mine stands for {job} already"):
+            with pytest.raises(KeyInUseError, match=f"^the idempotency key mine belongs to {job},"):
                 client.submit(way.url, order)
         assert way.heads == []
         assert client.submit(way.url, client.order(key="mine")) == job
@@ -77,7 +77,7 @@ def test_an_answer_that_got_lost_is_made_up_for_at_once(folder: Path, client: Cl
     with embedded(folder / "data", Waits()) as service, line(service.url, carry) as way:
         job = client.submit(way.url, client.order())
         assert [each["id"] for each in service.jobs()] == [job]
-        assert f"an earlier try made {job}: attaching to it" in client.told
+        assert f"an earlier try created {job}: attaching to it" in client.told
         assert way.requests.count("POST /api/learning/jobs") == 1
 
 
@@ -180,7 +180,7 @@ def test_a_job_that_the_service_has_lost_is_looked_for_and_made_anew(client: Cli
         client.submit(service.url, client.order())
         hosted.jobs["job-2"] = {**hosted.jobs.pop("job-1"), "job_id": "job-2"}
         assert client.submit(service.url, client.order()) == "job-2"
-        assert "the service does not know job-1 any more" in client.told
+        assert "the service no longer knows job-1" in client.told
         hosted.jobs.clear()
         assert client.submit(service.url, client.order()) == "job-1"
     assert hosted.started == ["job-1", "job-2", "job-1"]
@@ -205,7 +205,7 @@ def test_a_second_try_runs_under_a_key_of_its_own(folder: Path, client: Client) 
             httpx.post(f"{service.url}/learning/jobs/{jobs[-1]}/cancel", json={}, headers=AUTHORIZED)
             eventually(lambda: service.jobs()[-1]["status"] == "cancelled")
         assert [job["idempotency_key"] for job in service.jobs()] == ["mine", "mine-2"]
-        with pytest.raises(KeyInUseError, match="mine-2 stands for"):
+        with pytest.raises(KeyInUseError, match="mine-2 belongs to"):
             client.submit(service.url, client.order(payload=OTHER, key="mine-2"))
 
 

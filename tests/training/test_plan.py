@@ -162,9 +162,9 @@ def test_all_is_said_at_once_and_what_would_be_done_instead() -> None:
         "this machine cannot honour the config: "
         "`compute.gpu_type`: it is H100, but this machine does not have a GPU; "
         "`compute.nodes`: the config asks for 2 machines, but this is one; "
-        "`training.use_qlora`: weights in 4 bits need a package more: pip install 'sftc[qlora]'; "
-        "`hyperparameters.parallelism.fp16`: there is no GPU, and a CPU computes in fp32; "
-        "`hyperparameters.parallelism.fsdp`: there is no GPU to shard over; "
+        "`training.use_qlora`: weights in 4 bits need another package: pip install 'sftc[qlora]'; "
+        "`hyperparameters.parallelism.fp16`: this machine has no GPU, and a CPU computes in fp32; "
+        "`hyperparameters.parallelism.fsdp`: this machine has no GPU to shard over; "
         "with --allow-substitutions: trained on the CPU with 2 cores; trained on it; "
         "LoRA on the model as it is; trained in fp32; trained with a whole copy each"
     )

@@ -48,7 +48,7 @@ def test_the_same_job_gives_the_same_bytes_where_it_was_killed_and_the_same_loss
 
     again = Told(kill)
     other = Path(killed.run(again))
-    assert again.messages("restart") == ["the process that trains was killed (SIGKILL)"]
+    assert again.messages("restart") == ["the training process was killed (SIGKILL)"]
     assert again.data("training")["step"] >= 3
     assert contents(other) == contents(model)
     assert {"adapter_model.safetensors", "adapter_config.json", "tokenizer.json", "README.md"} <= contents(
@@ -109,7 +109,7 @@ def test_one_of_several_processes_may_be_killed(tmp_path: Path, models: Path) ->
 
     told = Told(kill)
     assert (Path(bench.run(told)) / "adapter_model.safetensors").exists()
-    assert told.messages("restart") == ["the process that trains was killed (SIGKILL)"]
+    assert told.messages("restart") == ["the training process was killed (SIGKILL)"]
     assert told.data("training")["step"] >= 3
 
 
@@ -122,10 +122,10 @@ def test_a_job_that_cannot_be_done_says_why(tmp_path: Path, models: Path) -> Non
 @pytest.mark.parametrize(
     ("job", "reason"),
     [
-        (payload() | {"model": "no/such"}, "`job.model`: there is no model no/such"),
+        (payload() | {"model": "no/such"}, "`job.model`: the model no/such was not found"),
         (
             payload(sequence_length=1000),
-            "`hyperparameters.sequence_length`: it is 1,000, and the model reads 256",
+            "`hyperparameters.sequence_length`: it is 1,000, but the model reads 256",
         ),
         (
             payload(sequence_length=4),
