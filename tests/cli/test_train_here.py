@@ -57,7 +57,7 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
     code, out, said = sftc(*TRAIN, "--allow-substitutions")
     assert code == 0, said
     job = out.strip()
-    assert "sftc: deviation: `compute.gpu_type`: H100" in said
+    assert "sftc: deviation: `compute.gpu_type`: it is H100" in said
     assert "training: steps 24, step 0, device cpu, processes 1" in said
     first, last = map(float, re.findall(r"train.loss ([\d.]+) [▁-█]{24} ([\d.]+)", said)[0])
     assert last < first / 2
@@ -85,7 +85,7 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
     shutil.move(tmp_path / "models", tmp_path / "elsewhere")
     code, out, said = sftc("chat", job, "--prompt", "3 + 4?")
     assert (code, out) == (1, "")
-    assert "no model in" in said
+    assert "was not found" in said
 
 
 @pytest.mark.slow
@@ -105,10 +105,10 @@ def test_an_embedded_service_that_is_killed_is_not_waited_for(sftc: Program) -> 
                 assert f"the embedded service has ended; to follow it, run: sftc {command}" in said
     _, listed, said = sftc("jobs", "list")  # by a service of its own, which runs nothing
     assert listed.splitlines()[1].split()[1] == "queued"
-    assert "runs already" not in said
+    assert "already running" not in said
     Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 10_000", "n_epochs = 1"))
     with sftc.started(*TRAIN, "--allow-substitutions") as run:
-        told(run, f"waits for {job}: `sftc jobs cancel` takes one away")
+        told(run, f"waits for {job}: `sftc jobs cancel` removes one")
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_commands_share_the_embedded_service_and_it_stays_until_the_last_has_end
             code, _, said = sftc(*TRAIN)
             assert code == 2
             assert re.search(
-                r"runs already, with --models-dir \S+/models --allow-substitutions: name the same", said
+                r"is already running, with --models-dir \S+/models --allow-substitutions: pass the same", said
             )
             code, _, said = sftc("submit", "payload.json", "--dataset", "train.jsonl")
             assert code == 2
