@@ -82,7 +82,7 @@ def test_the_calls_of_tools_are_trained_on(arguments: Any) -> None:
 
 def test_images_are_refused() -> None:
     image = [{"type": "image_url", "image_url": {"url": "a.png"}}]
-    with pytest.raises(UnspeakableError, match="no text"):
+    with pytest.raises(UnspeakableError, match="is not text"):
         trained_on([{"role": "user", "content": image}, *talk("a", "b")[1:]])
 
 
