@@ -41,19 +41,10 @@ def _section(contract: Contract, section: Path) -> Iterator[str]:
     if section:
         yield from (contract.properties[section]["description"], "")
     paths = [path for path in contract.properties if path[:-1] == section and path not in contract.sections]
-    if paths:
-        yield "| key | value | default | payload | meaning |"
-        yield "| --- | --- | --- | --- | --- |"
     for path in paths:
         schema = contract.properties[path]
-        cells = (
-            f"`{path[-1]}`",
-            _value(schema),
-            _default(schema),
-            _place(contract, path),
-            schema["description"],
-        )
-        yield _table_row(cells)
+        facts = [_value(schema), *_default(schema), _place(contract, path)]
+        yield f"- **`{path[-1]}`** ({'; '.join(facts)})<br>{schema['description']}"
 
 
 def _table_row(cells: tuple[str, ...]) -> str:
@@ -67,14 +58,14 @@ def _value(schema: dict[str, Any]) -> str:
     return ", ".join([schema["type"], *limits]).replace("object", "table")
 
 
-def _default(schema: dict[str, Any]) -> str:
-    return f"`{orjson.dumps(schema['default']).decode()}`" if "default" in schema else ""
+def _default(schema: dict[str, Any]) -> list[str]:
+    return [f"default `{orjson.dumps(schema['default']).decode()}`"] if "default" in schema else []
 
 
 def _place(contract: Contract, path: Path) -> str:
     for row in contract.mapping.rows:
         if row.path and path[: len(row.path)] == row.path:
-            return f"`{pointer((*row.to, *path[len(row.path) :]))}`"
+            return f"sent as `{pointer((*row.to, *path[len(row.path) :]))}`"
     return "not sent"
 
 
