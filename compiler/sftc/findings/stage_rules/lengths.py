@@ -6,16 +6,16 @@ from sftc.findings.rule import Rule
 ROW_CANNOT_FIT = Rule(
     id="row-cannot-fit",
     severity=Severity.WARNING,
-    title="a row cannot fit `sequence_length`",
-    why="Tokens beyond the length are cut off, most often the end of the answer. The limit used here is 16 bytes a token: English takes about 4, and no tokenizer in use comes near 16 over a whole row. Rows below the limit can still be too long.",
+    title="a row is too long for `sequence_length`",
+    why="Tokens beyond `sequence_length` are cut off, usually the end of the answer. The check assumes 16 bytes per token. English text has about 4, and no tokenizer in use comes near 16 over a whole row. A row without this finding can still be too long.",
     act="Raise `sequence_length`, or split the row.",
 )
 
 LABELS_CUT_OFF = Rule(
     id="labels-cut-off",
     severity=Severity.WARNING,
-    title="every answer of a row is cut off",
-    why="The first answer begins beyond `sequence_length`, at the limit of 16 bytes a token. The row has no tokens left to train on, and the run looks fine.",
+    title="every answer in a row is cut off",
+    why="The first answer begins beyond `sequence_length`, even at 16 bytes per token. The row has no tokens left to train on, and the run reports no error.",
     act="Raise `sequence_length`, or shorten the text before the answer.",
 )
 

@@ -1,4 +1,4 @@
-"""Rules about training files: whether they can be read, and the form of each row."""
+"""Rules about training files that cannot be read, and about the form of each row."""
 
 from sftc.findings.finding import Severity
 from sftc.findings.rule import Rule
@@ -9,7 +9,7 @@ UNREADABLE_DATA = Rule(
     id="unreadable-data",
     severity=Severity.ERROR,
     title="the training file cannot be read",
-    why="The operating system refused to open or read the file.",
+    why="The operating system did not open or read the file.",
     act="Check that the path is correct, that it is a file and not a folder, and that you have permission to read it. `-` reads standard input.",
 )
 
@@ -17,16 +17,16 @@ DAMAGED_ARCHIVE = Rule(
     id="damaged-archive",
     severity=Severity.ERROR,
     title="the compressed file is damaged",
-    why="The file ends too early or its checksum is wrong, for example after an interrupted copy. Rows are missing.",
+    why="The file ends too early or its checksum is wrong, for example after an interrupted copy. The rows after the damage are missing.",
     act="Copy or compress the file again.",
 )
 
 FILE_CHANGED = Rule(
     id="file-changed",
     severity=Severity.ERROR,
-    title="the file changed while it was read",
-    why="The check and the digest match neither the old nor the new content.",
-    act="Wait until the program that writes the file has finished, and check it again.",
+    title="the file changed while it was being read",
+    why="The findings and the digest describe neither the old content nor the new.",
+    act="Wait until the program that writes the file has finished, then check the file again.",
 )
 
 EMPTY_DATA = Rule(
@@ -44,7 +44,7 @@ DATA_BYTE_ORDER_MARK = Rule(
     id="data-byte-order-mark",
     severity=Severity.ERROR,
     title="the file begins with a byte order mark",
-    why="JSON does not allow the mark: readers refuse or drop the first row.",
+    why="JSON does not allow the mark. Some readers reject the file, others lose the first row.",
     act="Save the file as UTF-8 without a byte order mark.",
     invalid="\ufeff" + _ROW,
     valid=_ROW,
@@ -54,17 +54,17 @@ DATA_BYTE_ORDER_MARK = Rule(
 ROW_NOT_UTF8 = Rule(
     id="row-not-utf8",
     severity=Severity.ERROR,
-    title="a row is not UTF-8",
-    why="JSON Lines are UTF-8. A guess at another encoding trains the model on broken words.",
+    title="a row is not valid UTF-8",
+    why="JSON Lines files are UTF-8. Reading one with a guessed encoding would train the model on garbled text.",
     act="Save the file as UTF-8. If only some rows fail, check where their text comes from.",
 )
 
 ROW_NOT_JSON = Rule(
     id="row-not-json",
     severity=Severity.ERROR,
-    title="a row is not JSON",
-    why="Each line is one JSON value by RFC 8259, without comments, trailing commas, `NaN` or single quotes.",
-    act="Write rows with a JSON library, one a line.",
+    title="a row is not valid JSON",
+    why="Each line must be one JSON value as defined by RFC 8259. Comments, trailing commas, `NaN` and single quotes are not allowed.",
+    act="Write the rows with a JSON library, such as Python's `json.dumps`, one row per line.",
     invalid='{"messages": [{"role": "user", "content": "2 + 2?"},]}\n',
     valid=_ROW,
     examples="jsonl",
@@ -73,9 +73,9 @@ ROW_NOT_JSON = Rule(
 LONE_SURROGATE = Rule(
     id="lone-surrogate",
     severity=Severity.ERROR,
-    title="half of a surrogate pair without the other half",
-    why="An escape such as `\\ud83d` is half a character, most often of an emoji that was cut in two. UTF-8 cannot represent it, and tokenizers fail on it.",
-    act="Cut text between characters, not between UTF-16 units, and write the row again.",
+    title="a row contains an unpaired surrogate",
+    why="An escape such as `\\ud83d` is half of a character, usually an emoji that was cut in two. UTF-8 cannot represent it, and tokenizers fail on it.",
+    act="Cut the text between characters, not between UTF-16 code units, and write the row again.",
     invalid=_ROW.replace("4", "\\ud83d"),
     valid=_ROW.replace("4", "\\ud83d\\ude42"),
     examples="jsonl",
@@ -84,16 +84,16 @@ LONE_SURROGATE = Rule(
 ROW_TOO_LARGE = Rule(
     id="row-too-large",
     severity=Severity.ERROR,
-    title="a row is over 64 MiB",
-    why="No model reads that much at once. Most likely line breaks are missing.",
-    act="Write one row a line, and split what is too long for the model.",
+    title="a row is larger than 64 MiB",
+    why="No model can use a row of this size. Most likely, the line breaks between rows are missing.",
+    act="Write one row per line, and split rows that are too long for the model.",
 )
 
 ROW_TOO_DEEP = Rule(
     id="row-too-deep",
     severity=Severity.ERROR,
-    title="a row nests more than 500 levels deep",
-    why="JSON readers limit nesting; beyond the limit they refuse the row or crash.",
+    title="a row is nested more than 500 levels deep",
+    why="JSON readers limit nesting. Beyond the limit, they reject the row or crash.",
     act="Flatten the value, or store it as a string.",
     invalid=_ROW.replace("}\n", ', "metadata": {"a": ' + "[" * 500 + "]" * 500 + "}}\n"),
     valid=_ROW.replace("}\n", ', "metadata": {"a": ' + "[" * 400 + "]" * 400 + "}}\n"),
@@ -103,9 +103,9 @@ ROW_TOO_DEEP = Rule(
 DUPLICATE_NAME = Rule(
     id="duplicate-name",
     severity=Severity.ERROR,
-    title="a JSON object has the same name twice",
-    why="One of the values is lost, and readers differ on which.",
-    act="Keep one of the two.",
+    title="a JSON object contains the same name twice",
+    why="Only one of the two values is used, and JSON readers differ on which.",
+    act="Remove one of the two.",
     invalid=_ROW.replace('"content": "4"', '"content": "5", "content": "4"'),
     valid=_ROW,
     examples="jsonl",
@@ -114,9 +114,9 @@ DUPLICATE_NAME = Rule(
 ROW_SHAPE = Rule(
     id="row-shape",
     severity=Severity.ERROR,
-    title="a row does not have the form that the service reads",
-    why="The service reads conversations: `messages`, each with a `role`, and with `content` or `tool_calls`. It refuses a file if one row differs.",
-    act="Change the row to the form that the finding names.",
+    title="a row does not have the form that the service accepts",
+    why="A row is a conversation: an object with a `messages` list, in which each message has a `role`, and `content` or `tool_calls`. The service rejects the whole file if one row differs.",
+    act="Change the row to the form that the finding describes.",
     invalid='{"messages": [{"content": "2 + 2?"}]}\n',
     valid=_ROW,
     examples="jsonl",
