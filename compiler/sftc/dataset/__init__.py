@@ -1,6 +1,6 @@
-"""The training file: checked, described and sampled, in bounded memory, the same for any number of processes.
+"""Checks, describes and samples training files in bounded memory.
 
-In: files of JSON Lines. Out: findings, digests and figures. A row is looked at twice at most:
-`layout` accepts plain rows in bulk, and `examine_row` is the authority on all others. Must not
-know configs or services.
+Input: JSON Lines files. Output: findings, digests and statistics, the same for any number of
+processes. A row is read at most twice: `layout` accepts plain rows in bulk, and `examine_row`
+decides about all others. This package must not import anything about configs or services.
 """

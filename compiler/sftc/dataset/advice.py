@@ -1,4 +1,4 @@
-"""Advice on the conversation of a row that has the right form."""
+"""Warnings about the conversation in a row that fits the schema."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ TOKENS: Final = re.compile(
     r"<\|[\w ./-]{1,40}\|>|<｜[^｜<>]{1,40}｜>|</?SYS>>|<</?SYS>>|\[/?INST\]"
     r"|<(?:start_of_turn|end_of_turn|bos|eos)>|\A\s*<s>|</s>\s*\Z"
 )
-"""Special tokens. `<s>` is also an HTML tag, so it counts only at the ends of a text."""
+"""Special tokens of chat templates. `<s>` is also an HTML tag, so it counts only at the ends of a text."""
 
 SIGNS: Final = (
     b"<|",
@@ -36,10 +36,10 @@ SIGNS: Final = (
     b"<\\",
     b"INST]",
 )
-"""Bytes in the JSON of every row whose text contains a special token, unless it escapes ASCII."""
+"""At least one of these is in the JSON of every row with a special token, unless the row escapes ASCII."""
 
 BLANKS: Final = " \n\r\t\f\u00a0\u3000"
-"""Characters of which a blank answer consists."""
+"""An answer that has only these characters is blank."""
 
 _IMAGES: Final = ("image", "image_url", "input_image")
 _SOURCES: Final = ("image_url", "image", "url", "path", "file", "file_id", "data", "base64", "source")
@@ -48,7 +48,7 @@ _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*(\\u0000)")
 
 
 def advice(row: Row, data: bytes) -> Iterator[Remark]:
-    """Yield remarks about `row`, whose JSON is `data` and which fits the schema."""
+    """Yield remarks about `row`, which fits the schema. `data` is its JSON."""
     for check in CHECKS:
         yield from check(row)
     if find(data, b"\\u00") >= 0 or any(find(data, sign) >= 0 for sign in SIGNS):
@@ -58,11 +58,11 @@ def advice(row: Row, data: bytes) -> Iterator[Remark]:
 def nul(text: str) -> Iterator[Remark]:
     """Yield a remark for each escaped NUL in `text`, the JSON of a row."""
     for match in _NUL.finditer(text):
-        yield Remark(conversations.NUL_IN_TEXT, "`\\u0000` is the character NUL", at=match.span(1))
+        yield Remark(conversations.NUL_IN_TEXT, "the text contains a NUL character, `\\u0000`", at=match.span(1))
 
 
 def texts(message: RowMessage) -> Iterator[tuple[Path, str]]:
-    """Yield the texts in the content of `message`, each with its path from there."""
+    """Yield the texts in the content of `message`, each with its path inside the message."""
     content = message.get("content")
     if isinstance(content, str):
         yield ("content",), content
@@ -87,7 +87,7 @@ def _assistant(row: Row) -> Iterator[Remark]:
         message = "this row has no assistant message, so there is nothing to train on"
         yield Remark(conversations.NO_ASSISTANT, message, ("messages",))
     elif roles[-1] != "assistant":
-        message = f"the last message has the role `{roles[-1][:40]}`: it has no answer"
+        message = f"the last message has the role `{roles[-1][:40]}` and no answer"
         yield Remark(conversations.LAST_NOT_ASSISTANT, message, ("messages", len(roles) - 1, "role"))
 
 
@@ -109,9 +109,9 @@ def _roles(row: Row) -> Iterator[Remark]:
         if role not in ROLES:
             meant = _OTHER_NAMES.get(role) or near(role, ROLES)
             help = (
-                f"did you mean `{meant}`?" if meant else f"write one of {', '.join(f'`{r}`' for r in ROLES)}"
+                f"did you mean `{meant}`?" if meant else f"use one of {', '.join(f'`{r}`' for r in ROLES)}"
             )
-            text = f"the role `{role[:40]}` is unknown to chat templates"
+            text = f"chat templates do not know the role `{role[:40]}`"
             yield Remark(conversations.UNKNOWN_ROLE, text, ("messages", index, "role"), help)
 
 
@@ -124,39 +124,39 @@ def _results(row: Row) -> Iterator[Remark]:
         if message["role"] in _RESULTS:
             answered = message.get("tool_call_id")
             if not calls:
-                text = "this result has no call: no message before it has `tool_calls`"
+                text = "this tool result has no call: no earlier message has `tool_calls`"
                 yield Remark(conversations.RESULT_WITHOUT_CALL, text, ("messages", index, "role"))
             elif answered is not None and None not in calls and answered not in calls:
-                text = f"no call before this result has the id `{answered[:40]}`"
+                text = f"no earlier tool call has the id `{answered[:40]}`"
                 yield Remark(conversations.RESULT_WITHOUT_CALL, text, ("messages", index, "tool_call_id"))
 
 
 def _id(call: dict[str, Any]) -> str | None:
-    """Return the id of a call; `None` if it has none, which then matches any result."""
+    """Return the id of a tool call, or `None` if it has none. `None` matches any result."""
     name = call.get("id")
     return name if isinstance(name, str) else None
 
 
 def _images(row: Row) -> Iterator[Remark]:
     if any(row.get(column) for column in _COLUMNS):
-        return  # the parts are only placeholders for the images of the row
+        return  # the parts are placeholders: the images are in a column of the row
     for index, message in enumerate(row["messages"]):
         content = message.get("content")
         for place, part in enumerate(content if isinstance(content, list) else ()):
             if is_image(part) and not _source(part):
                 path = ("messages", index, "content", place)
                 yield Remark(
-                    conversations.IMAGE_WITHOUT_SOURCE, f"`{dotted(path)}` is an image without a source", path
+                    conversations.IMAGE_WITHOUT_SOURCE, f"the image part `{dotted(path)}` has no image", path
                 )
 
 
 def is_image(part: Any) -> bool:
-    """Whether a part of a message's content is an image."""
+    """Return whether a part of a message's content is an image."""
     return isinstance(part, dict) and part.get("type") in _IMAGES
 
 
 def _source(part: dict[str, Any], levels: int = 2) -> bool:
-    """Return whether `part`, or an object in it, names the source of its image."""
+    """Return whether `part`, or an object up to `levels` deep in it, names the source of its image."""
     for each in map(part.get, _SOURCES):
         if isinstance(each, dict) and levels:
             if each.get("id") or _source(each, levels - 1):

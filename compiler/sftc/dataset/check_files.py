@@ -1,4 +1,4 @@
-"""Checking training files: paths to findings, rows and digests, in one read of each file."""
+"""Checks training files: findings, row counts and digests, from one read of each file."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -22,12 +22,15 @@ OnRead = Callable[[str, int, int | None], None]
 
 
 class CheckOptions(NamedTuple):
-    """How training files are checked.
+    """Options of a check.
 
-    `max_errors` is the number of errors after which reading a file stops, and the number of findings
-    of each other rule that are kept; 0 is no limit. The first `examples` rows of each file are
-    checked, all by default. `tokens` is a config's `sequence_length`. `jobs` is the
-    number of processes.
+    Attributes:
+        max_errors: stop reading a file after this many errors, and keep at most this many findings
+            of each rule that warns. 0 means no limit.
+        examples: check only this many rows from the start of each file. `None` means all.
+        tokens: the `sequence_length` of a config, or `None` to skip the checks of row length.
+        jobs: the number of processes.
+        bounds: the limits that keep memory bounded.
     """
 
     max_errors: int = 20
@@ -38,11 +41,17 @@ class CheckOptions(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """The result of checking a training file: findings, and counts of findings that were not kept.
+    """The result of checking a training file.
 
-    `rows`, `length` (bytes of JSON Lines) and `digest` (their SHA-256) are of the rows that were
-    checked. `stopped` means that errors ended the check; there is no digest then. `is_whole` means
-    that the whole file was checked.
+    Attributes:
+        path: the path as given.
+        findings: the findings that were kept.
+        more: for each rule id, the number of findings that were not kept.
+        rows: the number of rows that were checked.
+        length: the size of these rows in bytes of JSON Lines, after decompression.
+        digest: their SHA-256, or an empty string if `stopped` is true.
+        stopped: whether the check stopped because there were too many errors.
+        is_whole: whether the whole file was checked.
     """
 
     path: str
@@ -56,7 +65,7 @@ class Checked(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error, so that the service accepts the file."""
+        """Whether the file has no errors. The service accepts only such files."""
         return not any(found.is_error for found in self.findings)
 
 
@@ -66,16 +75,17 @@ def check_files(
     on_finding: OnFinding = lambda path, found: None,
     on_read: OnRead = lambda path, done, size: None,
 ) -> list[Checked]:
-    """Check training files, and report findings as they come.
+    """Check training files, report findings as they are found, and return the results.
 
     Args:
         paths: files of JSON Lines, plain or compressed (`.gz`, `.zst`), or `-`.
-        options: how to check them.
-        on_finding: is called with the path and each finding that is kept, in the order of the file.
-        on_read: is called with the path, the bytes read so far and the size on disk, if known.
+        options: the options of the check.
+        on_finding: called with the path and each finding that is kept, in the order of the file.
+        on_read: called with the path, the bytes read so far and the size on disk, if known.
 
     Returns:
-        One result a file, in the order of `paths`. What is wrong with a file raises nothing.
+        One result per file, in the order of `paths`. A file that cannot be read is a finding, not
+        an exception.
     """
     duplicates = Duplicates(options.bounds.digests)
     looker = partial(_look, Limits(options.max_errors, options.tokens, options.bounds.row))
@@ -94,7 +104,7 @@ def _look(wanted: Limits) -> Callable[[str, Chunk], Inspection]:
 
 
 class _File:
-    """One file while it is checked."""
+    """The state of the check of one file."""
 
     def __init__(self, path: str, options: CheckOptions, on_finding: OnFinding) -> None:
         self.path = path
@@ -134,10 +144,10 @@ class _File:
             is_archive = not isinstance(cutter.damage, OSError) or isinstance(cutter.damage, BadGzipFile)
             self._say(DAMAGED_ARCHIVE if is_archive else UNREADABLE_DATA, unread(cutter))
         elif not self._rows:
-            self._say(EMPTY_DATA, "has no rows")
+            self._say(EMPTY_DATA, "the file has no rows")
         if change := file.changed():
             self._is_whole = False
-            self._say(FILE_CHANGED, f"changed while it was read: {change}")
+            self._say(FILE_CHANGED, f"the file changed while it was being read: {change}")
 
     def _take(self, look: Inspection, duplicates: Duplicates) -> None:
         self._rows += len(look.digests)
@@ -150,7 +160,7 @@ class _File:
                 return
 
     def add(self, found: Finding, *, counted: bool = False) -> None:
-        """Keep a finding, if there are not too many of its kind."""
+        """Keep and report a finding, unless `max_errors` of its kind are already kept."""
         self._counts[found.id] += not counted
         kind, most = "error" if found.is_error else found.id, self._options.max_errors
         if most and self._kept[kind] >= most:

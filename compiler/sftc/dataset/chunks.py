@@ -1,4 +1,4 @@
-"""A stream cut into chunks of whole lines, hashed as it is read, in bounded memory."""
+"""Cuts a stream into chunks of whole lines and hashes it, in bounded memory."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,20 +9,23 @@ from stringzilla import count
 from sftc.dataset.streams import DAMAGE, Stream
 
 MAX_ROW = 64 << 20
-"""The maximum bytes of a row."""
+"""Maximum size of a row in bytes."""
 
 CHUNK = 512 << 10
-"""The bytes of a chunk, unless one row is longer."""
+"""Maximum size of a chunk in bytes. Only a chunk of a single longer row exceeds it."""
 
 BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
 
 
 class Chunk(NamedTuple):
-    """Whole lines of a file: `data` ends in a line break, or where the file does.
+    """Whole lines of a file.
 
-    The first line has the number `line`, from 1, and begins `byte` bytes into the file.
-    `skipped` is the length of a row that is too large to be read, with no data then.
+    Attributes:
+        data: the lines. They end in a line break, except at the end of the file.
+        line: the number of the first line, counted from 1.
+        byte: the offset of the first line in the file, in bytes.
+        skipped: the size in bytes of a row that is too large to read. `data` is then empty.
     """
 
     data: bytes
@@ -32,11 +35,14 @@ class Chunk(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What keeps the reading of files in bounded memory.
+    """Limits that keep memory bounded while files are read.
 
-    `chunk` is the bytes of a chunk, `row` the maximum bytes of a row, `digests` the maximum number of
-    rows that are remembered to find duplicates, `alone` the number of chunks that are checked
-    before other processes start: a small file needs none.
+    Attributes:
+        chunk: the size of a chunk in bytes.
+        row: the maximum size of a row in bytes.
+        digests: the maximum number of rows that are remembered to find duplicates.
+        alone: the number of chunks that this process checks before it starts others. A small file
+            needs no other process.
     """
 
     chunk: int = CHUNK
@@ -46,10 +52,12 @@ class Bounds(NamedTuple):
 
 
 class Cutter:
-    """Cuts `stream` into chunks of about `bounds.chunk` bytes, up to `limit` rows in all.
+    """Iterates over the chunks of `stream`, up to `limit` rows in all.
 
-    `length` is how many bytes were cut, `lines` how many lines. `damage` is the error that ended
-    the stream early.
+    Attributes:
+        lines: the number of lines cut so far.
+        length: the number of bytes cut so far.
+        damage: the error that ended the stream early, or `None`.
     """
 
     def __init__(self, stream: Stream, limit: int | None = None, bounds: Bounds = Bounds()) -> None:  # noqa: B008  it cannot be changed
@@ -66,7 +74,7 @@ class Cutter:
 
     @property
     def digest(self) -> str:
-        """`sha256:` and the digest of what was cut, in hexadecimal."""
+        """The SHA-256 of all bytes cut so far, as `sha256:` and hexadecimal digits."""
         return f"sha256:{self._hash.hexdigest()}"
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -89,7 +97,7 @@ class Cutter:
                 return
 
     def _fill(self) -> bool:
-        """Read until the buffer is full; return whether there may be more to read."""
+        """Fill the buffer, and return whether there may be more to read."""
         with memoryview(self._buffer) as view:
             while self._held < len(view):
                 try:
@@ -104,7 +112,7 @@ class Cutter:
         return True
 
     def _take(self, end: int) -> bytes:
-        """Return the first `end` bytes of the buffer, and keep the others for the next time."""
+        """Remove the first `end` bytes from the buffer and return them."""
         with memoryview(self._buffer) as view:
             data, rest = bytes(view[:end]), bytes(view[end : self._held])
         if len(self._buffer) > self._size:
@@ -114,7 +122,7 @@ class Cutter:
         return data
 
     def _skip(self) -> Chunk:
-        """Read on to the end of a row that is too large."""
+        """Skip a row that is too large, and return a chunk that gives its size."""
         begin, end = self.length, 0
         while not end:
             self._discard(self._held)
@@ -135,7 +143,7 @@ class Cutter:
         self.length += len(data)
 
     def _limited(self, data: bytes) -> bytes:
-        """Return `data` up to the last row that is wanted."""
+        """Return `data` up to the last row within the limit. Blank lines do not count."""
         assert self._left is not None  # noqa: S101  for mypy
         at = 0
         while self._left and at < len(data):
@@ -154,7 +162,7 @@ class Cutter:
 
 
 def unread(cutter: Cutter) -> str:
-    """Return the message about a file that was read up to where it is damaged."""
+    """Return the message about the error that ended the stream of `cutter` early."""
     error = cutter.damage
     reason = error.strerror if isinstance(error, OSError) else None
-    return f"cannot be read beyond line {cutter.lines:,}: {reason or error or type(error).__name__}"
+    return f"cannot be read after line {cutter.lines:,}: {reason or error or type(error).__name__}"

@@ -1,4 +1,4 @@
-"""Describing training files: rows, messages, lengths, tools, images, scripts."""
+"""Describes training files: counts of rows, messages, lengths, tools, images and scripts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -15,20 +15,34 @@ from sftc.dataset.pool import Pool
 from sftc.dataset.streams import UnreadableError, opened
 
 BYTES_A_TOKEN: Final = 4
-"""Bytes of a token, roughly: near 4 in English, and near 4 in Chinese, at three bytes a character."""
+"""Approximate UTF-8 bytes per token: about 4 in English and in Chinese (3 bytes per character)."""
 
 PERCENTILES: Final = (0, 25, 50, 75, 95, 99, 100)
 
 _EXACT: Final = 1000
-"""Numbers below this are exact; larger ones keep three digits."""
+"""Distributions keep numbers below this exactly, and three digits of larger ones."""
 
 
 @dataclass
 class Tally:
-    """The description of some rows. A distribution counts rows by number; 1,234 counts as 1,230.
+    """Statistics of some rows.
 
-    `tokens` is an estimate: UTF-8 bytes of text by `BYTES_A_TOKEN`. `unread` rows are not JSON,
-    or not of the form of a row, and in no other figure.
+    `turns` (assistant messages), `characters` and `tokens` are distributions: the number of rows by
+    value, where a value of 1,234 counts as 1,230.
+
+    Attributes:
+        rows: the number of rows.
+        unread: the number of rows that are not JSON or do not fit the schema. No other statistic
+            except `rows` includes them.
+        roles: the number of messages by role.
+        turns: the number of rows by their number of assistant messages.
+        characters: the number of rows by their characters of text.
+        tokens: the number of rows by their estimated tokens: UTF-8 bytes of text / `BYTES_A_TOKEN`.
+        all_tokens: the estimated tokens of all rows.
+        with_tools: the number of rows with `tools`.
+        calls: the number of tool calls.
+        images: the number of image parts.
+        scripts: the number of characters by script.
     """
 
     rows: int = 0
@@ -55,7 +69,7 @@ def describe_file(
     """Return a description of the training file at `path`.
 
     Raises:
-        UnreadableError: it cannot be read, or not to its end.
+        UnreadableError: the file cannot be read to its end.
     """
     total = Tally()
     with opened(path) as file, Pool(_work, jobs) as pool:
@@ -69,7 +83,7 @@ def describe_file(
 
 
 def percentiles(counts: Counter[int], wanted: Iterable[int] = PERCENTILES) -> dict[int, int]:
-    """Return the percentiles of a distribution, by rank."""
+    """Return the `wanted` percentiles of a distribution, by the nearest-rank method."""
     ordered, total = sorted(counts.items()), counts.total()
     found = {}
     for percent in wanted:
@@ -83,7 +97,7 @@ def percentiles(counts: Counter[int], wanted: Iterable[int] = PERCENTILES) -> di
 
 
 def ranked(counts: Counter[str]) -> list[tuple[str, int]]:
-    """Return names and counts, most frequent first, then by name."""
+    """Return names and counts, sorted by descending count, then by name."""
     return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
 
 

@@ -1,4 +1,4 @@
-"""Rows that occur more than once, found by their digests, in bounded memory."""
+"""Finds rows that occur more than once, by their digests, in bounded memory."""
 
 from array import array
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from sftc.findings.finding import Finding
 from sftc.findings.stage_rules.conversations import DUPLICATE_ROWS, SHARED_ROWS
 from sftc.text.source import escaped
 
-if find_spec("numpy") is None:  # imported late, and missed early
+if find_spec("numpy") is None:  # numpy is imported on first use: report early that it is missing
     raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
 
 _SHOWN: Final = 3
 
 _BLOCK: Final = 1 << 18
-"""The digests that are looked up at a time."""
+"""Number of digests that are looked up at a time."""
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 
 class Duplicates:
-    """The digests of the rows of some files; beyond `capacity`, an even sample of them.
+    """The digests of the rows of some files, or a uniform sample if there are more than `capacity`.
 
-    The sample depends only on the digests, so that equal rows are either all in it or not at all.
+    The digest alone decides whether a row is in the sample, so equal rows are either all in it or
+    all out of it.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -42,7 +43,7 @@ class Duplicates:
         self._dropped: dict[str, tuple[array[int], array[int]]] = {}
 
     def add(self, path: str, digests: "array[int]", numbers: "array[int]") -> None:
-        """Take the digests of rows of a file, and the numbers of their lines."""
+        """Add the digests of rows of a file, and the numbers of their lines."""
         kept = self._files.setdefault(path, (array("Q"), array("Q")))
         self._dropped.setdefault(path, (array("Q"), array("Q")))
         new = self._sampled((digests, numbers)) if self._halvings else (digests, numbers)
@@ -59,10 +60,10 @@ class Duplicates:
         return sum(len(digests) for digests, _ in self._files.values())
 
     def _thin(self, path: str) -> None:
-        """Keep two rows of those that are the same, and of the others how many they are."""
+        """Keep two of each group of equal rows of a file, and only the count of the others."""
         np = _numpy()
         digests, numbers = (np.frombuffer(each, np.uint64) for each in self._files[path])
-        often = _standing(digests, times=3)
+        often = _repeated(digests, times=3)
         if not len(often):
             return
         at = np.flatnonzero(_among(digests, often))
@@ -80,14 +81,14 @@ class Duplicates:
             old.extend(more)
 
     def _sampled(self, arrays: "Arrays") -> "Arrays":
-        """Return the items of arrays, the first of them of digests, that belong to the sample."""
+        """Return the items of `arrays` in the sample. The first array has the digests that decide it."""
         np = _numpy()
         digests, others = (np.frombuffer(each, np.uint64) for each in arrays)
         keep = digests >> np.uint64(64 - self._halvings) == 0
         return _arrays(digests[keep], others[keep])
 
     def findings(self) -> Iterator[Finding]:
-        """Yield, for each file, the findings about rows that also occur elsewhere."""
+        """Yield the findings about rows that occur again in the same file or in an earlier one."""
         np = _numpy()
         earlier: list[str] = []
         for path, (digests, numbers) in self._files.items():
@@ -99,16 +100,16 @@ class Duplicates:
 
     def _within(self, path: str, rows: "Digests", lines: "Digests") -> Iterator[Finding]:
         np = _numpy()
-        at = np.flatnonzero(_among(rows, _standing(rows, times=2)))
+        at = np.flatnonzero(_among(rows, _repeated(rows, times=2)))
         _, first, which = np.unique(rows[at], return_index=True, return_inverse=True)
         again = np.delete(np.arange(len(at)), first)
         number = (len(again) << self._halvings) + sum(self._dropped[path][1])
         if number:
             pairs = [
-                f"line {lines[at[each]]:,} is line {lines[at[first[which[each]]]]:,} again"
+                f"line {lines[at[each]]:,} repeats line {lines[at[first[which[each]]]]:,}"
                 for each in again[:_SHOWN]
             ]
-            message = f"{self._rows(number)} repeating an earlier one{_listed(pairs, number)}"
+            message = f"{self._rows(number)} {'repeat' if number > 1 else 'repeats'} an earlier row{_listed(pairs, number)}"
             yield DUPLICATE_ROWS.finding(whole_file(path), message)
 
     def _between(self, path: str, rows: "Digests", lines: "Digests", other: str) -> Iterator[Finding]:
@@ -125,18 +126,18 @@ class Duplicates:
                 for at in shared[:_SHOWN]
             ]
             name = escaped(other)
-            message = f"{self._rows(number)} shared with {name}{_listed(pairs, number)}"
+            message = f"{self._rows(number)} also {'occur' if number > 1 else 'occurs'} in {name}{_listed(pairs, number)}"
             yield SHARED_ROWS.finding(whole_file(path), message)
 
     def _rows(self, number: int) -> str:
-        """Return how many rows there are, and what that is known from."""
+        """Return the number of rows as text, and say so if it is an estimate."""
         if self._halvings:
-            return f"about {number:,} rows (an estimate from one row in {1 << self._halvings})"
+            return f"about {number:,} rows (estimated from 1 row in {1 << self._halvings})"
         return f"{number:,} row{'s' if number > 1 else ''}"
 
 
 def _numpy() -> "ModuleType":
-    """Return numpy, imported when it is needed, and without the threads of its linear algebra."""
+    """Import and return numpy, without the threads of its linear algebra library."""
     import os
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -148,11 +149,11 @@ def _numpy() -> "ModuleType":
 def _listed(pairs: list[str], number: int) -> str:
     if not pairs:
         return ""
-    return f": {', '.join(pairs)}" + (", and so on" if number > len(pairs) else "")
+    return f": {', '.join(pairs)}" + (", and more" if number > len(pairs) else "")
 
 
-def _standing(digests: "Digests", times: int) -> "Digests":
-    """Return, sorted, the digests that stand that many times or more."""
+def _repeated(digests: "Digests", times: int) -> "Digests":
+    """Return, sorted, the digests that occur at least `times` times."""
     np = _numpy()
     ordered = np.sort(digests)
     found: Digests = np.unique(ordered[times - 1 :][ordered[times - 1 :] == ordered[: 1 - times]])
@@ -160,7 +161,7 @@ def _standing(digests: "Digests", times: int) -> "Digests":
 
 
 def _among(digests: "Digests", known: "Digests") -> "Mask":
-    """Return which of `digests` are among those `known`, which are sorted; in little memory."""
+    """Return a mask of the `digests` that are in `known`, which is sorted. Works in blocks to save memory."""
     np = _numpy()
     found: Mask = np.zeros(len(digests), bool)
     for start in range(0, len(digests) if len(known) else 0, _BLOCK):

@@ -1,4 +1,4 @@
-"""One row, examined: this module decides what is wrong with it."""
+"""Decides what is wrong with a single row."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ MAX_DEPTH = 500
 
 
 def remarks(data: bytes, tokens: int | None = None) -> list[Remark]:
-    """Return all remarks about the row `data`, which should fit in `tokens` tokens."""
+    """Return all remarks about the row whose JSON is `data`. `tokens` is the `sequence_length`, if known."""
     try:
         value = orjson.loads(data)
     except ValueError:
@@ -34,7 +34,7 @@ def remarks(data: bytes, tokens: int | None = None) -> list[Remark]:
 
 
 def locate(found: Iterable[Remark], line: Line) -> list[Finding]:
-    """Return remarks about `line` as findings, in the order of the text."""
+    """Return the findings for remarks about `line`, in the order of the text."""
     scan = _scan(line.text)
     findings = []
     for remark in found:
@@ -69,7 +69,7 @@ def _unparsed(data: bytes, tokens: int | None) -> list[Remark]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         at = len(data[: error.start].decode("utf-8"))
-        message = f"byte 0x{data[error.start]:02x} is not UTF-8"
+        message = f"byte 0x{data[error.start]:02x} is not valid UTF-8"
         utf16 = b"\0" in data
         help = "the file looks like UTF-16: save it as UTF-8" if utf16 else "save the file as UTF-8"
         return [Remark(rows.ROW_NOT_UTF8, message, help=help, at=(at, at + 1))]
@@ -82,26 +82,26 @@ def _unparsed(data: bytes, tokens: int | None) -> list[Remark]:
     found = [
         Remark(
             rows.LONE_SURROGATE,
-            f"`{text[start:end]}` is half of a surrogate pair, without the other half",
+            f"`{text[start:end]}` is an unpaired surrogate, which is half of a character",
             at=(start, end),
         )
         for start, end in scan.surrogates
     ]
-    # The rest is JSON that orjson cannot represent: numbers beyond all doubles.
+    # orjson refuses numbers beyond the range of a double: their values do not matter here.
     value = json.loads(text, parse_int=lambda digits: 0, parse_float=lambda digits: 0.0)
     return [*found, *_names(scan), *_meaning(data, value, tokens), *_nul(data)]
 
 
 def _too_deep(scan: Scan) -> Remark:
-    message = f"the row nests {scan.depth:,} levels deep; at most {MAX_DEPTH} are read"
+    message = f"the row is nested {scan.depth:,} levels deep: the maximum is {MAX_DEPTH}"
     return Remark(rows.ROW_TOO_DEEP, message)
 
 
 def _repeated(data: bytes, value: Any) -> list[Remark]:
     """Return remarks about names that occur twice in an object."""
-    with suppress(TypeError):  # it nests deeper than orjson writes
-        # Written again it has each name once. Where that differs by spaces only, in names and
-        # texts too, as many names stand in `data`.
+    with suppress(TypeError):  # the row is nested deeper than orjson can write
+        # A fast path: writing `value` drops repeated names. If the result equals `data`, except for
+        # spaces after `:` and `,`, then nothing was dropped.
         if _squeezed(orjson.dumps(value)) == _squeezed(data):
             return []
     try:

@@ -17,7 +17,7 @@ DAMAGED_ARCHIVE = Rule(
     id="damaged-archive",
     severity=Severity.ERROR,
     title="the compressed file is damaged",
-    why="The file ends too early or its checksum is wrong, for example after an interrupted copy. The rows after the damage are missing.",
+    why="The file ends too early or its checksum is wrong, for example after an interrupted copy. Rows may be missing.",
     act="Copy or compress the file again.",
 )
 
