@@ -58,7 +58,9 @@ def advice(row: Row, data: bytes) -> Iterator[Remark]:
 def nul(text: str) -> Iterator[Remark]:
     """Yield a remark for each escaped NUL in `text`, the JSON of a row."""
     for match in _NUL.finditer(text):
-        yield Remark(conversations.NUL_IN_TEXT, "the text contains a NUL character, `\\u0000`", at=match.span(1))
+        yield Remark(
+            conversations.NUL_IN_TEXT, "the text contains a NUL character, `\\u0000`", at=match.span(1)
+        )
 
 
 def texts(message: RowMessage) -> Iterator[tuple[Path, str]]:
@@ -108,9 +110,7 @@ def _roles(row: Row) -> Iterator[Remark]:
         role = message["role"]
         if role not in ROLES:
             meant = _OTHER_NAMES.get(role) or near(role, ROLES)
-            help = (
-                f"did you mean `{meant}`?" if meant else f"use one of {', '.join(f'`{r}`' for r in ROLES)}"
-            )
+            help = f"did you mean `{meant}`?" if meant else f"use one of {', '.join(f'`{r}`' for r in ROLES)}"
             text = f"chat templates do not know the role `{role[:40]}`"
             yield Remark(conversations.UNKNOWN_ROLE, text, ("messages", index, "role"), help)
 

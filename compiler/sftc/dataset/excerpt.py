@@ -1,4 +1,4 @@
-"""From a remark about a row to the piece of text that its finding points into: rows may be large."""
+"""Cuts a short piece out of a row, which may be large, for a finding to show."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ _AROUND = 120
 
 
 class Remark(NamedTuple):
-    """A future finding about the value at `path` of a row, or about the text between the offsets `at`."""
+    """A finding about a row before it has a span. It is about the value at `path`, or the text `at` offsets."""
 
     rule: Rule
     message: str
@@ -22,9 +22,12 @@ class Remark(NamedTuple):
 
 
 class Excerpt(Source):
-    """A piece of line `number` of a file, which begins at column `first`, from 0.
+    """A piece of one line of a file.
 
-    `byte` is the offset in the file, in bytes, of the place that the finding points to.
+    Attributes:
+        number: the number of the line, counted from 1.
+        first: the column in the line where the piece begins, counted from 0.
+        byte: the offset in the file, in bytes, of the place that the finding points to.
     """
 
     def __init__(self, name: str, text: str, number: int, first: int, byte: int) -> None:
@@ -34,17 +37,17 @@ class Excerpt(Source):
         self.byte = byte
 
     def position(self, offset: int) -> tuple[int, int]:
-        """Return the line, and the column in it, both counted from 1."""
+        """Return the line and the column of `offset`, both counted from 1."""
         return self.number, self.first + offset + 1
 
     def line_bounds(self, number: int) -> tuple[int, int]:
-        """Return the offsets at which the piece begins and ends: it is of one line."""
+        """Return the offsets of the whole piece, which has only one line."""
         return 0, len(self.text)
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the file `name`: its number from 1, its offset in bytes, its bytes."""
+    """A line of the file `name`: its number (from 1), its offset in the file in bytes, and its bytes."""
 
     name: str
     number: int
@@ -53,11 +56,11 @@ class Line:
 
     @cached_property
     def text(self) -> str:
-        """The line as text, with a sign for what is not UTF-8."""
+        """The line as text, with U+FFFD for bytes that are not UTF-8."""
         return self.data.decode("utf-8", "replace")
 
     def span(self, start: int, end: int) -> Span:
-        """Return the span from `start` up to `end`, in characters, cut where it is long."""
+        """Return the span from `start` to `end`, in characters, in a piece of at most 240 characters."""
         text = self.text
         first, last = max(0, start - _AROUND), min(len(text), start + _AROUND)
         byte = self.byte + len(text[:start].encode("utf-8", "surrogatepass"))
@@ -66,5 +69,5 @@ class Line:
 
 
 def whole_file(name: str) -> Span:
-    """Return the span of a finding about a file as a whole."""
+    """Return the span of a finding about a whole file."""
     return Source(name, "").span(0, 0)

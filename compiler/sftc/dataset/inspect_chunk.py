@@ -1,4 +1,4 @@
-"""The check of one chunk of rows, in each process."""
+"""Checks one chunk of rows. Runs in every process."""
 
 from array import array
 from collections import Counter
@@ -17,14 +17,17 @@ from sftc.findings.stage_rules import rows
 
 _BLANK = b" \t\r\n"
 _MOST = 100
-"""The maximum findings of one rule in one row; further ones are only counted."""
+"""Maximum findings of one rule in one row. Further ones are only counted."""
 
 
 class Limits(NamedTuple):
-    """The limits of a check: `tokens` is the `sequence_length` of a config, if it sets one.
+    """The limits of a check.
 
-    At most `keep` findings of each rule in a chunk are located, all if it is 0; the others are
-    counted. `row` is the maximum bytes of a row.
+    Attributes:
+        keep: the maximum findings of each rule that a chunk reports; others are only counted.
+            0 means no limit.
+        tokens: the `sequence_length` of a config, if it sets one.
+        row: the maximum size of a row in bytes.
     """
 
     keep: int
@@ -35,8 +38,12 @@ class Limits(NamedTuple):
 class Inspection(NamedTuple):
     """The result of checking a chunk.
 
-    `length` is how many bytes it has, `counts` has all findings by rule, `digests` (unsigned,
-    64 bits) and `numbers` (of lines) have an item a row.
+    Attributes:
+        length: the size of the chunk in bytes.
+        findings: the findings that are kept.
+        counts: the number of all findings by rule id.
+        digests: one digest per row (unsigned, 64 bits).
+        numbers: one line number per row.
     """
 
     length: int
@@ -47,13 +54,13 @@ class Inspection(NamedTuple):
 
 
 class Inspector:
-    """Checks chunks, and remembers the layout of their rows."""
+    """Checks chunks, and remembers the layout of their rows from one chunk to the next."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._layout: Layout | None = None
-        # glibc gives memory back to the system in pieces up to the largest that was ever
-        # freed, and getting it again chunk by chunk is slow: half of the time, as measured.
+        # Freeing a large block raises the size above which glibc returns memory to the system.
+        # Without this line, half of the measured time is spent on getting memory for each chunk.
         bytes(16 << 20)
 
     def look(self, name: str, chunk: Chunk) -> Inspection:
@@ -92,7 +99,7 @@ class Inspector:
         return look
 
     def _doubtful(self, data: bytes, lines: int) -> Sequence[int]:
-        """Return the indices of the lines that are to be examined."""
+        """Return the indices of the lines that `examine_row` must check."""
         doubtful: Sequence[int] = range(lines)
         if self._layout:
             doubtful = self._layout.doubtful(data)
@@ -120,18 +127,18 @@ class Inspector:
             look.findings.extend(locate(kept, line))
 
     def _too_large(self, name: str, chunk: Chunk, look: Inspection) -> None:
-        message = f"this row has {chunk.skipped:,} bytes, and {self._limits.row:,} are the maximum"
+        message = f"this row has {chunk.skipped:,} bytes: the maximum is {self._limits.row:,}"
         span = Line(name, chunk.line, chunk.byte, b"...").span(0, 3)
         look.findings.append(rows.ROW_TOO_LARGE.finding(span, message))
         look.counts[rows.ROW_TOO_LARGE.id] += 1
         look.digests.append(
             hash(f"{name}:{chunk.byte}".encode("utf-8", "surrogateescape"))
-        )  # equal to no other row
+        )  # never equal to the digest of another row
         look.numbers.append(chunk.line)
 
 
 def _starts(data: bytes) -> list[int]:
-    """Return where the lines of `data` begin, and where it ends."""
+    """Return the offsets of the lines of `data`, and the offset of its end."""
     starts, at = [0], data.find(b"\n") + 1
     while at:
         starts.append(at)

@@ -1,7 +1,7 @@
-"""A strict scan of JSON text (RFC 8259): the position of each value, and errors.
+"""Scans JSON text strictly (RFC 8259) for the position of each value, and for errors.
 
-Other parsers are faster, but report less; this one runs only for rows with a finding. It has its own
-stack, so that deep nesting cannot exhaust Python's.
+It is slower than other parsers but reports more, so it runs only for rows with a finding. It keeps
+its own stack, so that deep nesting cannot exhaust Python's.
 """
 
 import re
@@ -20,15 +20,14 @@ _LONE = re.compile(
     re.DOTALL,
 )
 _HALF = 6
-"""How long half of a pair is, as it is written."""
-
+"""Length of an unpaired surrogate as an escape, such as `\\ud83d`."""
 
 PLACES = 64
-"""How deep places are kept: all paths of a deep text together are as long as its depth squared."""
+"""Depth to which positions are kept. The paths of a text take memory that grows with its depth squared."""
 
 
 class NotJsonError(Exception):
-    """The text is not JSON; `at` is the offset of the error, in characters."""
+    """The text is not JSON. `at` is the offset of the error, in characters."""
 
     def __init__(self, message: str, at: int) -> None:
         self.at = at
@@ -36,7 +35,7 @@ class NotJsonError(Exception):
 
 
 class Name(NamedTuple):
-    """A name in an object: the path that it leads to, and its position."""
+    """A name in an object: the path of its value, and the position of the name."""
 
     path: Path
     start: int
@@ -44,10 +43,13 @@ class Name(NamedTuple):
 
 
 class Scan:
-    """The positions in `text`: `places` has each value by its path, down to `PLACES` levels.
+    """The positions of the values in `text`, as offsets in characters.
 
-    `repeated` are names that occur in an object for a second time, `surrogates` the positions of
-    halves of surrogate pairs without the other half, `depth` the levels of nesting.
+    Attributes:
+        places: the position of each value by its path, down to `PLACES` levels.
+        repeated: the names that occur for a second time in their object.
+        surrogates: the positions of unpaired surrogates.
+        depth: the number of levels of nesting.
 
     Raises:
         NotJsonError: the text is not JSON.
@@ -78,17 +80,17 @@ class Scan:
                     raise NotJsonError(self._instead(at, f"`,` or `{closing}`"), at)
                 comma, at = at, self._space(at + 1)
                 if text.startswith(closing, at):
-                    raise NotJsonError(f"remove the comma before `{closing}`", comma)
+                    raise NotJsonError(f"remove the trailing comma before `{closing}`", comma)
             if names is None:
                 self._path[-1] = int(self._path[-1]) + 1
             else:
                 at = self._name(at, names)
             at, opened = self._value(at)
         if self._space(at) < len(text):
-            raise NotJsonError("text after the value: write one row a line", self._space(at))
+            raise NotJsonError("extra text after the row: write one row per line", self._space(at))
 
     def _value(self, at: int) -> tuple[int, bool]:
-        """Return where the value at `at` ends, or, for one that holds others, where they begin, and which."""
+        """Return where to continue after `at`, and whether an object or a list opens there."""
         char = self.text[at : at + 1]
         if char in {"{", "["}:
             self._begun.append(at)
@@ -142,8 +144,10 @@ class Scan:
         if not char:
             raise NotJsonError("the row ends inside this string", at)
         if char == "\\":
-            raise NotJsonError(f"`{self.text[stop : stop + 2]}` is not an escape in JSON", stop)
-        raise NotJsonError(f"a control character, U+{ord(char):04X}, is not escaped in a string", stop)
+            raise NotJsonError(f"`{self.text[stop : stop + 2]}` is not a valid JSON escape", stop)
+        raise NotJsonError(
+            f"control character U+{ord(char):04X} in a string: write it as `\\u{ord(char):04x}`", stop
+        )
 
     def _scalar(self, at: int) -> int:
         match = _SCALAR.match(self.text, at)
@@ -151,17 +155,17 @@ class Scan:
             raise NotJsonError(self._instead(at, "a value"), at)
         word = _WORD.match(self.text, at)
         if word and word.end() > match.end():
-            raise NotJsonError(f"`{word[0][:40]}` is not a value in JSON", at)
+            raise NotJsonError(f"`{word[0][:40]}` is not a valid JSON value", at)
         return match.end()
 
     def _instead(self, at: int, expected: str) -> str:
         rest = self.text[at : at + 40]
         if not rest:
-            return f"the row ends before {expected}"
+            return f"expected {expected}, but the row ends"
         if rest[0] == "\0":
-            return f"NUL bytes instead of {expected}: the write of this file may have been cut off"
+            return f"expected {expected}, found NUL bytes: writing this file may have been interrupted"
         word = _WORD.match(rest)
-        return f"`{word[0] if word else rest[0]}` instead of {expected}"
+        return f"expected {expected}, found `{word[0] if word else rest[0]}`"
 
 
 def _unescaped(token: str) -> str:

@@ -1,11 +1,12 @@
-"""The layout of a file's rows, and a fast yes for rows that are certainly fine.
+"""Accepts plain rows, which certainly have no findings, in bulk and fast.
 
-Most rows of most files are plain: each message has a role and a text, the last of them is the
-assistant's, and next to `messages` there are only scalars. Where the order of the keys is known,
-such rows are a regular language. An automaton reads them once, and what it takes is UTF-8 and
-JSON, with each name once, no half of a surrogate pair, no NUL and no blank answer. A row that
-it does not take is not wrong: `examine` says what it is. Property tests hold the two against
-each other.
+Most rows of most files are plain: each message has a role and a text, the last message is from the
+assistant, and all other columns are scalars. For a known order of keys (the layout), plain rows are
+a regular language. One pass of an automaton accepts a row only if it is valid UTF-8 and JSON, and
+has no repeated name, unpaired surrogate, NUL or blank answer.
+
+A row that the automaton does not accept may still be correct: `examine_row` decides. Property tests
+compare the two.
 """
 
 import re
@@ -20,14 +21,14 @@ from stringzilla import find
 from sftc.dataset.advice import SIGNS
 
 _OTHERS: Final = frozenset({"tools", "tool_choice", "metadata"})
-"""Keys of a row that have a form of their own."""
+"""Columns that are not scalars. A row that has one is not plain."""
 
 _MOST_KEYS: Final = 50
 _LONGEST: Final = 100
-"""Limits that keep an automaton small: keys of a row, characters of a key."""
+"""Limits that keep the automaton small: keys in a row, and characters in a key."""
 
 _NAME: Final = re.compile(rf'[^"\\\x00-\x1f]{{0,{_LONGEST}}}')
-"""A key that is written as it is."""
+"""A key that needs no escapes in JSON."""
 
 _HEX: Final = "[0-9a-fA-F]"
 _TAIL: Final = r"[\x80-\xbf]"
@@ -44,10 +45,10 @@ _VISIBLE: Final = "|".join(
         rf"\xf0[\x90-\xbf]{_TAIL}{{2}}|[\xf1-\xf3]{_TAIL}{{3}}|\xf4[\x80-\x8f]{_TAIL}{{2}}",
     )
 )
-"""A character that is none of `chat.BLANKS`, as JSON in UTF-8 may write it."""
+"""A character outside `advice.BLANKS`, written as JSON in UTF-8."""
 
 _OTHER: Final = rf"[ ]|\\[nrtf]|\xc2\xa0|\xe3\x80\x80|\\u3000|\\u00(?:[189a-fA-F]{_HEX}|0[1-9a-fA-F])"
-"""One that may be. What is written otherwise is NUL, or ASCII that one of `SIGNS` may hide in."""
+"""A character that may be in `BLANKS`. NUL and most escaped ASCII, which can hide a sign, match neither."""
 
 _STRING: Final = rf'"(?:{_VISIBLE}|{_OTHER})*"'
 _TEXT: Final = rf'"(?:{_OTHER})*(?:{_VISIBLE})(?:{_VISIBLE}|{_OTHER})*"'
@@ -58,20 +59,20 @@ _ANSWERS: Final = {"role": '"assistant"', "content": _TEXT}
 
 
 class Layout:
-    """The layout of a row: the order of its keys and of those of a message."""
+    """The order of the keys of a row (`keys`) and of each message (`message`)."""
 
     def __init__(self, keys: tuple[str, ...], message: tuple[str, ...]) -> None:
         asks, answers = (_object((key, kinds[key]) for key in message) for kinds in (_ASKS, _ANSWERS))
         talk = rf"\[(?:(?:{asks}|{answers}), ?)*{answers}\]"
         row = _object((key, talk if key == "messages" else _SCALAR) for key in keys)
         options = re2.Options()
-        options.encoding = re2.Options.Encoding.LATIN1  # bytes as they are
+        options.encoding = re2.Options.Encoding.LATIN1  # match bytes, not characters
         options.never_capture = True
         options.log_errors = False
         self._rows = re2.compile(rf"(?:{row}\r?\n)*".encode(), options)
 
     def doubtful(self, data: bytes) -> list[int]:
-        """Return the indices of the lines of `data`, which ends in a line break, that are not plain."""
+        """Return the indices of the lines of `data` that are not plain. `data` must end in a line break."""
         places = [at for sign in SIGNS for at in _hits(data, sign)]
         at = self._rows.match(data).end()
         while at < len(data):
@@ -85,7 +86,7 @@ def _object(fields: Iterable[tuple[str, str]]) -> str:
 
 
 def _hits(data: bytes, sign: bytes) -> Iterator[int]:
-    """Yield where `sign` is found in `data`."""
+    """Yield the offsets of `sign` in `data`."""
     at = find(data, sign)
     while at >= 0:
         yield at
@@ -93,7 +94,7 @@ def _hits(data: bytes, sign: bytes) -> Iterator[int]:
 
 
 def _lines(data: bytes, places: list[int]) -> list[int]:
-    """Return the indices of the lines of `data` on which `places`, which rise, are."""
+    """Return the indices of the lines of `data` that contain the offsets `places`, in ascending order."""
     found: list[int] = []
     line = before = 0
     for at in places:
@@ -105,7 +106,7 @@ def _lines(data: bytes, places: list[int]) -> list[int]:
 
 
 def learn(line: bytes) -> Layout | None:
-    """Return the layout of the row on `line`, `None` where no such row can be plain."""
+    """Return the layout of the row on `line`, or `None` if no row like it can be plain."""
     try:
         row = orjson.loads(line)
     except ValueError:

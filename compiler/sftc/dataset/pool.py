@@ -1,7 +1,7 @@
-"""Work on chunks spread over processes, with the answers in order.
+"""Spreads work on chunks over processes, and returns the results in order.
 
-One process reads and distributes chunks; if all others are busy, it works itself. Chunks go
-through shared memory, answers through pipes.
+The main process reads and distributes chunks. If all other processes are busy, it works on a chunk
+itself. Chunks are passed in shared memory, results through pipes.
 """
 
 import signal
@@ -19,14 +19,14 @@ _T = TypeVar("_T")
 ChunkTask = Callable[[str, Chunk], _T]
 
 _AHEAD = 2
-"""The chunks that wait for a process, so that it need not wait for the next."""
+"""Chunks queued for each process, so that it does not wait for the next one."""
 
 _PENDING = 64
-"""The answers that may wait for an earlier one."""
+"""Maximum results that wait for an earlier one."""
 
 
 class Pool(Generic[_T]):
-    """Does `make()(path, chunk)` for chunks of files, in `jobs` processes with this one."""
+    """Calls `make()(path, chunk)` for chunks of files, in `jobs` processes including this one."""
 
     def __init__(self, make: Callable[[], ChunkTask[_T]], jobs: int, alone: int = Bounds().alone) -> None:
         self._make = make
@@ -44,10 +44,10 @@ class Pool(Generic[_T]):
         self._workers.clear()
 
     def map(self, path: str, chunks: Iterable[Chunk]) -> Generator[_T, None, None]:
-        """Yield what the work on each of `chunks` of a file gives, in order.
+        """Yield the result for each of `chunks` of the file at `path`, in order.
 
         Raises:
-            RuntimeError: a process ended before its work was done.
+            RuntimeError: a process ended before it finished its work.
         """
         done: dict[int, _T] = {}
         following = 0
@@ -81,15 +81,15 @@ class Pool(Generic[_T]):
         return False
 
     def _collect(self, done: dict[int, _T], timeout: float | None) -> None:
-        """Take the answers that are there, or, with `timeout` none, wait for one."""
+        """Receive the results that arrive within `timeout` seconds. `None` waits for at least one."""
         busy = {worker.connection: worker for worker in self._workers if worker.waiting}
         for connection in wait(list(busy), timeout) if busy else ():
-            worker = busy[connection]  # type: ignore[index]  # what is waited for are connections
+            worker = busy[connection]  # type: ignore[index]  # `wait` returns the connections it is given
             done[worker.waiting.popleft()] = worker.receive()
 
 
 class _Worker:
-    """A process, and the memory through which it is given chunks, in turn."""
+    """A process, and the blocks of shared memory that pass chunks to it in turn."""
 
     def __init__(self, make: Callable[[], ChunkTask[Any]]) -> None:
         self._slots = [SharedMemory(create=True, size=CHUNK) for _ in range(_AHEAD)]
@@ -119,7 +119,9 @@ class _Worker:
             yield
         except (EOFError, OSError):
             self.waiting.clear()
-            raise RuntimeError("a process that checks rows has ended, perhaps out of memory") from None
+            raise RuntimeError(
+                "a worker process ended unexpectedly, perhaps because it ran out of memory"
+            ) from None
 
     def close(self) -> None:
         with suppress(OSError):
@@ -132,8 +134,8 @@ class _Worker:
 
 
 def _serve(make: Callable[[], ChunkTask[Any]], connection: "Connection[Any, Any]", names: list[str]) -> None:
-    """Do the work of one process, until it is told to stop or its parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+    """Work on chunks in a worker process until it receives `None` or its parent ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops this process
     work, parent = make(), parent_process()
     slots = [SharedMemory(name) for name in names]
     with suppress(EOFError, OSError):
@@ -149,6 +151,6 @@ def _serve(make: Callable[[], ChunkTask[Any]], connection: "Connection[Any, Any]
 
 
 def _buffer(slot: SharedMemory) -> memoryview:
-    """Return the memory of `slot`; it is there until the slot is closed, which types cannot say."""
-    assert slot.buf is not None  # noqa: S101  as said
+    """Return the memory of `slot`, which is not `None` until the slot is closed."""
+    assert slot.buf is not None  # noqa: S101  for mypy
     return slot.buf

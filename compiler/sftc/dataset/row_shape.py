@@ -1,4 +1,4 @@
-"""Explanations of rows that do not fit the row schema."""
+"""Explains why a row does not fit the row schema."""
 
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ _KINDS: Final = {
 
 
 def explain_row(schemas: Schemas, row: Any) -> list[Remark]:
-    """Return what is wrong with the form of `row`, a parsed JSON value, by the schema of rows."""
+    """Return remarks that explain why `row`, a parsed JSON value, does not fit the row schema."""
     found: dict[Path, Remark] = {}
     errors = list(row_violations(schemas, row))
     places = [tuple(error.absolute_path) for error in errors]
@@ -38,7 +38,7 @@ def explain_row(schemas: Schemas, row: Any) -> list[Remark]:
 
 
 def _order(row: Any, path: Path) -> list[int]:
-    """Return a key that sorts paths in the order of the text of the row."""
+    """Return a key that sorts paths by their position in the text of the row."""
     order = []
     for part in path:
         if isinstance(row, dict):
@@ -60,7 +60,7 @@ def _missing(error: ValidationError) -> list[Remark]:
 
 def _absent(path: Path, schema: Any, value: dict[str, Any]) -> Remark:
     other = next((name for name in schema.get("x-sftc", {}).get("also", ()) if name in value), None)
-    help = f"`{other}` is the name in another format: write `{_FORM}`" if other else None
+    help = f"`{other}` belongs to another format: write the row as `{_FORM}`" if other else None
     return Remark(ROW_SHAPE, f"`{dotted(path)}` is missing: expected {schema['title']}", path, help)
 
 
@@ -74,11 +74,19 @@ def _wrong(error: ValidationError) -> Remark:
 
 def _given(value: Any) -> str:
     if isinstance(value, str) and not value.strip():
-        return "a blank one"
+        return "a blank string"
     if value == []:
         return "an empty list"
     if isinstance(value, dict):
-        nulls = {name for name, each in value.items() if each is None}
-        names = ", ".join(f"`{name[:40]}`{' (null)' * (name in nulls)}" for name in [*value][:5])
+        names = ", ".join(f"`{name[:40]}`{_state(each)}" for name, each in [*value.items()][:5])
         return f"an object with {names}" if value else "an empty object"
     return _KINDS[type(value)]
+
+
+def _state(value: Any) -> str:
+    """Return a note about a value that is present but counts as missing."""
+    if value is None:
+        return " (null)"
+    if isinstance(value, str) and not value.strip():
+        return " (blank)"
+    return " (empty)" if value in ({}, []) else ""

@@ -1,4 +1,4 @@
-"""The first rows of a training file, byte for byte."""
+"""Reads the first rows of a training file, byte for byte."""
 
 from collections.abc import Iterator
 
@@ -7,16 +7,20 @@ from sftc.dataset.streams import UnreadableError, opened
 
 
 def head(path: str, number: int | None) -> Iterator[bytes]:
-    """Yield the first `number` rows of a training file, or all, in pieces; blank lines do not count.
+    """Yield the first `number` rows of a training file in pieces of bytes, or all rows for `None`.
+
+    Blank lines are included, but do not count.
 
     Raises:
-        UnreadableError: it cannot be read that far.
+        UnreadableError: the file cannot be read up to that row.
     """
     with opened(path) as file:
         cutter = Cutter(file.stream, number)
         for chunk in cutter:
             if chunk.skipped:
-                raise UnreadableError(f"line {chunk.line:,} has {chunk.skipped:,} bytes, and is not read")
+                raise UnreadableError(
+                    f"line {chunk.line:,} has {chunk.skipped:,} bytes, which is too large to read"
+                )
             yield chunk.data
         if cutter.damage is not None:
             raise UnreadableError(unread(cutter))

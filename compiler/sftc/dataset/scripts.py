@@ -1,4 +1,4 @@
-"""The scripts that letters belong to, by the blocks of Unicode where living languages have theirs."""
+"""Counts characters by script, using the Unicode blocks of living languages."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -45,7 +45,7 @@ _BLOCKS: Final = (
     (0x1F300, 0x1FAFF, "emoji"),
     (0x20000, 0x323AF, "Han"),
 )
-"""First and last code point, and the script, none for signs; what is not listed is `other`."""
+"""First code point, last code point, script. Symbols have an empty script; unlisted blocks are `other`."""
 
 _EDGES: Final = sorted({0, 0x80, *(first for first, _, _ in _BLOCKS), *(last + 1 for _, last, _ in _BLOCKS)})
 
@@ -59,12 +59,12 @@ _NAMES: Final = [_name(edge) for edge in _EDGES]
 
 
 def script(char: str) -> str:
-    """Return the script of a character, empty for what is no letter of ASCII."""
+    """Return the script of a character. It is empty for symbols, and for ASCII that is not a letter."""
     return _NAMES[bisect_right(_EDGES, ord(char)) - 1]
 
 
 def count_scripts(text: str) -> Counter[str]:
-    """Return how many characters of `text` are of which script."""
+    """Return the number of characters of `text` in each script."""
     import numpy as np
 
     points: NDArray[np.uint32] = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)

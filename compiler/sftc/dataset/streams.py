@@ -1,4 +1,4 @@
-"""Training files as streams of bytes: plain, gzip or Zstandard, or standard input."""
+"""Opens training files as streams of bytes: plain, gzip, Zstandard, or standard input."""
 
 import gzip
 import os
@@ -21,23 +21,29 @@ class Stream(Protocol):
     """A stream of bytes."""
 
     def readinto(self, buffer: memoryview, /) -> int | None:
-        """Read bytes into `buffer` and return how many, 0 at the end."""
+        """Read bytes into `buffer` and return their number, 0 at the end."""
 
 
 class DamagedError(Exception):
-    """A compressed stream cannot be read further; the message says why."""
+    """A compressed stream is damaged. The message gives the reason."""
 
 
 DAMAGE: Final = (EOFError, OSError, zlib.error, DamagedError)
-"""The exceptions of reading a stream."""
+"""The exceptions that reading a stream can raise."""
 
 
 class UnreadableError(Exception):
-    """A training file cannot be read, or not to its end; the message says why."""
+    """A training file cannot be read to its end. The message gives the reason."""
 
 
 class Opened:
-    """An open training file: `stream` gives its JSON Lines, `size` is its length on disk, if it has one."""
+    """An open training file.
+
+    Attributes:
+        path: the path as given.
+        size: the size on disk in bytes, or `None` for a pipe.
+        stream: the JSON Lines, decompressed.
+    """
 
     def __init__(self, path: str, raw: FileIO) -> None:
         self.path = path
@@ -49,18 +55,18 @@ class Opened:
 
     @property
     def position(self) -> int:
-        """How many bytes of the file on disk have been read."""
+        """The number of bytes of the file on disk that have been read; 0 for a pipe."""
         return self._raw.tell() if self.size is not None else 0
 
     def changed(self) -> str | None:
-        """Return how the file has changed since it was opened, `None` if it has not."""
+        """Return how the file changed after it was opened, or `None` if it did not."""
         if self.size is None:
             return None
         status = os.fstat(self._raw.fileno())
         if status.st_size != self.size:
-            return f"it had {self.size:,} bytes when it was opened, and has {status.st_size:,} now"
+            return f"it had {self.size:,} bytes when it was opened and has {status.st_size:,} now"
         if _identity(status) != self._before:
-            return "it was written to"
+            return "it was modified"
         return None
 
 
@@ -78,14 +84,14 @@ def _decompressed(path: str, raw: FileIO) -> Stream:
 
 class _Gzip(gzip.GzipFile):
     def readinto(self, buffer: Any) -> int:
-        return self.readinto1(buffer)  # reading in one go would lose the rows before the damage
+        return self.readinto1(buffer)  # `readinto` would lose the rows before the damage
 
 
 def _zstandard(raw: BufferedReader) -> Stream:
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
-        import backports.zstd as zstd  # noqa: PLR0402  so that what is missing is named
+        import backports.zstd as zstd  # noqa: PLR0402  so that the error names the missing package
 
     class File(zstd.ZstdFile):
         def readinto(self, buffer: Any) -> int:
@@ -102,10 +108,10 @@ def opened(path: str) -> Iterator[Opened]:
     """Open the training file at `path`, or standard input for `-`.
 
     Raises:
-        UnreadableError: it cannot be opened, or is a folder or a device.
+        UnreadableError: the file cannot be opened, or is a folder or a device.
     """
     if path == STDIN and sys.stdin is None:
-        raise UnreadableError("cannot be read: it is closed")
+        raise UnreadableError("cannot be read: standard input is closed")
     try:
         raw: Any = sys.stdin.buffer if path == STDIN else open(path, "rb", buffering=0)  # noqa: SIM115  closed below
         mode = stat.S_IFIFO if path == STDIN else os.fstat(raw.fileno()).st_mode
