@@ -109,7 +109,8 @@ class Duplicates:
                 f"line {lines[at[each]]:,} repeats line {lines[at[first[which[each]]]]:,}"
                 for each in again[:_SHOWN]
             ]
-            message = f"{self._rows(number)} {'repeat' if number > 1 else 'repeats'} an earlier row{_listed(pairs, number)}"
+            verb = "repeat" if number > 1 else "repeats"
+            message = f"{self._rows(number)} {verb} an earlier row{_listed(pairs, number)}"
             yield DUPLICATE_ROWS.finding(whole_file(path), message)
 
     def _between(self, path: str, rows: "Digests", lines: "Digests", other: str) -> Iterator[Finding]:
@@ -125,8 +126,8 @@ class Duplicates:
                 f"line {lines[at]:,} is line {numbers[np.flatnonzero(others == rows[at])[0]]:,} there"
                 for at in shared[:_SHOWN]
             ]
-            name = escaped(other)
-            message = f"{self._rows(number)} also {'occur' if number > 1 else 'occurs'} in {name}{_listed(pairs, number)}"
+            verb = "occur" if number > 1 else "occurs"
+            message = f"{self._rows(number)} also {verb} in {escaped(other)}{_listed(pairs, number)}"
             yield SHARED_ROWS.finding(whole_file(path), message)
 
     def _rows(self, number: int) -> str:

@@ -12,7 +12,7 @@ _AROUND = 120
 
 
 class Remark(NamedTuple):
-    """A finding about a row before it has a span. It is about the value at `path`, or the text `at` offsets."""
+    """A finding without a span yet. It is about the value at `path`, or about the text between the offsets `at`."""
 
     rule: Rule
     message: str

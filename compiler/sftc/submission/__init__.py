@@ -1,5 +1,5 @@
-"""A payload and its files to a job on a service, created once and followed to its end.
+"""Submits a payload and its files to a service as a job, exactly once, and follows the job to its end.
 
-In: a payload, data files, a service. Out: a job, its events and its fate. Must not know TOML:
-it reads no config.
+Input: a payload, data files and a service. Output: a job, its events and its outcome. This package
+must not read configs or import anything about TOML.
 """

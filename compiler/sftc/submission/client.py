@@ -1,4 +1,4 @@
-"""Requests to the service, retried if that may help."""
+"""Sends requests to the service, and retries those that may succeed later."""
 
 import random
 import time
@@ -15,30 +15,41 @@ _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=15.0)
 _LONGEST: Final = 60.0
 _ASKED: Final = 600.0
-"""Seconds that a pause may have by itself, and where the service asks for one."""
+"""Maximum pauses in seconds: between retries, and when the service sends `Retry-After`."""
 
 _MESSAGE: Final = 500
 _CODE: Final = 100
-"""Characters of what the service says that are shown, at most."""
+"""Maximum characters shown of a message and of an error code from the service."""
 
 Notify = Callable[[str], None]
 Recover = Callable[[], dict[str, Any] | None]
 
 
 class Patience(NamedTuple):
-    """How long to go on: `tries` in all, the first pause of about `pause` seconds, then twice that."""
+    """How often to retry a request.
+
+    Attributes:
+        tries: the maximum number of tries, including the first.
+        pause: the approximate pause before the second try, in seconds. Each later pause is twice as
+            long as the one before.
+    """
 
     tries: int = 7
     pause: float = 0.5
 
 
 class ServiceClient:
-    """A service, spoken to over HTTP: its answers are JSON objects, in which the key is masked.
+    """An HTTP client for a service whose responses are JSON objects. Masks the API key in responses.
 
-    The key goes with every request to this service and to no other host.
+    Every request to this service carries the key. Requests to other hosts, such as redirects, do not.
+
+    Args:
+        backend: the URL and the API key.
+        tell: called with a message before each retry.
+        patience: how often to retry.
 
     Raises:
-        SettingsError: the URL, or a proxy that the environment names, is none.
+        SettingsError: the URL, or a proxy URL in the environment, is invalid.
     """
 
     def __init__(self, backend: Backend, tell: Notify, patience: Patience = Patience()) -> None:  # noqa: B008  it cannot be changed
@@ -52,11 +63,11 @@ class ServiceClient:
                 base_url=url,
                 auth=_Bearer(backend.key.secret, url),
                 timeout=_TIMEOUT,
-                # Through a proxy the key would leave this machine.
+                # A proxy would send the key to another machine.
                 mounts={f"all://{_bracketed(url.host)}": None} if url.host in LOOPBACK else None,
             )
         except (ImportError, ValueError, httpx.InvalidURL) as error:
-            raise SettingsError(f"{backend.url}, or the proxy to it, cannot be used: {error}") from error
+            raise SettingsError(f"{backend.url}, or the proxy for it, cannot be used: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -67,13 +78,13 @@ class ServiceClient:
     def get(
         self, path: str, query: Mapping[str, Any] | None = None, tries: int | None = None
     ) -> dict[str, Any]:
-        """Return the answer to a GET request; see `request`."""
+        """Send a GET request and return the response. See `request`."""
         return self.request("GET", path, lambda: {"params": query or {}}, tries=tries)
 
     def post(
         self, path: str, body: Any, headers: Mapping[str, str] | None = None, recover: Recover | None = None
     ) -> dict[str, Any]:
-        """Return the answer to a POST request of JSON; see `request`."""
+        """Send a POST request with a JSON body and return the response. See `request`."""
         return self.request("POST", path, lambda: {"json": body, "headers": headers or {}}, recover=recover)
 
     def request(
@@ -84,19 +95,19 @@ class ServiceClient:
         tries: int | None = None,
         recover: Recover | None = None,
     ) -> dict[str, Any]:
-        """Return the answer to a request, which may be sent more than once.
+        """Send a request, retry it if necessary, and return the response.
 
         Args:
-            method: the method.
-            path: the path behind `learning/`.
-            parts: makes the other arguments of httpx's `request`, anew each time.
-            tries: how often it may be sent; as often as patience goes by default.
-            recover: is asked before each further try whether an earlier one was heard
-                after all; what it returns, unless `None`, is the answer.
+            method: the HTTP method.
+            path: the path after `learning/`.
+            parts: returns the other arguments of httpx's `request`. Called before each try.
+            tries: the maximum number of tries. The default is that of `patience`.
+            recover: called before each retry, to find out whether an earlier try succeeded although
+                its response was lost. If it does not return `None`, its result is the response.
 
         Raises:
-            RefusedError: the service says no.
-            UnreachableError: no try gave an answer.
+            RefusedError: the service refused the request.
+            UnreachableError: no try got a valid response.
         """
         tries, reason, wait = tries or self._patience.tries, "", 0.0
         for number in range(tries):
@@ -107,7 +118,11 @@ class ServiceClient:
                 if number and recover and (found := recover()) is not None:
                     return found
                 answer = self._http.request(method, path, follow_redirects=method == "GET", **parts())
-            except (httpx.HTTPError, UnicodeError, UnreachableError) as error:  # of a host, such as a..b
+            except (
+                httpx.HTTPError,
+                UnicodeError,
+                UnreachableError,
+            ) as error:  # UnicodeError: a host such as a..b
                 reason = _reason(error)
                 continue
             body = self._object(answer)
@@ -116,17 +131,17 @@ class ServiceClient:
             refusal = self._refused(answer, body or {})
             if not answer.is_success and answer.status_code not in _AGAIN:
                 raise refusal
-            reason = "an answer that is no JSON object" if answer.is_success else refusal.detail
+            reason = "the response is not a JSON object" if answer.is_success else refusal.detail
             wait = _retry_after(answer)
             if wait > _ASKED:
                 break
         reason = self.key.masked(reason)
-        raise UnreachableError(f"{self.url} does not answer as it should: {reason}", wait)
+        raise UnreachableError(f"no valid response from {self.url}: {reason}", wait)
 
     def _wait(self, number: int, tries: int, reason: str, asked: float) -> None:
         pause = min(self._patience.pause * 2 ** (number - 1), _LONGEST) * random.uniform(0.5, 1.5)  # noqa: S311  jitter
         pause = max(pause, asked)
-        self._tell(f"{self.key.masked(reason)}; trying again in {pause:.1f} s ({number} of {tries - 1})")
+        self._tell(f"{self.key.masked(reason)}; retrying in {pause:.1f} s (retry {number} of {tries - 1})")
         time.sleep(pause)
 
     def _object(self, answer: httpx.Response) -> dict[str, Any] | None:
@@ -151,7 +166,7 @@ class ServiceClient:
 
 
 class _Bearer(httpx.Auth):
-    """Puts the key on requests to one origin, so that a redirect elsewhere goes without it."""
+    """Adds the key to requests to one origin, so that a redirect to another one does not get it."""
 
     def __init__(self, secret: str, url: httpx.URL) -> None:
         self._secret = secret
@@ -174,7 +189,7 @@ def _reason(error: Exception) -> str:
 
 
 def _retry_after(answer: httpx.Response) -> float:
-    """Return how many seconds the service asks to wait; 0 if it does not."""
+    """Return the seconds to wait from the `Retry-After` header, or 0 if there is none."""
     text = answer.headers.get("retry-after", "")
     if text.isdecimal():
         return float(text)

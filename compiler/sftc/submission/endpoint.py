@@ -1,4 +1,4 @@
-"""The URL of the service, and its key."""
+"""Finds the URL of the service and the API key."""
 
 import os
 import re
@@ -24,15 +24,15 @@ _FAULTS: Final = (
     (re.compile(r"^[^/]*//[^/?#]*@"), "it contains a user or a password"),
     (re.compile(r"[?#]"), "it contains a query or a fragment"),
 )
-"""Common mistakes in a URL, and their messages."""
+"""Patterns of common mistakes in a URL, and the messages about them."""
 
 
 class SettingsError(Exception):
-    """The URL or the key is invalid or missing; the message says how."""
+    """The URL or the API key is invalid or missing. The message gives the reason."""
 
 
 class ApiKey:
-    """A secret. It shows its first four and last two characters at most, wherever it is printed."""
+    """An API key. Printing it shows at most its first four and last two characters."""
 
     def __init__(self, secret: str) -> None:
         self.secret = secret
@@ -46,9 +46,9 @@ class ApiKey:
         )
 
     def masked(self, value: Any) -> Any:
-        """Return JSON, or a text, with the secret masked wherever it occurs.
+        """Return `value`, which is JSON or a text, with the secret masked everywhere in it.
 
-        A secret that is too short to differ from ordinary words is not masked.
+        Secrets shorter than 8 characters are not masked: they could be part of ordinary words.
         """
         if isinstance(value, str):
             return value.replace(self.secret, repr(self)) if len(self.secret) >= _TELLING else value
@@ -58,22 +58,22 @@ class ApiKey:
 
 
 class Backend(NamedTuple):
-    """A service: its URL with `/api` at the end, and the key to it."""
+    """A service: its URL, which ends in `/api`, and its API key."""
 
     url: str
     key: ApiKey
 
     @property
     def identity(self) -> str:
-        """A value that identifies this service and key."""
+        """A string that identifies this service and key."""
         return f"{self.url}\n{self.key.secret}"
 
 
 def environment(file: str | None) -> Mapping[str, str]:
-    """Return the variables of the environment, with those of a dotenv file beneath them.
+    """Return the environment variables. A dotenv `file` adds the variables that are not set.
 
     Raises:
-        SettingsError: the file cannot be read.
+        SettingsError: the dotenv file cannot be read.
     """
     if file is None:
         return os.environ
@@ -88,17 +88,17 @@ def environment(file: str | None) -> Mapping[str, str]:
 
 
 def base_url(named: str | None, variables: Mapping[str, str]) -> str:
-    """Return the URL of the service: the given one, else that of the environment, else `local`.
+    """Return the URL of the service: `named`, or `BACKEND_BASE_URL`, or `local`.
 
     Raises:
-        SettingsError: it is not a URL.
+        SettingsError: the value is not a valid URL.
     """
     url = (named or variables.get(URL_VARIABLE) or LOCAL).rstrip("/")
     if url == LOCAL:
         return url
     if fault := _fault(url):
-        shown = "the URL that is given" if "@" in url else repr(url)  # it may hold a password
-        raise SettingsError(f"{shown} is not the URL of a service: {fault}")
+        shown = "the given URL" if "@" in url else repr(url)  # the URL may contain a password
+        raise SettingsError(f"{shown} is not a valid service URL: {fault}")
     return url if urlsplit(url).path.endswith(_API) else f"{url}{_API}"
 
 
@@ -110,23 +110,23 @@ def _fault(url: str) -> str | None:
         is_one = _FORM.fullmatch(url) and urlsplit(url).port != 0
     except ValueError:
         is_one = False
-    return None if is_one else "write for example https://api.example.org or http://127.0.0.1:8000"
+    return None if is_one else "use the form https://api.example.org or http://127.0.0.1:8000"
 
 
 def backend_at(url: str, variables: Mapping[str, str], *, allow_insecure: bool) -> Backend:
-    """Return the service at `url`, with the key of the environment.
+    """Return the service at `url`, with the key from `SYNTH_API_KEY` in `variables`.
 
     Raises:
-        SettingsError: the key is missing, or would be sent over plain HTTP.
+        SettingsError: the key is missing or invalid, or would be sent over plain HTTP.
     """
     parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK and not allow_insecure:
         raise SettingsError(
-            f"{url} is plain HTTP: others could read the key. Use https, or pass --allow-insecure"
+            f"{url} uses plain HTTP, which exposes the API key: use https, or pass --allow-insecure"
         )
     secret = variables.get(KEY_VARIABLE, "").strip()
     if not secret:
-        raise SettingsError(f"no key: set {KEY_VARIABLE}, or pass a file that sets it with --env-file")
+        raise SettingsError(f"no API key: set {KEY_VARIABLE}, or pass a file that sets it with --env-file")
     if not secret.isascii() or not secret.isprintable():
         raise SettingsError(f"{KEY_VARIABLE} contains characters that are not allowed in a key")
     return Backend(url, ApiKey(secret))

@@ -1,8 +1,8 @@
-"""How submission fails.
+"""Exceptions of submission.
 
 SubmissionError
-├── RefusedError        the service refuses a request
-├── UnreachableError    the service cannot be reached, or does not answer in time
+├── RefusedError        the service refused a request
+├── UnreachableError    the service cannot be reached, or sends no valid response
 ├── ChangedFileError    a file changed after it was checked
 ├── KeyInUseError       the idempotency key belongs to another order
 ├── JobFailedError      the job ended as `failed`
@@ -11,11 +11,19 @@ SubmissionError
 
 
 class SubmissionError(Exception):
-    """Submission ends without a successful job; the message says why."""
+    """Submission ended without a successful job. The message gives the reason."""
 
 
 class RefusedError(SubmissionError):
-    """The service refuses a request for good: `status`, `code` and `request_id` say how."""
+    """The service refused a request, and a retry would not help.
+
+    Attributes:
+        status: the HTTP status.
+        code: the error code of the service, if it sent one.
+        request_id: the id of the request in the logs of the service, if it sent one.
+        reason: the message of the service.
+        detail: all of these in one line.
+    """
 
     def __init__(self, status: int, code: str | None, message: str, request_id: str | None) -> None:
         self.status = status
@@ -25,13 +33,14 @@ class RefusedError(SubmissionError):
         code_ = f" `{code}`" if code else ""
         request = f" (request {request_id})" if request_id else ""
         self.detail = f"HTTP {status}{code_}: {message}{request}"
-        super().__init__(f"the service refuses with {self.detail}")
+        super().__init__(f"the service refused the request: {self.detail}")
 
 
 class UnreachableError(SubmissionError):
-    """The service cannot be reached, or does not answer as it should, for too long.
+    """The service cannot be reached, or sends no valid response.
 
-    `wait` is the number of seconds that it asked the client to wait.
+    Attributes:
+        wait: the seconds that the service asked the client to wait; 0 if it did not ask.
     """
 
     def __init__(self, message: str, wait: float = 0.0) -> None:
@@ -44,7 +53,7 @@ class ChangedFileError(SubmissionError):
 
 
 class KeyInUseError(SubmissionError):
-    """The idempotency key belongs to another order."""
+    """The idempotency key belongs to another order, or too many tries have used it."""
 
 
 class JobFailedError(SubmissionError):

@@ -1,4 +1,4 @@
-"""Following a job to its end: status, events and metrics, each reported once."""
+"""Follows a job to its end, and reports its status, events and metrics once each."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ SUCCEEDED: Final = frozenset({"succeeded", "completed"})
 CANCELLED: Final = frozenset({"cancelled", "canceled"})
 
 OVER: Final = CANCELLED | {"failed"}
-"""What the service calls a job that has ended without success."""
+"""The statuses of a job that ended without success."""
 
 _PAGE: Final = 200
 
@@ -24,7 +24,13 @@ Sleep = Callable[[float], None]
 
 
 class Pace(NamedTuple):
-    """How a job is followed: seconds between questions, in all, and for the last events once it has ended."""
+    """How often and how long to poll a job.
+
+    Attributes:
+        interval: the polling interval in seconds.
+        timeout: the maximum time to follow the job, in seconds.
+        last: the maximum time to read the last events after the job ended, in seconds.
+    """
 
     interval: float = 5.0
     timeout: float = 3600.0
@@ -35,28 +41,28 @@ class Watcher(Protocol):
     """Receives the progress of a job."""
 
     def status(self, status: str) -> None:
-        """The job has a new status."""
+        """Handle a new status of the job."""
 
     def event(self, event: dict[str, Any]) -> None:
-        """There is a new event."""
+        """Handle a new event."""
 
     def point(self, point: dict[str, Any]) -> None:
-        """There is a new point of a metric."""
+        """Handle a new point of a metric."""
 
     def note(self, text: str) -> None:
-        """There is something to know about how it is followed."""
+        """Handle a message about following the job, such as a connection problem."""
 
 
 def follow_job(
     job: str, service: ServiceClient, watcher: Watcher, pace: Pace, sleep: Sleep = time.sleep
 ) -> dict[str, Any]:
-    """Follow a job until it succeeds, and return its body.
+    """Follow a job until it succeeds, and return its last description from the service.
 
     Raises:
-        JobFailedError: it failed.
-        JobCancelledError: it was cancelled.
-        RefusedError: the service does not know it, or the key.
-        UnreachableError: it has not ended in time, or the service is silent as long.
+        JobFailedError: the job failed.
+        JobCancelledError: the job was cancelled.
+        RefusedError: the service does not know the job, or refused the key.
+        UnreachableError: the job did not end, or the service did not respond, within `pace.timeout`.
     """
     clock, feed, seen, told = _Clock(pace, sleep), _Feed(job, service, watcher), "", False
     while True:
@@ -66,7 +72,7 @@ def follow_job(
         if status != seen and not is_over:
             watcher.status(status)
         trouble = silence or feed.read()
-        if trouble and not told:  # once for all that is wrong in a row
+        if trouble and not told:  # report only the first of several problems in a row
             watcher.note(f"{trouble}; still trying")
         if is_over:
             if trouble:
@@ -77,13 +83,15 @@ def follow_job(
         seen, told = status, bool(trouble)
         if not clock.pause(trouble):
             reason = f": {silence}" if silence else ""
-            raise UnreachableError(f"{job} has not ended after {pace.timeout:g} s{reason}; it may still run")
+            raise UnreachableError(
+                f"{job} did not end within {pace.timeout:g} s{reason}; it may still be running"
+            )
 
 
 def _body(job: str, service: ServiceClient) -> tuple[dict[str, Any], UnreachableError | None]:
-    """Return what the service says of a job, and what is wrong if it says nothing."""
+    """Return the description of a job from the service, and the error if there was no response."""
     try:
-        return service.get(f"jobs/{job}", tries=1), None  # the next question is the next try
+        return service.get(f"jobs/{job}", tries=1), None  # the next poll is the retry
     except UnreachableError as error:
         return {}, error
 
@@ -100,11 +108,11 @@ def _error(body: dict[str, Any]) -> str:
     error = body.get("error")
     if isinstance(error, dict):
         error = error.get("message") or error.get("code")
-    return str(error or "the service gives no reason")[:1000]
+    return str(error or "the service gave no reason")[:1000]
 
 
 class _Clock:
-    """The pauses between questions, and the time that is left for them."""
+    """The pauses between polls, and the time that is left for them."""
 
     def __init__(self, pace: Pace, sleep: Sleep) -> None:
         self._interval = pace.interval
@@ -113,11 +121,14 @@ class _Clock:
         self._sleep = sleep
 
     def hurry(self) -> None:
-        """Leave little time: the job has ended."""
+        """Shorten the time that is left, because the job has ended."""
         self._end = min(self._end, time.monotonic() + self._last)
 
     def pause(self, trouble: UnreachableError | None) -> bool:
-        """Wait until the next question, as long as the service may ask for; return whether there is time."""
+        """Wait until the next poll, and return whether there is time for one.
+
+        Waits longer if `trouble` has a `Retry-After` of the service.
+        """
         left = self._end - time.monotonic()
         if left > 0:
             self._sleep(min(max(self._interval, trouble.wait if trouble else 0.0), left))
@@ -125,7 +136,7 @@ class _Clock:
 
 
 class _Feed:
-    """Events and metrics as they come; a service that has none answers 404, and is not asked again."""
+    """Reads new events and metrics. If the service refuses either request, it is not sent again."""
 
     def __init__(self, job: str, service: ServiceClient, watcher: Watcher) -> None:
         self._job = job
@@ -137,23 +148,23 @@ class _Feed:
         self._absent: set[str] = set()
 
     def read(self) -> UnreachableError | None:
-        """Tell all that is new; return what is wrong if that cannot be read."""
+        """Report all new events and points, and return the error if reading them failed."""
         trouble = None
         for read in (self._read_events, self._read_points):
             try:
                 while read():
                     pass
-            except UnreachableError as error:  # which is no reason not to read the other one
+            except UnreachableError as error:  # still read the other one
                 trouble = error
         return trouble
 
     def finish(self, trouble: UnreachableError, clock: _Clock) -> None:
-        """Tell the rest, of a job that has ended, if that can be read in time."""
+        """Report the remaining events and points of a job that has ended, if there is time."""
         left: UnreachableError | None = trouble
         while left and clock.pause(left):
             left = self.read()
         if left:
-            self._watcher.note(f"not all of its events and metrics could be read: {left}")
+            self._watcher.note(f"could not read all events and metrics of the job: {left}")
 
     def _read_events(self) -> bool:
         before = self._seq
@@ -166,7 +177,7 @@ class _Feed:
 
     def _read_points(self) -> bool:
         fresh = False
-        # Of the last step more points may come: it is asked for once more.
+        # More points of the last step may have been added: ask for that step again.
         for point in self._list("metrics", {"after_step": self._step - 1, "limit": _PAGE}, "points"):
             name, step = point.get("name"), point.get("step")
             if isinstance(name, str) and isinstance(step, int) and (name, step) not in self._points:
@@ -187,5 +198,5 @@ class _Feed:
             self._absent.add(what)
             return []
         if not isinstance(found, list):
-            raise UnreachableError(f"the service answers without a list of {what}")
+            raise UnreachableError(f"the response of the service has no list of {what}")
         return [each for each in found if isinstance(each, dict)]

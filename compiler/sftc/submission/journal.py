@@ -1,4 +1,4 @@
-"""What was sent where: a record that outlives crashes, so that nothing is sent or paid for twice."""
+"""Records what was sent to a service. It survives crashes, so that nothing is sent or paid for twice."""
 
 import hashlib
 import os
@@ -14,15 +14,18 @@ CREATE TABLE IF NOT EXISTS orders (
 
 
 def state_folder() -> Path:
-    """Return the folder of this user for what programs remember (`XDG_STATE_HOME`), ours in it."""
+    """Return the folder for the state of sftc, in `XDG_STATE_HOME` or `~/.local/state`."""
     home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     return Path(home) / "sftc"
 
 
 class Intent(NamedTuple):
-    """That a job was to be created, of the order of that `identity`.
+    """The record of a job that was about to be created.
 
-    `job` is its id, `None` where no answer came; `is_started` says whether it is known to be started.
+    Attributes:
+        identity: the identity of the order.
+        job: the id of the job, or `None` if there was no response to the request.
+        is_started: whether the job is known to have been started.
     """
 
     identity: str
@@ -31,11 +34,15 @@ class Intent(NamedTuple):
 
 
 class Journal:
-    """The journal of one service and key, its `identity`: file ids by content, jobs by key.
+    """The journal of one service and API key: file ids by digest, and jobs by idempotency key.
+
+    Args:
+        identity: identifies the service and the API key.
+        folder: the folder of the journal. The default is `state_folder()`.
 
     Raises:
-        OSError: the folder cannot be made.
-        sqlite3.Error: the file is no journal.
+        OSError: the folder cannot be created.
+        sqlite3.Error: the file is not a journal.
     """
 
     def __init__(self, identity: str, folder: Path | None = None) -> None:
@@ -54,26 +61,26 @@ class Journal:
         self._db.close()
 
     def file(self, digest: str) -> str | None:
-        """Return the id under which the service took a file of that digest."""
+        """Return the id on the service of the file with that digest, or `None`."""
         row = self._db.execute("SELECT id FROM files WHERE digest = ?", (digest,)).fetchone()
         return str(row[0]) if row else None
 
     def keep_file(self, digest: str, id: str) -> None:
-        """Remember the id of a file."""
+        """Record the id of an uploaded file."""
         self._db.execute("INSERT OR REPLACE INTO files VALUES (?, ?)", (digest, id))
 
     def forget_file(self, digest: str) -> None:
-        """Forget a file that the service does not know any more."""
+        """Remove the record of a file that the service no longer has."""
         self._db.execute("DELETE FROM files WHERE digest = ?", (digest,))
 
     def intent(self, key: str) -> Intent | None:
-        """Return what is known of the job of an idempotency key."""
+        """Return the record of the job with that idempotency key, or `None`."""
         query = "SELECT identity, job, started FROM orders WHERE key = ?"
         row = self._db.execute(query, (key,)).fetchone()
         return Intent(row[0], row[1], bool(row[2])) if row else None
 
     def intend(self, key: str, identity: str) -> bool:
-        """Remember that a job is about to be created, and return whether this is new."""
+        """Record that a job is about to be created, and return whether there was no such record yet."""
         query = (
             "INSERT INTO orders (key, identity) VALUES (?1, ?2)"
             " ON CONFLICT DO UPDATE SET identity = ?2, job = NULL, started = 0 WHERE identity != ?2"
@@ -81,18 +88,18 @@ class Journal:
         return self._db.execute(query, (key, identity)).rowcount > 0
 
     def keep_job(self, key: str, job: str) -> None:
-        """Remember the id of a job that was created, and is still to be started."""
+        """Record the id of a job that was created and not started yet."""
         self._db.execute("UPDATE orders SET job = ?, started = 0 WHERE key = ?", (job, key))
 
     def keep_start(self, key: str) -> None:
-        """Remember that a job was started."""
+        """Record that a job was started."""
         self._db.execute("UPDATE orders SET started = 1 WHERE key = ?", (key,))
 
     def forget_job(self, key: str) -> None:
-        """Forget a job that was refused."""
+        """Remove the record of a job that the service refused to create."""
         self._db.execute("DELETE FROM orders WHERE key = ?", (key,))
 
     def jobs(self, *, but: str) -> set[str]:
-        """Return the ids of all jobs but that of one key."""
+        """Return the ids of all jobs except the one with the key `but`."""
         rows = self._db.execute("SELECT job FROM orders WHERE key != ? AND job IS NOT NULL", (but,))
         return {row[0] for row in rows}

@@ -1,4 +1,4 @@
-"""From a payload and files to a job that was started, once, however often it is tried."""
+"""Creates and starts a job from a payload and files, exactly once, even after several tries."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -17,9 +17,13 @@ _TRIES = 100
 
 
 class Order(NamedTuple):
-    """What is to be submitted: a compiled payload, the training file, perhaps a validation file.
+    """A request for a job.
 
-    `key` is the idempotency key, derived from what is submitted if it is `None`.
+    Attributes:
+        payload: the compiled payload.
+        training: the training file.
+        validation: the validation file, if there is one.
+        key: the idempotency key. `None` derives it from the payload and the files.
     """
 
     payload: Payload
@@ -28,7 +32,7 @@ class Order(NamedTuple):
     key: str | None = None
 
     def names(self) -> Iterator[str]:
-        """Yield the idempotency keys of this job: of its first try, its second and so on."""
+        """Yield the idempotency keys of the first try, the second try and so on."""
         first = self.key or self.identity
         yield first
         for number in range(2, _TRIES + 1):
@@ -36,7 +40,7 @@ class Order(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """A value that identifies this order: a digest of its payload and files."""
+        """A string that identifies this order: a digest of its payload and files."""
         digests = {
             "payload": digest(self.payload),
             "training": self.training.digest,
@@ -66,18 +70,25 @@ class _Job(NamedTuple):
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> "_Job | None":
-        """Return the job that a body of the service describes, if it names one."""
+        """Return the job that a response of the service describes, or `None` if it has no job id."""
         id, status = body.get("job_id") or body.get("id"), body.get("status") or body.get("state")
         return cls(id, str(status) if status else None) if isinstance(id, str) and id else None
 
 
 class Submission:
-    """Submits orders to a service, and keeps a journal; `tell` receives progress messages.
+    """Submits orders to a service, and records them in a journal.
 
-    The journal has the intent before a job is requested, and the outcome afterwards. If an answer or
-    the client itself is lost, the next try finds the intent, and searches the service's list of jobs
-    before it requests the job again. A service that honours the
-    Idempotency-Key makes one job of it in any case.
+    The journal records the intent before the request to create a job, and the outcome after it. If
+    the response is lost or this process ends, the next try finds the intent, and searches the list
+    of jobs on the service before it sends the request again. A service that honours the
+    Idempotency-Key header creates only one job in any case.
+
+    Args:
+        service: the client of the service.
+        journal: the journal of the service and API key.
+        tell: called with progress messages.
+        progress: called with the bytes sent and the size of a file while it is uploaded.
+        readiness: how long to wait until the service has processed a file.
     """
 
     def __init__(
@@ -96,38 +107,39 @@ class Submission:
         self._warned = False
 
     def submit(self, order: Order) -> str:
-        """Return the id of the job of `order`, which is created and started unless it is already.
+        """Create and start the job of `order`, unless that was done before, and return its id.
 
-        A job that runs or has succeeded is the job of every later try of the same order. One
-        that failed or was cancelled is not run again: the next try makes a new one, under the
-        next of the order's keys.
+        If a job of the same order is running or has succeeded, its id is returned. If it failed or
+        was cancelled, a new job is created with the next idempotency key of the order.
 
         Raises:
-            RefusedError: the service refuses it.
-            UnreachableError: the service does not answer as it should.
-            KeyInUseError: its key belongs to another order, or was tried too often.
+            RefusedError: the service refused a file or the job.
+            UnreachableError: the service sent no valid response.
+            KeyInUseError: the key belongs to another order, or too many tries have used it.
             ChangedFileError: a file changed after it was checked.
             OSError: a file cannot be read.
         """
-        bound = cache(lambda: self._bind(order))  # files are sent once there is a job to make
+        bound = cache(lambda: self._bind(order))  # upload files only if a job must be created
         for key in order.names():
             intent = self._journal.intent(key)
             is_ours = intent and intent.identity == order.identity
             if intent and intent.job and not is_ours:
                 raise KeyInUseError(
                     f"the idempotency key {key} belongs to {intent.job}, which has another payload"
-                    " or other files: choose another one with --idempotency"
+                    " or other files: pass another key with --idempotency"
                 )
             job = self._known(intent, key, bound) if intent and is_ours else None
             if not job:
                 job = self._create(order, key, bound())
             if job.status not in OVER:
                 return self._start(job, key)
-            self._tell(f"{job.id} ended as {job.status}: trying again")
-        raise KeyInUseError(f"this was tried {_TRIES} times: pass a new --idempotency key")
+            self._tell(f"{job.id} ended as {job.status}: creating a new job")
+        raise KeyInUseError(
+            f"{_TRIES} jobs of this order have failed or were cancelled: pass a new key with --idempotency"
+        )
 
     def _start(self, job: _Job, key: str) -> str:
-        """Start a job unless it was; the answer to a try that did it may have got lost."""
+        """Start a job, and return its id. Accepts that an earlier try started it and lost the response."""
         intent = self._journal.intent(key)
         if (intent and intent.is_started) or job.status in SUCCEEDED | {"running"}:
             return job.id
@@ -149,16 +161,16 @@ class Submission:
             raise
 
     def _known(self, intent: Intent, key: str, bound: Callable[[], Payload]) -> _Job | None:
-        """Return the job that was made, or may have been made, for `key` by an earlier try."""
+        """Return the job that an earlier try created, or may have created, for `key`."""
         job = self._job(intent.job) if intent.job else None
         if job and job.status not in OVER:
-            self._tell(f"this was submitted before, as {job.id}: attaching to it")
+            self._tell(f"this was submitted before as {job.id}: attaching to it")
         if job:
             return job
         self._tell(
-            f"the service no longer knows {intent.job}"
+            f"the service no longer has {intent.job}"
             if intent.job
-            else "an earlier try got no answer: looking for a job that it may have created"
+            else "an earlier try got no response: looking for a job that it may have created"
         )
         found = self._look_for(key, digest(bound()))
         if found:
@@ -166,7 +178,7 @@ class Submission:
         return found
 
     def _bind(self, order: Order) -> Payload:
-        """Return the payload of `order` with the ids of its files, which are sent unless they are there."""
+        """Upload the files of `order` unless the service has them; return the payload with their ids."""
         training, validation = self._send(order.training), None
         if order.validation:
             try:
@@ -174,7 +186,7 @@ class Submission:
             except RefusedError as error:
                 if error.status in {401, 403}:
                     raise
-                self._tell(f"warning: the validation file is left out: {error}")
+                self._tell(f"warning: continuing without the validation file: {error}")
         return bind(order.payload, training, validation)
 
     def _send(self, file: DataFile) -> str:
@@ -187,32 +199,32 @@ class Submission:
         def recover() -> dict[str, Any] | None:
             nonlocal is_certain
             is_certain = False
-            found = self._look_for(key, digest(payload), tries=1)  # each is a part of one try to create it
+            found = self._look_for(key, digest(payload), tries=1)  # `post` calls this once per retry
             return found and {"id": found.id, "status": found.status}
 
         try:
             answer = self._service.post("jobs", payload, {"Idempotency-Key": key}, recover)
         except RefusedError as error:
-            if is_certain:  # that no earlier try made one
+            if is_certain:  # no earlier try can have created a job
                 self._journal.forget_job(key)
             if error.status == 409:
-                reason = f"{error.reason} (its key is {key}: choose another one with --idempotency)"
+                reason = f"{error.reason} (the idempotency key is {key}: pass another one with --idempotency)"
                 raise RefusedError(409, error.code, reason, error.request_id) from error
             raise
         job = _Job.of(answer)
         if not job:
             raise UnreachableError(
-                "the service created a job without returning its id: run the command again"
+                "the service created a job but did not return its id: run the command again"
             )
         self._journal.keep_job(key, job.id)
         return job
 
     def _look_for(self, key: str, payload_digest: str, tries: int | None = None) -> _Job | None:
-        """Return the job that an earlier try, of which no answer came, may have made.
+        """Return the job that an earlier try without a response may have created, or `None`.
 
         Raises:
-            RefusedError: the service does not take the key.
-            UnreachableError: it does not answer as it should.
+            RefusedError: the service refused the API key.
+            UnreachableError: the service sent no valid response.
         """
         try:
             jobs = self._service.get("jobs", {"limit": _LISTED}, tries).get("jobs")
@@ -223,9 +235,9 @@ class Submission:
         others = self._journal.jobs(but=key)
         for body in jobs if isinstance(jobs, list) else ():
             job = _Job.of(body) if isinstance(body, dict) else None
-            if not job or job.id in others:  # such as the job of an earlier try, which failed
+            if not job or job.id in others:  # such as the failed job of an earlier try
                 continue
-            # A service that ignores the key may still say what was sent.
+            # A service that ignores the key may still list the digest of the payload.
             said, sent = body.get("idempotency_key"), body.get("payload_digest")
             if (said == key and sent is None) or (said in (key, None) and sent == payload_digest):
                 self._tell(f"an earlier try created {job.id}: attaching to it")
@@ -233,7 +245,7 @@ class Submission:
         if not self._warned:
             self._warned = True
             self._tell(
-                "the service lists no such job: creating it. If it ignores the Idempotency-Key, there may"
-                " be two: see `sftc jobs list`"
+                "the service lists no such job: creating it. If the service ignores the Idempotency-Key"
+                " header, there may now be two jobs: check with `sftc jobs list`"
             )
         return None

@@ -1,4 +1,4 @@
-"""Files on their way: each content is sent once, and waited for until the service can use it."""
+"""Uploads files, each content once, and waits until the service can use them."""
 
 import hashlib
 import os
@@ -18,10 +18,15 @@ OnProgress = Callable[[int, int], None]
 
 
 class DataFile(NamedTuple):
-    """A file to send: JSON Lines at `path`, of `length` bytes and `rows` rows, known by `digest`.
+    """A JSON Lines file to upload.
 
-    `name` is what the service is to call it; `given` is what a person calls it, where `path` is
-    that of a copy.
+    Attributes:
+        path: the path to read from.
+        name: the file name on the service.
+        digest: the SHA-256 of the content, as `sha256:` and hexadecimal digits.
+        length: the size in bytes.
+        rows: the number of rows.
+        given: the path that messages show, if `path` is a temporary copy.
     """
 
     path: str
@@ -36,7 +41,7 @@ class DataFile(NamedTuple):
 
 
 class Readiness(NamedTuple):
-    """How a file is waited for until it is ready: seconds between questions, and in all."""
+    """How to wait for a file: polling interval and timeout, both in seconds."""
 
     interval: float = 1.0
     timeout: float = 120.0
@@ -49,20 +54,20 @@ def ensure_uploaded(
     progress: OnProgress,
     readiness: Readiness = Readiness(),  # noqa: B008  it cannot be changed
 ) -> str:
-    """Return the id of `file` on the service, uploaded only if it is not there.
+    """Upload `file`, unless the service already has it, and return its id.
 
     Raises:
-        RefusedError: the service does not take the file.
-        UnreachableError: it does not answer, or the file does not get ready.
+        RefusedError: the service refused the file.
+        UnreachableError: the service sent no valid response, or the file was not ready in time.
         ChangedFileError: the file changed after it was checked.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     known = journal.file(file.digest)
     id = known or _new(file, service, journal, progress)
     try:
         _wait(id, service, readiness, is_new=not known)
     except RefusedError as error:
-        if error.status in {401, 403}:  # the key was refused, not the file
+        if error.status in {401, 403}:  # the service refused the API key, not the file
             raise
         journal.forget_file(file.digest)
         if not known:
@@ -78,15 +83,15 @@ def _new(file: DataFile, service: ServiceClient, journal: Journal, progress: OnP
 
 
 def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) -> dict[str, Any]:
-    """Send `file`, whatever the service has, and return its answer.
+    """Upload `file`, even if the service already has it, and return the response.
 
     Raises:
-        RefusedError: the service does not take it.
-        UnreachableError: it does not answer.
+        RefusedError: the service refused the file.
+        UnreachableError: the service sent no valid response.
         ChangedFileError: the file changed after it was checked.
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
-    # A name of strange bytes has no UTF-8, and no part of a form can carry it.
+    # A file name that is not UTF-8 cannot be sent in a form.
     name = escaped(file.name)
     with open(file.path, "rb") as source:
 
@@ -101,9 +106,9 @@ def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) ->
 
 
 class _Checked:
-    """A file that is read once, from its start, tells how far, and fails where it is not the one checked.
+    """A file object that reports progress, and fails if its content is not the content that was checked.
 
-    It fails before its last byte is sent: the service would keep another content else.
+    It fails before the last byte is sent, so that the service does not keep the changed content.
     """
 
     def __init__(self, source: BinaryIO, file: DataFile, progress: OnProgress) -> None:
@@ -137,24 +142,24 @@ class _Checked:
         return self._source.fileno()
 
     def seek(self, offset: int) -> int:
-        """Go back to the start, which is where httpx wants to go."""
+        """Go back to the start. httpx seeks nowhere else."""
         self._rewind()
         return 0
 
 
 def _changed(file: DataFile) -> ChangedFileError:
-    return ChangedFileError(f"{file} was changed after it was checked; run the command again")
+    return ChangedFileError(f"{file} changed after it was checked: run the command again")
 
 
 def _wait(id: str, service: ServiceClient, readiness: Readiness, *, is_new: bool) -> None:
-    """Return when the service can use the file.
+    """Wait until the service can use the file.
 
     Raises:
-        RefusedError: it cannot, or does not know the file.
-        UnreachableError: that takes too long.
+        RefusedError: the service cannot use the file, or does not have it.
+        UnreachableError: the file was not ready in time.
     """
     end, seen = time.monotonic() + readiness.timeout, "nothing"
-    pause = readiness.interval / 16  # a small file is ready almost at once
+    pause = readiness.interval / 16  # a small file is ready almost immediately
     while True:
         try:
             body = service.get(f"files/{id}")
@@ -170,7 +175,9 @@ def _wait(id: str, service: ServiceClient, readiness: Readiness, *, is_new: bool
             if seen not in PENDING:
                 raise RefusedError(200, seen, str(body.get("error") or f"the file is {seen}"), None)
         if time.monotonic() > end:
-            raise UnreachableError(f"the file {id} is not ready after {readiness.timeout:.0f} s: {seen}")
+            raise UnreachableError(
+                f"the file {id} was not ready after {readiness.timeout:.0f} s (last status: {seen})"
+            )
         time.sleep(pause)
         pause = min(pause * 2, readiness.interval)
 
@@ -178,5 +185,5 @@ def _wait(id: str, service: ServiceClient, readiness: Readiness, *, is_new: bool
 def _id(body: dict[str, Any], *names: str) -> str:
     found = next((body[name] for name in names if isinstance(body.get(name), str) and body[name]), None)
     if found is None:
-        raise UnreachableError(f"the service answers without `{names[0]}`")
+        raise UnreachableError(f"the response of the service has no `{names[0]}`")
     return str(found)
