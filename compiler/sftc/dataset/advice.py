@@ -89,7 +89,7 @@ def _assistant(row: Row) -> Iterator[Remark]:
         message = "this row has no assistant message, so there is nothing to train on"
         yield Remark(conversations.NO_ASSISTANT, message, ("messages",))
     elif roles[-1] != "assistant":
-        message = f"the last message has the role `{roles[-1][:40]}` and no answer"
+        message = f"the row ends with a `{roles[-1][:40]}` message, which has no answer"
         yield Remark(conversations.LAST_NOT_ASSISTANT, message, ("messages", len(roles) - 1, "role"))
 
 

@@ -12,7 +12,7 @@ _AROUND = 120
 
 
 class Remark(NamedTuple):
-    """A finding without a span yet. It is about the value at `path`, or about the text between the offsets `at`."""
+    """A finding that has no span yet, about the value at `path` or the text between the offsets `at`."""
 
     rule: Rule
     message: str
