@@ -83,7 +83,7 @@ def test_stdin_is_a_file_too(dataset: Dataset) -> None:
     assert dataset.shell("dataset check <(cat good.jsonl) | sed 's/.*: //'")[1] == no_findings("", GOOD)[2:]
     code, report, _ = dataset.shell("dataset check - <&-")
     assert code == 1
-    assert report.startswith("-: error[unreadable-data]: cannot be read: it is closed\n")
+    assert report.startswith("-: error[unreadable-data]: cannot be read: standard input is closed\n")
 
 
 PACKED = {
@@ -112,7 +112,7 @@ def test_a_damaged_archive_is_an_error(dataset: Dataset, folder: Path) -> None:
     assert [*files] == names
     for file in files.values():
         found = {each["id"]: each["message"] for each in file["findings"]}
-        assert re.match(r"cannot be read beyond line \d+: \w", found["damaged-archive"])
+        assert re.match(r"cannot be read after line \d+: \w", found["damaged-archive"])
     assert dataset("check", names[0])[0] == 1
 
 

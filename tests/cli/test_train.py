@@ -190,11 +190,11 @@ def test_what_is_wrong_here_stops_it_before_anything_is_sent(
         (["--config", "config.toml", "--examples", "0"], "--examples"),
         (["--config", "config.toml", "--poll-interval", "0"], "--poll-interval"),
         (["--config", "config.toml", "--dataset", "sub"], "sub is not a file"),
-        (["--config", "config.toml", "--backend", "example.org"], "is not the URL of a service"),
-        (["--config", "config.toml", "--backend", "example.org", "--dry-run"], "is not the URL of a service"),
+        (["--config", "config.toml", "--backend", "example.org"], "is not a valid service URL"),
+        (["--config", "config.toml", "--backend", "example.org", "--dry-run"], "is not a valid service URL"),
         (["--config", "config.toml", "--backend", "http://example.org"], "--allow-insecure"),
         (["--config", "config.toml", "--env-file", "absent.env"], "absent.env cannot be read"),
-        (["--config", "config.toml", "--backend", "http://:word@example.org"], "is not the URL of a service"),
+        (["--config", "config.toml", "--backend", "http://:word@example.org"], "is not a valid service URL"),
         (["--config", "config.toml", "--backend", "local", "--no-poll"], "sftc serve"),
         (["--config", "config.toml", "--idempotency", ""], "a key is 1 to 200 ASCII characters"),
         (["--config", "config.toml", "--idempotency", "my key"], "a key is 1 to 200 ASCII characters"),
@@ -213,7 +213,7 @@ def test_a_key_is_wanted_and_may_stand_in_a_file(
     monkeypatch.delenv("SYNTH_API_KEY")
     code, _, errors = live("train", "--config", "config.toml")
     assert code == 2
-    assert "no key: set SYNTH_API_KEY, or pass a file that sets it with --env-file" in errors
+    assert "no API key: set SYNTH_API_KEY, or pass a file that sets it with --env-file" in errors
     (folder / ".env").write_text(f"SYNTH_API_KEY={key}\n")
     assert live("train", "--config", "config.toml", "--env-file", ".env", *QUICK)[0] == 0
     assert len(service.jobs()) == 1
@@ -229,7 +229,7 @@ def test_a_refusal_leads_back_to_the_config(
     assert (code, out) == (3, "")
     assert f"{place}" in errors
     assert "error[missing-gpu-type]: the service refuses the job: HTTP 400 `missing_gpu_type`" in errors
-    assert "sftc: the service refuses with HTTP 400 `missing_gpu_type`: " in errors
+    assert "sftc: the service refused the request: HTTP 400 `missing_gpu_type`: " in errors
     assert "(request req-" in errors
     assert service.jobs() == []
 

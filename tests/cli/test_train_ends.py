@@ -117,7 +117,7 @@ def test_a_service_that_cannot_train_this(sftc: Program, folder: Path) -> None:
         eventually(lambda: "failed" in live("jobs", "list")[1])
         code, other, errors = live(*TRAIN)
         assert code == 5
-        assert f"sftc: {job.strip()} ended as failed: trying again\n" in errors
+        assert f"sftc: {job.strip()} ended as failed: creating a new job\n" in errors
         assert f"sftc: {other.strip()} failed: " in errors
 
 
@@ -127,7 +127,7 @@ def test_a_wrong_key_is_refused(sftc: Program, folder: Path, monkeypatch: pytest
         code, out, errors = live(*TRAIN)
         assert (code, out) == (3, "")
         assert (
-            "sftc: the service refuses with HTTP 401 `unauthorized`: the token is missing or wrong (req"
+            "sftc: the service refused the request: HTTP 401 `unauthorized`: the token is missing or wrong (req"
             in errors
         )
         assert service.files() == []
@@ -138,7 +138,10 @@ def test_a_job_that_takes_too_long_runs_on(sftc: Program, folder: Path) -> None:
         code, _, errors = live(*TRAIN, "--poll-timeout", "0.1")
         [job] = service.jobs()
         assert code == 4
-        assert f"sftc: {job['id']} has not ended after 0.1 s; it may still run; to follow it, run: " in errors
+        assert (
+            f"sftc: {job['id']} did not end within 0.1 s; it may still be running; to follow it, run: "
+            in errors
+        )
         assert job["status"] in {"queued", "running"}
 
 
@@ -146,7 +149,7 @@ def test_a_service_that_does_not_speak_the_contract_is_out_of_reach(sftc: Progra
     with odd_service([Answer({"hello": "you"})]) as service:
         code, out, errors = sftc.at(service.url)(*TRAIN)
     assert (code, out) == (4, "")
-    assert errors.endswith("sftc: the service answers without `id`\n")
+    assert errors.endswith("sftc: the response of the service has no `id`\n")
 
 
 def test_a_job_that_is_cancelled_from_elsewhere(sftc: Program, folder: Path) -> None:
@@ -301,5 +304,5 @@ def test_a_client_that_is_killed_is_healed_by_the_next(
 def test_a_service_that_is_not_there_is_out_of_reach(in_vain: "subprocess.Popen[str]") -> None:
     code, out, errors = rest(in_vain)
     assert (code, out) == (4, "")
-    assert errors.count("; trying again in ") == 6
+    assert errors.count("; retrying in ") == 6
     assert "does not answer as it should: ConnectError: " in errors.splitlines()[-1]

@@ -86,7 +86,9 @@ def test_a_job_that_was_cancelled_stays_so(sftc_program: str, folder: Path) -> N
 def test_a_job_that_is_not_there(sftc: Program, command: str) -> None:
     code, out, errors = sftc("jobs", command, "job-1")
     assert (code, out) == (3, "")
-    assert "sftc: the service refuses with HTTP 404 `unknown_job`: no such job (request req-" in errors
+    assert (
+        "sftc: the service refused the request: HTTP 404 `unknown_job`: no such job (request req-" in errors
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_a_payload_is_submitted_from_a_file_or_a_pipe_and_once(sftc: Program, se
     assert (code, errors) == (0, "sftc: file rows.jsonl: 10 rows, 931 bytes\n")
     for again in (sftc("submit", "-", *SUBMIT[2:], stdin=payload), sftc(*TRAIN)):
         assert again[:2] == (0, job)
-        assert f"this was submitted before, as {job.strip()}: attaching to it" in again[2]
+        assert f"this was submitted before as {job.strip()}: attaching to it" in again[2]
     [made] = service.jobs()
     assert f"{made['id']}\n" == job
     assert made["status"] == "succeeded"
@@ -200,7 +202,7 @@ def test_what_stops_a_payload(sftc: Program, service: Embedded) -> None:
     Path("payload.json").write_text(json.dumps(values))
     code, out, errors = sftc(*SUBMIT)
     assert (code, out) == (3, "")
-    assert "sftc: the service refuses with HTTP 400 `missing_gpu_type`: " in errors
+    assert "sftc: the service refused the request: HTTP 400 `missing_gpu_type`: " in errors
     assert service.jobs() == []
 
 
@@ -220,13 +222,13 @@ def test_a_key_of_ones_own_that_stands_for_another_order(sftc: Program, folder: 
     assert (code, out) == (2, "")
     assert errors == (
         f"sftc: the idempotency key mine belongs to {job}, which has another payload or other files:"
-        " choose another one with --idempotency\n"
+        " pass another key with --idempotency\n"
     )
     (folder / "state").rename(folder / "lost")
     code, out, errors = sftc(*mine, "--model", "M")
     assert (code, out) == (3, "")
-    assert "sftc: the service refuses with HTTP 409 `idempotency_conflict`: " in errors
-    assert " (its key is mine: choose another one with --idempotency) (request req-" in errors
+    assert "sftc: the service refused the request: HTTP 409 `idempotency_conflict`: " in errors
+    assert " (the idempotency key is mine: pass another one with --idempotency) (request req-" in errors
     assert sftc(*mine)[:2] == (0, f"{job}\n")
 
 
@@ -243,4 +245,4 @@ def test_a_proxy_that_cannot_be_used_is_named(sftc: Program, monkeypatch: pytest
     monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1")
     code, _, errors = sftc.at("https://example.org")("jobs", "list")
     assert code == 2
-    assert "Error: https://example.org/api, or the proxy to it, cannot be used: " in errors
+    assert "Error: https://example.org/api, or the proxy for it, cannot be used: " in errors

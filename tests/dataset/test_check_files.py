@@ -251,7 +251,7 @@ def test_the_rows_before_the_damage_are_checked(put: Put, suffix: str) -> None:
     assert checked.digest == digest(data[: checked.length])
     [(id, message)] = messages(checked)
     assert id == "damaged-archive"
-    assert f"beyond line {checked.rows:,}: " in message
+    assert f"after line {checked.rows:,}: " in message
 
 
 def grow(path: str) -> None:
@@ -389,18 +389,18 @@ def test_rows_that_stand_twice_are_counted_and_named(put: Put) -> None:
     rows = [row(1), b"\n", row(2), b"  " + row(1), row(3), row(2)[:-1] + b" \r\n", row(1)[:-1] + b"\t"]
     path = put(b"".join(rows))
     first, second = run(path, put(row(9) + row(2) + row(7) + row(2), "b.jsonl"), bounds={"chunk": 100})
-    again = "line 4 is line 1 again, line 6 is line 3 again, line 7 is line 1 again"
-    shared = f"2 rows shared with {path}: line 2 is line 3 there, line 4 is line 3 there"
-    assert messages(first) == [("duplicate-rows", f"3 rows repeating an earlier one: {again}")]
+    again = "line 4 repeats line 1, line 6 repeats line 3, line 7 repeats line 1"
+    shared = f"2 rows also occur in {path}: line 2 is line 3 there, line 4 is line 3 there"
+    assert messages(first) == [("duplicate-rows", f"3 rows repeat an earlier row: {again}")]
     assert messages(second) == [
-        ("duplicate-rows", "1 row repeating an earlier one: line 4 is line 2 again"),
+        ("duplicate-rows", "1 row repeats an earlier row: line 4 repeats line 2"),
         ("shared-rows", shared),
     ]
 
 
 def estimate(checked: Checked, id: str) -> int:
     [(given, message)] = messages(checked)
-    match = re.match(r"about ([\d,]+) rows \(an estimate from one row in (2|4|8|16|32)\) ", message)
+    match = re.match(r"about ([\d,]+) rows \(estimated from 1 row in (2|4|8|16|32)\) ", message)
     assert match, message
     assert given == id
     return int(match[1].replace(",", ""))
@@ -537,4 +537,4 @@ except RuntimeError as error:
 def test_a_process_that_is_killed_ends_the_check(put: Put, when: str) -> None:
     command = [sys.executable, "-c", KILLING, when, put(b"".join(map(row, range(2000))))]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.stdout.startswith("RuntimeError: a process that checks rows has ended"), ended.stderr
+    assert ended.stdout.startswith("RuntimeError: a worker process ended unexpectedly"), ended.stderr

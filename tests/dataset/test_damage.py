@@ -20,4 +20,4 @@ def test_all_rows_before_the_damage_are_read(part: float, tmp_path: Path) -> Non
     lines = zlib.decompressobj(wbits=31).decompress(left).count(b"\n")
     assert result.rows == lines > 0
     (found,) = result.findings
-    assert found.message.startswith(f"cannot be read beyond line {lines:,}: ")
+    assert found.message.startswith(f"cannot be read after line {lines:,}: ")

@@ -78,7 +78,7 @@ def test_the_url_ends_with_api(named: str | None, variable: str | None, url: str
 )
 def test_what_is_no_url_of_a_service_is_refused(url: str) -> None:
     for named, variables in ((url, {}), (None, {"BACKEND_BASE_URL": url})):
-        with pytest.raises(SettingsError, match="is not the URL of a service"):
+        with pytest.raises(SettingsError, match="is not a valid service URL"):
             base_url(named, variables)
 
 

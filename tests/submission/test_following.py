@@ -204,9 +204,9 @@ def test_the_words_for_an_end(name: str, status: str) -> None:
         ("out of memory", "out of memory"),
         ({"message": "out of memory", "code": "oom"}, "out of memory"),
         ({"code": "oom"}, "oom"),
-        ({}, "the service gives no reason"),
-        ("", "the service gives no reason"),
-        (None, "the service gives no reason"),
+        ({}, "the service gave no reason"),
+        ("", "the service gave no reason"),
+        (None, "the service gave no reason"),
         ("m" * 5000, "m" * 1000),
     ],
 )
@@ -220,14 +220,14 @@ def test_a_failed_job_says_why(error: Any, said: str) -> None:
 
 def test_a_job_that_does_not_end_is_left_running() -> None:
     notes = Notes()
-    with pytest.raises(UnreachableError, match=r"^job-1 has not ended after 0.05 s; it may still run$"):
+    with pytest.raises(UnreachableError, match=r"^job-1 did not end within 0.05 s; it may still be running$"):
         hear(lambda _: Answer({"status": "running"}), notes, Pace(0.001, 0.05))
     assert notes.statuses == ["running"]
 
 
 def test_a_service_that_falls_silent_is_named_as_the_reason() -> None:
     with pytest.raises(
-        UnreachableError, match=r"^job-1 has not ended after 0.05 s: http.*HTTP 503: .*; it may"
+        UnreachableError, match=r"^job-1 did not end within 0.05 s: http.*HTTP 503: .*; it may"
     ):
         hear(lambda _: Answer({}, 503), Notes(), Pace(0.001, 0.05))
 
@@ -253,7 +253,7 @@ def test_what_cannot_be_read_is_told_once_and_keeps_nothing_else_back(what: str)
         " not answer as it should: HTTP 500: Status; still trying",
         " not answer as it should: HTTP 500: Status",
     ]
-    assert notes.notes[1].startswith("not all of its events and metrics could be read: http")
+    assert notes.notes[1].startswith("could not read all events and metrics of the job: no valid response")
     assert (notes.events, notes.points) == (([], tale.points) if what == "events" else (tale.events, []))
 
 

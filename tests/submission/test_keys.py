@@ -180,7 +180,7 @@ def test_a_job_that_the_service_has_lost_is_looked_for_and_made_anew(client: Cli
         client.submit(service.url, client.order())
         hosted.jobs["job-2"] = {**hosted.jobs.pop("job-1"), "job_id": "job-2"}
         assert client.submit(service.url, client.order()) == "job-2"
-        assert "the service no longer knows job-1" in client.told
+        assert "the service no longer has job-1" in client.told
         hosted.jobs.clear()
         assert client.submit(service.url, client.order()) == "job-1"
     assert hosted.started == ["job-1", "job-2", "job-1"]

@@ -58,7 +58,7 @@ def test_where_nothing_tells_a_second_job_may_come_of_it_and_is_announced() -> N
             submit(service.url, order())
         job, told = submit(service.url, order())
     assert job in hosted.started
-    assert "there may be two: see `sftc jobs list`" in told
+    assert "there may now be two jobs: check with `sftc jobs list`" in told
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
@@ -100,7 +100,7 @@ def test_a_job_without_a_name_is_found_by_the_next_try(body: dict[str, Any]) -> 
         return Answer(body, 201) if answer.status == 201 else answer
 
     with odd_service(shy) as service:
-        with pytest.raises(UnreachableError, match="without returning its id"):
+        with pytest.raises(UnreachableError, match="did not return its id"):
             submit(service.url, order())
         assert submit(service.url, order())[0] == "job-1"
     assert [*hosted.jobs] == ["job-1"]

@@ -111,8 +111,8 @@ def test_a_service_says_how_long_to_wait(status: int) -> None:
         client = Client(service.url)
         client.get()
     assert client.told == [
-        f"HTTP {status}: Status; trying again in 1.0 s (1 of 3)",
-        f"HTTP {status}: Status; trying again in 0.0 s (2 of 3)",
+        f"HTTP {status}: Status; retrying in 1.0 s (retry 1 of 3)",
+        f"HTTP {status}: Status; retrying in 0.0 s (retry 2 of 3)",
     ]
 
 
@@ -141,7 +141,7 @@ def test_a_time_that_is_none_is_no_reason_to_wait(value: str) -> None:
     with odd_service([Answer({}, 503, {"Retry-After": value}), DONE]) as service:
         client = Client(service.url)
         assert client.get() == {"done": True}
-    assert client.told == ["HTTP 503: Status; trying again in 0.0 s (1 of 3)"]
+    assert client.told == ["HTTP 503: Status; retrying in 0.0 s (retry 1 of 3)"]
 
 
 @pytest.mark.parametrize("body", SHAPES.values(), ids=SHAPES)
@@ -149,7 +149,7 @@ def test_a_refusal_shows_status_code_message_and_request(body: dict[str, Any]) -
     with odd_service([Answer(body, 400)]) as service:
         error = refusal(service)
     assert (error.status, error.code, error.reason) == (400, "bad_model", "no such model")
-    text = "the service refuses with HTTP 400 `bad_model`: no such model (request req-1)"
+    text = "the service refused the request: HTTP 400 `bad_model`: no such model (request req-1)"
     assert str(error) == text
     with odd_service([Answer(body, 400, {"X-Request-Id": "req-2"})]) as service:
         assert str(refusal(service)) == text.replace("req-1", "req-2")
@@ -158,7 +158,7 @@ def test_a_refusal_shows_status_code_message_and_request(body: dict[str, Any]) -
 @pytest.mark.parametrize("name", ["error", "detail"])
 def test_a_refusal_may_be_one_sentence(name: str) -> None:
     with odd_service([Answer({name: "no such model"}, 422)]) as service:
-        assert str(refusal(service)) == "the service refuses with HTTP 422: no such model"
+        assert str(refusal(service)) == "the service refused the request: HTTP 422: no such model"
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_a_service_that_repeats_the_key_elsewhere_does_not_make_it_shown() -> No
 @pytest.mark.parametrize("url", ["http://999.1.1.1/api", "https://example.org/api"])
 def test_a_host_or_proxy_that_is_none_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1")
-    with pytest.raises(SettingsError, match=f"^{url}, or the proxy to it, cannot be used: "):
+    with pytest.raises(SettingsError, match=f"^{url}, or the proxy for it, cannot be used: "):
         Client(url)
 
 

@@ -108,7 +108,7 @@ def test_an_order_is_submitted_once(folder: Path, client: Client) -> None:
         del way.heads[:]
         assert client.submit(way.url, client.order()) == job
         assert asked(way) == ["GET /api/learning/jobs/ID"]
-        assert client.told[-1] == f"this was submitted before, as {job}: attaching to it"
+        assert client.told[-1] == f"this was submitted before as {job}: attaching to it"
         for order in (client.order(key="mine"), client.order(payload=OTHER)):
             assert client.submit(way.url, order) != job
         assert len(service.jobs()) == 3
@@ -170,7 +170,7 @@ def test_a_job_that_did_not_succeed_is_tried_anew_under_another_key(
         assert [job["id"] for job in service.jobs()] == jobs
         assert len({job["idempotency_key"] for job in service.jobs()}) == 3
         assert len(service.files()) == 1
-        assert f"{jobs[1]} ended as {end}: trying again" in client.told
+        assert f"{jobs[1]} ended as {end}: creating a new job" in client.told
 
 
 def test_a_validation_file_that_is_refused_is_a_warning(folder: Path, client: Client) -> None:
@@ -179,7 +179,7 @@ def test_a_validation_file_that_is_refused_is_a_warning(folder: Path, client: Cl
         [job] = service.jobs()
     assert "validation_files" not in job["payload"]
     [warning] = [told for told in client.told if told.startswith("warning: ")]
-    assert "the validation file is left out: the service refuses" in warning
+    assert "continuing without the validation file: the service refused" in warning
     assert "line 11" in warning
 
 

@@ -123,7 +123,7 @@ class Duplicates:
         del known
         if number:
             pairs = [
-                f"line {lines[at]:,} is the same as line {numbers[np.flatnonzero(others == rows[at])[0]]:,} there"
+                f"line {lines[at]:,} is line {numbers[np.flatnonzero(others == rows[at])[0]]:,} there"
                 for at in shared[:_SHOWN]
             ]
             verb = "occur" if number > 1 else "occurs"
