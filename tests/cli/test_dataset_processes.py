@@ -158,5 +158,5 @@ def test_a_file_that_is_written_to_meanwhile_is_an_error(dataset: Dataset) -> No
             file.write(row(1))
         report = process.stdout.read()
     assert process.returncode == 1
-    sizes = f"it had {len(text):,} bytes when it was opened, and has {len(text + row(1)):,} now"
+    sizes = f"it had {len(text):,} bytes when it was opened and has {len(text + row(1)):,} now"
     assert f"rows.jsonl: error[file-changed]: the file changed while it was being read: {sizes}\n" in report

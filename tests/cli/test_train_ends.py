@@ -305,4 +305,5 @@ def test_a_service_that_is_not_there_is_out_of_reach(in_vain: "subprocess.Popen[
     code, out, errors = rest(in_vain)
     assert (code, out) == (4, "")
     assert errors.count("; retrying in ") == 6
-    assert "does not answer as it should: ConnectError: " in errors.splitlines()[-1]
+    last = errors.splitlines()[-1]
+    assert "no valid response from http" in last and ": ConnectError: " in last

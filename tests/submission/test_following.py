@@ -227,7 +227,8 @@ def test_a_job_that_does_not_end_is_left_running() -> None:
 
 def test_a_service_that_falls_silent_is_named_as_the_reason() -> None:
     with pytest.raises(
-        UnreachableError, match=r"^job-1 did not end within 0.05 s: http.*HTTP 503: .*; it may"
+        UnreachableError,
+        match=r"^job-1 did not end within 0.05 s: no valid response from http.*HTTP 503: .*; it may",
     ):
         hear(lambda _: Answer({}, 503), Notes(), Pace(0.001, 0.05))
 
@@ -249,9 +250,9 @@ def test_a_job_ends_though_its_events_can_never_be_read(what: str, status: str) 
 def test_what_cannot_be_read_is_told_once_and_keeps_nothing_else_back(what: str) -> None:
     tale, notes = Tale(9, 4), Notes()
     hear(lambda asked: Answer({}, 500) if what in asked.path else tale(asked), notes, HURRIED)
-    assert [note.partition("/api does")[2] for note in notes.notes] == [
-        " not answer as it should: HTTP 500: Status; still trying",
-        " not answer as it should: HTTP 500: Status",
+    assert [note.partition("/api")[2] for note in notes.notes] == [
+        ": HTTP 500: Status; still trying",
+        ": HTTP 500: Status",
     ]
     assert notes.notes[1].startswith("could not read all events and metrics of the job: no valid response")
     assert (notes.events, notes.points) == (([], tale.points) if what == "events" else (tale.events, []))

@@ -94,12 +94,14 @@ def test_a_no_is_taken_for_one(status: int) -> None:
 
 def test_it_gives_up_in_the_end_and_says_why() -> None:
     with odd_service([Answer({}, 503)]) as service:
-        with pytest.raises(UnreachableError, match=f"^{service.url} .*HTTP 503: Status$"):
+        with pytest.raises(
+            UnreachableError, match=f"^no valid response from {service.url}: HTTP 503: Status$"
+        ):
             Client(service.url).get()
         assert len(service.asked) == 4
     with nothing_listens() as url:
         client = Client(url)
-        with pytest.raises(UnreachableError, match=f"^{url} .*Connect"):
+        with pytest.raises(UnreachableError, match=f"^no valid response from {url}: Connect"):
             client.get()
     assert len(client.told) == 3
 
@@ -122,7 +124,7 @@ def test_a_service_says_until_when_to_wait() -> None:
         client = Client(service.url)
         client.get()
     [told] = client.told
-    assert 0.5 < float(told.split()[-5]) <= 3
+    assert 0.5 < float(told.split()[-6]) <= 3
 
 
 def test_a_service_that_asks_for_an_hour_is_left_alone_at_once() -> None:

@@ -130,7 +130,7 @@ def test_an_answer_that_got_lost_is_made_up_for_by_the_next_try(
         assert [each["id"] for each in service.jobs()] == [job]
         assert len(service.files()) == 1
         if what == "jobs":
-            text = f"an earlier try created {job}" if reach else "an earlier try got no answer"
+            text = f"an earlier try created {job}" if reach else "an earlier try got no response"
             assert any(told.startswith(text) for told in client.told)
 
 
