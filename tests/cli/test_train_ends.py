@@ -127,8 +127,8 @@ def test_a_wrong_key_is_refused(sftc: Program, folder: Path, monkeypatch: pytest
         code, out, errors = live(*TRAIN)
         assert (code, out) == (3, "")
         assert (
-            "sftc: the service refused the request: HTTP 401 `unauthorized`: the token is missing or wrong (req"
-            in errors
+            "sftc: the service refused the request: HTTP 401 `unauthorized`: the token is missing or wrong"
+            " (req" in errors
         )
         assert service.files() == []
 
@@ -306,4 +306,5 @@ def test_a_service_that_is_not_there_is_out_of_reach(in_vain: "subprocess.Popen[
     assert (code, out) == (4, "")
     assert errors.count("; retrying in ") == 6
     last = errors.splitlines()[-1]
-    assert "no valid response from http" in last and ": ConnectError: " in last
+    assert "no valid response from http" in last
+    assert ": ConnectError: " in last

@@ -103,7 +103,7 @@ def test_a_service_that_ends_every_job_at_once_is_not_tried_for_ever(client: Cli
 
     with (
         odd_service(ends) as service,
-        pytest.raises(KeyInUseError, match="^100 jobs of this order have failed"),
+        pytest.raises(KeyInUseError, match=r"^100 jobs of this order have failed"),
     ):
         client.submit(service.url, client.order(key="mine"))
     assert len({*made}) == len(made) == 100
