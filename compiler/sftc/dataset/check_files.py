@@ -49,7 +49,7 @@ class Checked(NamedTuple):
         more: for each rule id, the number of findings that were not kept.
         rows: the number of rows that were checked.
         length: the size of these rows in bytes of JSON Lines, after decompression.
-        digest: their SHA-256, or an empty string if `stopped` is true.
+        digest: their SHA-256. Empty if the check stopped early or the file could not be opened.
         stopped: whether the check stopped because there were too many errors.
         is_whole: whether the whole file was checked.
     """
