@@ -109,7 +109,7 @@ def test_two_names_of_one_file_are_not_two_files(sftc: Program, folder: Path) ->
 def test_a_closed_stdin_is_an_error(sftc: Program) -> None:
     code, _, errors = sftc.shell("sftc compile - <&-")
     assert code == 1
-    assert "-: error[unreadable-file]: cannot be read: it is closed" in errors
+    assert "-: error[unreadable-file]: cannot be read: standard input is closed" in errors
 
 
 @pytest.mark.parametrize("arguments", ["rule", "rule unknown-key", "--version", "--help", "lint good.toml"])

@@ -59,7 +59,7 @@ def test_an_uploaded_file_is_checked_and_ready(service: Client, folder: Path) ->
 @pytest.mark.parametrize(
     ("data", "error"),
     [
-        (GOOD + BROKEN, "line 11: the row ends before a value [row-not-json]"),
+        (GOOD + BROKEN, "line 11: expected a value, but the row ends [row-not-json]"),
         (GOOD + "{}\n" + BROKEN, "line 11: `messages` is missing: "),
         ("", "line 1: "),
         ("\n \n", "line 1: "),

@@ -18,7 +18,7 @@ def read_source(path: str | os.PathLike[str]) -> Source:
     """
     name = os.fspath(path)
     if name == STDIN and sys.stdin is None:
-        raise _unreadable(name, "it is closed")
+        raise _unreadable(name, "standard input is closed")
     try:
         if name == STDIN:
             return decode_source("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
