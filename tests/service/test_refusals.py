@@ -50,6 +50,15 @@ def test_a_job_needs_a_gpu_type(service: Client, file: str) -> None:
     assert "compute.gpu_type" in refusal(service.create(job), 400, "missing_gpu_type")
 
 
+@pytest.mark.parametrize("version", [0, 99, "1", None])
+def test_a_payload_of_an_unknown_version_is_refused_as_such(
+    service: Client, file: str, version: object
+) -> None:
+    job = payload(file)
+    job["metadata"]["schema_version"] = version
+    assert "known versions: 1" in refusal(service.create(job), 400, "unknown_version")
+
+
 CONFIG = "metadata.effective_config."
 
 

@@ -45,10 +45,7 @@ class Scratch:
         """Rename the dotted `key` of a version wherever the contract's data names it."""
         *section, old = key.split(".")
         new = to.rsplit(".", maxsplit=1)[-1]
-        for name in (".".join(section) or "config", *[".".join(section[:-1])] * (len(section) > 1)):
-            path = self.config(version, name)
-            if path.exists():
-                edit(path, lambda schema: _rename(schema, old, new))
+        edit(self.config(version, ".".join(section) or "config"), lambda schema: _rename(schema, old, new))
         reference = f"{'.'.join(section)}.schema.json#/properties/"
         for file, before, after in (
             (self.mapping(version), f'"{key}"', f'"{to}"'),

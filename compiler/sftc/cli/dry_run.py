@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from sftc.submission.submit import Order
 
 
-def dry_run(order: "Order", backend: str | None, env_file: str | None) -> str:
+def dry_run_report(order: "Order", backend: str | None, env_file: str | None) -> str:
     """Return the files and requests of `order` as text.
 
     Raises:

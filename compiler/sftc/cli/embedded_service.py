@@ -97,7 +97,7 @@ def _backend(url: str, token: str) -> "Backend":
 def _start(folder: Path, token: str, training: "TrainingOptions | None") -> "subprocess.Popen[str]":
     command = [sys.executable, "-P", "-m", "sftc", "serve", "--port", "0", "--data-dir", str(folder)]
     command += ["--until-stdin-ends", *(training.arguments() if training else ["--idle"])]
-    with (folder / _LOG).open("wb") as log:  # it may outlive this command, and whoever reads what that says
+    with (folder / _LOG).open("wb") as log:  # a pipe would break when this command ends first
         return subprocess.Popen(  # noqa: S603  it is this program
             command,
             stdin=subprocess.PIPE,

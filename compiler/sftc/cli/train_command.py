@@ -24,7 +24,7 @@ from sftc.cli.connection import (
     service_options,
 )
 from sftc.cli.data_files import prepare_files
-from sftc.cli.dry_run import dry_run as dry_run_report
+from sftc.cli.dry_run import dry_run_report
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_stdout
 from sftc.cli.training_options import training_of, training_options

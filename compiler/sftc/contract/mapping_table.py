@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sftc.contract.schemas import Schema
-from sftc.text.keys import ABSENT, Path, parse_pointer, split
+from sftc.text.keys import ABSENT, Path, dotted, parse_pointer, split
 
 
 class MappingRow(NamedTuple):
@@ -50,15 +50,15 @@ class MappingTable(NamedTuple):
     renames: tuple[Rename, ...]
 
     def pointer(self, path: Path) -> tuple[str, ...]:
-        """Return where in the payload the key at `path` goes.
+        """Return where in the payload the key at `path` goes; a key of a table goes where the table goes.
 
         Raises:
             KeyError: it is not sent.
         """
         for row in self.rows:
-            if row.path == path:
-                return row.to
-        raise KeyError(path)
+            if row.path and path[: len(row.path)] == row.path:
+                return (*row.to, *map(str, path[len(row.path) :]))
+        raise KeyError(dotted(path))
 
 
 def load_mapping(text: str, properties: Mapping[Path, Schema]) -> MappingTable:

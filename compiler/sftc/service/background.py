@@ -44,7 +44,7 @@ class _Work(ABC):
             self._more.clear()
             try:
                 await self._all()
-            except Exception:  # noqa: BLE001  a full disk, say: nobody would take the work up again
+            except Exception:  # noqa: BLE001  such as a full disk: nothing else would retry
                 _log.exception("background work failed; retrying in %s s", self._retry)
                 self._more.set()
                 await asyncio.sleep(self._retry)

@@ -104,7 +104,7 @@ class Store:
             )
 
     def add_job(self, payload: Mapping[str, Any], digest: str, key: str | None) -> tuple[Record, bool]:
-        """Return a new job, or the one that the idempotency key stands for, and whether it is new."""
+        """Return a new job, or the existing job of the idempotency key, and whether it is new."""
         with self._change() as db:
             if key is not None and (known := self._one("SELECT * FROM jobs WHERE idempotency_key = ?", key)):
                 return _job(known), False

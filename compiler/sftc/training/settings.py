@@ -27,8 +27,8 @@ class PayloadSettings:
 
     def __init__(self, payload: Mapping[str, Any], contract: Contract) -> None:
         self._payload = payload
-        self._pointers: dict[Path, Path] = {row.path: row.to for row in contract.mapping.rows if row.path}
-        self._read: set[Path] = {self._pointer(split(key)) for key in NOTES} | {*_BOUND}
+        self._mapping = contract.mapping
+        self._read: set[Path] = {self._mapping.pointer(split(key)) for key in NOTES} | {*_BOUND}
 
     def __getitem__(self, key: str) -> Any:
         """Return a setting, and record that it was read.
@@ -36,7 +36,7 @@ class PayloadSettings:
         Raises:
             KeyError: the contract does not send `key`.
         """
-        at = self._pointer(split(key))
+        at = self._mapping.pointer(split(key))
         self._read.add(at)
         value = look_up(self._payload, at)
         return None if value is ABSENT else value
@@ -48,17 +48,11 @@ class PayloadSettings:
     def _is_read(self, at: Path) -> bool:
         return any(at[: len(read)] == read for read in self._read)
 
-    def _pointer(self, path: Path) -> Path:
-        for length in range(len(path), 0, -1):  # a key of an open table goes where the table goes
-            if to := self._pointers.get(path[:length]):
-                return (*to, *path[length:])
-        raise KeyError(dotted(path))
-
     def _key(self, at: Path) -> str:
         """Return the config's key for the payload pointer `at`; the pointer itself if it has none."""
-        for path, to in self._pointers.items():
-            if at[: len(to)] == to:
-                return dotted((*path, *at[len(to) :]))
+        for row in self._mapping.rows:
+            if row.path and at[: len(row.to)] == row.to:
+                return dotted((*row.path, *at[len(row.to) :]))
         return pointer(at)
 
 
