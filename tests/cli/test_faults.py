@@ -40,3 +40,10 @@ def test_an_interrupt_ends_quietly(
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err.strip() == ""
+
+
+def test_a_missing_module_that_no_extra_installs_is_a_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, ModuleNotFoundError("No module named 'gone'", name="gone")) == FAULT
+    assert "This is a bug in sftc" in capsys.readouterr().err
