@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from chance_model import TEMPLATE
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sftc.training.chat_template import UnspeakableError, encode
-from support.tiny_model import TEMPLATE, tokenizer
+from support.tiny_model import tokenizer
 
 MARKED = TEMPLATE.replace(
     "{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}",
