@@ -36,7 +36,7 @@ def compile(config: ConfigSource, *, overrides: Overrides = (), version: int | N
         overrides: values set over those of the file, by dotted TOML key, such as
             `{"hyperparameters.n_epochs": 3}`; or `Override`s.
         version: the version of the contract for a config without `schema_version`;
-            the newest one by default.
+            1 by default, as every config in the wild means it.
 
     Returns:
         The payload and all findings. A bad config raises nothing here: its errors are among
@@ -58,7 +58,7 @@ def run(
     findings, config = examine(read, overrides, version, contracts)
     if config is None or any(found.is_error for found in findings):
         return Compiled(findings, config)
-    payload = to_payload(config.contract.mapping, config.document.values)
+    payload = to_payload(config.contract.mapping, config.own.values)
     check_payload(payload, config.contract)
     return Compiled(findings, config, payload)
 
@@ -77,10 +77,12 @@ def examine(
     contracts: Contracts = PACKAGED,
 ) -> Examined:
     """Parse and check what `read` returns, without compiling it."""
-    default = contracts.newest if version is None else contracts.version(version)
+    default = contracts.default if version is None else contracts.version(version)
     try:
         document = parse(read(), overrides)
-        config = Config(document, _select(document, default, contracts))
+        if version is not None:
+            document.values.setdefault(SELECTOR, version)
+        config = Config(document, _select(document, default, contracts), contracts)
     except ConfigError as error:
         return Examined(error.findings, None)
     return Examined(tuple(validate(config)), config)
@@ -109,7 +111,7 @@ def _select(document: Document, default: Contract, contracts: Contracts) -> Cont
         return contracts.version(number)
     known = ", ".join(f"`{each}`" for each in contracts.versions)
     message = f"`{SELECTOR}` is `{document.snippet(path)}`, and this release knows only {known}"
-    help = "write a known version, or leave the key out to use the newest"
+    help = f"write one of these; a config without the key is of version {contracts.default.version}"
     raise ConfigError([UNKNOWN_SCHEMA_VERSION.finding(document.span(path), message, path=path, help=help)])
 
 
@@ -149,8 +151,8 @@ class Compiled:
         Raises:
             ConfigError: the config has errors.
         """
-        document, contract = self.checked
-        return origins(document, contract.mapping)
+        config = self.checked
+        return origins(config.document, config.contract.mapping, config.own)
 
     def to_bytes(self, format: Format = "pretty") -> bytes:
         """Return the canonical bytes of the payload (contract, section 3).

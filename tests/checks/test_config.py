@@ -24,14 +24,15 @@ SETTINGS = [
     for name, value in vars(module).items()
     if isinstance(value, Setting)
 ]
-TYPES = {"string": str, "integer": int, "number": float, "boolean": bool, "object": dict}
+TYPES = {"string": str, "integer": int, "number": float, "boolean": bool, "object": dict, "array": list}
 KEYS = [path for path, schema in PACKAGED.newest.properties.items() if not schema.get("deprecated")]
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_every_setting_that_a_rule_reads_is_a_key_of_the_newest_contract(setting: Setting[object]) -> None:
     schema = PACKAGED.newest.properties[setting.path]
-    assert TYPES[schema["type"]] is setting.kind
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    assert tuple(TYPES[each] for each in types) == setting.kinds
 
 
 def test_rules_name_keys_in_settings_only(root: Path) -> None:
@@ -57,7 +58,7 @@ def test_a_contract_that_renames_a_key_compiles_every_config(
     key: KeyPath, tmp_path: Path, root: Path
 ) -> None:
     scratch = Scratch(tmp_path)
-    scratch.rename(1, dotted(key), f"{dotted(key)}_renamed")
+    scratch.rename(dotted(key), f"{dotted(key)}_renamed")
     contracts = scratch.contracts()
     assert key not in contracts.newest.properties
     assert (*key[:-1], f"{key[-1]}_renamed") in contracts.newest.properties

@@ -10,33 +10,39 @@ from hypothesis import strategies as st
 from sftc.contract.acceptance import predicate
 from sftc.contract.dialect import Dialect, payload_faults, violations
 from sftc.contract.schemas import Schemas
-from sftc.contract.versions import PACKAGED
-from support.configs import anything, payload_of, spoiled, valid
+from sftc.contract.versions import PACKAGED, Contract
+from support.configs import anything, payload_of, spoiled, valid, valid_2
 
 CONTRACT = PACKAGED.version(1)
 
 
+def contract_of(values: Any) -> Contract:
+    is_new = isinstance(values, dict) and values.get("schema_version") == 2
+    return PACKAGED.version(2 if is_new else 1)
+
+
 def authority_accepts(values: Any) -> bool:
-    return next(violations(CONTRACT, values), None) is None
+    return next(violations(contract_of(values), values), None) is None
 
 
-@given(valid)
+@given(valid | valid_2)
 def test_valid_configs_are_accepted_by_both(config: dict[str, Any]) -> None:
-    assert CONTRACT.accepts(config)
+    contract = PACKAGED.version(config.get("schema_version", 1))
+    assert contract.accepts(config)
     assert authority_accepts(config)
     payload = payload_of(config)
-    assert CONTRACT.accepts_payload(payload)
-    assert not payload_faults(CONTRACT, payload)
+    assert contract.accepts_payload(payload)
+    assert not payload_faults(contract, payload)
 
 
-@given(valid.flatmap(spoiled))
+@given((valid | valid_2).flatmap(spoiled))
 def test_both_say_the_same_of_spoiled_configs(config: dict[str, Any]) -> None:
-    assert CONTRACT.accepts(config) == authority_accepts(config)
+    assert contract_of(config).accepts(config) == authority_accepts(config)
 
 
 @given(anything)
 def test_both_say_the_same_of_anything(value: Any) -> None:
-    assert CONTRACT.accepts(value) == authority_accepts(value)
+    assert contract_of(value).accepts(value) == authority_accepts(value)
 
 
 @given(valid.map(payload_of) | valid.map(payload_of).flatmap(spoiled))

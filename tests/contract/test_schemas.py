@@ -10,24 +10,20 @@ import tomlkit
 from jsonschema import Draft7Validator
 
 from sftc.checks.violations import EXPLANATIONS
-from sftc.contract.acceptance import ANNOTATIONS, KEYWORDS, predicate
-from sftc.contract.versions import PACKAGED
+from sftc.contract.acceptance import ANNOTATIONS, KEYWORDS
+from sftc.contract.versions import PACKAGED, Contract
 from sftc.text.keys import dotted
 
 FOLDER = Path(__file__).parents[2] / "schemas" / "sftc_schemas"
 SCHEMAS = sorted(FOLDER.rglob("*.schema.json"))
-CONTRACT = PACKAGED.version(1)
-OPEN = {"hyperparameters.parallelism", "data.topology", "algorithm"}
-SECTIONS = [
-    "job",
-    "compute",
-    "data",
-    "training",
-    "training.validation",
-    "hyperparameters",
-    "hyperparameters.parallelism",
-    "algorithm",
+CONTRACTS = [PACKAGED.version(number) for number in PACKAGED.versions]
+OPEN = {"hyperparameters.parallelism", "data.topology", "algorithm", "tags"}
+PROPERTIES = [
+    pytest.param(contract, path, id=f"v{contract.version}-{dotted(path)}")
+    for contract in CONTRACTS
+    for path in contract.properties
 ]
+of_each_version = pytest.mark.parametrize("contract", CONTRACTS, ids=lambda each: f"v{each.version}")
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
@@ -37,16 +33,19 @@ def test_every_schema_passes_its_own_metaschema(path: Path) -> None:
     Draft7Validator.check_schema(schema)
 
 
-@pytest.mark.parametrize("section", SECTIONS)
-def test_every_section_has_a_schema_of_its_own(section: str) -> None:
-    schema = json.loads((FOLDER / CONTRACT.section_schema(tuple(section.split(".")))).read_bytes())
-    assert schema["title"] == f"[{section}]"
-    assert CONTRACT.properties[tuple(section.split("."))] == schema
+@of_each_version
+def test_every_table_has_a_schema_of_its_own(contract: Contract) -> None:
+    tables = {path for path, schema in contract.properties.items() if "properties" in schema}
+    assert tables | {("algorithm",)} <= contract.sections.keys()
+    for section, file in contract.sections.items():
+        schema = json.loads((FOLDER / file).read_bytes())
+        assert schema["title"] == f"[{dotted(section)}]"
+        assert contract.properties[section] == schema
 
 
-@pytest.mark.parametrize("path", CONTRACT.properties, ids=dotted)
-def test_every_property_is_worth_hovering_over(path: tuple[str, ...]) -> None:
-    schema = CONTRACT.properties[path]
+@pytest.mark.parametrize(("contract", "path"), PROPERTIES)
+def test_every_property_is_worth_hovering_over(contract: Contract, path: tuple[str, ...]) -> None:
+    schema = contract.properties[path]
     assert schema["title"]
     assert len(schema["description"]) > 30
     if "properties" not in schema:
@@ -55,28 +54,30 @@ def test_every_property_is_worth_hovering_over(path: tuple[str, ...]) -> None:
         assert schema["x-sftc"]["instead"]
 
 
-def test_examples_and_defaults_are_valid() -> None:
+@of_each_version
+def test_examples_and_defaults_are_valid(contract: Contract) -> None:
     checked = set()
-    for path, schema in CONTRACT.properties.items():
+    for path, schema in contract.properties.items():
         if not schema.get("deprecated"):
-            section = CONTRACT.section_schema(path[:-1]) if len(path) > 1 else CONTRACT.config_schema
-            holds = predicate(CONTRACT.schemas, section)
-            for value in [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]:
-                table: dict[Any, Any] = {path[-1]: value}
-                job = CONTRACT.section_schema(("job",))
-                if section in {job, CONTRACT.config_schema}:
-                    table = {"job": {"model": "m"}, "model": "m", **table}
-                    table.pop("job" if section == job else "model")
-                assert holds(table), dotted(path)
+            values = [*schema.get("examples", []), *([schema["default"]] if "default" in schema else [])]
+            for value in values:
+                config: dict[str, Any] = {"schema_version": contract.version, "job": {"model": "m"}}
+                table: dict[Any, Any] = config
+                for part in path[:-1]:
+                    table = table.setdefault(part, {})
+                table[path[-1]] = {**value, "model": "m"} if path == ("job",) else value
+                assert contract.accepts(config), (dotted(path), value)
                 checked.add(path)
-    leaves = {path for path, schema in CONTRACT.properties.items() if "properties" not in schema}
-    assert checked >= {path for path in leaves if not CONTRACT.properties[path].get("deprecated")}
+    leaves = {path for path, schema in contract.properties.items() if "properties" not in schema}
+    assert checked >= {path for path in leaves if not contract.properties[path].get("deprecated")}
 
 
-def test_only_the_open_tables_are_open() -> None:
-    tables = {dotted(p): s for p, s in CONTRACT.properties.items() if s.get("type") == "object"}
-    assert {name for name, schema in tables.items() if schema["additionalProperties"] is not False} == OPEN
-    assert CONTRACT.schemas.file(CONTRACT.config_schema)["additionalProperties"] is False
+@of_each_version
+def test_only_the_open_tables_are_open(contract: Contract) -> None:
+    tables = {dotted(p): s for p, s in contract.properties.items() if s.get("type") == "object"}
+    found = {name for name, schema in tables.items() if schema["additionalProperties"] is not False}
+    assert found == OPEN & tables.keys()
+    assert contract.schemas.file(contract.config_schema)["additionalProperties"] is False
 
 
 def test_mapping_rules_are_what_their_schema_says() -> None:
@@ -87,52 +88,81 @@ def test_mapping_rules_are_what_their_schema_says() -> None:
         Draft7Validator(schema).validate(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap())
 
 
-def test_every_property_is_sent_or_declared_unsent() -> None:
-    read = [row.path for row in CONTRACT.mapping.rows if row.path]
-    read += [row.path for row in CONTRACT.mapping.unsent]
+@of_each_version
+def test_every_property_is_sent_or_declared_unsent(contract: Contract) -> None:
+    read = [row.path for row in contract.mapping.rows if row.path and row.op != "choose"]
+    read += [row.path for row in contract.mapping.unsent]
     assert len(set(read)) == len(read)
-    assert set(read) <= CONTRACT.properties.keys()
-    values = [path for path, schema in CONTRACT.properties.items() if "properties" not in schema]
+    assert set(read) <= contract.properties.keys()
+    values = [path for path, schema in contract.properties.items() if "properties" not in schema]
     assert [path for path in values if not any(path[:depth] in read for depth in range(1, 9))] == []
 
 
-def test_every_payload_pointer_has_exactly_one_source() -> None:
-    targets = [row.to for row in CONTRACT.mapping.rows]
+@of_each_version
+def test_every_payload_pointer_has_exactly_one_source(contract: Contract) -> None:
+    targets = [row.to for row in contract.mapping.rows]
     assert len(set(targets)) == len(targets)
-    ids = [row.id for row in CONTRACT.mapping.rows]
+    ids = [row.id for row in contract.mapping.rows]
     assert len(set(ids)) == len(ids)
-    pointers = set(_leaves(CONTRACT.schemas.file(CONTRACT.payload_schema), CONTRACT.payload_schema))
+    tables = {row.to for row in contract.mapping.rows if row.op == "verbatim"}
+    pointers = set(_leaves(contract.schemas.file(contract.payload_schema), contract.payload_schema, tables))
     bound_at_submission = {("metadata", "effective_config", "data", "validation_files")}
     containers = {("metadata", "effective_config", "compute"), ("metadata", "effective_config", "training")}
     assert set(targets) - containers == pointers - bound_at_submission
 
 
-def _leaves(schema: dict[str, Any], name: str, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    schema, name = CONTRACT.schemas.resolve(schema, name)
-    if "properties" not in schema or schema["additionalProperties"] is not False:
+def _leaves(
+    schema: dict[str, Any], name: str, tables: set[tuple[str, ...]], path: tuple[str, ...] = ()
+) -> list[tuple[str, ...]]:
+    schema, name = PACKAGED.schemas.resolve(schema, name)
+    if "properties" not in schema or path in tables:
         return [path]
     return [
-        leaf for key, child in schema["properties"].items() for leaf in _leaves(child, name, (*path, key))
+        leaf
+        for key, child in schema["properties"].items()
+        for leaf in _leaves(child, name, tables, (*path, key))
     ]
 
 
-def test_rows_with_a_default_and_no_others_have_one_in_the_schema() -> None:
-    paths: dict[str, list[Any]] = {}
-    for row in CONTRACT.mapping.rows:
-        paths.setdefault(row.op, []).append(row.path)
-    have_one = {path for path, schema in CONTRACT.properties.items() if "default" in schema}
-    assert paths["default"]
-    assert paths["copy"]
-    assert {*paths["default"], *paths.get("when-present", [])} <= have_one
-    assert not have_one & {*paths["copy"]}
+@of_each_version
+def test_rows_with_a_default_have_one_in_the_schema(contract: Contract) -> None:
+    rows = [row for row in contract.mapping.rows if row.op in ("default", "when-present")]
+    assert len(rows) >= 7
+    assert all("default" in contract.properties[row.path] for row in rows)
 
 
-def test_both_readers_of_schemas_know_every_keyword_in_use() -> None:
-    for name in (CONTRACT.config_schema, CONTRACT.payload_schema):
-        used = _keywords(CONTRACT.schemas.file(name), name, set())
+def test_a_payload_of_version_2_says_so_if_version_1_would_read_another_run() -> None:
+    old, new = CONTRACTS
+    [row] = [row for row in new.mapping.rows if row.to == ("metadata", "schema_version")]
+    named = {condition.path for condition in row.when}
+    sent = {each.path for each in new.mapping.rows if each.path and each.op != "choose"}
+    assert named == (sent - old.properties.keys()) | {("training", "mode")}
+
+
+@of_each_version
+def test_both_readers_of_schemas_know_every_keyword_in_use(contract: Contract) -> None:
+    for name in (contract.config_schema, contract.payload_schema):
+        used = _keywords(contract.schemas.file(name), name, set())
         structure = {"properties", "additionalProperties", "required", "$ref", "items"}
         assert used - structure <= KEYWORDS.keys()
         assert used - {"properties", "$ref", "items"} <= EXPLANATIONS.keys()
+
+
+def test_the_table_of_an_upgrade_names_keys_of_both_versions() -> None:
+    old, new = CONTRACTS
+    upgrade = new.upgrade
+    assert upgrade.choices
+    assert upgrade.moves
+    for choice in upgrade.choices:
+        assert choice.source in old.properties
+        assert {*choice.values.values(), choice.absent} <= {*new.properties[choice.to]["enum"]}
+        allowed = new.properties[choice.to]["enum"]
+        assert all(values and {*values} <= {*allowed} for values in choice.words.values())
+    for move in upgrade.moves:
+        assert move.to in new.properties
+        assert not {*move.sources} & (old.properties.keys() | new.properties.keys())
+    for removal in upgrade.removals:
+        assert old.properties[removal.path]["deprecated"]
 
 
 IN_ONE = ("additionalItems", "additionalProperties", "contains", "else", "if", "items", "not", "then")
@@ -158,11 +188,11 @@ def _keywords(schema: Any, name: str, seen: set[tuple[str, int]]) -> set[str]:
     seen.add((name, id(schema)))
     found = schema.keys() - ANNOTATIONS
     if "$ref" in schema:
-        found |= _keywords(*CONTRACT.schemas.resolve(schema, name), seen)
+        found |= _keywords(*PACKAGED.schemas.resolve(schema, name), seen)
     return found.union(*(_keywords(each, name, seen) for each in _inner(schema)))
 
 
 def test_no_keyword_is_missed_however_deep() -> None:
     deep = {"anyOf": [{"not": {"items": [{"if": {"propertyNames": {"pattern": "a"}}}]}}]}
-    used = _keywords(deep, CONTRACT.config_schema, set())
+    used = _keywords(deep, CONTRACTS[0].config_schema, set())
     assert used == {"anyOf", "not", "items", "if", "propertyNames", "pattern"}

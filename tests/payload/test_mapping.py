@@ -37,9 +37,9 @@ def test_a_payload_shares_nothing_with_the_next_one() -> None:
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Scratch:
-    """Return a contract with version 2, which begins as version 1 was."""
+    """Return a contract with version 3, which begins as version 2 was."""
     contract = Scratch(tmp_path)
-    contract.add_version(2)
+    contract.add_version(3)
     return contract
 
 
@@ -47,37 +47,37 @@ def compile_with(scratch: Scratch, text: str) -> sftc.Compiled:
     return run(lambda: Source("config.toml", text), contracts=scratch.contracts())
 
 
-JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n\n'
+JOB = 'schema_version = 3\n[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n\n'
 
 
 def test_a_new_key_takes_only_data(scratch: Scratch) -> None:
     decay = {
-        "title": "Weight decay",
+        "title": "Decay",
         "description": "What AdamW pulls weights towards zero by, each step.",
         "type": "number",
         "minimum": 0,
         "default": 0.01,
         "examples": [0.01],
     }
-    edit(scratch.config(2, "hyperparameters"), lambda s: s["properties"].update(weight_decay=decay))
+    edit(scratch.config(3, "hyperparameters"), lambda s: s["properties"].update(decay=decay))
     edit(
-        scratch.payload(2),
-        lambda s: s["properties"]["hyperparameters"]["properties"].update(weight_decay={"type": "number"}),
+        scratch.payload(3),
+        lambda s: s["properties"]["hyperparameters"]["properties"].update(decay={"type": "number"}),
     )
-    with scratch.mapping(2).open("a", encoding="utf-8") as mapping:
+    with scratch.mapping(3).open("a", encoding="utf-8") as mapping:
         mapping.write(
-            '\n[[rule]]\nid = "decay"\nfrom = "hyperparameters.weight_decay"\n'
-            'to = "/hyperparameters/weight_decay"\nop = "default"\nwhy = "The service takes it now."\n'
+            '\n[[rule]]\nid = "decay"\nfrom = "hyperparameters.decay"\n'
+            'to = "/hyperparameters/decay"\nop = "default"\nwhy = "The service takes it now."\n'
         )
-    given_text = JOB + "[hyperparameters]\nweight_decay = 0.1\n"
-    assert compile_with(scratch, given_text).payload["hyperparameters"]["weight_decay"] == 0.1
+    given_text = JOB + "[hyperparameters]\ndecay = 0.1\n"
+    assert compile_with(scratch, given_text).payload["hyperparameters"]["decay"] == 0.1
     absent = compile_with(scratch, JOB)
-    assert absent.payload["hyperparameters"]["weight_decay"] == 0.01
-    assert absent.origins["/hyperparameters/weight_decay"].kind == "default"
-    [found] = compile_with(scratch, JOB + "[hyperparameters]\nweight_decay = -1\n").findings
-    assert (found.id, found.span.line) == ("out-of-range", 8)
-    [found] = compile_with(scratch, "schema_version = 1\n" + given_text).findings
-    assert found.id == "unknown-key"
+    assert absent.payload["hyperparameters"]["decay"] == 0.01
+    assert absent.origins["/hyperparameters/decay"].kind == "default"
+    [found] = compile_with(scratch, JOB + "[hyperparameters]\ndecay = -1\n").findings
+    assert (found.id, found.span.line) == ("out-of-range", 9)
+    [found] = compile_with(scratch, given_text.replace("= 3", "= 1")).findings
+    assert found.id == "newer-key"
 
 
 def test_a_new_section_takes_only_data(scratch: Scratch) -> None:
@@ -94,13 +94,13 @@ def test_a_new_section_takes_only_data(scratch: Scratch) -> None:
         "required": ["rank"],
         "additionalProperties": False,
     }
-    scratch.config(2, "lora").write_text(json.dumps(lora))
-    edit(scratch.config(2), lambda s: s["properties"].update(lora={"$ref": "lora.schema.json"}))
+    scratch.config(3, "lora").write_text(json.dumps(lora))
+    edit(scratch.config(3), lambda s: s["properties"].update(lora={"$ref": "lora.schema.json"}))
     edit(
-        scratch.payload(2),
-        lambda s: s["properties"].update(lora={"$ref": "../../../config/v2/lora.schema.json"}),
+        scratch.payload(3),
+        lambda s: s["properties"].update(lora={"$ref": "../../../config/v3/lora.schema.json"}),
     )
-    with scratch.mapping(2).open("a", encoding="utf-8") as mapping:
+    with scratch.mapping(3).open("a", encoding="utf-8") as mapping:
         for name, op in {"rank": "copy", "bias": "when-present", "target": "copy", "note": "copy"}.items():
             mapping.write(f'\n[[rule]]\nid = "lora-{name}"\nfrom = "lora.{name}"\nto = "/lora/{name}"\n')
             mapping.write(f'op = "{op}"\nwhy = "The adapter is a part of the job."\n')
@@ -108,32 +108,32 @@ def test_a_new_section_takes_only_data(scratch: Scratch) -> None:
     assert compile_with(scratch, JOB + "[lora]\nrank = 8\n").payload["lora"] == {"rank": 8, "bias": "none"}
     found = compile_with(scratch, JOB + '[lora]\nbias = "some"\ntarget = "Q PROJ"\nnote = "x"\n').findings
     assert [(each.id, each.path, each.span.line) for each in found] == [
-        ("missing-key", ("lora", "rank"), 7),
-        ("value-not-allowed", ("lora", "bias"), 8),
-        ("value-not-allowed", ("lora", "target"), 9),
-        ("value-not-allowed", ("lora", "note"), 10),
+        ("missing-key", ("lora", "rank"), 8),
+        ("value-not-allowed", ("lora", "bias"), 9),
+        ("value-not-allowed", ("lora", "target"), 10),
+        ("value-not-allowed", ("lora", "note"), 11),
     ]
     assert found[1].message == '`lora.bias` must be one of `"none"`, `"all"`, not `"some"`'
     assert found[2].help == "Lower-case letters."
 
 
-def test_the_version_is_chosen_by_the_config_then_by_the_caller(scratch: Scratch) -> None:
-    legacy = {"deprecated": True, "x-sftc": {"instead": "say nothing"}}
-    edit(scratch.config(2, "compute"), lambda s: s["properties"]["gpu_type"].update(legacy))
-    contracts = scratch.contracts()
-    for text, version, known in [
-        (JOB, None, False),
-        (JOB, 1, True),
-        (JOB, 2, False),
-        ("schema_version = 1\n" + JOB, 2, True),
-        ("schema_version = 2\n" + JOB, 1, False),
+def test_the_version_is_chosen_by_the_config_then_by_the_caller_then_it_is_1(scratch: Scratch) -> None:
+    job = JOB.partition("\n")[2]
+    for text, version, chosen in [
+        (job, None, 1),
+        (job, 1, 1),
+        (job, 2, 2),
+        ("schema_version = 1\n" + job, 2, 1),
+        ("schema_version = 2\n" + job, 1, 2),
+        ("schema_version = 3\n" + job, None, 3),
     ]:
-        compiled = run(partial(Source, "c", text), version=version, contracts=contracts)
-        assert (compiled.findings == ()) == known
+        compiled = run(partial(Source, "c", text), version=version, contracts=scratch.contracts())
+        assert compiled.findings == ()
+        assert compiled.checked.contract.version == chosen
 
 
 def test_mapping_rules_that_break_the_payload_schema_are_a_fault_of_the_tool(scratch: Scratch) -> None:
-    mapping = scratch.mapping(2)
+    mapping = scratch.mapping(3)
     mapping.write_text(
         mapping.read_text().replace('"/hyperparameters/n_epochs"', '"/hyperparameters/epochs"')
     )
@@ -142,7 +142,8 @@ def test_mapping_rules_that_break_the_payload_schema_are_a_fault_of_the_tool(scr
 
 
 def test_an_unknown_key_of_a_closed_table_is_never_sent_even_if_the_table_is(scratch: Scratch) -> None:
-    edit(scratch.config(2, "hyperparameters.parallelism"), lambda s: s.update(additionalProperties=False))
+    shared = scratch.config(1, "hyperparameters.parallelism")
+    edit(shared, lambda s: s.update(additionalProperties=False))
     text = JOB + "[hyperparameters.parallelism]\nbf16 = true\nflash = true\n"
     compiled = compile_with(scratch, text)
     assert [found.id for found in compiled.findings] == ["unknown-key"]
@@ -150,10 +151,9 @@ def test_an_unknown_key_of_a_closed_table_is_never_sent_even_if_the_table_is(scr
     assert "/hyperparameters/parallelism/flash" not in compiled.origins
 
 
-def test_a_name_of_another_trainer_is_told_its_key_even_if_it_tunes_lora(scratch: Scratch) -> None:
-    rank = {"title": "Rank", "description": "The rank.", "type": "integer", "x-sftc": {"also": ["lora_r"]}}
-    edit(scratch.config(2, "training"), lambda s: s["properties"].update(rank=rank))
-    [found] = compile_with(scratch, JOB + "[hyperparameters]\nlora_r = 8\n").findings
-    assert found.help == "did you mean `training.rank`?"
-    [found] = compile_with(scratch, JOB + "[hyperparameters.parallelism]\nlora_r = 8\n").findings
-    assert found.help == "did you mean `training.rank`?"
+def test_a_name_of_another_trainer_is_told_its_key_wherever_it_is(scratch: Scratch) -> None:
+    zip = {"title": "Zip", "description": "The zip.", "type": "integer", "x-sftc": {"also": ["lora_zip"]}}
+    edit(scratch.config(3, "training"), lambda s: s["properties"].update(zip=zip))
+    for table in ("hyperparameters", "hyperparameters.parallelism", "data.topology"):
+        [found] = compile_with(scratch, JOB + f"[{table}]\nlora_zip = 8\n").findings
+        assert found.help == "did you mean `training.zip`?"

@@ -17,9 +17,9 @@ from jsonschema.validators import validator_for
 
 from sftc.checks.catalogue import RULES
 from sftc.cli.lint_command import lint_command
+from sftc.document.edits import apply_fixes
 from sftc.findings.finding import Finding, Severity
 from sftc.text.source import Span
-from sftc.tools.fix import apply_fixes
 from sftc.tools.lint import lint_file
 from support.golden import GOLDEN, cases
 from support.published_schemas import JUNIT, SARIF, PublishedSchemas

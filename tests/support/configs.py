@@ -89,7 +89,68 @@ valid = st.fixed_dictionaries(
         "algorithm": st.dictionaries(names, open_values, max_size=3),
     },
 )
-"""Configs that there is nothing to say against."""
+"""Configs of version 1 that there is nothing to say against."""
+
+modules = st.lists(words, min_size=1, max_size=3, unique=True)
+share = st.floats(0, 1, exclude_max=True)
+LORA = {
+    "r": st.integers(1, 1024),
+    "alpha": st.floats(0, exclude_min=True, allow_infinity=False) | counts,
+    "dropout": share,
+    "target_modules": st.just("all-linear") | modules,
+    "modules_to_save": modules,
+    "rslora": st.booleans(),
+    "dora": st.booleans(),
+}
+CHECKPOINTS = {"every_steps": counts, "keep": counts}
+EARLY = {"early_stopping_patience": counts, "early_stopping_min_delta": st.floats(0, allow_infinity=False)}
+NEW_HYPERPARAMETERS = {
+    "max_steps": counts,
+    "optimizer": st.sampled_from(["adamw", "adamw_8bit", "adafactor", "sgd"]),
+    "adam_beta1": share,
+    "adam_beta2": share,
+    "adam_epsilon": st.floats(0, exclude_min=True, allow_infinity=False),
+    "lr_scheduler": st.sampled_from(["linear", "cosine", "constant"]),
+    "min_lr_ratio": share,
+    "weight_decay": st.floats(0, allow_infinity=False),
+    "max_grad_norm": st.floats(0, allow_infinity=False),
+    "seed": st.integers(0, 2**32 - 1),
+    "packing": st.booleans(),
+    "train_on": st.sampled_from(["assistant", "last", "all"]),
+}
+files = st.lists(words, min_size=1, max_size=3, unique=True)
+trackers = st.lists(st.sampled_from(["tensorboard", "wandb", "trackio", "mlflow"]), max_size=4, unique=True)
+
+
+def _optional(keys: dict[str, st.SearchStrategy[Any]], **more: st.SearchStrategy[Any]) -> Any:
+    return st.fixed_dictionaries({}, optional=keys | more)
+
+
+valid_2 = st.fixed_dictionaries(
+    {
+        "schema_version": st.just(2),
+        "job": st.fixed_dictionaries(
+            {"model": words},
+            optional={"name": st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True), "data": words | files},
+        ),
+        "compute": st.fixed_dictionaries({"gpu_type": words}, optional={"gpu_count": counts}),
+    },
+    optional={
+        "training": _optional(
+            {"mode": st.sampled_from(["lora", "qlora", "full"])},
+            lora=_optional(LORA),
+            checkpoints=_optional(CHECKPOINTS),
+            validation=_optional(VALIDATION | EARLY),
+        ),
+        "hyperparameters": _optional(
+            {name: each for name, each in HYPERPARAMETERS.items() if name != "train_kind"}
+            | NEW_HYPERPARAMETERS
+        ),
+        "tracking": _optional({"to": trackers, "project": words}),
+        "tags": st.dictionaries(names, words, max_size=3),
+    },
+)
+"""Configs of version 2 that the schemas have nothing to say against."""
 
 
 odd = st.sampled_from(
@@ -153,7 +214,36 @@ def _copy(value: Any) -> Any:
 
 
 def payload_of(config: dict[str, Any]) -> dict[str, Any]:
-    """Return what a valid config means, by section 1 of the contract."""
+    """Return what a valid config means, by the contract of its version."""
+    return _payload_of_2(config) if config.get("schema_version") == 2 else _payload_of_1(config)
+
+
+def _payload_of_2(config: dict[str, Any]) -> dict[str, Any]:
+    training, given = config.get("training", {}), config.get("hyperparameters", {})
+    old = {name: training[name] for name in ("mode", "validation") if name in training}
+    if "mode" in training:
+        old["use_qlora"] = training["mode"] != "full"
+    early = {name: each for name, each in training.get("validation", {}).items() if name in EARLY}
+    if "validation" in training:
+        old["validation"] = {k: v for k, v in training["validation"].items() if k not in EARLY}
+    payload = _payload_of_1({**config, "training": old})
+    effective = payload["metadata"]["effective_config"]
+    more = {name: given[name] for name in NEW_HYPERPARAMETERS if name in given}
+    tables = {name: training[name] for name in ("lora", "checkpoints") if name in training}
+    roots = {name: config[name] for name in ("tracking", "tags") if name in config}
+    payload["hyperparameters"] |= more
+    effective["training"] |= tables
+    effective |= roots
+    if early:
+        effective["training"]["validation"] |= early
+    if "name" in config["job"]:
+        effective["job"] = {"name": config["job"]["name"]}
+    if more or tables or roots or early or "name" in config["job"] or training.get("mode") == "lora":
+        payload["metadata"]["schema_version"] = 2
+    return payload
+
+
+def _payload_of_1(config: dict[str, Any]) -> dict[str, Any]:
     training, compute = config.get("training", {}), config.get("compute", {})
     given = config.get("hyperparameters", {})
     hyperparameters = {"n_epochs": 1}

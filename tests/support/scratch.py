@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,30 +31,33 @@ class Scratch:
         return self.folder / f"{TARGET}/v{version}/mapping.toml"
 
     def add_version(self, number: int) -> None:
-        """Add a version that is the one before it under another number."""
+        """Add a version that is the one before it under another number, with nothing to upgrade."""
         before = number - 1
         for place in (self.folder / "config", self.folder / TARGET):
             shutil.copytree(place / f"v{before}", place / f"v{number}")
         edit(self.config(number), lambda schema: schema["properties"]["schema_version"].update(const=number))
-        text = self.payload(number).read_text(encoding="utf-8")
-        self.payload(number).write_text(text.replace(f"config/v{before}/", f"config/v{number}/"))
-        versions = json.dumps({"versions": [*range(1, number + 1)]})
+        for file in (self.payload(number), self.mapping(number)):
+            text = file.read_text(encoding="utf-8").replace(f"config/v{before}/", f"config/v{number}/")
+            file.write_text(text.replace(f"value = {before}\n", f"value = {number}\n"), encoding="utf-8")
+        edit(self.payload(number), lambda schema: _payload_version(schema, number))
+        self.upgrade(number).write_text("")
+        versions = json.dumps({"versions": [*range(1, number + 1)], "default": 1})
         (self.folder / "config/versions.json").write_text(versions)
 
-    def rename(self, version: int, key: str, to: str) -> None:
-        """Rename the dotted `key` of a version wherever the contract's data names it."""
+    def upgrade(self, version: int) -> Path:
+        """Return the table of how the version before becomes this one."""
+        return self.folder / f"config/v{version}/upgrade.toml"
+
+    def rename(self, key: str, to: str) -> None:
+        """Rename the dotted `key`, in every version that has it, wherever the contract's data names it."""
         *section, old = key.split(".")
         new = to.rsplit(".", maxsplit=1)[-1]
-        edit(self.config(version, ".".join(section) or "config"), lambda schema: _rename(schema, old, new))
-        reference = f"{'.'.join(section)}.schema.json#/properties/"
-        for file, before, after in (
-            (self.mapping(version), f'"{key}"', f'"{to}"'),
-            (self.mapping(version), f'"{key}.', f'"{to}.'),
-            (self.folder / TARGET / "target.toml", f'"{key}"', f'"{to}"'),
-            (self.folder / TARGET / "target.toml", f'"{key}.', f'"{to}.'),
-            (self.payload(version), f'{reference}{old}"', f'{reference}{new}"'),
-        ):
-            file.write_text(file.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+        name = ".".join(section) or "config"
+        for schema in self.folder.glob(f"config/*/{name}.schema.json"):
+            edit(schema, lambda schema: _rename(schema, old, new))
+        reference = f"{name}.schema.json#/properties/"
+        _replace(self.folder.rglob("*.json"), {f'{reference}{old}"': f'{reference}{new}"'})
+        _replace(self.folder.rglob("*.toml"), {f'"{key}"': f'"{to}"', f'"{key}.': f'"{to}.'})
 
     def contracts(self) -> Contracts:
         """Return the contract as it is now."""
@@ -66,6 +69,18 @@ def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     schema = json.loads(path.read_bytes())
     change(schema)
     path.write_text(json.dumps(schema), encoding="utf-8")
+
+
+def _replace(files: Iterable[Path], texts: Mapping[str, str]) -> None:
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        for found, instead in texts.items():
+            text = text.replace(found, instead)
+        file.write_text(text, encoding="utf-8")
+
+
+def _payload_version(schema: dict[str, Any], number: int) -> None:
+    schema["properties"]["metadata"]["properties"]["schema_version"]["const"] = number
 
 
 def _rename(schema: dict[str, Any], old: str, new: str) -> None:

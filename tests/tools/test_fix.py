@@ -6,9 +6,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from sftc.document.edits import apply_fixes
 from sftc.findings.finding import Finding
 from sftc.text.source import Source
-from sftc.tools.fix import apply_fixes, fix
+from sftc.tools.fix import fix
 from sftc.tools.lint import lint
 from support.configs import spoiled, toml, valid
 

@@ -33,8 +33,7 @@ def payload(settings: dict[str, Any]) -> dict[str, Any]:
 def settled(
     settings: dict[str, Any], machine: Machine = H100, *, substitutes: bool = False, validates: bool = False
 ) -> Plan:
-    contract = PACKAGED.newest
-    return make_plan(payload(settings), contract, machine, substitutes=substitutes, validates=validates)
+    return make_plan(payload(settings), PACKAGED, machine, substitutes=substitutes, validates=validates)
 
 
 def refused(settings: dict[str, Any], machine: Machine = H100, *, validates: bool = False) -> list[str]:

@@ -1,63 +1,98 @@
 """A config as rules read it: a document, its contract, and the one accessor for keys by name."""
 
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Generic, Literal, TypeVar
 
-from sftc.contract.versions import Contract
+from sftc.contract.upgrade import Upgraded
+from sftc.contract.versions import Contract, Contracts
 from sftc.document.toml import Document
-from sftc.text.keys import ABSENT, split
+from sftc.text.keys import ABSENT, Path, dotted, look_up, split
 from sftc.text.source import Span
 
 _T = TypeVar("_T")
 
 
 class Setting(Generic[_T]):
-    """A key that a rule reads, declared at the top of the rule's module: dotted, with its type.
+    """A key that a rule reads, declared at the top of the rule's module: dotted, with its types.
 
-    A test holds every declared setting against the newest contract, so a renamed key fails
-    there. At a person's desk a key that the contract lacks is one that no config sets. `path`
-    are the parts of the key, and `name` is the last of them.
+    It is a key of the newest contract, whichever version a config is of. A test holds every
+    declared setting against that contract, so a renamed key fails there. At a person's desk a key
+    that the contract lacks is one that no config sets. `path` are the parts of the key, and `name`
+    is the last of them.
     """
 
-    def __init__(self, key: str, kind: type[_T]) -> None:
+    def __init__(self, key: str, *kinds: type[_T]) -> None:
         self.key = key
-        self.kind = kind
+        self.kinds = kinds
         self.path = split(key)
         self.name = self.path[-1]
 
+    def fits(self, value: Any) -> bool:
+        """Return whether `value` is of one of the types; a float may be written as an integer."""
+        return type(value) in self.kinds or (float in self.kinds and type(value) is int)
 
-class Config(NamedTuple):
-    """A document and the contract that says what its keys mean."""
 
-    document: Document
-    contract: Contract
+class Config:
+    """A document, the contract that says what its keys mean, and its settings.
+
+    `document` and `contract` are what the person wrote, in the version that they wrote it for.
+    Settings are read in the terms of the newest version, and point to the text of the person.
+    """
+
+    def __init__(self, document: Document, contract: Contract, contracts: Contracts) -> None:
+        self.document = document
+        self.contract = contract
+        self.newest = contracts.newest
+        self.contracts = contracts
+
+    @cached_property
+    def own(self) -> Upgraded:
+        """The values in the terms of the config's own version: legacy keys are read as what replaces them."""
+        return self.contract.upgrade.apply(self.document.values, is_older=False)
+
+    @cached_property
+    def current(self) -> Upgraded:
+        """The values in the terms of the newest version."""
+        return self.contracts.upgraded(self.document.values, self.contract.version)
+
+    @property
+    def is_older(self) -> bool:
+        """Whether the config is of a version before the newest."""
+        return self.contract is not self.newest
 
     def given(self, setting: Setting[_T]) -> _T | None:
-        """Return the value that the config sets, if it is of the setting's type.
-
-        A float may be written as an integer; nothing else is converted.
-        """
+        """Return the value that the config sets, if it is of the setting's type."""
         value = self._raw(setting)
-        fits = type(value) is setting.kind or (setting.kind is float and type(value) is int)
-        return value if fits else None
+        return value if setting.fits(value) else None
 
     def effective(self, setting: Setting[_T]) -> _T | None:
         """Return the value that the config sets, else the contract's default; of the setting's type."""
         if self.is_set(setting):
             return self.given(setting)
-        default = self.contract.properties.get(setting.path, {}).get("default")
-        return default if type(default) is setting.kind else None
+        default = self.newest.properties.get(setting.path, {}).get("default")
+        return default if setting.fits(default) else None
 
     def is_set(self, setting: Setting[Any]) -> bool:
         """Return whether the config sets the key, to a value of any type."""
         return self._raw(setting) is not ABSENT
 
+    def place(self, setting: Setting[Any]) -> Path:
+        """Return the key of the config as it is written that decides the setting."""
+        return self.current.place(setting.path)
+
+    def key(self, setting: Setting[Any]) -> str:
+        """Return that key, dotted: what messages call the setting."""
+        return dotted(self.place(setting))
+
     def span(self, setting: Setting[Any], part: Literal["key", "value"] = "value") -> Span:
         """Return where the key or its value is; of an absent key, the nearest table around it."""
-        return self.document.span(setting.path, part)
+        return self.document.span(self.place(setting), part)
 
     def snippet(self, setting: Setting[Any]) -> str:
         """Return the value as it is written, shortened to a few words."""
-        return self.document.snippet(setting.path)
+        return self.document.snippet(self.place(setting))
 
     def _raw(self, setting: Setting[Any]) -> Any:
-        return self.document.get(setting.path) if setting.path in self.contract.properties else ABSENT
+        values: Mapping[str, Any] = self.current.values
+        return look_up(values, setting.path) if setting.path in self.newest.properties else ABSENT

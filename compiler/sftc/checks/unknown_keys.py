@@ -3,53 +3,95 @@
 from typing import Any
 
 from sftc.checks.config import Config
+from sftc.checks.counterparts import Counterparts, choices, counterparts, fix_of, is_section
+from sftc.checks.migration import migration_fix
 from sftc.checks.rules.forwarded import MISPLACED_KEY
-from sftc.checks.rules.lora import LORA_SETTING, SETTINGS
-from sftc.checks.rules.renamed import RENAMED_KEY
-from sftc.document.edits import move, rename
-from sftc.findings.finding import Finding
+from sftc.checks.rules.renamed import NEWER_KEY, RENAMED_KEY
+from sftc.checks.rules.version import late_version
+from sftc.contract.versions import SELECTOR
+from sftc.document.edits import move
+from sftc.findings.finding import Finding, Fix
+from sftc.findings.rule import Rule
 from sftc.findings.stage_rules.schema import UNKNOWN_KEY, UNKNOWN_TABLE
 from sftc.text.keys import Path, dotted, key
-from sftc.text.suggest import near
+
+_SHOWN = 10
+_NO_TABLE = "remove it: no section has this name; notes belong in `[algorithm]`"
+_NO_KEY = "remove it: no setting has this name"
 
 
 def explain_unknown_key(config: Config, path: Path) -> Finding:
     """Return the finding about the unknown key or table at `path` of a closed table."""
-    document, contract = config
+    document = config.document
     name, table, span = str(path[-1]), path[:-1], document.span(path, "key")
+    if name == SELECTOR:
+        return late_version(config, path)
     value = document.get(path)
     tables = value if isinstance(value, list) else [value]  # [[name]] is a list of tables
-    if tables and all(isinstance(each, dict) for each in tables):
+    is_table = bool(tables) and all(isinstance(each, dict) for each in tables)
+    if is_table:
         rule, what = UNKNOWN_TABLE, f"the table `[{dotted(path)}]` is unknown: {_contents(tables)}"
     else:
         where = f"in `[{dotted(table)}]`" if table else "outside any section"
         rule, what = UNKNOWN_KEY, f"the key `{key(name)}` is unknown {where}: it is never sent"
-    help, fix = "remove it: no setting has this name", None
-    newer = next((row.to for row in contract.mapping.renames if row.path == path), None)
-    if newer:
-        rule, help = RENAMED_KEY, f"it is called `{dotted(newer)}` now"
-        fix = move(document, path, newer, safe=True)
-    elif other := contract.other_names.get(name.lower()):
-        help, fix = f"did you mean `{dotted(other)}`?", move(document, path, other, safe=False)
-    elif places := contract.homes.get(name):
-        rule, help = MISPLACED_KEY, f"it belongs at {_choices(places)}"
-        fix = move(document, path, places[0], safe=False) if len(places) == 1 else None
-    elif name.lower() in SETTINGS:
-        rule = LORA_SETTING
-        help = "the service chooses rank, alpha and the like: `training.use_qlora` turns LoRA on"
-    elif meant := near(name, contract.names_in(table)):
-        help, fix = f"did you mean `{meant}`?", rename(document, path, meant)
-    elif meant := near(name, contract.homes.keys(), sure=True):
-        help = f"did you mean {_choices(contract.homes[meant])}?"
-    return rule.finding(span, what, path=path, help=help, fix=fix)
+    found = counterparts(config, path, is_table=is_table)
+    other, help, fix = _help(config, path, found)
+    if is_table and other is not NEWER_KEY:
+        help = "; ".join([*([help] if help else []), *_keys_inside(config, path, tables[0], found)]) or None
+    help = help or (_NO_TABLE if is_table else _NO_KEY)
+    return (other or rule).finding(span, what, path=path, help=help, fix=fix)
+
+
+def _help(config: Config, path: Path, found: Counterparts) -> tuple[Rule | None, str | None, Fix | None]:
+    contract, version = config.contract, config.newest.version
+    newer = f"version {version} has {choices(config, found.newer)}: `sftc migrate` rewrites the config for it"
+    moves = (row.to for row in contract.upgrade.moves if path in row.sources)
+    moved = [to for to in moves if is_section(config, to) == isinstance(config.document.get(path), dict)]
+    renamed = [row.to for row in contract.mapping.renames if row.path == path]
+    if to := next(iter((*renamed, *moved)), None):
+        return RENAMED_KEY, f"it is called `{dotted(to)}` now", move(config.document, path, to, safe=True)
+    if found.spelled:
+        return None, _did_you_mean(config, path, [found.spelled]), fix_of(config, path, found.spelled)
+    if found.newer and (path in config.newest.properties or not (found.places or found.others)):
+        return NEWER_KEY, newer, migration_fix(config)
+    for rule, places in ((MISPLACED_KEY, found.places), (None, found.others)):
+        if places:
+            help = f"it belongs at {choices(config, places)}" if rule else _did_you_mean(config, path, places)
+            fix = fix_of(config, path, places[0]) if len(places) == 1 else None
+            return rule, f"{help}; {newer}" if found.newer else help, fix
+    if found.similar:
+        return None, f"did you mean `{found.similar[-1]}`?", fix_of(config, path, found.similar)
+    return None, f"did you mean {choices(config, found.alike)}?" if found.alike else None, None
+
+
+def _did_you_mean(config: Config, path: Path, places: list[Path]) -> str:
+    help = f"did you mean {choices(config, places)}?"
+    value = config.document.get(path)
+    if isinstance(value, dict | list) or any(config.contract.allows(place, value) for place in places):
+        return help
+    example = config.contract.properties[places[0]].get("examples")
+    return (
+        f"{help} For example: `{places[0][-1]} = {config.contract.example(places[0])}`" if example else help
+    )
+
+
+def _keys_inside(config: Config, path: Path, table: dict[str, Any], found: Counterparts) -> list[str]:
+    """Return where the keys of an unknown table belong, if that is not a key of the table that it means."""
+    section = found.spelled or next(iter((*found.places, *found.others, *found.alike)), found.similar)
+    names, homes = config.contract.names, list[str]()
+    for name, value in list(table.items())[:_SHOWN]:
+        is_table = isinstance(value, dict)
+        places = [*names.homes(name, is_table=is_table), *names.others(name, is_table=is_table)]
+        inside = [place for place in places if section and place[:-1] == section]
+        if places and (not inside or str(inside[0][-1]) != name):
+            homes.append(f"`{key(name)}` belongs at {choices(config, (inside or places)[:2])}")
+    return homes
 
 
 def _contents(tables: list[Any]) -> str:
     names = [f"`{key(name)}`" for name in dict.fromkeys(name for table in tables for name in table)]
     if not names:
         return "it is never sent"
-    return f"{', '.join(names)} in it {'is' if len(names) == 1 else 'are'} never sent"
-
-
-def _choices(places: list[Path]) -> str:
-    return " or ".join(f"`{dotted(place)}`" for place in places)
+    more = len(names) - _SHOWN
+    shown = ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f"{shown} in it {'is' if len(names) == 1 else 'are'} never sent"

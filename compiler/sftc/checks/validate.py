@@ -10,7 +10,7 @@ _CHECKS = tuple(check for family in rules.FAMILIES for check in family.CHECKS)
 
 def validate(config: Config) -> list[Finding]:
     """Return every finding about a config, in the order of the text."""
-    document, contract = config
+    document, contract = config.document, config.contract
     findings: list[Finding] = []
     if not contract.accepts(document.values):
         from sftc.checks.violations import explain_violations

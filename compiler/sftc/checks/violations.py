@@ -5,7 +5,6 @@ The failing keyword decides, never the text of a library's message: each keyword
 """
 
 import datetime as dt
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,8 +13,10 @@ import orjson
 
 from sftc.checks import unknown_keys
 from sftc.checks.config import Config
+from sftc.checks.rules.forwarded import without_quotes
 from sftc.contract.dialect import violations
 from sftc.contract.json_types import TYPES, fits_64_bits
+from sftc.contract.names import plain
 from sftc.contract.schemas import Schema
 from sftc.document.edits import rewrite
 from sftc.document.overrides import toml_value
@@ -23,6 +24,7 @@ from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import schema
 from sftc.text.keys import Path, dotted, key, quoted
+from sftc.text.suggest import near
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ class Violation:
     def written(self) -> str:
         """The value as it is written, shortened."""
         return f"`{self.config.document.snippet(self.path)}`"
+
+    @property
+    def form(self) -> str | None:
+        """What the schema says that the value must be, in words, if it says so."""
+        form: str | None = self.schema.get("x-sftc", {}).get("form")
+        return form
 
     def finding(self, rule: Rule, message: str, help: str | None = None, fix: Fix | None = None) -> Finding:
         """Return a finding of `rule` about the value."""
@@ -142,20 +150,20 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
     if "object" in expected:
         single = isinstance(value, list) and any(isinstance(each, dict) for each in value)
         help = f"write it as a table, `[{name}]`{' with single brackets' if single else ''}"
-    elif isinstance(value, str) and _meant(value, expected):
-        help, fix = (
-            f"remove the quotes: `{value.strip()}`",
-            rewrite(violation.config.document, violation.path, value.strip(), safe=False),
-        )
+    elif isinstance(value, str) and (meant := without_quotes(value)):
+        if any(TYPES[each](toml_value(meant[1])) for each in expected):
+            help = f"remove the quotes: `{meant[1]}`"
+            fix = rewrite(violation.config.document, violation.path, meant[1], safe=False)
+    elif isinstance(value, list) and "number" in expected and (number := _decimal_comma(value)):
+        help = f"write a point, not a comma: `{number}`"
+    if form := violation.form:
+        message = f"`{name}` must be {form}, not {given}"
     return violation.finding(schema.WRONG_TYPE, message, help, fix)
 
 
-def _meant(text: str, expected: list[str]) -> bool:
-    """Return whether `text`, without its quotes, is a value of one of the types."""
-    if not re.fullmatch(r"\s*[\w.+-]+\s*", text):  # a comment after it would become a comment
-        return False
-    value = toml_value(text.strip())
-    return any(TYPES[each](value) for each in expected)
+def _decimal_comma(value: list[Any]) -> str | None:
+    """Return the number that `[0,5]` was meant to be, `None` if it was not."""
+    return f"{value[0]}.{value[1]}" if [type(each) for each in value] == [int, int] else None
 
 
 _LIMITS: Final[Mapping[str, str]] = {
@@ -193,13 +201,39 @@ def _choice(violation: Violation) -> Iterator[Finding]:
     message = (
         f"{violation.name} must be {'one of ' if len(allowed) > 1 else ''}{choices}, not {violation.written}"
     )
-    yield violation.finding(schema.VALUE_NOT_ALLOWED, message)
+    help, fix, value = None, None, violation.value
+    words = [each for each in allowed if isinstance(each, str)]
+    if isinstance(value, str) and (meant := near(value, words) or _spelled(value, words)):
+        help = f'did you mean "{meant}"?'
+        fix = rewrite(violation.config.document, violation.path, quoted(meant), safe=False)
+    yield violation.finding(schema.VALUE_NOT_ALLOWED, message, help, fix)
+
+
+def _spelled(word: str, words: list[str]) -> str | None:
+    """Return the one of `words` that is `word` in another spelling, or begins or ends it: `adamw_torch`."""
+    written = plain(word)
+    matches = [each for each in words if plain(each) in written]
+    return max(matches, key=len, default=None)
 
 
 def _other(violation: Violation) -> Iterator[Finding]:
-    """Explain a keyword that no key of the contract uses yet, with the description of the key."""
+    """Explain a keyword by what the schema says that the value must be, or by the description of the key."""
+    if violation.form:
+        message = f"{violation.name} must be {violation.form}, not {violation.written}"
+        yield violation.finding(schema.VALUE_NOT_ALLOWED, message, violation.example())
+        return
     message = f"{violation.name} must not be {violation.written}"
     yield violation.finding(schema.VALUE_NOT_ALLOWED, message, violation.schema.get("description"))
+
+
+def _empty(violation: Violation) -> Iterator[Finding]:
+    message = f"{violation.name} is empty: it needs at least {violation.limit}"
+    yield violation.finding(schema.VALUE_NOT_ALLOWED, message, "name one, or leave the key out")
+
+
+def _repeated(violation: Violation) -> Iterator[Finding]:
+    message = f"{violation.written} is in `{dotted(violation.path[:-1])}` twice"
+    yield violation.finding(schema.VALUE_NOT_ALLOWED, message, "remove one of the two")
 
 
 def _required(violation: Violation) -> Iterator[Finding]:
@@ -229,7 +263,8 @@ def _unknown(violation: Violation) -> Iterator[Finding]:
 
 
 def _legacy(violation: Violation) -> Iterator[Finding]:
-    message = f"{violation.name} is a legacy key and is never sent"
+    read = any(violation.path == choice.source for choice in violation.config.contract.upgrade.choices)
+    message = f"{violation.name} is a legacy key" + ("" if read else " and is never sent")
     span = violation.config.document.span(violation.path, "key")
     help = violation.schema["x-sftc"]["instead"]
     yield schema.LEGACY_KEY.finding(span, message, path=violation.path, help=help)
@@ -248,4 +283,6 @@ EXPLANATIONS: Final[Mapping[str, Callable[[Violation], Iterator[Finding]]]] = {
     "required": _required,
     "additionalProperties": _unknown,
     "deprecated": _legacy,
+    "minItems": _empty,
+    "uniqueItems": _repeated,
 }

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -18,13 +18,26 @@ if TYPE_CHECKING:
     from sftc.submission.upload import DataFile
 
 
+class Prepared(NamedTuple):
+    """The checked files of a job, ready to be sent."""
+
+    training: "DataFile"
+    validation: "DataFile | None"
+
+
 def prepare_files(
-    paths: Sequence[str], examples: int | None, tokens: int | None, stack: ExitStack
-) -> "list[DataFile]":
-    """Return the checked files at `paths`, ready to be sent.
+    training: Sequence[str],
+    validation: str | None,
+    stack: ExitStack,
+    *,
+    examples: int | None = None,
+    tokens: int | None = None,
+) -> Prepared:
+    """Return the checked files at the paths, several training files as one, in order.
 
     Findings are printed, and errors end the command. Copies exist as long as `stack`.
     """
+    paths = [*training, *([validation] if validation else [])]
     from sftc.dataset.check_files import CheckOptions, check_files
     from sftc.report.terminal import render, summary
 
@@ -41,7 +54,32 @@ def prepare_files(
     if not all(result.ok for result in results):
         click.echo("sftc: nothing was sent", err=True)
         sys.exit(FINDINGS)
-    return [_file(result, examples, stack) for result in results]
+    files = [_file(result, examples, stack) for result in results]
+    whole = _joined(files[: len(training)], stack) if len(training) > 1 else files[0]
+    return Prepared(whole, files[-1] if validation else None)
+
+
+def _joined(files: "Sequence[DataFile]", stack: ExitStack) -> "DataFile":
+    """Return a temporary file with the rows of all `files`, in order."""
+    import hashlib
+
+    from sftc.submission.upload import DataFile
+
+    path = os.path.join(stack.enter_context(TemporaryDirectory(prefix="sftc-")), "train.jsonl")
+    digest, length = hashlib.sha256(), 0
+    with open(path, "wb") as copy:
+        for file in files:
+            line = b""
+            with open(file.path, "rb") as part:
+                for line in part:
+                    length += copy.write(line)
+                    digest.update(line)
+            if not line.endswith(b"\n"):
+                length += copy.write(b"\n")
+                digest.update(b"\n")
+    given = " + ".join(map(str, files))
+    rows = sum(file.rows for file in files)
+    return DataFile(path, "train.jsonl", f"sha256:{digest.hexdigest()}", length, rows, given)
 
 
 def _file(result: "Checked", examples: int | None, stack: ExitStack) -> "DataFile":

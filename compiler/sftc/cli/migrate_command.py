@@ -20,27 +20,34 @@ from sftc.tools.migrate import migrate
 def migrate_command(paths: Sequence[str], diff: bool) -> None:
     """Rewrite configs for the newest version of the contract; comments and layout are kept.
 
-    PATH is a file or a folder, as for `sftc lint`.
+    PATH is a file or a folder, as for `sftc lint`. Each change is listed on stderr. A file with
+    something that only you can decide stays as it is.
+
+    Exit codes: 0 every file is of the newest version; 1 a file has something that is left to you.
     """
+    from sftc.report.terminal import printable, render
+
     changed, failed = [], False
     for path in expand_configs(paths, to_change=True):
         try:
             before = read_source(path)
-            after = migrate(before, PACKAGED)
+            after, changes, problems = migrate(before, PACKAGED)
         except ConfigError as error:
-            from sftc.report.terminal import render
-
-            click.echo(render(error.findings), err=True, nl=False)
+            problems = error.findings
+        if problems:
+            click.echo(render(problems), err=True, nl=False)
             failed = True
             continue
+        for span, what, why in changes:
+            click.echo(printable(f"{path}:{span.line}: {what}. {why}"), err=True)
         if after.text != before.text:
             changed.append((before, after))
     if diff:
         from sftc.report.patch import patch
 
         write_stdout(patch(changed))
-    elif not failed:
+    else:
         write_files({after.name: after.text.encode() for _, after in changed})
     if not changed and not failed:
-        click.echo(f"Nothing to do: version {PACKAGED.versions[-1]} is the newest.", err=True)
+        click.echo(f"Nothing to do: version {PACKAGED.newest.version} is the newest.", err=True)
     sys.exit(FINDINGS if failed else 0)

@@ -14,7 +14,7 @@ def _files(contract: Contract) -> dict[str, str]:
     """Return the file of every schema by its name: the whole config, its sections, the payload, a report."""
     return {
         "config": contract.config_schema,
-        **{dotted(section): contract.section_schema(section) for section in contract.sections},
+        **{dotted(section): file for section, file in contract.sections.items()},
         "payload": contract.payload_schema,
         "report": REPORT,
     }
@@ -24,14 +24,23 @@ def _files(contract: Contract) -> dict[str, str]:
 @click.argument("section", metavar="[SECTION]", required=False)
 @click.option("--bundle", is_flag=True, help="Print one file with local references only, for editors.")
 @click.option("-o", "--output", metavar="FILE", help="Write to this file instead of stdout.")
+@click.option(
+    "--version",
+    type=click.Choice([str(each) for each in PACKAGED.versions]),
+    default=str(PACKAGED.versions[-1]),
+    show_default=True,
+    help="Version of the contract.",
+)
 @click.option("--list", "listing", is_flag=True, help="List the names of all schemas.")
-def schema_command(section: str | None, bundle: bool, output: str | None, listing: bool) -> None:
+def schema_command(
+    section: str | None, bundle: bool, output: str | None, version: str, listing: bool
+) -> None:
     """Print the JSON Schema of SECTION, or of the whole config (draft-07).
 
     For an editor: `sftc schema --bundle --output sftc.schema.json`, and in the first line of a
     config `#:schema ./sftc.schema.json`.
     """
-    contract = PACKAGED.newest
+    contract = PACKAGED.version(int(version))
     files = _files(contract)
     if listing:
         write_stdout("".join(f"{name}\n" for name in files))

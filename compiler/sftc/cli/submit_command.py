@@ -29,10 +29,10 @@ def submit_command(
     options.stays()
     values = _payload(payload)
     with ExitStack() as stack:
-        data = prepare_files([each for each in (dataset, validation) if each], None, None, stack)
+        data = prepare_files([dataset], validation, stack)
         from sftc.submission.submit import Order, Submission
 
-        order = Order(values, data[0], data[1] if len(data) > 1 else None, idempotency)
+        order = Order(values, data.training, data.validation, idempotency)
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options))
         from sftc.cli.watch import bar

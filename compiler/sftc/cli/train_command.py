@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from sftc.checks.config import Config
-from sftc.checks.rules.data import training_file, validation_file
+from sftc.checks.rules.data import training_files, validation_file
 from sftc.checks.rules.refusals import MISSING_GPU_TYPE
 from sftc.checks.rules.run import sequence_length
 from sftc.cli.connection import (
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class _Files(NamedTuple):
-    training: str
+    training: list[str]
     validation: str | None
 
 
@@ -108,10 +108,10 @@ def train_command(
     files = _files(compiled.checked, dataset)
     with ExitStack() as stack:
         tokens = sequence_length(compiled.checked)
-        data = prepare_files([each for each in files if each], examples, tokens, stack)
+        data = prepare_files(files.training, files.validation, stack, examples=examples, tokens=tokens)
         from sftc.submission.submit import Order, Submission
 
-        order = Order(compiled.payload, data[0], data[1] if len(data) > 1 else None, idempotency)
+        order = Order(compiled.payload, data.training, data.validation, idempotency)
         if dry_run:
             text = dry_run_report(order, options.backend, options.env_file)
             write_stdout(to_bytes(compiled.payload))
@@ -152,9 +152,7 @@ def _show(findings: list[Finding]) -> None:
 
 
 def _files(config: Config, dataset: str | None) -> _Files:
-    training = dataset or training_file(config)
-    if not training:
-        training = _asked()
+    training = ([dataset] if dataset else training_files(config)) or [_asked()]
     validation = validation_file(config)
     if validation and not os.path.isfile(validation):
         say(f"warning: no validation file {validation}; the job runs without validation")

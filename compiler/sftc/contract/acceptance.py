@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial, reduce
 from typing import Any, Final
 
-from sftc.contract.json_types import TYPES, is_number
+from sftc.contract.json_types import TYPES, is_number, repeated_item
 from sftc.contract.schemas import Schema, Schemas
 
 Predicate = Callable[[Any], bool]
@@ -26,6 +26,14 @@ def predicate(schemas: Schemas, name: str) -> Predicate:
     """Return the predicate for the schema in file `name`."""
     try:
         return _Builder(schemas).reference(name, "#")
+    except _UnknownKeyword:
+        return lambda value: False
+
+
+def schema_predicate(schemas: Schemas, schema: Schema) -> Predicate:
+    """Return the predicate for `schema`, which has no references."""
+    try:
+        return _Builder(schemas).schema(schema, "")
     except _UnknownKeyword:
         return lambda value: False
 
@@ -47,16 +55,16 @@ class _Builder:
             # A schema may refer to itself: until it is built, a promise takes its place.
             self._known[at] = lambda value: self._known[at](value)  # noqa: PLW0108  looked up late
             schema, home = self._schemas.resolve({"$ref": reference}, name)
-            self._known[at] = self._schema(schema, home)
+            self._known[at] = self.schema(schema, home)
         return self._known[at]
 
-    def _schema(self, schema: Schema, name: str) -> Predicate:
+    def schema(self, schema: Schema, name: str) -> Predicate:
         if "$ref" in schema:
             return self.reference(name, schema["$ref"])
         keywords = schema.keys() - ANNOTATIONS
         if not keywords <= KEYWORDS.keys() | _OBJECT_KEYWORDS:
             raise _UnknownKeyword
-        build = partial(self._schema, name=name)
+        build = partial(self.schema, name=name)
         tests = [KEYWORDS[keyword](schema[keyword], build) for keyword in keywords - _OBJECT_KEYWORDS]
         if not keywords.isdisjoint(_OBJECT_KEYWORDS):
             tests.append(_object(schema, build))
@@ -133,6 +141,10 @@ def _min_items(limit: Any, build: Build) -> Predicate:
     return lambda value: not isinstance(value, list) or len(value) >= limit
 
 
+def _unique_items(limit: Any, build: Build) -> Predicate:
+    return lambda value: not limit or not isinstance(value, list) or repeated_item(value) is None
+
+
 def _any_of(limit: Any, build: Build) -> Predicate:
     tests = [build(each) for each in limit]
     return lambda value: any(test(value) for test in tests)
@@ -173,6 +185,7 @@ KEYWORDS: Final[Mapping[str, Callable[[Any, Build], Predicate]]] = {
     "not": _not,
     "items": _items,
     "minItems": _min_items,
+    "uniqueItems": _unique_items,
     "anyOf": _any_of,
     "deprecated": _never,
 }

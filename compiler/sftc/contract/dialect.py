@@ -8,7 +8,7 @@ from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
-from sftc.contract.json_types import TYPES
+from sftc.contract.json_types import TYPES, repeated_item
 from sftc.contract.schemas import Schema, Schemas
 from sftc.contract.versions import ROW, Contract
 
@@ -26,13 +26,19 @@ def _deprecated(validator: Any, limit: Any, value: Any, schema: Schema) -> Itera
         yield ValidationError("is deprecated")
 
 
+def _unique(validator: Any, limit: Any, value: Any, schema: Schema) -> Iterator[ValidationError]:
+    # The library's own check compares each item with each.
+    if limit and isinstance(value, list) and (index := repeated_item(value)) is not None:
+        yield ValidationError("is there twice", path=(index,))
+
+
 def _checker(test: Callable[[Any], bool]) -> Any:
     return lambda _, value: test(value)
 
 
 Dialect: Final = extend(  # type: ignore[no-untyped-call]  # the stubs leave `extend` without types
     Draft7Validator,
-    {"type": _type, "deprecated": _deprecated},
+    {"type": _type, "deprecated": _deprecated, "uniqueItems": _unique},
     type_checker=TypeChecker({name: _checker(test) for name, test in TYPES.items()}),
 )
 """Draft 7 with the contract's own types; a deprecated key is a violation as well."""

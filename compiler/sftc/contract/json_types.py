@@ -9,6 +9,8 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final
 
+import orjson
+
 EXACT: Final = 2**53 - 1
 """The largest integer that a reader which stores numbers as doubles holds exactly."""
 
@@ -43,3 +45,23 @@ TYPES: Final[Mapping[str, Callable[[Any], bool]]] = MappingProxyType(
         "string": _is_instance(str),
     }
 )
+
+
+def json_text(value: Any) -> str:
+    """Return the JSON text of a scalar, a string without its quotes: how tables of values name it."""
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+
+
+def repeated_item(items: list[Any]) -> int | None:
+    """Return the index of the first item that an earlier one equals, `None` if there is none.
+
+    >>> repeated_item(["a", "b", "a"]), repeated_item([1, True])
+    (2, None)
+    """
+    seen = set[str]()
+    for index, item in enumerate(items):
+        text = repr(item)
+        if text in seen:
+            return index
+        seen.add(text)
+    return None

@@ -6,7 +6,19 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sftc.contract.schemas import Schema
-from sftc.text.keys import ABSENT, Path, dotted, parse_pointer, split
+from sftc.text.keys import ABSENT, Path, look_up, parse_pointer, split
+
+
+class Condition(NamedTuple):
+    """The key at `path` is set; to `value`, unless that is `ABSENT`."""
+
+    path: tuple[str, ...]
+    value: Any
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the values of a config meet it."""
+        found = look_up(values, self.path)
+        return found is not ABSENT and (self.value is ABSENT or found == self.value)
 
 
 class MappingRow(NamedTuple):
@@ -14,7 +26,8 @@ class MappingRow(NamedTuple):
 
     A constant has no `path`. `value` is the constant, or replaces an absent key; `ABSENT` if
     nothing does. `closed` are the tables at or below `path` that take only known keys, by
-    their path from there, with the names of those keys.
+    their path from there, with the names of those keys. `values` is what is sent for each value
+    of the key, by its JSON text. A constant with `when` is sent only if one of them holds.
     """
 
     id: str
@@ -24,6 +37,8 @@ class MappingRow(NamedTuple):
     value: Any
     why: str
     closed: Mapping[Path, Collection[str]] = MappingProxyType({})
+    values: Mapping[str, Any] = MappingProxyType({})
+    when: tuple[Condition, ...] = ()
 
 
 class Unsent(NamedTuple):
@@ -49,16 +64,16 @@ class MappingTable(NamedTuple):
     unsent: tuple[Unsent, ...]
     renames: tuple[Rename, ...]
 
-    def pointer(self, path: Path) -> tuple[str, ...]:
+    def pointers(self, path: Path) -> list[tuple[str, ...]]:
         """Return where in the payload the key at `path` goes; a key of a table goes where the table goes.
 
-        Raises:
-            KeyError: it is not sent.
+        The first is where it is copied to. A key that is not sent goes nowhere.
         """
-        for row in self.rows:
-            if row.path and path[: len(row.path)] == row.path:
-                return (*row.to, *map(str, path[len(row.path) :]))
-        raise KeyError(dotted(path))
+        return [
+            (*row.to, *map(str, path[len(row.path) :]))
+            for row in self.rows
+            if row.path and path[: len(row.path)] == row.path
+        ]
 
 
 def load_mapping(text: str, properties: Mapping[Path, Schema]) -> MappingTable:
@@ -79,11 +94,15 @@ def load_mapping(text: str, properties: Mapping[Path, Schema]) -> MappingTable:
 def _row(entry: Mapping[str, Any], properties: Mapping[Path, Schema]) -> MappingRow:
     op, why, to = entry["op"], entry["why"], parse_pointer(entry["to"])
     if op == "constant":
-        return MappingRow(entry["id"], op, (), to, entry.get("value"), why)
+        when = tuple(
+            Condition(split(each["key"]), each.get("value", ABSENT)) for each in entry.get("when", ())
+        )
+        return MappingRow(entry["id"], op, (), to, entry.get("value"), why, when=when)
     path = split(entry["from"])
     closed = {
         below[len(path) :]: schema.get("properties", {}).keys()
         for below, schema in properties.items()
         if below[: len(path)] == path and schema.get("additionalProperties") is False
     }
-    return MappingRow(entry["id"], op, path, to, properties[path].get("default", ABSENT), why, closed)
+    default, values = properties[path].get("default", ABSENT), entry.get("values", {})
+    return MappingRow(entry["id"], op, path, to, default, why, closed, values)

@@ -1,7 +1,7 @@
 """The JSON Schemas of the contract by their path in `sftc_schemas`, and references between them."""
 
 import posixpath
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -18,11 +18,6 @@ class Schemas:
         """Take `read`, which returns the bytes of the schema file at a path."""
         self._read = read
         self._files: dict[str, Schema] = {}
-
-    @property
-    def names(self) -> Collection[str]:
-        """The paths of the files that were read so far."""
-        return self._files.keys()
 
     def file(self, name: str) -> Schema:
         """Return the schema in the file at the path `name`."""
@@ -48,6 +43,10 @@ class Schemas:
         """Return every property that the root schema in file `name` declares, by TOML path."""
         return dict(self._properties((), self.file(name), name))
 
+    def sections(self, name: str) -> dict[Path, str]:
+        """Return the properties of the root schema in file `name` that are whole files, and those."""
+        return dict(self._sections((), name))
+
     def bundle(self, name: str) -> Schema:
         """Return the schema in file `name` with every schema that it refers to in its `definitions`.
 
@@ -68,13 +67,23 @@ class Schemas:
             file = _target(file, home)
             if file == root:
                 return {"$ref": f"#{fragment}"}
+            if fragment:
+                return self._localised(*self.resolve(node, home), root, definitions)
             title = posixpath.basename(file).removesuffix(".schema.json")
             if title not in definitions:
                 definitions[title] = {}  # it may refer to itself
                 schema = {name: part for name, part in self.file(file).items() if name != "$schema"}
                 definitions[title] = self._localised(schema, file, root, definitions)
-            return {"$ref": f"#/definitions/{title}{fragment}"}
+            return {"$ref": f"#/definitions/{title}"}
         return {name: self._localised(each, home, root, definitions) for name, each in node.items()}
+
+    def _sections(self, path: Path, name: str) -> Iterator[tuple[Path, str]]:
+        for key, reference in self.file(name).get("properties", {}).items():
+            file, _, fragment = reference.get("$ref", "").partition("#")
+            if file and not fragment:
+                section = _target(file, name)
+                yield (*path, key), section
+                yield from self._sections((*path, key), section)
 
     def _properties(self, path: Path, schema: Schema, name: str) -> Iterator[tuple[Path, Schema]]:
         for key, reference in schema.get("properties", {}).items():

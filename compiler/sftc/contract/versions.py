@@ -8,10 +8,12 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from sftc.contract import mapping_table
-from sftc.contract.acceptance import Predicate, predicate
+from sftc.contract.acceptance import Predicate, predicate, schema_predicate
+from sftc.contract.mapping_table import MappingTable, load_mapping
+from sftc.contract.names import Names
 from sftc.contract.schemas import Schema, Schemas
-from sftc.text.keys import ABSENT, Path, dotted, look_up, split
+from sftc.contract.upgrade import NO_UPGRADE, Upgrade, Upgraded, load_upgrade
+from sftc.text.keys import ABSENT, Path, look_up, split
 
 SELECTOR: Final = "schema_version"
 ROW: Final = "dataset/row.schema.json"
@@ -39,17 +41,24 @@ class Contract:
         self.config_schema = f"{self._folder}/config.schema.json"
         self.payload_schema = f"{TARGET}/v{version}/payload.schema.json"
         self.properties: Mapping[Path, Schema] = schemas.properties(self.config_schema)
-        mapping = read(f"{TARGET}/v{version}/mapping.toml").decode()
-        self.mapping = mapping_table.load_mapping(mapping, self.properties)
 
     @cached_property
-    def sections(self) -> tuple[Path, ...]:
-        """The TOML sections that have a schema of their own."""
-        return tuple(path for path in self.properties if self.section_schema(path) in self.schemas.names)
+    def mapping(self) -> MappingTable:
+        """The table of what the target sends."""
+        text = self._read(f"{TARGET}/v{self.version}/mapping.toml").decode()
+        return load_mapping(text, self.properties)
 
-    def section_schema(self, section: Path) -> str:
-        """Return the path of the schema of a section."""
-        return f"{self._folder}/{dotted(section)}.schema.json"
+    @cached_property
+    def upgrade(self) -> Upgrade:
+        """How a config of the version before becomes one of this version."""
+        if self.version == 1:
+            return NO_UPGRADE
+        return load_upgrade(self._read(f"{self._folder}/upgrade.toml").decode())
+
+    @cached_property
+    def sections(self) -> Mapping[Path, str]:
+        """The TOML sections that have a schema of their own, and the path of that schema."""
+        return self.schemas.sections(self.config_schema)
 
     @cached_property
     def templates(self) -> Mapping[str, Mapping[str, Any]]:
@@ -71,35 +80,27 @@ class Contract:
         return orjson.dumps(self.schemas.bundle(name), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     @cached_property
-    def homes(self) -> Mapping[str, list[Path]]:
-        """The paths of all properties by the last part of their name, legacy ones left out."""
-        homes: dict[str, list[Path]] = {}
-        for path, schema in self.properties.items():
-            if not schema.get("deprecated"):
-                homes.setdefault(str(path[-1]), []).append(path)
-        return homes
+    def names(self) -> Names:
+        """The keys by the names that people write for them."""
+        return Names(self.properties)
 
     @cached_property
-    def other_names(self) -> Mapping[str, Path]:
-        """The properties by the names that other trainers have for them."""
+    def forwarded(self) -> Mapping[Path, Collection[str]]:
+        """The tables that are sent with any key in them, and the names of those that they describe."""
         return {
-            name: path
+            path: schema.get("properties", {}).keys()
             for path, schema in self.properties.items()
-            for name in schema.get("x-sftc", {}).get("also", ())
+            if "$ref" in (schema.get("additionalProperties") or ()) and self.mapping.pointers(path)
         }
 
-    @cached_property
-    def open_tables(self) -> Mapping[Path, Collection[str]]:
-        """The tables that take any key and describe some, with the names of those."""
-        return {
-            path: schema["properties"].keys()
-            for path, schema in self.properties.items()
-            if schema.get("properties") and schema.get("additionalProperties")
-        }
+    def mirrored(self, table: Path) -> Path | None:
+        """Return the section whose keys a forwarded table may repeat, if there is one."""
+        section = self.properties[table].get("x-sftc", {}).get("mirrors")
+        return split(section) if section else None
 
-    def names_in(self, table: Path) -> list[str]:
-        """Return the names of the keys that the contract describes in `table`."""
-        return [name for name, paths in self.homes.items() if any(path[:-1] == table for path in paths)]
+    def allows(self, path: Path, value: Any) -> bool:
+        """Return whether the schema of the key at `path` certainly allows `value`."""
+        return schema_predicate(self.schemas, self.properties[path])(value)
 
     @cached_property
     def accepts(self) -> Predicate:
@@ -124,7 +125,12 @@ class Contracts:
     @cached_property
     def versions(self) -> tuple[int, ...]:
         """The versions there are, the newest last."""
-        return tuple(sorted(orjson.loads(self.read("config/versions.json"))["versions"]))
+        return tuple(self._listed["versions"])
+
+    @property
+    def default(self) -> Contract:
+        """The version of a config that does not name one: every config in the wild means version 1."""
+        return self.version(self._listed["default"])
 
     @property
     def newest(self) -> Contract:
@@ -156,6 +162,26 @@ class Contracts:
             known = ", ".join(map(str, self.versions))
             raise ValueError(f"metadata.{SELECTOR} is {number!r}; known versions: {known}")
         return self.version(number)
+
+    def upgraded(self, values: Mapping[str, Any], version: int) -> Upgraded:
+        """Return the values of a config of `version` in the terms of the newest version.
+
+        Keys that this version did not know are left out of it; see `Upgrade.apply`.
+        """
+        known = Upgraded(values, {}, ())
+        for number in self.versions[self.versions.index(version) :]:
+            step = self.version(number).upgrade.apply(known.values, is_older=number > version)
+            places = {
+                path: tuple(old for each in made_of for old in known.places.get(each, (each,)))
+                for path, made_of in step.places.items()
+            }
+            known = Upgraded(step.values, {**known.places, **places}, (*known.conflicts, *step.conflicts))
+        return known
+
+    @cached_property
+    def _listed(self) -> dict[str, Any]:
+        listed: dict[str, Any] = orjson.loads(self.read("config/versions.json"))
+        return listed
 
     @cached_property
     def accepts_row(self) -> Predicate:

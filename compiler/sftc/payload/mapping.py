@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
+from sftc.contract.json_types import json_text
 from sftc.contract.mapping_table import MappingRow, MappingTable
 from sftc.contract.versions import Contract
 from sftc.text.keys import ABSENT, Path, look_up
@@ -24,7 +25,13 @@ def _when_present(row: MappingRow, values: Mapping[str, Any]) -> Any:
 
 
 def _constant(row: MappingRow, values: Mapping[str, Any]) -> Any:
-    return row.value
+    is_sent = not row.when or any(condition.holds(values) for condition in row.when)
+    return row.value if is_sent else ABSENT
+
+
+def _choose(row: MappingRow, values: Mapping[str, Any]) -> Any:
+    value = look_up(values, row.path)
+    return ABSENT if value is ABSENT else row.values[json_text(value)]
 
 
 def _verbatim(row: MappingRow, values: Mapping[str, Any]) -> Any:
@@ -44,6 +51,7 @@ OPERATIONS: Final[Mapping[str, Callable[[MappingRow, Mapping[str, Any]], Any]]] 
     "default": _default,
     "when-present": _when_present,
     "verbatim": _verbatim,
+    "choose": _choose,
     "constant": _constant,
 }
 

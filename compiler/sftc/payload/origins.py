@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from sftc.contract.mapping_table import MappingTable
+from sftc.contract.upgrade import Upgraded
 from sftc.document.toml import Document
 from sftc.payload.mapping import sent
 from sftc.text.keys import ABSENT, Path, leaves, pointer
@@ -33,15 +34,17 @@ def place(origin: Origin) -> str:
     return name if origin.kind == "flag" else f"{name}:{origin.span.line}"
 
 
-def origins(document: Document, rules: MappingTable) -> Mapping[str, Origin]:
+def origins(document: Document, rules: MappingTable, upgraded: Upgraded) -> Mapping[str, Origin]:
     """Return the origin of every leaf of the payload, by JSON pointer.
 
+    `upgraded` has the values that were mapped, and the keys of the document that they were made of.
     A leaf is anything but an object or list that is not empty.
     """
     found: dict[Path, Origin] = {}
-    for row, value in sent(rules, document.values):
+    for row, value in sent(rules, upgraded.values):
         for inner in leaves(value):
-            found[row.to + inner] = _origin(document, row.id, row.path + inner if row.path else None)
+            path = upgraded.place(row.path) + inner if row.path else None
+            found[row.to + inner] = _origin(document, row.id, path)
     filled = {at[:depth] for at in found for depth in range(len(at))}
     return {pointer(at): origin for at, origin in found.items() if at not in filled}
 

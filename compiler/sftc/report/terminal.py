@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import click
 
 from sftc.findings.finding import Finding, Severity
+from sftc.text.characters import visible
 from sftc.text.keys import dotted
+from sftc.text.secrets import masked
 from sftc.text.source import Span
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -34,7 +36,7 @@ def counted(number: int, noun: str) -> str:
 
 def printable(text: str) -> str:
     """Return `text` with all that could move the cursor or hide itself made visible."""
-    return "".join(map(_glyph, text))
+    return "".join(map(_glyph, visible(text)))
 
 
 def _finding(found: Finding) -> str:
@@ -66,8 +68,8 @@ def _location(span: Span) -> str:
 
 def _excerpt(span: Span) -> tuple[str, str, str]:
     """Return the first line of `span` as shown, the blanks before the mark, and the mark."""
-    text = span.source.text
     line_start, line_end = span.source.line_bounds(span.line)
+    text = span.source.text[:line_start] + masked(span.source.text[line_start:line_end])
     left = max(line_start, span.start - _BEFORE) if line_end - line_start > _WIDTH else line_start
     right = min(line_end, left + _WIDTH)
     before = ("…" if left > line_start else "") + printable(text[left : span.start])
@@ -79,7 +81,7 @@ def _excerpt(span: Span) -> tuple[str, str, str]:
 def _glyph(char: str) -> str:
     if char == "\t":
         return "    "
-    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+    if unicodedata.category(char) in {"Cc", "Cs"}:
         return char.encode("unicode_escape", "surrogatepass").decode() if ord(char) > 0 else "\\0"
     return char
 

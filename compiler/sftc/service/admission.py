@@ -50,7 +50,7 @@ def admit_payload(payload: Any) -> str:
     if not contract.accepts_payload(payload) and (faults := payload_faults(contract, payload)):
         raise RequestRefusedError(400, "invalid_payload", "; ".join(faults)[:2000])
     for code, path in contract.refusals:
-        at = contract.mapping.pointer(path)
+        at, *_ = contract.mapping.pointers(path)
         if look_up(payload, at) is ABSENT:
             raise RequestRefusedError(400, code, f"{'.'.join(at)} is missing")
     return found

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sftc.checks.config import Config
 from sftc.checks.rules import run
-from sftc.checks.rules.data import training_file, validation_file
+from sftc.checks.rules.data import training_files, validation_file
 from sftc.dataset.check_files import Checked
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, in_order
@@ -20,9 +20,9 @@ class Setup(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """The training and the validation file that the config names."""
-        named = training_file(self.config), validation_file(self.config)
-        return [path for path in named if path]
+        """The training files and the validation file that the config names."""
+        validation = validation_file(self.config)
+        return [*training_files(self.config), *([validation] if validation else [])]
 
     @property
     def sequence_length(self) -> int | None:
@@ -30,9 +30,15 @@ class Setup(NamedTuple):
         return run.sequence_length(self.config)
 
     def findings(self, results: Sequence[Checked]) -> list[Finding]:
-        """Return the findings about the config with its files, of which the first is trained on."""
-        training = results[0]
-        rows = run.RowCount(training.rows) if training.is_whole else None
+        """Return the findings about the config with its files.
+
+        The files that it names as training files are trained on; if it names none of `results`, the
+        first is.
+        """
+        named = training_files(self.config)
+        training = [result for result in results if result.path in named] or results[:1]
+        is_whole = all(result.is_whole for result in training)
+        rows = run.RowCount(sum(result.rows for result in training)) if is_whole else None
         return in_order(run.check_run(self.config, rows))
 
 

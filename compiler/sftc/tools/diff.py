@@ -56,7 +56,8 @@ def sums(a: Compiled, b: Compiled) -> Iterator[Sum]:
 
 
 def _values(side: Compiled) -> dict[str, tuple[Any, str]]:
-    document, contract = side.checked
+    config = side.checked
+    document, contract = config.document, config.contract
     found = {at: (value_at(side.payload, at), place(origin)) for at, origin in side.origins.items()}
     for key in keys(side):
         if key.fate == "submission":

@@ -48,7 +48,8 @@ class ValueAccount(NamedTuple):
 
 def keys(compiled: Compiled) -> Iterator[KeyAccount]:
     """Yield an account of every leaf of a config, in the order of the text."""
-    document, contract = compiled.checked
+    config = compiled.checked
+    document, contract = config.document, config.contract
     paths = list(leaves(document.values))
     spans = {path: document.span(path, "key") for path in paths}
     for path in sorted(paths, key=lambda path: (spans[path].source.is_flag, spans[path].start)):

@@ -1,8 +1,9 @@
 """Applying fixes to the text of a config; everything else stays as it is."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
-from sftc.findings.finding import Edit, Finding, Fix, Severity
+from sftc.document.edits import apply_fixes
+from sftc.findings.finding import Finding, Fix, Severity
 from sftc.text.source import Source
 
 Lint = Callable[[Source], list[Finding]]
@@ -39,21 +40,6 @@ def _all_at_once(source: Source, findings: list[Finding], fixes: Iterable[Fix], 
 def _one_by_one(source: Source, findings: list[Finding], fixes: Iterable[Fix], lint: Lint) -> Source | None:
     attempts = (apply_fixes(source, [each]) for each in fixes)
     return next((fixed for fixed in attempts if _is_better(lint(fixed), findings)), None)
-
-
-def apply_fixes(source: Source, fixes: Iterable[Fix]) -> Source:
-    """Return `source` with the edits of `fixes`, which must not overlap."""
-    edits = sorted((edit for each in fixes for edit in each.edits), key=lambda edit: edit.span.start)
-    return Source(source.name, "".join(_pieces(source.text, edits)))
-
-
-def _pieces(text: str, edits: Iterable[Edit]) -> Iterator[str]:
-    at = 0
-    for edit in edits:
-        yield text[at : edit.span.start]
-        yield edit.text
-        at = edit.span.end
-    yield text[at:]
 
 
 def _is_better(after: list[Finding], before: list[Finding]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tomlkit
 
-from sftc.contract.versions import Contract
+from sftc.contract.versions import SELECTOR, Contract
 from sftc.text.keys import Path, dotted
 
 _WIDTH = 88
@@ -19,7 +19,7 @@ def write_config(contract: Contract, template: str, schema: str) -> str:
         KeyError: the template does not exist.
     """
     chosen = contract.templates[template]
-    lines = [f"#:schema {schema}", *_comment(chosen["title"])]
+    lines = [f"#:schema {schema}", f"{SELECTOR} = {contract.version}", "", *_comment(chosen["title"])]
     lines += _table(contract, (), chosen["config"])
     return "\n".join(lines) + "\n"
 

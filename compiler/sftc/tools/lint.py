@@ -1,7 +1,9 @@
 """Linting: the findings of `compile`, and those about the file that a config is in."""
 
 import os
+import shlex
 from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
 
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, in_order
@@ -69,11 +71,11 @@ def _names_our_schema(path: str) -> bool:
     except OSError:
         return False
     schema = _schema(head)
-    return schema is not None and os.path.basename(schema[2]).startswith("sftc")
+    return schema is not None and os.path.basename(unquote(schema[2])).startswith("sftc")
 
 
 def _schema(text: str) -> tuple[int, int, str] | None:
-    """Return the offsets of the path in the `#:schema` line of `text`, and the path.
+    """Return the offsets of what the `#:schema` line of `text` names, and that text.
 
     Editors read that line among the comments at the top of a file. `None` if there is none.
     """
@@ -84,17 +86,28 @@ def _schema(text: str) -> tuple[int, int, str] | None:
             return None
         if len(words) > 1 and words[0] == DIRECTIVE:
             start = at + line.index(words[1], line.index(DIRECTIVE) + len(DIRECTIVE))
-            return start, start + len(words[1]), words[1]
+            named = text[start : at + len(line)].rstrip()
+            return start, start + len(named), named
         at += len(line)
     return None
+
+
+def _paths(named: str) -> set[str]:
+    """Return the paths that editors take the text of a `#:schema` line for.
+
+    tombi takes the text as it is. taplo takes its first word, percent-decoded.
+    """
+    return {named, unquote(named.split(maxsplit=1)[0])}
 
 
 def _schema_line(source: Source) -> Iterator[Finding]:
     schema = _schema(source.text)
     if not schema or "://" in schema[2]:
         return
-    start, end, path = schema
-    if not os.path.isfile(os.path.join(os.path.dirname(source.name), path)):
-        message = f"the schema file `{path}` does not exist"
-        help = f"correct the path, or write the file: `sftc schema --bundle --output {path}`"
+    start, end, named = schema
+    folder = os.path.dirname(source.name)
+    if not any(os.path.isfile(os.path.join(folder, path)) for path in _paths(named)):
+        message = f"the schema file `{named}` does not exist"
+        path = unquote(named)
+        help = f"correct the path, or write the file: `sftc schema --bundle --output {shlex.quote(path)}`"
         yield MISSING_SCHEMA_FILE.finding(source.span(start, end), message, help=help)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from sftc.contract.training_kind import says_adapter
-from sftc.contract.versions import Contract
+from sftc.contract.versions import Contracts
+from sftc.text.keys import dotted
 from sftc.training.batch_split import split_batch
 from sftc.training.machine import Machine
 from sftc.training.settings import PayloadSettings
@@ -24,7 +25,6 @@ KEYS: Final = (
     "compute.gpu_count",
     "compute.nodes",
     "training.mode",
-    "training.use_qlora",
     "training.validation.enabled",
     "training.validation.evaluation_strategy",
     "training.validation.eval_steps",
@@ -115,13 +115,13 @@ class Plan(NamedTuple):
 
 
 def make_plan(
-    payload: Mapping[str, Any], contract: Contract, machine: Machine, *, substitutes: bool, validates: bool
+    payload: Mapping[str, Any], contracts: Contracts, machine: Machine, *, substitutes: bool, validates: bool
 ) -> Plan:
     """Return the plan of `payload` on `machine`.
 
     Args:
         payload: a bound payload.
-        contract: the version that it is of.
+        contracts: the versions of the contract.
         machine: the devices to train on.
         substitutes: whether substitutes are allowed.
         validates: whether there is a validation file.
@@ -129,7 +129,7 @@ def make_plan(
     Raises:
         UnsupportedJobError: a setting cannot be honoured.
     """
-    settings = PayloadSettings(payload, contract)
+    settings = PayloadSettings(payload, contracts)
     asked = {key: settings[key] for key in KEYS}
     processes = (asked["compute.gpu_count"] or 1) * (asked["compute.nodes"] or 1)
     most = machine.cpus if machine.kind == "cpu" else len(machine.names)
@@ -137,7 +137,7 @@ def make_plan(
     batches = split_batch(asked, used)
     refusals = [
         *_compute(asked, machine, processes, most),
-        *_kind(asked, machine),
+        *_kind(asked, settings, machine),
         *_precision(asked, machine),
         *_spread(asked, machine),
         *_evaluates(asked, validates=validates),
@@ -146,13 +146,14 @@ def make_plan(
     ]
     if blocking := [each for each in refusals if not (substitutes and each.instead)]:
         raise UnsupportedJobError(blocking)
-    adapter = _adapter(asked)
+    mode = _mode(asked)
+    adapter = mode != "full"
     evaluation = _evaluation(asked) if validates else "no"
     fp16 = asked[f"{_PARALLELISM}.fp16"] and machine.kind != "cpu"
     bf16 = asked[f"{_PARALLELISM}.bf16"] and machine.bf16
     return Plan(
         adapter=adapter,
-        four_bit=adapter and "bitsandbytes" in machine.packages and machine.kind != "mps",
+        four_bit=mode == "qlora" and "bitsandbytes" in machine.packages and machine.kind != "mps",
         processes=used,
         precision="bf16" if bf16 else "fp16" if fp16 else "fp32",
         epochs=asked["hyperparameters.n_epochs"],
@@ -197,24 +198,24 @@ def _plain(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def _adapter(asked: Asked) -> bool:
-    return asked["training.use_qlora"] is True
+def _mode(asked: Asked) -> str:
+    return asked["training.mode"] or "full"
 
 
-def _kind(asked: Asked, machine: Machine) -> Iterator[Refusal]:
-    adapter = _adapter(asked)
-    for key in ("training.mode", "hyperparameters.train_kind"):
-        says = says_adapter(asked[key] or "")
-        if says is not None and says != adapter:
-            state = "true" if adapter else "not true"
-            yield Refusal(key, f"it is {asked[key]!r}, but `training.use_qlora` is {state}")
-    if adapter and machine.kind == "mps":
-        yield Refusal(
-            "training.use_qlora", "Apple GPUs cannot hold weights in 4 bits", "LoRA on the model as it is"
-        )
-    elif adapter and "bitsandbytes" not in machine.packages:
+def _kind(asked: Asked, settings: PayloadSettings, machine: Machine) -> Iterator[Refusal]:
+    mode, decider = _mode(asked), settings.key("training.mode")
+    meaning = "all weights are" if mode == "full" else "an adapter is"
+    for conflict, word in settings.conflicts:
+        yield Refusal(dotted(conflict.path), f"it is {word!r}, but {meaning} trained by `{decider}`")
+    kind = asked["hyperparameters.train_kind"]
+    says = says_adapter(kind or "")
+    if says is not None and says != (mode != "full"):
+        yield Refusal("hyperparameters.train_kind", f"it is {kind!r}, but {meaning} trained by `{decider}`")
+    if mode == "qlora" and machine.kind == "mps":
+        yield Refusal(decider, "Apple GPUs cannot hold weights in 4 bits", "LoRA on the model as it is")
+    elif mode == "qlora" and "bitsandbytes" not in machine.packages:
         reason = "weights in 4 bits need another package: pip install 'sftc[qlora]'"
-        yield Refusal("training.use_qlora", reason, "LoRA on the model as it is")
+        yield Refusal(decider, reason, "LoRA on the model as it is")
 
 
 def _precision(asked: Asked, machine: Machine) -> Iterator[Refusal]:

@@ -155,7 +155,7 @@ def _report_placement(work: job_spec.JobSpec, reporter: Reporter) -> None:
     devices = Counter(device for _, device in places)
     said = ", ".join(f"{count} x {name}" for name, count in devices.items())
     reporter.event("workers", f"{said} on {len(machines)} of the cluster's machines", {"machines": machines})
-    asked = PayloadSettings(work.payload, PACKAGED.of_payload(work.payload))["compute.nodes"] or 1
+    asked = PayloadSettings(work.payload, PACKAGED)["compute.nodes"] or 1
     if len(machines) != asked:
         reporter.event("deviation", f"`compute.nodes`: it is {asked}; Ray placed them on {len(machines)}")
 

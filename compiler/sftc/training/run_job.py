@@ -30,7 +30,7 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         return Plan(**orjson.loads(kept.read_bytes()))
     plan = make_plan(
         work.payload,
-        PACKAGED.of_payload(work.payload),
+        PACKAGED,
         machine,
         substitutes=work.options.substitutes,
         validates=bool(work.validation),

@@ -1,9 +1,11 @@
-"""The settings of a payload, by the names that the config has for them; every read is recorded."""
+"""The settings of a payload, by the names that the newest config has for them; every read is recorded."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sftc.contract.versions import SELECTOR, Contract
+from sftc.contract.json_types import json_text
+from sftc.contract.upgrade import Conflict
+from sftc.contract.versions import SELECTOR, Contracts
 from sftc.text.keys import ABSENT, Path, dotted, look_up, pointer, split
 
 NOTES: Final = ("data.topology",)
@@ -19,39 +21,77 @@ _BOUND: Final = (
 
 
 class PayloadSettings:
-    """The settings of a payload of a version of the contract.
+    """The settings of a payload of any version, in the terms of the newest.
 
     `settings["hyperparameters.n_epochs"]` is a setting, `None` if the payload lacks it. What is
     sent and was not read is in `unread`.
     """
 
-    def __init__(self, payload: Mapping[str, Any], contract: Contract) -> None:
+    def __init__(self, payload: Mapping[str, Any], contracts: Contracts) -> None:
+        contract = contracts.of_payload(payload)
         self._payload = payload
         self._mapping = contract.mapping
-        self._read: set[Path] = {self._mapping.pointer(split(key)) for key in NOTES} | {*_BOUND}
+        self._properties = contracts.newest.properties
+        self._values = self._config()
+        self._current = contracts.upgraded(self._values, contract.version)
+        self._read: set[Path] = {*_BOUND}
+        for key in NOTES:
+            self[key]
 
     def __getitem__(self, key: str) -> Any:
         """Return a setting, and record that it was read.
 
         Raises:
-            KeyError: the contract does not send `key`.
+            KeyError: the newest contract does not have `key`.
         """
-        at = self._mapping.pointer(split(key))
-        self._read.add(at)
-        value = look_up(self._payload, at)
+        path = split(key)
+        self._properties[path]
+        for place in self._current.places.get(path, (path,)):
+            self._read.update(self._mapping.pointers(place))
+        value = look_up(self._current.values, path)
         return None if value is ABSENT else value
+
+    def key(self, key: str) -> str:
+        """Return the name of the key that decides a setting in the version of the payload."""
+        return dotted(self._current.place(split(key)))
+
+    @property
+    def conflicts(self) -> list[tuple[Conflict, Any]]:
+        """The words that do not agree with the key that decides, each with the word."""
+        return [(each, look_up(self._values, each.path)) for each in self._current.conflicts]
 
     def unread(self) -> list[str]:
         """Return the keys of everything that the payload sends and nothing has read."""
         return [self._key(at) for at in _values(self._payload) if not self._is_read(at)]
 
+    def _config(self) -> dict[str, Any]:
+        """Return the values of a config that has this payload."""
+        values: dict[str, Any] = {}
+        for row in self._mapping.rows:
+            value = look_up(self._payload, row.to)
+            if not row.path or row.values or value is ABSENT:
+                continue
+            table = values
+            for part in row.path[:-1]:
+                table = table.setdefault(part, {})
+            table[row.path[-1]] = value
+        return values
+
     def _is_read(self, at: Path) -> bool:
-        return any(at[: len(read)] == read for read in self._read)
+        return any(at[: len(read)] == read for read in self._read) and self._is_chosen(at)
+
+    def _is_chosen(self, at: Path) -> bool:
+        """Return whether the value at `at` is what the table chooses for its key, if it chooses one."""
+        for row in self._mapping.rows:
+            if row.values and row.to == at:
+                value = look_up(self._values, row.path)
+                return bool(row.values.get(json_text(value), ABSENT) == look_up(self._payload, at))
+        return True
 
     def _key(self, at: Path) -> str:
         """Return the config's key for the payload pointer `at`; the pointer itself if it has none."""
         for row in self._mapping.rows:
-            if row.path and at[: len(row.to)] == row.to:
+            if row.path and not row.values and at[: len(row.to)] == row.to:
                 return dotted((*row.path, *at[len(row.to) :]))
         return pointer(at)
 

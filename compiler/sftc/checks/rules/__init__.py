@@ -6,7 +6,33 @@ and yields findings.
 
 from typing import Final
 
-from sftc.checks.rules import batch, data, evaluation, forwarded, lora, parallelism, refusals, renamed
+from sftc.checks.rules import (
+    batch,
+    data,
+    evaluation,
+    forwarded,
+    lora,
+    no_effect,
+    parallelism,
+    refusals,
+    renamed,
+    schedule,
+    strings,
+    version,
+)
 
-FAMILIES: Final = (forwarded, refusals, lora, batch, parallelism, evaluation, data, renamed)
+FAMILIES: Final = (
+    version,
+    forwarded,
+    strings,
+    refusals,
+    lora,
+    batch,
+    schedule,
+    parallelism,
+    evaluation,
+    data,
+    no_effect,
+    renamed,
+)
 """The families whose checks `validate` runs."""

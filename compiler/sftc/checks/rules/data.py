@@ -9,7 +9,7 @@ from sftc.checks.resources import GPU_COUNT, NODES, gpus
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 
-DATA: Final = Setting("job.data", str)
+DATA: Final[Setting[object]] = Setting("job.data", str, list)
 DATA_PATH: Final = Setting("job.data_path", str)
 VALIDATION_PATH: Final = Setting("data.validation_path", str)
 TOPOLOGY: Final = Setting("data.topology", dict)
@@ -28,9 +28,13 @@ _SAME_AS: Final[dict[str, Setting[Any]]] = {
 _ALL_GPUS: Final = ("world_size", "total_gpus")
 
 
-def training_file(config: Config) -> str | None:
-    """Return the path of the training file that the config names."""
-    return config.given(DATA) or config.given(DATA_PATH)
+def training_files(config: Config) -> list[str]:
+    """Return the paths of the training files that the config names, in order."""
+    path = config.given(DATA_PATH)
+    named = config.given(DATA) or path
+    return [
+        each for each in (named if isinstance(named, list) else [named]) if isinstance(each, str) and each
+    ]
 
 
 def validation_file(config: Config) -> str | None:
@@ -46,9 +50,9 @@ def _two_files(config: Config) -> Iterator[Finding]:
 
 
 def _same_file(config: Config) -> Iterator[Finding]:
-    training, validation = training_file(config), validation_file(config)
-    if training and validation and normpath(training) == normpath(validation):
-        message = "the validation file is the training file"
+    validation = validation_file(config)
+    if validation and normpath(validation) in map(normpath, training_files(config)):
+        message = "the validation file is a training file"
         help = "name a file with rows that are not trained on"
         span = config.span(VALIDATION_PATH)
         yield VALIDATION_IS_TRAINING.finding(span, message, path=VALIDATION_PATH.path, help=help)
@@ -94,7 +98,7 @@ TWO_TRAINING_FILES = Rule(
 VALIDATION_IS_TRAINING = Rule(
     id="validation-is-training",
     severity=Severity.WARNING,
-    title="the validation file is the training file",
+    title="the validation file is a training file",
     why="The loss on rows that are trained on falls in any case. It does not show how the model does on other rows, and it selects the best model by memorization.",
     act="Split off some rows, and validate on those.",
     invalid=_JOB + 'data = "train.jsonl"\n\n[data]\nvalidation_path = "./train.jsonl"\n',

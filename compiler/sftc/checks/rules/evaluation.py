@@ -103,6 +103,21 @@ def _misspelt(config: Config) -> Iterator[Finding]:
         yield MISSPELT_STRATEGY.finding(span, message, path=STRATEGY.path, help=help, fix=fix)
 
 
+def _no_best_model(config: Config) -> Iterator[Finding]:
+    is_asked = config.is_set(SAVE_BEST) or config.effective(ENABLED) is True
+    if (
+        config.given(VALIDATION) is not None
+        and is_asked
+        and strategy(config) == "no"
+        and config.effective(SAVE_BEST) is True
+    ):
+        by_default = "" if config.is_set(SAVE_BEST) else ", which is the default"
+        message = f"`save_best_model_at_end` is true{by_default}, but nothing is evaluated, so no model can be the best"
+        help = 'write `save_best_model_at_end = false`, or evaluate: `evaluation_strategy = "epoch"`'
+        span = config.span(SAVE_BEST)
+        yield BEST_WITHOUT_EVALUATION.finding(span, message, path=SAVE_BEST.path, help=help)
+
+
 EVALUATION_NEVER_RUNS = Rule(
     id="evaluation-never-runs",
     severity=Severity.WARNING,
@@ -163,7 +178,18 @@ MISSPELT_STRATEGY = Rule(
     valid=_VALIDATION + 'evaluation_strategy = "epoch"\n',
 )
 
+BEST_WITHOUT_EVALUATION = Rule(
+    id="best-without-evaluation",
+    severity=Severity.WARNING,
+    title="the best model is to be kept, but nothing is evaluated",
+    why="The best model is the one with the best evaluation. Without an evaluation the service keeps the last one, or refuses the job.",
+    act="Evaluate, or write `save_best_model_at_end = false`.",
+    invalid=_VALIDATION + 'evaluation_strategy = "no"\nsave_best_model_at_end = true\n',
+    valid=_VALIDATION + 'evaluation_strategy = "no"\nsave_best_model_at_end = false\n',
+)
+
 RULES = (
+    BEST_WITHOUT_EVALUATION,
     MISSPELT_STRATEGY,
     EVALUATION_NEVER_RUNS,
     UNUSED_EVAL_STEPS,
@@ -171,4 +197,4 @@ RULES = (
     FILE_WITHOUT_VALIDATION,
     BEST_MODEL_REVERSED,
 )
-CHECKS = (_misspelt, _never, _unused_steps, _without_file, _without_table, _reversed)
+CHECKS = (_no_best_model, _misspelt, _never, _unused_steps, _without_file, _without_table, _reversed)

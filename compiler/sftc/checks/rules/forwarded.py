@@ -1,56 +1,104 @@
 """Rules about keys in a table where they have no effect, or an unintended effect."""
 
 from collections.abc import Iterator
+from typing import Any, Final
 
 from sftc.checks.config import Config
-from sftc.contract.versions import Contract
-from sftc.document.edits import move, rename
+from sftc.checks.counterparts import Counterparts, choices, counterparts, fix_of, sections
+from sftc.checks.rules.version import late_version
+from sftc.contract.versions import SELECTOR
+from sftc.document.edits import rewrite
+from sftc.document.overrides import toml_value
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.text.keys import Path, dotted
-from sftc.text.suggest import near
+from sftc.text.keys import Path, dotted, leaves, look_up
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 
+_SHORT_WORDS: Final = frozenset({"r", "rank", "alpha", "to", "keep", "name", "project", "tags"})
+"""Names of keys that mean many things: in a table that takes any key they are not misplaced."""
 
-def _forwarded(config: Config) -> Iterator[tuple[Path, str]]:
-    """Yield table and name of each key that an open table with known keys forwards unread."""
-    for path, known in config.contract.open_tables.items():
-        table = config.document.get(path)
-        if isinstance(table, dict):
-            yield from ((path, name) for name in table if name not in known)
+_LONG: Final = 10
+"""The letters of a word that hardly means two things."""
 
 
-def _places(contract: Contract, name: str) -> list[Path]:
-    """Return the other homes of `name`; a one-word name is too ambiguous to have one."""
-    return [path for path in contract.homes.get(name, ()) if "_" in name]
+def _forwarded(config: Config) -> Iterator[tuple[Path, Path]]:
+    """Yield each forwarded table, and the path of each key in it that the contract does not describe."""
+    for table, known in config.contract.forwarded.items():
+        values = config.document.get(table)
+        if isinstance(values, dict):
+            yield from ((table, (*table, name)) for name in values if name not in known)
 
 
 def _misplaced(config: Config) -> Iterator[Finding]:
     document = config.document
-    for table, name in _forwarded(config):
-        if places := _places(config.contract, name):
-            path = (*table, name)
-            home = " or ".join(f"`[{dotted(place[:-1])}]`" for place in places)
-            message = (
-                f"`{name}` is forwarded inside `[{dotted(table)}]`, where the service does not look for it"
-            )
-            span = document.span(path, "key")
-            fix = move(document, path, places[0], safe=False) if len(places) == 1 else None
-            yield MISPLACED_KEY.finding(span, message, path=path, help=f"move it to {home}", fix=fix)
-
-
-def _likely_typo(config: Config) -> Iterator[Finding]:
-    document = config.document
-    for table, name in _forwarded(config):
-        if _places(config.contract, name):
+    for table, path in _forwarded(config):
+        name = str(path[-1])
+        if name == SELECTOR:
+            yield late_version(config, path)
             continue
-        if meant := near(name, config.contract.names_in(table), sure=True):
-            path = (*table, name)
-            span = document.span(path, "key")
-            message = f"`{dotted(path)}` is forwarded unchanged, but looks like a misspelt `{meant}`"
-            fix = rename(document, path, meant)
-            yield LIKELY_TYPO.finding(span, message, path=path, help=f"did you mean `{meant}`?", fix=fix)
+        if name in _SHORT_WORDS:
+            continue
+        is_table = isinstance(document.get(path), dict)
+        found = counterparts(config, path, is_table=is_table, sure=True)
+        span = document.span(path, "key")
+        typo = found.spelled or found.similar
+        if (mirrored := config.contract.mirrored(table)) and mirrored in _tables(found):
+            continue
+        others = found.others if "_" in name or len(name) >= _LONG else []
+        places = found.places or others
+        if typo:
+            message = f"`{dotted(path)}` is forwarded unchanged, but looks like a misspelt `{typo[-1]}`"
+            help, fix = f"did you mean `{typo[-1]}`?", fix_of(config, path, typo)
+            yield LIKELY_TYPO.finding(span, message, path=path, help=help, fix=fix)
+            continue
+        message = f"`{name}` is forwarded inside `[{dotted(table)}]`, where the service does not look for it"
+        if places:
+            named = all(place[-1] == name for place in places)
+            help = f"move it to {sections(places)}" if named else f"did you mean {choices(config, places)}?"
+            fix = fix_of(config, path, places[0]) if len(places) == 1 else None
+            yield MISPLACED_KEY.finding(span, message, path=path, help=help, fix=fix)
+        elif found.newer and ("_" in name or len(name) >= _LONG):
+            help = f"version {config.newest.version} has {choices(config, found.newer)}: move it there, and run `sftc migrate`"
+            yield MISPLACED_KEY.finding(span, message, path=path, help=help)
+
+
+def _tables(found: Counterparts) -> list[Path]:
+    return [place[:-1] for place in (*found.places, *found.others)]
+
+
+def _quoted(config: Config) -> Iterator[Finding]:
+    for table in config.contract.forwarded:
+        values = config.document.get(table)
+        if not isinstance(values, dict):
+            continue
+        for inner in leaves(values):
+            value, path = look_up(values, inner), (*table, *inner)
+            if (
+                isinstance(value, str)
+                and (meant := without_quotes(value))
+                and path not in config.contract.properties
+            ):
+                message = f"`{dotted(path)}` is the string {config.document.snippet(path)}, and looks like a {meant[0]}"
+                fix = rewrite(config.document, path, meant[1], safe=False)
+                help = f"remove the quotes: `{meant[1]}`"
+                span = config.document.span(path)
+                yield QUOTED_VALUE.finding(span, message, path=path, help=help, fix=fix)
+
+
+def without_quotes(text: str) -> tuple[str, str] | None:
+    """Return the kind of value that `text` would be without its quotes, and that value as TOML writes it.
+
+    A comma in a number is taken for a decimal point. `None` if it is neither a number nor a boolean.
+    """
+    word = text.strip()
+    if word.lower() in {"true", "false"}:
+        return "boolean", word.lower()
+    if not word or not set(word) <= set("0123456789+-.,eE_"):
+        return None
+    plain = word.replace(",", ".") if word.count(",") == 1 and "." not in word else word
+    value: Any = toml_value(plain)
+    return ("number", plain) if type(value) in (int, float) else None
 
 
 MISPLACED_KEY = Rule(
@@ -73,5 +121,15 @@ LIKELY_TYPO = Rule(
     valid=_JOB + "\n[hyperparameters.parallelism]\nuse_deepspeed = true\n",
 )
 
-RULES = (MISPLACED_KEY, LIKELY_TYPO)
-CHECKS = (_misplaced, _likely_typo)
+QUOTED_VALUE = Rule(
+    id="quoted-value",
+    severity=Severity.WARNING,
+    title="a number or a boolean is in quotes",
+    why='Tables that are forwarded unchanged take any value. A backend that expects a number or a boolean may read `"false"` as true, or refuse the job.',
+    act="Remove the quotes. If it has to be a string, keep it.",
+    invalid=_JOB + '\n[hyperparameters.parallelism]\nring_size = "2"\n',
+    valid=_JOB + "\n[hyperparameters.parallelism]\nring_size = 2\n",
+)
+
+RULES = (MISPLACED_KEY, LIKELY_TYPO, QUOTED_VALUE)
+CHECKS = (_misplaced, _quoted)

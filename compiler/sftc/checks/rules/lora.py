@@ -8,73 +8,74 @@ from sftc.checks.config import Config, Setting
 from sftc.contract.training_kind import says_adapter
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.text.keys import dotted
+from sftc.text.keys import ABSENT, Path, dotted
 
-SWITCH: Final = Setting("training.use_qlora", bool)
+LORA: Final = Setting("training.lora", dict)
+TARGETS: Final[Setting[object]] = Setting("training.lora.target_modules", str, list)
+SAVED: Final = Setting("training.lora.modules_to_save", list)
 MODE: Final = Setting("training.mode", str)
 TRAIN_KIND: Final = Setting("hyperparameters.train_kind", str)
 LEARNING_RATE: Final = Setting("hyperparameters.learning_rate", float)
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\n\n'
 
-SETTINGS = frozenset(
-    {
-        *("lora", "qlora", "peft", "adapter", "lora_config", "peft_config"),
-        *("lora_rank", "lora_r", "lora_alpha", "lora_dropout", "lora_bias", "lora_target_modules"),
-        *("r", "rank", "alpha", "target_modules", "modules_to_save", "use_rslora", "use_dora", "use_lora"),
-        *("load_in_4bit", "load_in_8bit", "bnb_4bit_quant_type", "bnb_4bit_compute_dtype"),
-    }
-)
-"""Names of keys and tables with which other trainers tune an adapter."""
+_NEW = f"schema_version = 2\n\n{_JOB}"
 
-_GENERIC = frozenset({"r", "rank", "alpha", "adapter"})
-"""Those that may mean something else in a table that takes any key."""
+_ADAPTERS: Final = ("lora", "qlora")
+"""The modes that train an adapter."""
 
 _SANE = {True: (1e-6, 1e-2), False: (1e-8, 1e-3)}
 
 
-def _forwarded(config: Config) -> Iterator[Finding]:
-    document, contract = config
-    for table in contract.open_tables:
-        values = document.get(table)
-        for name in values if isinstance(values, dict) else ():
-            if name.lower() not in SETTINGS - _GENERIC:
-                continue
-            path = (*table, name)
-            message = (
-                f"`{name}` is forwarded inside `[{dotted(table)}]`, where the service does not look for it"
-            )
-            if known := contract.other_names.get(name.lower()):
-                help = f"did you mean `{dotted(known)}`?"
-            else:
-                help = "remove it: the service chooses rank, alpha and the like"
-            yield LORA_SETTING.finding(document.span(path, "key"), message, path=path, help=help)
+def trains_adapter(config: Config) -> bool:
+    """Return whether the config trains an adapter, in whichever words of its version."""
+    return (config.effective(MODE) or "") in _ADAPTERS
+
+
+def _meaning(config: Config) -> str:
+    """Return what is trained, and what decides it: the end of a message."""
+    value = (
+        f"is {config.snippet(MODE)}"
+        if config.document.get(config.place(MODE)) is not ABSENT
+        else "is not set"
+    )
+    trained = "an adapter is trained" if trains_adapter(config) else "all weights are trained"
+    return f"`{config.key(MODE)}` {value}: {trained}"
 
 
 def _contradiction(config: Config) -> Iterator[Finding]:
-    switch = config.given(SWITCH)
-    for setting in (MODE, TRAIN_KIND):
-        word = config.given(setting)
-        says = says_adapter(word) if word else None
-        if says is None or says == bool(switch):
-            continue
-        if switch:
-            message = (
-                f'`{setting.name} = "{word}"` means all weights, but `use_qlora = true` trains an adapter'
-            )
-        else:
-            state = "is not set" if switch is None else "is false"
-            message = (
-                f'`{setting.name} = "{word}"` means LoRA, but `training.use_qlora` {state}: '
-                "all weights are trained"
-            )
-        help = "only `use_qlora` decides: change it, or change this word"
-        span = config.span(setting)
-        yield CONTRADICTING_MODE.finding(span, message, path=setting.path, help=help)
+    document, meaning = config.document, _meaning(config)
+    words = [conflict.path for conflict in config.current.conflicts]
+    kind = config.given(TRAIN_KIND)
+    says = says_adapter(kind) if kind else None
+    if says is not None and says != trains_adapter(config):
+        words.append(config.place(TRAIN_KIND))
+    for path in words:
+        message = f"`{dotted(path)}` is {document.snippet(path)}, but {meaning}"
+        help = f"only `{config.key(MODE)}` decides: change it, or change this word"
+        yield CONTRADICTING_MODE.finding(document.span(path), message, path=path, help=help)
+
+
+def _unused(config: Config) -> Iterator[Finding]:
+    if config.is_set(LORA) and not trains_adapter(config):
+        message = f"`[{config.key(LORA)}]` has no effect, because {_meaning(config)}"
+        help = 'add `mode = "lora"` to `[training]`, or `mode = "qlora"` for a base model in 4 bits; to train all weights, remove the table'
+        span = config.span(LORA, "key")
+        yield UNUSED_ADAPTER.finding(span, message, path=LORA.path, help=help)
+
+
+def _saved_and_adapted(config: Config) -> Iterator[Finding]:
+    targets, saved = config.given(TARGETS), config.given(SAVED) or []
+    for index, name in enumerate(saved):
+        if isinstance(targets, list) and name in targets:
+            message = f"`{name}` is in `target_modules` and in `modules_to_save`: a layer has an adapter, or is trained whole"
+            path: Path = (*SAVED.path, index)
+            span = config.document.span(path)
+            yield ADAPTED_AND_SAVED.finding(span, message, path=path, help="remove it from one of the two")
 
 
 def _learning_rate(config: Config) -> Iterator[Finding]:
-    rate, adapter = config.given(LEARNING_RATE), config.given(SWITCH) is True
+    rate, adapter = config.given(LEARNING_RATE), trains_adapter(config)
     low, high = _SANE[adapter]
     if rate is not None and 0 < rate < inf and not low <= rate <= high:
         kind, usual = ("LoRA", "1e-5 to 1e-3") if adapter else ("full fine-tuning", "1e-6 to 1e-4")
@@ -85,22 +86,12 @@ def _learning_rate(config: Config) -> Iterator[Finding]:
         yield UNLIKELY_LEARNING_RATE.finding(span, message, path=LEARNING_RATE.path, help=help)
 
 
-LORA_SETTING = Rule(
-    id="lora-setting",
-    severity=Severity.WARNING,
-    title="a LoRA setting that the service does not take",
-    why="The service chooses rank, alpha and the like. It ignores what is written here, so the run uses other values than the config says.",
-    act="Remove it. `training.use_qlora = true` is the only LoRA setting.",
-    invalid=_JOB + "[training]\nuse_qlora = true\n\n[hyperparameters]\nlora_rank = 64\n",
-    valid=_JOB + "[training]\nuse_qlora = true\n",
-)
-
 CONTRADICTING_MODE = Rule(
     id="contradicting-mode",
     severity=Severity.WARNING,
-    title="the mode and the LoRA switch contradict each other",
-    why="Only `training.use_qlora` turns LoRA on. A mode or kind that says otherwise suggests that the run will not be the one that was meant, at another price.",
-    act="Make `training.use_qlora`, `training.mode` and `hyperparameters.train_kind` agree.",
+    title="two keys contradict each other about what is trained",
+    why="One key decides whether an adapter or all weights are trained: `training.mode`, or `training.use_qlora` in version 1. A word that says otherwise suggests that the run will not be the one that was meant, at another price.",
+    act="Make the keys agree.",
     invalid=_JOB + '[training]\nmode = "lora"\n',
     valid=_JOB + '[training]\nmode = "lora"\nuse_qlora = true\n',
 )
@@ -115,5 +106,27 @@ UNLIKELY_LEARNING_RATE = Rule(
     valid=_JOB + "[hyperparameters]\nlearning_rate = 5e-6\n",
 )
 
-RULES = (LORA_SETTING, CONTRADICTING_MODE, UNLIKELY_LEARNING_RATE)
-CHECKS = (_forwarded, _contradiction, _learning_rate)
+UNUSED_ADAPTER = Rule(
+    id="unused-adapter",
+    severity=Severity.WARNING,
+    title="the adapter is described, but all weights are trained",
+    why="`training.mode` decides what is trained, and its default is `full`. The settings of the adapter have no effect then, and the run takes several times the memory.",
+    act='Set `training.mode` to `"lora"` or `"qlora"`, or remove `[training.lora]`.',
+    invalid=_NEW + "[training.lora]\nr = 16\n",
+    valid=_NEW + '[training]\nmode = "lora"\n\n[training.lora]\nr = 16\n',
+)
+
+ADAPTED_AND_SAVED = Rule(
+    id="adapted-and-saved",
+    severity=Severity.WARNING,
+    title="a layer is to have an adapter and to be trained whole",
+    why="A layer that is trained whole has no use for an adapter. Libraries refuse the pair, or drop one of the two.",
+    act="Keep the name in one of the two arrays.",
+    invalid=_NEW
+    + '[training]\nmode = "lora"\n\n[training.lora]\ntarget_modules = ["q_proj", "lm_head"]\nmodules_to_save = ["lm_head"]\n',
+    valid=_NEW
+    + '[training]\nmode = "lora"\n\n[training.lora]\ntarget_modules = ["q_proj"]\nmodules_to_save = ["lm_head"]\n',
+)
+
+RULES = (CONTRADICTING_MODE, UNLIKELY_LEARNING_RATE, UNUSED_ADAPTER, ADAPTED_AND_SAVED)
+CHECKS = (_contradiction, _learning_rate, _unused, _saved_and_adapted)

@@ -12,7 +12,7 @@ _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 
 
 def _older_name(config: Config) -> Iterator[Finding]:
-    document, contract = config
+    document, contract = config.document, config.contract
     for path, to, why in contract.mapping.renames:
         known = path in contract.properties
         if known and document.get(path) is not ABSENT and document.get(to) is ABSENT:
@@ -39,5 +39,23 @@ RENAMED_KEY = Rule(
     act="Use the new name; `sftc migrate` does it for whole files.",
 )
 
-RULES = (OLDER_NAME, RENAMED_KEY)
+NEWER_KEY = Rule(
+    id="newer-key",
+    severity=Severity.WARNING,
+    title="a key of a newer version of the contract",
+    why="A config without `schema_version` is of version 1, which does not send this key: the run does not follow it.",
+    act="Run `sftc migrate`, which writes `schema_version` and moves the keys that are now called otherwise; or remove the key.",
+    invalid=_JOB + "\n[hyperparameters]\nweight_decay = 0.01\n",
+    valid="schema_version = 2\n\n" + _JOB + "\n[hyperparameters]\nweight_decay = 0.01\n",
+)
+
+MIGRATE_BY_HAND = Rule(
+    id="migrate-by-hand",
+    severity=Severity.ERROR,
+    title="`sftc migrate` leaves this to you",
+    why="Two keys of the config contradict each other, or the key is written in a form that cannot be moved without rewriting what is around it. The file stays as it is, because in a half-migrated config the same words could mean another run.",
+    act="Change what the finding names, then run `sftc migrate` again.",
+)
+
+RULES = (OLDER_NAME, RENAMED_KEY, NEWER_KEY, MIGRATE_BY_HAND)
 CHECKS = (_older_name,)

@@ -1,0 +1,100 @@
+"""What a name that the contract does not know where it is written was probably meant to be."""
+
+from typing import NamedTuple
+
+from sftc.checks.config import Config
+from sftc.document.edits import move, rename
+from sftc.findings.finding import Fix
+from sftc.text.keys import Path, dotted
+from sftc.text.suggest import near
+
+
+class Counterparts(NamedTuple):
+    """Keys that a name may stand for, the likeliest kind first.
+
+    `spelled` is a key of the same table, in another spelling; `places` are keys of other tables
+    with that name; `others` are keys that other trainers call so; `newer` are keys of a newer
+    version; `similar` is a key of the same table, and `alike` are keys of any, whose name is almost
+    the same.
+    """
+
+    spelled: Path | None
+    places: list[Path]
+    others: list[Path]
+    newer: list[Path]
+    similar: Path | None
+    alike: list[Path]
+
+
+def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = False) -> Counterparts:
+    """Return what the unknown name at `path` may stand for.
+
+    In a table that takes any key, a guess must be `sure`.
+    """
+    names, table, name = config.contract.names, path[:-1], str(path[-1])
+    places = names.homes(name, is_table=is_table)
+    spelled = next((place for place in places if place[:-1] == table), None)
+    others = _fitting(config, path, names.others(name, is_table=is_table))
+    known = [each for each in names.in_table(table) if (*table, each) in config.contract.properties]
+    similar, alike = None, list[Path]()
+    if not places and not others:
+        meant = near(name, known, sure=sure)
+        similar = (*table, meant) if meant else None
+        if not meant and not sure and (other := near(name, names.all(tables=is_table), sure=True)):
+            alike = names.homes(other, is_table=is_table)
+    return Counterparts(spelled, places, others, _newer(config, path, is_table=is_table), similar, alike)
+
+
+def _fitting(config: Config, path: Path, places: list[Path]) -> list[Path]:
+    """Return the places that allow the value at `path`; all of them if none does."""
+    if len(places) < 2:
+        return places
+    value = config.document.get(path)
+    return [place for place in places if config.contract.allows(place, value)] or places
+
+
+def _newer(config: Config, path: Path, *, is_table: bool) -> list[Path]:
+    if not config.is_older:
+        return []
+    newest, known = config.newest, config.contract.properties
+    if path in newest.properties:
+        return [path]
+    moved: list[Path] = [
+        row.to
+        for row in newest.upgrade.moves
+        if path in row.sources and is_section(config, row.to) == is_table
+    ]
+    name = str(path[-1])
+    named = [
+        *newest.names.homes(name, is_table=is_table),
+        *newest.names.others(name, is_table=is_table),
+    ]
+    return moved or [place for place in named if place not in known]
+
+
+def fix_of(config: Config, path: Path, to: Path) -> Fix | None:
+    """Return the fix that makes the key or table at `path` the one at `to`, if its value fits there."""
+    document = config.document
+    value = document.get(path)
+    if not isinstance(value, dict) and not config.contract.allows(to, value):
+        return None
+    if path[:-1] == to[:-1]:
+        return rename(document, path, str(to[-1]))
+    return move(document, path, to, safe=False)
+
+
+def choices(config: Config, places: list[Path]) -> str:
+    """Return the keys and tables as text: `a.b` or `[c]`."""
+    return " or ".join(
+        f"`[{dotted(place)}]`" if is_section(config, place) else f"`{dotted(place)}`" for place in places
+    )
+
+
+def is_section(config: Config, path: Path) -> bool:
+    """Return whether the newest contract has a table at `path`."""
+    return config.newest.properties.get(path, {}).get("type") == "object"
+
+
+def sections(places: list[Path]) -> str:
+    """Return the tables of the keys as text: `[a]` or `[c]`."""
+    return " or ".join(dict.fromkeys(f"`[{dotted(place[:-1])}]`" for place in places))

@@ -1,0 +1,189 @@
+"""A config of an older version rewritten for the newest, step by step; comments and layout are kept."""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+
+from sftc.checks.config import Config
+from sftc.checks.rules.renamed import MIGRATE_BY_HAND
+from sftc.contract.json_types import json_text
+from sftc.contract.upgrade import Choice, Move
+from sftc.contract.versions import SELECTOR, Contract, Contracts
+from sftc.document import edits
+from sftc.document.toml import Document, parse
+from sftc.findings.finding import Edit, Finding, Fix
+from sftc.text.keys import ABSENT, Path, dotted
+from sftc.text.source import Source, Span
+
+
+class Change(NamedTuple):
+    """One change of a migration: where in the text before it, what it does, and why."""
+
+    span: Span
+    what: str
+    why: str
+
+
+class Migration(NamedTuple):
+    """A migrated text and its changes, or the text as it was and what is left to the person."""
+
+    source: Source
+    changes: tuple[Change, ...]
+    problems: tuple[Finding, ...]
+
+
+def migration(source: Source, version: int, contracts: Contracts) -> Migration:
+    """Return `source`, a config of `version` that is valid TOML, rewritten for the newest version.
+
+    If anything is left to the person the text stays as it is: in a half-migrated config the same
+    words could mean another run.
+    """
+    steps, changes = source, list[Change]()
+    for number in contracts.versions:
+        if number > version:
+            step = _Step(steps, contracts.version(number))
+            step.take(contracts.version(number - 1))
+            if step.problems:
+                return Migration(source, (), tuple(step.problems))
+            steps, changes = step.document.source, changes + step.changes
+    return Migration(steps, tuple(changes), ())
+
+
+@lru_cache(maxsize=1)  # each newer key of a config has the same fix
+def migration_fix(config: Config) -> Fix | None:
+    """Return the fix that migrates the file that a config is in; `None` if anything is left to the person."""
+    source = config.document.source
+    migrated = migration(source, config.contract.version, config.contracts)
+    if migrated.problems or config.document.overrides:
+        return None
+    before, after = source.text, migrated.source.text
+    start = _shared(before, after)
+    same = _shared(before[start:][::-1], after[start:][::-1])
+    edit = Edit(source.span(start, len(before) - same), after[start : len(after) - same])
+    return Fix(f"migrate to version {config.newest.version}", (edit,), safe=False)
+
+
+def _shared(one: str, other: str) -> int:
+    """Return with how many characters both texts begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+class _Step:
+    """The migration to `contract` from the version before it."""
+
+    def __init__(self, source: Source, contract: Contract) -> None:
+        self._before = parse(source)
+        self._contract = contract
+        self.document = self._before
+        self.changes: list[Change] = []
+        self.problems: list[Finding] = []
+
+    def take(self, older: Contract) -> None:
+        self._report_new(older)
+        upgrade = self._contract.upgrade
+        for path, why in upgrade.removals:
+            if self.document.get(path) is not ABSENT:
+                fix = edits.remove(self.document, path, safe=True)
+                self._apply(fix, path, f"`{dotted(path)}` is removed", why)
+        for choice in upgrade.choices:
+            self._choose(choice)
+        for move in upgrade.moves:
+            for path in move.sources:
+                self._move(move, path)
+        self._name_version()
+
+    def _report_new(self, older: Contract) -> None:
+        for path in self._contract.properties:
+            is_new = path not in older.properties and (not path[:-1] or path[:-1] in older.properties)
+            if is_new and self.document.get(path) is not ABSENT:
+                what = f"`{dotted(path)}` takes effect"
+                why = f"Version {older.version} did not know it, and never sent it."
+                self.changes.append(Change(self._before.span(path, "key"), what, why))
+
+    def _choose(self, choice: Choice) -> None:
+        old, word = self.document.get(choice.source), self.document.get(choice.to)
+        if old is ABSENT and word is ABSENT:
+            return
+        chosen = choice.absent if old is ABSENT else choice.values.get(json_text(old))
+        agreeing = (chosen,) if word is ABSENT else choice.agreeing(word) or ()
+        if chosen is None or chosen not in agreeing:
+            self._leave_word(choice, chosen)
+            return
+        text = orjson.dumps(chosen).decode()
+        what = f"`{dotted(choice.to)} = {text}`"
+        if word is not ABSENT:
+            fix = edits.rewrite(self.document, choice.to, text, safe=True)
+            self._apply(fix, choice.to, what, choice.why)
+            if old is not ABSENT:
+                fix = edits.remove(self.document, choice.source, safe=True)
+                self._apply(fix, choice.source, f"`{dotted(choice.source)}` is removed", choice.why)
+            return
+        fix = edits.rewrite(self.document, choice.source, text, safe=True)
+        renamed = edits.rename(self.document, choice.source, choice.to[-1])
+        if fix and renamed and choice.source[:-1] == choice.to[:-1]:
+            fix = Fix(fix.title, (*renamed.edits, *fix.edits), safe=True)
+            self._apply(fix, choice.source, f"`{dotted(choice.source)}` is now {what}", choice.why)
+        else:
+            self._apply(None, choice.source, what, choice.why)
+
+    def _leave_word(self, choice: Choice, chosen: Any) -> None:
+        document, decider = self.document, dotted(choice.source)
+        is_set = document.get(choice.source) is not ABSENT
+        state = f"is {document.snippet(choice.source)}" if is_set else "is not set"
+        at = choice.to if document.get(choice.to) is not ABSENT else choice.source
+        means = f", which means `{chosen}`" if chosen is not None else ""
+        message = f"`{dotted(at)}` is `{document.snippet(at)}`, but `{decider}` {state}{means}"
+        help = f"make the two agree, then migrate: only `{decider}` decided until now"
+        self.problems.append(MIGRATE_BY_HAND.finding(document.span(at), message, path=at, help=help))
+
+    def _move(self, move: Move, path: Path) -> None:
+        value, to = self.document.get(path), move.to
+        is_table = "properties" in self._contract.properties[to]
+        if value is ABSENT or isinstance(value, dict) != is_table:
+            return
+        what = f"`{dotted(path)}` is now `{dotted(to)}`"
+        if self.document.get(to) == value and not is_table:
+            self._apply(edits.remove(self.document, path, safe=True), path, what, move.why)
+        else:
+            self._apply(edits.move(self.document, path, to, safe=True), path, what, move.why)
+        if is_table and isinstance(moved := self.document.get(to), dict):
+            for name in moved:
+                if (meant := self._contract.names.meant(to, name)) and meant[-1] != name:
+                    fix = edits.rename(self.document, (*to, name), str(meant[-1]), safe=True)
+                    self._apply(fix, (*to, name), f"`{name}` in it is now `{meant[-1]}`", move.why)
+        if path[:-1] and path[:-1] not in self._contract.properties:
+            fix = edits.remove_header(self.document, path[:-1], safe=True)
+            self.document = self._edited(fix) if fix else self.document
+
+    def _name_version(self) -> None:
+        number = str(self._contract.version)
+        if self.document.get((SELECTOR,)) is not ABSENT:
+            fix = edits.rewrite(self.document, (SELECTOR,), number, safe=True)
+            span = self._before.span((SELECTOR,))
+        else:
+            source = self.document.source
+            at, newline = edits.top_of(source), edits.newline_of(source)
+            line = f"{SELECTOR} = {number}{newline}"
+            if source.text[at:].strip() and not source.text.startswith(("\n", "\r\n"), at):
+                line += newline
+            gap = newline if at and not source.text[:at].endswith("\n") else ""
+            fix = Fix("name the version", (Edit(source.span(at, at), gap + line),), safe=True)
+            span = self._before.source.span(0, 0)
+        if not self.problems and fix:
+            self.document = self._edited(fix)
+            self.changes.append(Change(span, f"`{SELECTOR} = {number}`", "It says what the other keys mean."))
+
+    def _apply(self, fix: Fix | None, path: Path, what: str, why: str) -> None:
+        span = self._before.span(path, "key")
+        if fix:
+            self.document = self._edited(fix)
+            self.changes.append(Change(span, what, why))
+            return
+        message = f"{what}, which has to be written by hand"
+        help = "write each key on a line of its own below its `[section]`, and the new key once"
+        self.problems.append(MIGRATE_BY_HAND.finding(span, message, path=path, help=help))
+
+    def _edited(self, fix: Fix) -> Document:
+        return parse(edits.apply_fixes(self.document.source, [fix]))

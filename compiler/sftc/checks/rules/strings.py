@@ -1,0 +1,161 @@
+"""Rules about strings that are sent, or that name a file: characters one does not see, placeholders, keys."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from sftc.checks.config import Config
+from sftc.document.edits import rewrite
+from sftc.findings.finding import Finding, Severity
+from sftc.findings.rule import Rule
+from sftc.text.characters import character_name, is_control, is_invisible
+from sftc.text.keys import Path, dotted, leaves, look_up, quoted
+from sftc.text.secrets import service_of
+
+_JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
+
+_ESCAPES: Final = {
+    "\t": ("\\t", "a tab"),
+    "\n": ("\\n", "a line break"),
+    "\r": ("\\r", "a carriage return"),
+    "\b": ("\\b", "a backspace"),
+    "\f": ("\\f", "a form feed"),
+    "\x1b": ("\\e", "an escape character"),
+}
+_JOINERS: Final = "\u200c\u200d"
+_PLACEHOLDER = re.compile(
+    r"\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_]\w*|\{\{[^{}]*\}\}|%[A-Za-z_]\w+%|^~(?=[/\\])|^<[^<>]+>$"
+)
+_SHORTEST_KEY: Final = 16
+
+
+def _strings(config: Config) -> Iterator[tuple[Path, str]]:
+    values = config.document.values
+    for path in leaves(values):
+        value = look_up(values, path)
+        if isinstance(value, str):
+            yield path, value
+
+
+def _names_file(config: Config, path: Path) -> bool:
+    files = (row.path for row in config.contract.mapping.unsent if row.used_by == "submission")
+    return any(path[: len(file)] == file for file in files)
+
+
+def _is_used(config: Config, path: Path) -> bool:
+    """Return whether the string at `path` is sent, or names a file."""
+    return bool(config.contract.mapping.pointers(path)) or _names_file(config, path)
+
+
+def _unseen(config: Config) -> Iterator[Finding]:
+    for path, written in _strings(config):
+        if written.isascii() and written.isprintable() and written == written.strip():
+            continue
+        # The schema's own finding is about white space around such a string.
+        is_told = not written.strip() or "not" in config.contract.properties.get(path, {})
+        text = written.strip() if is_told else written
+        if not _is_used(config, path):
+            continue
+        at = next((at for at in range(len(text)) if _is_unseen(text, at)), None)
+        if at is not None:
+            yield _unseen_at(config, path, text, at)
+        elif text.strip() != text:
+            message = f"`{dotted(path)}` begins or ends with white space"
+            yield _unseen_finding(config, path, message, text.strip())
+
+
+def _is_unseen(text: str, at: int) -> bool:
+    char = text[at]
+    if char in _JOINERS:  # emoji and some scripts join characters with them
+        return not (0 < at < len(text) - 1) or text[at - 1].isascii() or text[at + 1].isascii()
+    return is_control(char) or is_invisible(char)
+
+
+def _unseen_at(config: Config, path: Path, text: str, at: int) -> Finding:
+    char, written = text[at], config.document.span(path).text
+    if is_invisible(char):
+        clean = "".join(
+            " " if each.isspace() else "" if _is_unseen(text, i) else each for i, each in enumerate(text)
+        )
+        message = f"`{dotted(path)}` contains {character_name(char)}, which one does not see"
+        return _unseen_finding(config, path, message, clean.strip())
+    escape, name = _ESCAPES.get(char, (None, "a control character"))
+    clean = "".join(" " if is_control(each) else each for each in text).strip()
+    message, more = f"`{dotted(path)}` contains {name} (U+{ord(char):04X})", ""
+    if escape and escape in written and written.startswith('"'):
+        message = f"`{escape}` in `{dotted(path)}` is {name} (U+{ord(char):04X}): in double quotes a backslash starts an escape"
+        if _names_file(config, path):
+            clean = written.strip('"').replace("\\\\", "/").replace("\\", "/")
+            more = "or single quotes, in which it is a backslash"
+    return _unseen_finding(config, path, message, clean, more)
+
+
+def _unseen_finding(config: Config, path: Path, message: str, clean: str, more: str = "") -> Finding:
+    help = ", ".join(filter(None, [f"write `{quoted(clean)}`", more]))
+    fix = rewrite(config.document, path, quoted(clean), safe=False)
+    return UNSEEN_CHARACTER.finding(config.document.span(path), message, path=path, help=help, fix=fix)
+
+
+def _placeholder(config: Config) -> Iterator[Finding]:
+    for path, text in _strings(config):
+        if (
+            not set(text).isdisjoint("$%~{<")
+            and (found := _PLACEHOLDER.search(text))
+            and _is_used(config, path)
+        ):
+            message = (
+                f"`{found[0]}` in `{dotted(path)}` is not replaced by anything: the text is used as it is"
+            )
+            help = f"write the value, or pass it on the command line: `--set {dotted(path)}=...`"
+            yield PLACEHOLDER.finding(config.document.span(path), message, path=path, help=help)
+
+
+def _secret(config: Config) -> Iterator[Finding]:
+    for path, text in _strings(config):
+        if len(text) < _SHORTEST_KEY:
+            continue
+        names = [part for part in path if isinstance(part, str)]
+        if service := service_of(text, names[-1] if names else ""):
+            is_sent = any(
+                row.op == "verbatim" and path[: len(row.path)] == row.path
+                for row in config.contract.mapping.rows
+            )
+            fate = "forwarded with the payload" if is_sent else "kept in the config"
+            message = f"`{dotted(path)}` looks like a key of {service} (`{text[:4]}…`), and is {fate}"
+            help = "remove it, and revoke the key if the file was shared; give keys to programs in environment variables"
+            found = SECRET.finding(config.document.span(path), message, path=path, help=help)
+            yield found._replace(severity=Severity.ERROR) if is_sent else found
+
+
+UNSEEN_CHARACTER = Rule(
+    id="unseen-character",
+    severity=Severity.WARNING,
+    title="a string has characters that one does not see",
+    why="A tab, a no-break space or a space at the end makes another name of it: the file is not found, or the service does not know the word. They come from escapes such as `\\t` in a path, and from copied text.",
+    act="Write the string without them. A path has slashes, or single quotes around it.",
+    invalid=_JOB + 'data = "data\\train.jsonl"\n',
+    valid=_JOB + 'data = "data/train.jsonl"\n',
+)
+
+PLACEHOLDER = Rule(
+    id="placeholder",
+    severity=Severity.WARNING,
+    title="a placeholder is not replaced",
+    why="Nothing expands variables, `~` or templates in a config. The text is sent, or used as a path, as it is.",
+    act="Write the value, or pass it with `--set`.",
+    invalid='[job]\nmodel = "${BASE_MODEL}"\n',
+    valid=_JOB,
+)
+
+SECRET = Rule(
+    id="secret",
+    severity=Severity.WARNING,
+    title="a string looks like a secret key",
+    why="Configs are committed, and payloads are stored and shown by services. In a table that is forwarded unchanged it is an error, since the key would be sent.",
+    act="Remove the key from the config, and revoke it if the file was shared. Programs read keys from environment variables.",
+    invalid=_JOB + f'\n[algorithm]\ntoken = "{"hf_" + "a1B2" * 9}"\n',
+    valid=_JOB,
+)
+
+RULES = (UNSEEN_CHARACTER, PLACEHOLDER, SECRET)
+CHECKS = (_unseen, _placeholder, _secret)

@@ -1,0 +1,35 @@
+"""Rules about the key that names the version of the contract."""
+
+from sftc.checks.config import Config
+from sftc.contract.versions import SELECTOR
+from sftc.document.edits import move
+from sftc.findings.finding import Finding, Severity
+from sftc.findings.rule import Rule
+from sftc.text.keys import Path, dotted
+
+_JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
+
+
+def late_version(config: Config, path: Path) -> Finding:
+    """Return the finding about a `schema_version` inside a table; an error if it names another version."""
+    document = config.document
+    message = f"`{SELECTOR}` is inside `[{dotted(path[:-1])}]`, so it does not choose the version: this config is read as version {config.contract.version}"
+    help = "move it to the top of the file, above every table"
+    fix = move(document, path, (SELECTOR,), safe=False)
+    found = MISPLACED_VERSION.finding(document.span(path, "key"), message, path=path, help=help, fix=fix)
+    is_other = document.get(path) != config.contract.version
+    return found._replace(severity=Severity.ERROR) if is_other else found
+
+
+MISPLACED_VERSION = Rule(
+    id="misplaced-version",
+    severity=Severity.WARNING,
+    title="`schema_version` is inside a table",
+    why="In TOML a key below a `[table]` header belongs to that table. There it does not choose the version of the contract, and the config may mean another run. If it names another version than the one that is in effect, it is an error.",
+    act="Move it to the top of the file, above every table.",
+    invalid=_JOB + "\n[hyperparameters.parallelism]\nschema_version = 1\n",
+    valid="schema_version = 1\n\n" + _JOB,
+)
+
+RULES = (MISPLACED_VERSION,)
+CHECKS = ()

@@ -1,0 +1,56 @@
+"""The names that people write for the keys of a contract: in other spellings, places and words."""
+
+from collections.abc import Mapping
+
+from sftc.contract.schemas import Schema
+from sftc.text.keys import Path
+
+
+def plain(name: str) -> str:
+    """Return `name` without what spellings differ in.
+
+    >>> plain("per-device_Batch"), plain("perDeviceBatch")
+    ('perdevicebatch', 'perdevicebatch')
+    """
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+class Names:
+    """The keys and tables of a contract by their names, and by those that other trainers have for them.
+
+    Legacy keys are left out. Tables and other keys are looked up apart: `dataset` may be both.
+    """
+
+    def __init__(self, properties: Mapping[Path, Schema]) -> None:
+        self._homes: dict[tuple[str, bool], list[Path]] = {}
+        self._others: dict[tuple[str, bool], list[Path]] = {}
+        self._tables: dict[Path, list[str]] = {}
+        for path, schema in properties.items():
+            if schema.get("deprecated"):
+                continue
+            is_table, name = "properties" in schema or schema.get("type") == "object", str(path[-1])
+            self._homes.setdefault((plain(name), is_table), []).append(path)
+            for other in schema.get("x-sftc", {}).get("also", ()):
+                self._others.setdefault((plain(other), is_table), []).append(path)
+            self._tables.setdefault(path[:-1], []).append(name)
+
+    def in_table(self, table: Path) -> list[str]:
+        """Return the names of the keys of `table`."""
+        return self._tables.get(table, [])
+
+    def all(self, *, tables: bool) -> list[str]:
+        """Return the names of all tables, or of all other keys, in plain letters."""
+        return [name for name, is_table in self._homes if is_table == tables]
+
+    def homes(self, name: str, *, is_table: bool = False) -> list[Path]:
+        """Return the keys that are called `name`, however it is spelled."""
+        return self._homes.get((plain(name), is_table), [])
+
+    def others(self, name: str, *, is_table: bool = False) -> list[Path]:
+        """Return the keys that other trainers call `name`."""
+        return self._others.get((plain(name), is_table), [])
+
+    def meant(self, table: Path, name: str) -> Path | None:
+        """Return the key of `table` that is called `name`, in another spelling or by another trainer."""
+        found = [*self.homes(name), *self.others(name)]
+        return next((path for path in found if path[:-1] == table), None)
