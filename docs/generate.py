@@ -5,7 +5,9 @@ if a page is stale.
 """
 
 import ast
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from itertools import pairwise
@@ -25,7 +27,8 @@ from sftc.text.keys import Path, dotted, pointer
 
 FOLDER = File(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py: do not edit. -->"
-_LIMITS = {"minimum": ">= {}", "exclusiveMinimum": "> {}", "maximum": "<= {}", "const": "{}"}
+_LIMITS = {"minimum": ">= {}", "exclusiveMinimum": "> {}", "maximum": "<= {}", "const": "must be {}"}
+_SENT = re.compile(r" (?:Sent (?:as|under) `[^`]+`|(?:Not|Never) sent)\.(?= |$)")
 
 
 def keys() -> Iterator[str]:
@@ -39,12 +42,33 @@ def keys() -> Iterator[str]:
 def _section(contract: Contract, section: Path) -> Iterator[str]:
     yield from ("", f"## `[{dotted(section)}]`" if section else "## Outside any section", "")
     if section:
-        yield from (contract.properties[section]["description"], "")
+        yield from (_text(contract.properties[section]), "")
     paths = [path for path in contract.properties if path[:-1] == section and path not in contract.sections]
+    home = _home(contract, paths)
+    if home is not None:
+        yield from (f"Sent below `{pointer(home)}`, unless noted.", "")
     for path in paths:
         schema = contract.properties[path]
-        facts = [_value(schema), *_default(schema), _place(contract, path)]
-        yield f"- **`{path[-1]}`** ({'; '.join(facts)})<br>{schema['description']}"
+        place = _place(contract, path)
+        facts = [_value(schema), *_default(schema)]
+        if place is None:
+            facts.append("not sent")
+        elif home is None or place != (*home, path[-1]):
+            facts.append(f"sent as `{pointer(place)}`")
+        yield f"- **`{path[-1]}`** ({'; '.join(facts)})<br>{_text(schema)}"
+
+
+def _text(schema: dict[str, Any]) -> str:
+    """Return a description without the sentences that say where the key is sent: the page has its own."""
+    return _SENT.sub("", schema["description"])
+
+
+def _home(contract: Contract, paths: list[Path]) -> Path | None:
+    """Return the table of the payload that most keys of a section are sent in, if it has two of them."""
+    places = (_place(contract, path) for path in paths)
+    for home, keys_in_it in Counter(place[:-1] for place in places if place).most_common(1):
+        return home if keys_in_it > 1 else None
+    return None
 
 
 def _table_row(cells: tuple[str, ...]) -> str:
@@ -62,26 +86,33 @@ def _default(schema: dict[str, Any]) -> list[str]:
     return [f"default `{orjson.dumps(schema['default']).decode()}`"] if "default" in schema else []
 
 
-def _place(contract: Contract, path: Path) -> str:
+def _place(contract: Contract, path: Path) -> Path | None:
+    """Return the path of a key in the payload, or `None` if it is not sent."""
     for row in contract.mapping.rows:
         if row.path and path[: len(row.path)] == row.path:
-            return f"sent as `{pointer((*row.to, *path[len(row.path) :]))}`"
-    return "not sent"
+            return (*row.to, *path[len(row.path) :])
+    return None
 
 
 def findings() -> Iterator[str]:
     """Yield the lines of the page of all findings."""
     yield from ("# Findings", "", "Errors stop the compiler. Errors and warnings fail `sftc lint` and")
-    yield "`sftc dataset check`. `sftc rule ID` prints one of these with its examples."
+    yield "`sftc dataset check`. `sftc rule ID` prints one of these findings with examples."
     for family in FAMILIES:
-        yield from ("", f"## {(family.__doc__ or '').strip().splitlines()[0].rstrip('.')}")
+        topic = (family.__doc__ or "").strip().splitlines()[0].removeprefix("Rules about ").rstrip(".")
+        yield from ("", f"## {_capital(topic)}")
         for rule in family.RULES:
             yield from _rule(rule)
 
 
 def _rule(rule: Rule) -> Iterator[str]:
-    yield from ("", f"### `{rule.id}` ({rule.severity})", "", f"{rule.title[0].upper()}{rule.title[1:]}.")
+    yield from ("", f"### `{rule.id}` ({rule.severity})", "", f"{_capital(rule.title)}.")
     yield from (f"{rule.why}", "", f"**What to do:** {rule.act}")
+
+
+def _capital(text: str) -> str:
+    """Return `text` with a capital first letter, unless its first word is a name such as `fp16`."""
+    return text[0].upper() + text[1:] if text.split(maxsplit=1)[0].isalpha() else text
 
 
 def exit_codes() -> Iterator[str]:
@@ -102,22 +133,22 @@ def exit_codes() -> Iterator[str]:
 
 def formats() -> Iterator[str]:
     """Yield the lines of the page of formats, from the docstrings of their modules."""
-    yield from ("# Formats", "", "## Payloads", "", "`sftc compile --format` takes", "")
-    yield (
-        ", ".join(f"`{name}`" for name in PAYLOAD_FORMATS)
-        + ": see [the contract](../explanation/contract.md)."
-    )
+    yield from ("# Formats", "", "## Payloads", "")
+    yield f"`sftc compile --format` takes {_list(PAYLOAD_FORMATS)}."
+    yield "[The contract](../explanation/contract.md#forms-of-the-payload) describes them."
     yield from ("", "## Findings", "")
-    yield f"`sftc lint --format` takes all of these, `sftc dataset check --format` {_list(CHECK_FORMATS)}."
+    yield "`sftc lint --format` takes all of the formats in this table."
+    yield f"`sftc dataset check --format` takes {_list(CHECK_FORMATS)}."
     yield from ("", "| format | description |", "| --- | --- |")
     for name in LINT_FORMATS:
         module = import_module(f"sftc.report.{'terminal' if name == 'text' else name}")
         yield _table_row((f"`{name}`", (module.__doc__ or "").strip().splitlines()[0]))
-    yield from ("", "`sftc schema report` prints the JSON Schema of `json`.")
+    yield from ("", "`sftc schema report` prints the JSON Schema of the format `json`.")
 
 
 def _list(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    *others, last = (f"`{name}`" for name in names)
+    return f"{', '.join(others)} and {last}"
 
 
 PAGES = {
