@@ -163,7 +163,7 @@ def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(make: Make) -> N
     assert seconds < 5  # the promise
     assert checkpoint(bench.folder)
     assert bench.on_cluster() == ["STOPPED"]
-    with pytest.raises(FailedError, match="the Ray job was stopped, and not from here"):
+    with pytest.raises(FailedError, match="the Ray job was stopped outside sftc"):
         bench.run(Told())
 
 
@@ -200,5 +200,5 @@ def test_what_cannot_be_done_says_why(make: Make, name: str, settings: dict[str,
 
 def test_a_cluster_that_is_not_there_is_named(apart: None, tmp_path: Path, models: Path) -> None:
     bench = Bench("http://127.0.0.1:1", tmp_path / "none", models, payload())
-    with pytest.raises(FailedError, match=r"the Ray cluster at http://127.0.0.1:1 does not take it"):
+    with pytest.raises(FailedError, match=r"the Ray cluster at http://127.0.0.1:1 rejected the job"):
         bench.run(Told())

@@ -1,4 +1,4 @@
-"""The plan of a job: its payload and the machine to settings of the trainer, or refusals by key."""
+"""Turn a payload into a training plan for a machine, or refuse settings that are not supported."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -12,10 +12,10 @@ from sftc.training.settings import PayloadSettings
 _PARALLELISM = "hyperparameters.parallelism"
 _VALIDATION = "training.validation"
 _LEARNING_RATES = {True: 2e-4, False: 2e-5}
-"""The default rates: of an adapter, of all weights."""
+"""Default learning rate, by whether an adapter is trained."""
 
 _METRICS = ("val.loss", "eval_loss", "loss")
-"""Names of the one metric that is measured."""
+"""Accepted names of the only metric for model selection, the validation loss."""
 
 
 KEYS: Final = (
@@ -49,16 +49,19 @@ KEYS: Final = (
     "hyperparameters.parallelism.tensor_parallel_size",
     "hyperparameters.parallelism.pipeline_parallel_size",
 )
-"""The trainer's table: the keys that it reads. It refuses a payload that sets any other."""
+"""The config keys that the trainer reads. It refuses a payload that sets any other key."""
 
 Asked = Mapping[str, Any]
-"""What a payload sets, by key; `None` for a key that it lacks."""
+"""The settings of a payload by config key, `None` if not set."""
 
 
 class Refusal(NamedTuple):
-    """A setting that cannot be honoured, by its key in the config, and why.
+    """A setting that the trainer cannot apply on this machine.
 
-    `instead` is the substitute, empty if there is none.
+    Attributes:
+        key: its key in the config.
+        reason: what is wrong, with the value.
+        instead: what the trainer does if substitutions are allowed; empty if there is no substitute.
     """
 
     key: str
@@ -70,7 +73,7 @@ class Refusal(NamedTuple):
 
 
 class UnsupportedJobError(Exception):
-    """A job asks for settings that cannot be honoured; `refusals` list them."""
+    """A job has settings that the trainer cannot apply. `refusals` lists them."""
 
     def __init__(self, refusals: list[Refusal]) -> None:
         lines = [str(each) for each in refusals]
@@ -82,11 +85,27 @@ class UnsupportedJobError(Exception):
 
 
 class Plan(NamedTuple):
-    """The plan: every setting of a run, in JSON types.
+    """All settings of a training run. Every field has a JSON type.
 
-    `precision` is `fp32`, `bf16` or `fp16`; `evaluation` is `no`, `steps` or `epoch`; a
-    `sequence_length` of 0 is the model's own; `deepspeed` is a stage, -1 for none;
-    `deviations` list the substitutes.
+    Attributes:
+        adapter: whether to train a LoRA adapter instead of all weights.
+        four_bit: whether to load the base model in 4 bits.
+        processes: the number of processes, one per device.
+        precision: `fp32`, `bf16` or `fp16`.
+        epochs: the number of epochs.
+        learning_rate: the peak learning rate.
+        warmup_ratio: the share of steps used for warmup, 0 to 1.
+        per_device: rows per device and forward pass.
+        accumulation: forward passes per optimizer step.
+        sequence_length: the maximum tokens of a row; 0 for the model's own limit.
+        evaluation: when to evaluate: `no`, `steps` or `epoch`.
+        eval_steps: steps between evaluations; 0 for once an epoch.
+        keep_best: whether to keep the best checkpoint instead of the last one.
+        greater_is_better: whether a higher metric is better.
+        checkpointing: whether to use activation checkpointing.
+        deepspeed: the ZeRO stage; -1 to train without DeepSpeed.
+        fsdp: whether to shard the model with FSDP.
+        deviations: for each substituted setting, what the trainer does instead.
     """
 
     adapter: bool
@@ -110,24 +129,24 @@ class Plan(NamedTuple):
 
     @property
     def is_distributed(self) -> bool:
-        """Whether processes communicate, or a single one shards its model."""
+        """Whether training needs a process group: several processes, DeepSpeed or FSDP."""
         return self.processes > 1 or self.deepspeed >= 0 or self.fsdp
 
 
 def make_plan(
     payload: Mapping[str, Any], contract: Contract, machine: Machine, *, substitutes: bool, validates: bool
 ) -> Plan:
-    """Return the plan of `payload` on `machine`.
+    """Return the plan that trains `payload` on `machine`.
 
     Args:
         payload: a bound payload.
-        contract: the version that it is of.
-        machine: the devices to train on.
-        substitutes: whether substitutes are allowed.
-        validates: whether there is a validation file.
+        contract: the contract version of the payload.
+        machine: the hardware to train on.
+        substitutes: whether to apply the substitute of a refusal instead of refusing.
+        validates: whether the job has a validation file.
 
     Raises:
-        UnsupportedJobError: a setting cannot be honoured.
+        UnsupportedJobError: a setting cannot be applied and has no permitted substitute.
     """
     settings = PayloadSettings(payload, contract)
     asked = {key: settings[key] for key in KEYS}
@@ -253,7 +272,7 @@ def _spread(asked: Asked, machine: Machine) -> Iterator[Refusal]:
 
 
 def _evaluation(asked: Asked) -> str:
-    """Return the evaluation strategy, in the words of the config."""
+    """Return the evaluation strategy of the config; `no` if evaluation is off."""
     strategy = asked[f"{_VALIDATION}.evaluation_strategy"]
     enabled = asked[f"{_VALIDATION}.enabled"]
     return "no" if strategy is None or enabled is False else str(strategy)

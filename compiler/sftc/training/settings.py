@@ -1,4 +1,4 @@
-"""The settings of a payload, by the names that the config has for them; every read is recorded."""
+"""Read the settings of a payload by config key, and record which ones are read."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -7,7 +7,7 @@ from sftc.contract.versions import SELECTOR, Contract
 from sftc.text.keys import ABSENT, Path, dotted, look_up, pointer, split
 
 NOTES: Final = ("data.topology",)
-"""Keys that are documented as notes: they are sent, and change nothing in a run."""
+"""Keys that the contract documents as notes. They are in the payload but do not affect the run."""
 
 _BOUND: Final = (
     ("training_type",),
@@ -15,14 +15,18 @@ _BOUND: Final = (
     ("metadata", SELECTOR),
     ("metadata", "effective_config", "data", "validation_files"),
 )
-"""What the service reads of a payload: the kind of job, its files, its version."""
+"""Payload locations that the service reads: the kind of job, its files and its version."""
 
 
 class PayloadSettings:
-    """The settings of a payload of a version of the contract.
+    """The settings of a payload, by config key.
 
-    `settings["hyperparameters.n_epochs"]` is a setting, `None` if the payload lacks it. What is
-    sent and was not read is in `unread`.
+    `settings["hyperparameters.n_epochs"]` returns the value, or `None` if the payload does not set
+    it. `unread()` lists the settings that the payload has and nothing has read.
+
+    Args:
+        payload: a bound payload.
+        contract: the contract version of the payload.
     """
 
     def __init__(self, payload: Mapping[str, Any], contract: Contract) -> None:
@@ -34,7 +38,7 @@ class PayloadSettings:
         """Return a setting, and record that it was read.
 
         Raises:
-            KeyError: the contract does not send `key`.
+            KeyError: the contract has no setting `key`.
         """
         at = self._mapping.pointer(split(key))
         self._read.add(at)
@@ -42,14 +46,14 @@ class PayloadSettings:
         return None if value is ABSENT else value
 
     def unread(self) -> list[str]:
-        """Return the keys of everything that the payload sends and nothing has read."""
+        """Return the config keys of all payload values that nothing has read."""
         return [self._key(at) for at in _values(self._payload) if not self._is_read(at)]
 
     def _is_read(self, at: Path) -> bool:
         return any(at[: len(read)] == read for read in self._read)
 
     def _key(self, at: Path) -> str:
-        """Return the config's key for the payload pointer `at`; the pointer itself if it has none."""
+        """Return the config key for the payload pointer `at`, or the pointer itself if it has none."""
         for row in self._mapping.rows:
             if row.path and at[: len(row.to)] == row.to:
                 return dotted((*row.path, *at[len(row.to) :]))
