@@ -1,4 +1,4 @@
-"""`sftc chat`: ask a model that was trained here."""
+"""`sftc chat`: chat with a model that was trained on this machine."""
 
 import os
 import sys
@@ -50,7 +50,11 @@ def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
 
 
 def _model(job: str) -> Path:
-    """Return the folder of the model that a job of the embedded service trained."""
+    """Return the folder of the model that a job of the embedded service trained.
+
+    Raises:
+        click.ClickException: the job has no model.
+    """
     with failures(), connected(ServiceOptions("local", None, allow_insecure=False)) as connection:
         body = connection.service.get(f"jobs/{job}")
     if model := body.get("fine_tuned_model"):

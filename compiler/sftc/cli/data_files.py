@@ -1,4 +1,4 @@
-"""Preparing data files for submission: checked, and sampled or unpacked if necessary."""
+"""Prepare data files for the upload: check, sample and decompress them."""
 
 import os
 import sys
@@ -21,9 +21,18 @@ if TYPE_CHECKING:
 def prepare_files(
     paths: Sequence[str], examples: int | None, tokens: int | None, stack: ExitStack
 ) -> "list[DataFile]":
-    """Return the checked files at `paths`, ready to be sent.
+    """Check the files at `paths` and return them, sampled and decompressed, ready for the upload.
 
-    Findings are printed, and errors end the command. Copies exist as long as `stack`.
+    Prints the findings. Exits if there are errors.
+
+    Args:
+        paths: the training file and, if there is one, the validation file.
+        examples: the number of rows to keep of each file; `None` keeps all.
+        tokens: the longest sequence of the config, in tokens, if it is known.
+        stack: removes the temporary copies when it is closed.
+
+    Raises:
+        click.UsageError: a path is not a file.
     """
     from sftc.dataset.check_files import CheckOptions, check_files
     from sftc.report.terminal import render, summary

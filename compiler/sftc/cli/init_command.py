@@ -1,4 +1,4 @@
-"""`sftc init`: a new config from a template."""
+"""`sftc init`: write a starter config."""
 
 import os
 

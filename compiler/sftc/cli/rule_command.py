@@ -1,4 +1,4 @@
-"""`sftc rule`: every finding, and what to do about it."""
+"""`sftc rule`: list and explain the rules."""
 
 import click
 
