@@ -1,4 +1,4 @@
-"""The contract's data: what every schema and every mapping rule owes its reader."""
+"""Requirements on every schema and every mapping rule of the contract."""
 
 import json
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def test_every_section_has_a_schema_of_its_own(section: str) -> None:
 
 
 @pytest.mark.parametrize("path", CONTRACT.properties, ids=dotted)
-def test_every_property_is_worth_hovering_over(path: tuple[str, ...]) -> None:
+def test_every_property_has_a_title_a_description_and_examples(path: tuple[str, ...]) -> None:
     schema = CONTRACT.properties[path]
     assert schema["title"]
     assert len(schema["description"]) > 30
@@ -79,7 +79,7 @@ def test_only_the_open_tables_are_open() -> None:
     assert CONTRACT.schemas.file(CONTRACT.config_schema)["additionalProperties"] is False
 
 
-def test_mapping_rules_are_what_their_schema_says() -> None:
+def test_mapping_rules_are_valid_by_their_schema() -> None:
     schema = json.loads((FOLDER / "mapping.schema.json").read_bytes())
     paths = [*FOLDER.glob("targets/*/v*/mapping.toml")]
     assert len(paths) == len(PACKAGED.versions)
@@ -116,7 +116,7 @@ def _leaves(schema: dict[str, Any], name: str, path: tuple[str, ...] = ()) -> li
     ]
 
 
-def test_rows_with_a_default_and_no_others_have_one_in_the_schema() -> None:
+def test_mapping_rows_and_schemas_agree_on_defaults() -> None:
     paths: dict[str, list[Any]] = {}
     for row in CONTRACT.mapping.rows:
         paths.setdefault(row.op, []).append(row.path)
@@ -127,7 +127,7 @@ def test_rows_with_a_default_and_no_others_have_one_in_the_schema() -> None:
     assert not have_one & {*paths["copy"]}
 
 
-def test_both_readers_of_schemas_know_every_keyword_in_use() -> None:
+def test_both_schema_readers_support_every_keyword_in_use() -> None:
     for name in (CONTRACT.config_schema, CONTRACT.payload_schema):
         used = _keywords(CONTRACT.schemas.file(name), name, set())
         structure = {"properties", "additionalProperties", "required", "$ref", "items"}
@@ -141,7 +141,7 @@ IN_TABLES = ("definitions", "dependencies", "patternProperties", "properties")
 
 
 def _inner(schema: dict[str, Any]) -> Iterator[Any]:
-    """Yield every schema right within a schema, wherever draft-07 has one."""
+    """Yield the direct subschemas of a schema, for every keyword of draft-07."""
     for keyword, value in schema.items():
         if keyword in IN_LISTS and isinstance(value, list):
             yield from value
@@ -152,7 +152,7 @@ def _inner(schema: dict[str, Any]) -> Iterator[Any]:
 
 
 def _keywords(schema: Any, name: str, seen: set[tuple[str, int]]) -> set[str]:
-    """Return the keywords of a schema and of all within it, references followed."""
+    """Return the keywords of a schema and its subschemas, with references resolved."""
     if not isinstance(schema, dict) or (name, id(schema)) in seen:
         return set()
     seen.add((name, id(schema)))
@@ -162,7 +162,7 @@ def _keywords(schema: Any, name: str, seen: set[tuple[str, int]]) -> set[str]:
     return found.union(*(_keywords(each, name, seen) for each in _inner(schema)))
 
 
-def test_no_keyword_is_missed_however_deep() -> None:
+def test_deeply_nested_keywords_are_found() -> None:
     deep = {"anyOf": [{"not": {"items": [{"if": {"propertyNames": {"pattern": "a"}}}]}}]}
     used = _keywords(deep, CONTRACT.config_schema, set())
     assert used == {"anyOf", "not", "items", "if", "propertyNames", "pattern"}

@@ -1,4 +1,4 @@
-"""Which version of the contract a payload is of: the one that it carries, else the first."""
+"""The contract version of a payload: the one in its metadata, or the first."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def contracts(tmp_path: Path) -> Contracts:
         ([], 1),
     ],
 )
-def test_a_payload_is_of_the_version_that_it_carries(
+def test_the_version_of_a_payload_is_in_its_metadata(
     contracts: Contracts, payload: Any, version: int
 ) -> None:
     assert contracts.of_payload(payload).version == version
@@ -39,7 +39,7 @@ def test_an_unknown_version_is_an_error_that_names_the_known_ones(contracts: Con
         contracts.of_payload({"metadata": {"schema_version": number}})
 
 
-def test_a_key_goes_where_its_table_goes(contracts: Contracts) -> None:
+def test_a_key_of_an_open_table_is_mapped_with_its_table(contracts: Contracts) -> None:
     pointer = contracts.newest.mapping.pointer
     assert pointer(("job", "model")) == ("model",)
     table = ("hyperparameters", "parallelism")

@@ -1,4 +1,4 @@
-"""The mapping engine: the contract's meaning, and contracts it has never seen."""
+"""The mapping engine, with the real contract and with changed contracts."""
 
 import json
 from functools import partial
@@ -16,13 +16,13 @@ from support.scratch import Scratch, edit
 
 
 @given(valid)
-def test_a_payload_is_what_the_contract_says(config: dict[str, Any]) -> None:
+def test_payloads_follow_the_contract(config: dict[str, Any]) -> None:
     compiled = sftc.compile(toml(config).encode())
     assert compiled.payload == payload_of(config)
     assert json.loads(compiled.to_bytes()) == payload_of(config)
 
 
-def test_a_payload_shares_nothing_with_the_next_one() -> None:
+def test_payloads_share_no_mutable_values() -> None:
     text = '[job]\nmodel = "m"\n[data.topology]\nlist = [1]\n'
     first = sftc.compile(text)
     first.payload["metadata"]["effective_config"]["data"]["topology"]["list"].append(2)
@@ -37,7 +37,7 @@ def test_a_payload_shares_nothing_with_the_next_one() -> None:
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Scratch:
-    """Return a contract with version 2, which begins as version 1 was."""
+    """Return a contract with a version 2 that equals version 1."""
     contract = Scratch(tmp_path)
     contract.add_version(2)
     return contract
@@ -50,7 +50,7 @@ def compile_with(scratch: Scratch, text: str) -> sftc.Compiled:
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n\n'
 
 
-def test_a_new_key_takes_only_data(scratch: Scratch) -> None:
+def test_a_new_key_needs_only_contract_data(scratch: Scratch) -> None:
     decay = {
         "title": "Weight decay",
         "description": "What AdamW pulls weights towards zero by, each step.",
@@ -80,7 +80,7 @@ def test_a_new_key_takes_only_data(scratch: Scratch) -> None:
     assert found.id == "unknown-key"
 
 
-def test_a_new_section_takes_only_data(scratch: Scratch) -> None:
+def test_a_new_section_needs_only_contract_data(scratch: Scratch) -> None:
     lora = {
         "title": "[lora]",
         "description": "The adapter: how large it is, and where it sits.",
@@ -117,7 +117,7 @@ def test_a_new_section_takes_only_data(scratch: Scratch) -> None:
     assert found[2].help == "Lower-case letters."
 
 
-def test_the_version_is_chosen_by_the_config_then_by_the_caller(scratch: Scratch) -> None:
+def test_the_version_in_the_config_overrides_that_of_the_caller(scratch: Scratch) -> None:
     legacy = {"deprecated": True, "x-sftc": {"instead": "say nothing"}}
     edit(scratch.config(2, "compute"), lambda s: s["properties"]["gpu_type"].update(legacy))
     contracts = scratch.contracts()
@@ -132,7 +132,7 @@ def test_the_version_is_chosen_by_the_config_then_by_the_caller(scratch: Scratch
         assert (compiled.findings == ()) == known
 
 
-def test_mapping_rules_that_break_the_payload_schema_are_a_fault_of_the_tool(scratch: Scratch) -> None:
+def test_mapping_rules_that_break_the_payload_schema_raise(scratch: Scratch) -> None:
     mapping = scratch.mapping(2)
     mapping.write_text(
         mapping.read_text().replace('"/hyperparameters/n_epochs"', '"/hyperparameters/epochs"')
@@ -141,7 +141,7 @@ def test_mapping_rules_that_break_the_payload_schema_are_a_fault_of_the_tool(scr
         compile_with(scratch, JOB)
 
 
-def test_an_unknown_key_of_a_closed_table_is_never_sent_even_if_the_table_is(scratch: Scratch) -> None:
+def test_an_unknown_key_of_a_closed_table_is_not_sent(scratch: Scratch) -> None:
     edit(scratch.config(2, "hyperparameters.parallelism"), lambda s: s.update(additionalProperties=False))
     text = JOB + "[hyperparameters.parallelism]\nbf16 = true\nflash = true\n"
     compiled = compile_with(scratch, text)
@@ -150,7 +150,7 @@ def test_an_unknown_key_of_a_closed_table_is_never_sent_even_if_the_table_is(scr
     assert "/hyperparameters/parallelism/flash" not in compiled.origins
 
 
-def test_a_name_of_another_trainer_is_told_its_key_even_if_it_tunes_lora(scratch: Scratch) -> None:
+def test_the_help_for_another_trainers_key_names_ours(scratch: Scratch) -> None:
     rank = {"title": "Rank", "description": "The rank.", "type": "integer", "x-sftc": {"also": ["lora_r"]}}
     edit(scratch.config(2, "training"), lambda s: s["properties"].update(rank=rank))
     [found] = compile_with(scratch, JOB + "[hyperparameters]\nlora_r = 8\n").findings

@@ -1,7 +1,7 @@
-"""Configs for property tests: valid ones, ones of any shape, and their meaning by the contract.
+"""Configs for property tests: valid, odd and spoiled ones, and the payload by the contract.
 
-`payload_of` is the contract's table once more, written down by hand and apart from
-the mapping rules, so that the two can be held against each other.
+`payload_of` implements the contract's mapping a second time, by hand and independently of the
+mapping rules, so that tests can compare the two.
 """
 
 from typing import Any
@@ -89,7 +89,7 @@ valid = st.fixed_dictionaries(
         "algorithm": st.dictionaries(names, open_values, max_size=3),
     },
 )
-"""Configs that there is nothing to say against."""
+"""Configs without errors."""
 
 
 odd = st.sampled_from(
@@ -114,7 +114,7 @@ odd_configs = st.fixed_dictionaries(
         ),
     },
 )
-"""Configs of the right keys with values that are right, on an edge or of another type, all at once."""
+"""Configs with known keys whose values are valid, edge cases or of the wrong type."""
 
 
 def spoiled(config: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -153,7 +153,7 @@ def _copy(value: Any) -> Any:
 
 
 def payload_of(config: dict[str, Any]) -> dict[str, Any]:
-    """Return what a valid config means, by section 1 of the contract."""
+    """Return the payload of a valid config, by section 1 of the contract."""
     training, compute = config.get("training", {}), config.get("compute", {})
     given = config.get("hyperparameters", {})
     hyperparameters = {"n_epochs": 1}

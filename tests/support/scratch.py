@@ -1,4 +1,4 @@
-"""Contracts that the project has never seen: copies of the real one, changed as data."""
+"""Changed copies of the contract's data."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ SCHEMAS = Path(__file__).parents[2] / "schemas" / "sftc_schemas"
 
 
 class Scratch:
-    """A copy of the contract's files in a folder, to be changed."""
+    """A copy of the contract's files that a test can change."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "contract"
@@ -31,7 +31,7 @@ class Scratch:
         return self.folder / f"{TARGET}/v{version}/mapping.toml"
 
     def add_version(self, number: int) -> None:
-        """Add a version that is the one before it under another number."""
+        """Add a version that equals the previous one."""
         before = number - 1
         for place in (self.folder / "config", self.folder / TARGET):
             shutil.copytree(place / f"v{before}", place / f"v{number}")
@@ -42,7 +42,7 @@ class Scratch:
         (self.folder / "config/versions.json").write_text(versions)
 
     def rename(self, version: int, key: str, to: str) -> None:
-        """Rename the dotted `key` of a version wherever the contract's data names it."""
+        """Rename the dotted `key` of a version everywhere in the contract's data."""
         *section, old = key.split(".")
         new = to.rsplit(".", maxsplit=1)[-1]
         edit(self.config(version, ".".join(section) or "config"), lambda schema: _rename(schema, old, new))
@@ -57,7 +57,7 @@ class Scratch:
             file.write_text(file.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
 
     def contracts(self) -> Contracts:
-        """Return the contract as it is now."""
+        """Return the changed contract."""
         return Contracts(lambda name: (self.folder / name).read_bytes())
 
 
