@@ -48,10 +48,7 @@ def test_the_example_trains_locally_and_changes_the_answers(sftc: Program, tmp_p
     failed = out.strip()
     code, out, refused = sftc("chat", failed)
     assert code == 1
-    assert (
-        f"Error: {failed} has no model; its status is failed: this machine cannot honour the config"
-        in refused
-    )
+    assert f"Error: {failed} has no model; its status is failed: the job cannot run as configured" in refused
     assert "`compute.gpu_type`: it is H100, but this machine does not have a GPU" in said
 
     code, out, said = sftc(*TRAIN, "--allow-substitutions")

@@ -178,10 +178,7 @@ def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(make: Make) -> N
         (
             "split",
             {"parallelism": {"tensor_parallel_size": 2}},
-            (
-                "`hyperparameters.parallelism.tensor_parallel_size`: it is 2, "
-                "but the trainer does not split a model in this way"
-            ),
+            ("`hyperparameters.parallelism.tensor_parallel_size`: it is 2, but the trainer supports only 1"),
         ),
         (
             "long",

@@ -159,14 +159,14 @@ def test_the_error_lists_all_refusals_and_their_substitutes() -> None:
     with pytest.raises(UnsupportedJobError) as error:
         settled(settings, CPU._replace(packages=frozenset()))
     assert str(error.value) == (
-        "this machine cannot honour the config: "
+        "the job cannot run as configured: "
         "`compute.gpu_type`: it is H100, but this machine does not have a GPU; "
-        "`compute.nodes`: the config asks for 2 machines, but this is one; "
+        "`compute.nodes`: the config asks for 2 machines, but there is one machine; "
         "`training.use_qlora`: weights in 4 bits need another package: pip install 'sftc[qlora]'; "
         "`hyperparameters.parallelism.fp16`: this machine has no GPU, and a CPU computes in fp32; "
-        "`hyperparameters.parallelism.fsdp`: this machine has no GPU to shard over; "
-        "with --allow-substitutions: trained on the CPU with 2 cores; trained on it; "
-        "LoRA on the model as it is; trained in fp32; trained with a whole copy each"
+        "`hyperparameters.parallelism.fsdp`: FSDP needs CUDA GPUs, and this machine has none; "
+        "with --allow-substitutions: trained on the CPU with 2 cores; trained on 1; "
+        "LoRA on the model as it is; trained in fp32; trained without sharding"
     )
 
 

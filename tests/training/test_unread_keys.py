@@ -75,7 +75,7 @@ def test_a_key_that_the_trainer_does_not_read_is_refused_by_name(contract: Contr
 
 def test_with_substitutions_an_unread_key_is_a_deviation(contract: Contract) -> None:
     made = plan(JOB + "[adapter]\nrank = 8\n", contract, substitutes=True)
-    assert made.deviations == ["`adapter.rank`: the trainer does not read it; trained without it"]
+    assert made.deviations == ["`adapter.rank`: the trainer does not support this key; trained without it"]
 
 
 def test_the_trainer_reads_every_key_of_the_contract_except_notes() -> None:

@@ -80,7 +80,7 @@ class UnsupportedJobError(Exception):
         if all(each.instead for each in refusals):
             substitutes = "; ".join(f"{each.instead}" for each in refusals)
             lines.append(f"with --allow-substitutions: {substitutes}")
-        super().__init__("this machine cannot honour the config: " + "; ".join(lines))
+        super().__init__("the job cannot run as configured: " + "; ".join(lines))
         self.refusals = refusals
 
 
@@ -161,7 +161,10 @@ def make_plan(
         *_spread(asked, machine),
         *_evaluates(asked, validates=validates),
         *(Refusal(key, reason) for key, reason in batches.contradictions),
-        *(Refusal(key, "the trainer does not read it", "trained without it") for key in settings.unread()),
+        *(
+            Refusal(key, "the trainer does not support this key", "trained without it")
+            for key in settings.unread()
+        ),
     ]
     if blocking := [each for each in refusals if not (substitutes and each.instead)]:
         raise UnsupportedJobError(blocking)
@@ -206,10 +209,9 @@ def _compute(asked: Asked, machine: Machine, processes: int, most: int) -> Itera
             f"trained on {most}",
         )
     if (nodes := asked["compute.nodes"] or 1) > machine.nodes:
-        there, on = ("this is one", "it") if machine.nodes == 1 else (f"there are {machine.nodes}", "them")
-        yield Refusal(
-            "compute.nodes", f"the config asks for {nodes} machines, but {there}", f"trained on {on}"
-        )
+        there = "is one machine" if machine.nodes == 1 else f"are {machine.nodes} machines"
+        reason = f"the config asks for {nodes} machines, but there {there}"
+        yield Refusal("compute.nodes", reason, f"trained on {machine.nodes}")
 
 
 def _plain(name: str) -> str:
@@ -229,7 +231,7 @@ def _kind(asked: Asked, machine: Machine) -> Iterator[Refusal]:
             yield Refusal(key, f"it is {asked[key]!r}, but `training.use_qlora` is {state}")
     if adapter and machine.kind == "mps":
         yield Refusal(
-            "training.use_qlora", "Apple GPUs cannot hold weights in 4 bits", "LoRA on the model as it is"
+            "training.use_qlora", "Apple GPUs do not support weights in 4 bits", "LoRA on the model as it is"
         )
     elif adapter and "bitsandbytes" not in machine.packages:
         reason = "weights in 4 bits need another package: pip install 'sftc[qlora]'"
@@ -239,13 +241,13 @@ def _kind(asked: Asked, machine: Machine) -> Iterator[Refusal]:
 def _precision(asked: Asked, machine: Machine) -> Iterator[Refusal]:
     bf16, fp16 = (asked[f"{_PARALLELISM}.{name}"] is True for name in ("bf16", "fp16"))
     if bf16 and fp16:
-        yield Refusal(f"{_PARALLELISM}.fp16", "`bf16` is also on")
+        yield Refusal(f"{_PARALLELISM}.fp16", "it is on, but `bf16` is also on; set only one")
     elif fp16 and machine.kind == "cpu":
         yield Refusal(
             f"{_PARALLELISM}.fp16", "this machine has no GPU, and a CPU computes in fp32", "trained in fp32"
         )
     elif bf16 and not machine.bf16:
-        yield Refusal(f"{_PARALLELISM}.bf16", f"a {machine.names[0]} does not have bf16", "trained in fp32")
+        yield Refusal(f"{_PARALLELISM}.bf16", f"{machine.names[0]} does not support bf16", "trained in fp32")
 
 
 def _stage(asked: Asked) -> int:
@@ -256,19 +258,21 @@ def _stage(asked: Asked) -> int:
 def _spread(asked: Asked, machine: Machine) -> Iterator[Refusal]:
     for name in ("tensor_parallel_size", "pipeline_parallel_size"):
         if (size := asked[f"{_PARALLELISM}.{name}"] or 1) > 1:
-            reason = f"it is {size}, but the trainer does not split a model in this way"
+            reason = f"it is {size}, but the trainer supports only 1"
             yield Refusal(f"{_PARALLELISM}.{name}", reason)
     sharded = _stage(asked) >= 0
     fsdp = asked[f"{_PARALLELISM}.fsdp"] is True
     if fsdp and sharded:
-        yield Refusal(f"{_PARALLELISM}.fsdp", "`use_deepspeed` is also on")
+        yield Refusal(f"{_PARALLELISM}.fsdp", "it is on, but `use_deepspeed` is also on; set only one")
     elif fsdp and machine.kind != "cuda":
         yield Refusal(
-            f"{_PARALLELISM}.fsdp", "this machine has no GPU to shard over", "trained with a whole copy each"
+            f"{_PARALLELISM}.fsdp",
+            "FSDP needs CUDA GPUs, and this machine has none",
+            "trained without sharding",
         )
     if sharded and "deepspeed" not in machine.packages:
-        reason = "it needs another package: pip install 'sftc[deepspeed]'"
-        yield Refusal(f"{_PARALLELISM}.use_deepspeed", reason, "trained without")
+        reason = "it needs the package deepspeed: pip install 'sftc[deepspeed]'"
+        yield Refusal(f"{_PARALLELISM}.use_deepspeed", reason, "trained without DeepSpeed")
 
 
 def _evaluation(asked: Asked) -> str:
@@ -282,16 +286,16 @@ def _evaluates(asked: Asked, *, validates: bool) -> Iterator[Refusal]:
     strategy = _evaluation(asked)
     if strategy not in ("no", "steps", "epoch"):
         reason = f"it is {strategy!r}; write `steps`, `epoch` or `no`"
-        yield Refusal(f"{_VALIDATION}.evaluation_strategy", reason, "not evaluated")
+        yield Refusal(f"{_VALIDATION}.evaluation_strategy", reason, "trained without evaluation")
     if (
         asked[f"{_VALIDATION}.save_best_model_at_end"] is True
         and asked[f"{_VALIDATION}.enabled"] is not False
     ):
         metric = asked[f"{_VALIDATION}.metric_for_best_model"]
         if strategy == "no" or not validates:
-            why = "there is no validation file" if not validates else "nothing is evaluated"
-            reason = f"{why} to select the best model with"
-            yield Refusal(f"{_VALIDATION}.save_best_model_at_end", reason, "the last one is kept")
+            why = "there is no validation file" if not validates else "evaluation is off"
+            reason = f"the best model cannot be selected: {why}"
+            yield Refusal(f"{_VALIDATION}.save_best_model_at_end", reason, "the last model is kept")
         elif metric not in _METRICS:
-            reason = f"it is {metric!r}, but the trainer measures `val.loss`"
+            reason = f"it is {metric!r}, but the trainer measures only `val.loss`"
             yield Refusal(f"{_VALIDATION}.metric_for_best_model", reason, "the best by `val.loss` is kept")
