@@ -106,7 +106,7 @@ def test_the_table_shows_the_same_statistics(dataset: Dataset) -> None:
         "Han letters 2 0.1%",
         "emoji 1 0.0%",
         "",
-        "a row has least 25 % median 75 % 95 % 99 % most",
+        "per row min 25 % median 75 % 95 % 99 % max",
         "turns of the assistant 1 1 1 1 2 2 2",
         "characters 4 4 8 9 2,340 2,340 2,340",
         "tokens, estimated 2 2 2 4 587 587 587",

@@ -42,7 +42,7 @@ from sftc.text.source import STDIN
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
     show_default=True,
-    help="Colour findings; `auto` does so on a terminal unless NO_COLOR is set.",
+    help="Color findings; `auto` does so on a terminal unless NO_COLOR is set.",
 )
 def compile_command(
     configs: Sequence[str],

@@ -23,7 +23,7 @@ jobs_option = click.option(
     type=click.IntRange(1),
     metavar="N",
     default=cores,
-    help=f"Number of processes. [default: one a core, at most {MOST_JOBS}]",
+    help=f"Number of processes. [default: one per core, at most {MOST_JOBS}]",
 )
 """The option `--jobs`."""
 

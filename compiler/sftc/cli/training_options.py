@@ -50,7 +50,7 @@ def training_options(command: _Function) -> _Function:
         click.option(
             "--allow-substitutions",
             is_flag=True,
-            help="Replace settings that this machine cannot honour, and report each, instead of refusing.",
+            help="Replace settings that this machine does not support, and report each, instead of refusing.",
         ),
         click.option("--allow-download", is_flag=True, help="Allow downloading a base model from the hub."),
         click.option(

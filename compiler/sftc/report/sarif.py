@@ -71,7 +71,7 @@ def _fix(path: str, fix: Fix) -> dict[str, Any]:
         {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}} for edit in fix.edits
     ]
     change = {"artifactLocation": _location(path), "replacements": replacements}
-    title = fix.title if fix.safe else f"{fix.title} (unsafe: it changes what is meant)"
+    title = fix.title if fix.safe else f"{fix.title} (unsafe: it changes the meaning)"
     return {"description": {"text": title}, "artifactChanges": [change]}
 
 

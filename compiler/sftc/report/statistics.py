@@ -50,7 +50,7 @@ def _table(path: str, tally: Tally) -> str:
         for name, counts in _spread(tally).items()
         if counts
     ]
-    head = ("a row has", "least", "25 %", "median", "75 %", "95 %", "99 %", "most")
+    head = ("per row", "min", "25 %", "median", "75 %", "95 %", "99 %", "max")
     return f"{printable(path)}\n\n{columns(facts)}" + (f"\n{columns([head, *spread])}" if spread else "")
 
 

@@ -39,7 +39,7 @@ def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
     ]
     text = columns([("what", "before", "from", "after", "from"), *rows])
     for each in sums:
-        text += f"\n{each.name}: {each.before or 'not said'} -> {each.after or 'not said'}"
+        text += f"\n{each.name}: {each.before or 'not set'} -> {each.after or 'not set'}"
     return text + ("\n" if sums else "")
 
 
