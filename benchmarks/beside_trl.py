@@ -1,7 +1,8 @@
-"""The same job beside trl's own command line: tokens a second, in pairs of runs in turn.
+"""Compare the training speed of sftc with the command line of TRL, in tokens per second.
 
-A model of the shape of Qwen3 with weights by chance, larger where there is a GPU; LoRA, rows of one
-length. It runs in the environment of the tests, and makes one with trl.
+Both train the same LoRA job on a randomly initialized Qwen3 model, with rows of equal length. The
+model is larger if there is a GPU. Runs of sftc and TRL alternate. The script runs in the test
+environment, and creates an environment with TRL.
 """
 
 import ast
@@ -27,12 +28,12 @@ SHAPES = {
 }
 HEADS = {"num_attention_heads": 9, "num_key_value_heads": 3, "head_dim": 64, "max_position_embeddings": 1024}
 THREADS = {"OMP_NUM_THREADS": str(os.cpu_count())}
-"""As many as we use; trl's launcher would leave it one."""
+"""The same number of threads as sftc uses. The launcher of TRL sets it to one."""
 
 PAIRS = 3
 STEPS = 6
 FIRST = 2
-"""Steps that are not counted: what is slow once is slow in them."""
+"""Warmup steps, which are not measured."""
 
 CONFIG = """
 [job]
@@ -73,11 +74,11 @@ TRL = {
     "save_strategy": "no",
     "disable_tqdm": True,
 }
-"""The same, as trl's command line has it; most are not what it does by itself."""
+"""The same job as options of TRL. Most differ from its defaults."""
 
 
 def rows(folder: Path) -> int:
-    """Write the rows of the job, for each of the two; return the tokens of a step."""
+    """Write the training file in both formats, and return the tokens per step."""
     asked = [f"{number:04} " + "What is it that you ask? " * 10 for number in range(8 * STEPS)]
     answer = "This is what it is. " * 6
     talks = [({"role": "user", "content": text}, {"role": "assistant", "content": answer}) for text in asked]
@@ -91,7 +92,7 @@ def rows(folder: Path) -> int:
 
 
 def ours(folder: Path, programs: Path) -> float:
-    """Return our tokens a second."""
+    """Return the median tokens per second of sftc."""
     QUIET["XDG_STATE_HOME"] = str(folder / f"state-{time.time_ns()}")
     options: list[str | Path] = ["--backend", "local", "--models-dir", folder, "--allow-substitutions"]
     run = subprocess.run(
@@ -120,7 +121,7 @@ def ours(folder: Path, programs: Path) -> float:
 
 
 def theirs(folder: Path, programs: Path, tokens: int) -> float:
-    """Return the tokens a second of trl, whose steps are told as they come."""
+    """Return the median tokens per second of TRL, from the times at which it logs its steps."""
     places = {
         "model_name_or_path": folder / "chance",
         "dataset_name": folder / "trl",
@@ -140,17 +141,17 @@ def theirs(folder: Path, programs: Path, tokens: int) -> float:
             text=True,
         ) as run,
     ):
-        assert run.stdout  # noqa: S101  a pipe was asked for
+        assert run.stdout  # noqa: S101  stdout=PIPE
         for line in run.stdout:
             if line.startswith("{") and "grad_norm" in ast.literal_eval(line):
-                moments.append(time.perf_counter())  # noqa: PERF401  it is the time at which it comes
+                moments.append(time.perf_counter())  # noqa: PERF401  must run once per line
     if run.returncode or len(moments) != STEPS:
         sys.exit(log.read_text(encoding="utf-8"))
     return tokens / median(b - a for a, b in zip(moments[FIRST:], moments[FIRST + 1 :], strict=False))
 
 
 def main() -> None:
-    """Train in turn, print and publish."""
+    """Run the benchmark, and publish the results."""
     programs = environment(
         "trl", f"torch=={torch.__version__.partition('+')[0]}", f"{HERE.parent}[train]", "trl"
     )
@@ -169,10 +170,11 @@ def main() -> None:
     trl = subprocess.run(version, env=QUIET, check=True, capture_output=True, text=True).stdout
     speed, reference = (median(each) for each in zip(*pairs, strict=True))
     ratio = median(a / b for a, b in pairs)
-    text = f"""Printed by `benchmarks/beside_trl.py`, on {device}: the same job
-of LoRA, {tokens} tokens a step, in {PAIRS} pairs of runs in turn with the command line of trl {trl}; medians.
+    text = f"""Measured by `benchmarks/beside_trl.py` on {device}. The same LoRA job, with {tokens} tokens
+per step, is trained by sftc and by the command line of TRL {trl}. Medians of {PAIRS} pairs of
+alternating runs.
 
-| | tokens a second | trl | ratio | aim, on a GPU |
+| job | sftc, tokens/s | TRL, tokens/s | ratio | target on a GPU |
 | --- | --- | --- | --- | --- |
 | LoRA, {"bf16" if GPU else "fp32"} | {speed:.0f} | {reference:.0f} | {ratio:.2f} | at least 1.0 |
 """

@@ -1,4 +1,4 @@
-"""A model of the shape of Qwen3 with weights by chance, and a tokenizer of bytes."""
+"""A randomly initialized Qwen3 model, and a byte-level tokenizer."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ SMALL = {
 
 
 def tokenizer(length: int) -> PreTrainedTokenizerFast:
-    """Return a tokenizer of bytes, with the special tokens of a chat."""
+    """Return a byte-level tokenizer with a chat template, for `length` tokens at most."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     made = Tokenizer(models.BPE(vocab={each: at for at, each in enumerate([*letters, *SPECIAL])}, merges=[]))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -42,7 +42,7 @@ def tokenizer(length: int) -> PreTrainedTokenizerFast:
 
 
 def write(folder: Path, shape: dict[str, int]) -> None:
-    """Write a model of a shape, always with the same weights, and its tokenizer."""
+    """Write a model with the config values in `shape`, and its tokenizer. The weights are reproducible."""
     set_seed(0)
     words = tokenizer(shape["max_position_embeddings"])
     whole: dict[str, Any] = {"vocab_size": len(words), **shape}

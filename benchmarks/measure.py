@@ -1,4 +1,4 @@
-"""How figures are taken: whole processes in turn, and ratios pair by pair."""
+"""Shared helpers of the benchmarks: timing, memory, environments and the results page."""
 
 import os
 import re
@@ -18,14 +18,14 @@ QUIET = {key: value for key, value in os.environ.items() if not key.startswith((
 
 
 def wall(command: Command) -> float:
-    """Return the wall time of a process in seconds; it must succeed."""
+    """Run a command, and return its wall time in seconds. The command must succeed."""
     start = time.perf_counter()
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=QUIET, check=True)
     return time.perf_counter() - start
 
 
 def paired(one: Command, other: Command, runs: int) -> dict[str, float]:
-    """Run two commands in turn; return the medians of both and of the ratio of each pair."""
+    """Run two commands alternately, and return the medians of their times and of the ratio per pair."""
     wall(one)
     wall(other)
     pairs = [(wall(one), wall(other)) for _ in range(runs)]
@@ -38,9 +38,9 @@ def paired(one: Command, other: Command, runs: int) -> dict[str, float]:
 
 
 def peak(command: Command, **options: Any) -> float:
-    """Return the most memory that a command and the processes under it have together, in MB.
+    """Return the peak memory of a command and its child processes together, in MB.
 
-    Pages that several of them share are counted once for all of them.
+    Pages that several processes share are counted once.
     """
     most = 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=QUIET, **options) as run:
@@ -73,7 +73,7 @@ def _memory(process: int) -> int:
 
 
 def environment(name: str, *packages: str | Path) -> Path:
-    """Return the folder of programs of a fresh environment with `packages`."""
+    """Create a virtual environment with `packages`, and return its `bin` folder."""
     folder = ENVIRONMENTS / name
     subprocess.run([sys.executable, "-m", "venv", "--clear", folder], env=QUIET, check=True)
     install = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", *packages]
@@ -82,7 +82,7 @@ def environment(name: str, *packages: str | Path) -> Path:
 
 
 def publish(title: str, text: str) -> None:
-    """Write a part of RESULTS.md, by its title, in the place of what it said before."""
+    """Replace the section `title` of RESULTS.md, or append it."""
     page = HERE / "RESULTS.md"
     found = re.findall(r"(?ms)^## ([^\n]*)\n\n(.*?)(?=^## |\Z)", page.read_text(encoding="utf-8"))
     parts = dict(found)

@@ -1,4 +1,4 @@
-"""Training files to measure with: three shapes, as large as asked for, the same every time."""
+"""Generate reproducible training files with three row sizes."""
 
 import json
 import random
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 SHAPES = {"300-byte": 300, "4-KB": 4_000, "200-KB": 200_000}
-"""How many bytes a row has, about."""
+"""Approximate size of a row in bytes, by shape."""
 
 ENGLISH = "the model of training a data loss to and in is for that with rows token we use rate batch"
 OTHERS = 'café naïve “quoted” 北京 данные 🙂 return None x = [1, 2]; if (a < b): "yes" \n C:\\path'
@@ -18,8 +18,8 @@ POOL = 400
 
 
 def write(path: Path, shape: str, size: int) -> None:
-    """Write about `size` bytes of rows; no two are the same."""
-    rng = random.Random(shape)  # noqa: S311  the same rows every time
+    """Write about `size` bytes of distinct rows to `path`."""
+    rng = random.Random(shape)  # noqa: S311  reproducible
     pool = [row(rng, SHAPES[shape]) for _ in range(POOL if shape != "200-KB" else POOL // 10)]
     with path.open("w", encoding="utf-8") as file:
         written = number = 0
@@ -35,7 +35,7 @@ def write(path: Path, shape: str, size: int) -> None:
 
 
 def row(rng: random.Random, size: int) -> dict[str, Any]:
-    """Return a row of about `size` bytes; one in eight of those of 4 KB calls a tool."""
+    """Return a row of about `size` bytes. One in eight 4 KB rows has a tool call."""
     turns = {300: 1, 4_000: 3}.get(size, 6)
     each = size // turns - 80
     messages: list[dict[str, Any]] = []
@@ -59,7 +59,7 @@ def row(rng: random.Random, size: int) -> dict[str, Any]:
 
 
 def text(rng: random.Random, size: int) -> str:
-    """Return words of about `size` characters, most of them English."""
+    """Return about `size` characters of mostly English words."""
 
     def words() -> Iterator[str]:
         length = 0

@@ -1,7 +1,7 @@
-"""Measure sftc beside its peers, in one run: a table and JSON, kept in RESULTS.md and results.json.
+"""Compare the speed of sftc with similar tools, and write RESULTS.md and results.json.
 
-Each side is installed into an environment of its own, from the registry and from this
-checkout, under `build/benchmarks/`.
+sftc is installed from this checkout and the other tools from PyPI, in separate environments under
+`build/benchmarks/`.
 """
 
 import json
@@ -22,7 +22,7 @@ FILES = 1000
 
 
 def many_files(number: int) -> list[Path]:
-    """Write distinct valid configs of sixty lines, and return their paths."""
+    """Write `number` distinct valid configs of 60 lines each, and return their paths."""
     folder = ENVIRONMENTS / "configs"
     folder.mkdir(parents=True, exist_ok=True)
     text = CONFIG.read_text(encoding="utf-8")
@@ -34,7 +34,7 @@ def many_files(number: int) -> list[Path]:
 
 
 def measure() -> dict[str, Any]:
-    """Return all figures."""
+    """Run all benchmarks, and return the results."""
     ours = environment("sftc", ROOT)
     peers = environment("peers", "check-jsonschema==0.39.0", "taplo==0.9.3", "tombi==1.9.6")
     compiling: Command = [ours / "sftc", "compile", CONFIG]
@@ -68,28 +68,36 @@ def measure() -> dict[str, Any]:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """Return the figures as Markdown."""
+    """Return the results as Markdown tables."""
     through = figures["throughput"]
     rows = [
-        ("`sftc compile`, cold, to importing click, orjson and tomllib", "cold_start", "at most 1.3"),
-        ("`sftc compile`, cold, to check-jsonschema", "beside_check_jsonschema", "at most 0.35"),
-        ("`sftc lint` of one file, cold, to `sftc compile`", "cold_lint", "at most 1.1"),
-        (f"`sftc lint` of {FILES} files, to check-jsonschema", "lint_beside_check_jsonschema", "at most 0.6"),
-        (f"`sftc lint` of {FILES} files, to taplo", "lint_beside_taplo", "at most 2"),
-        ("`sftc lint` of a file with one error, cold, to the imports", "one_error", "at most 0.25 s"),
+        ("`sftc compile`, cold start / importing click, orjson and tomllib", "cold_start", "at most 1.3"),
+        ("`sftc compile`, cold start / check-jsonschema", "beside_check_jsonschema", "at most 0.35"),
+        ("`sftc lint` of one file, cold start / `sftc compile`", "cold_lint", "at most 1.1"),
+        (f"`sftc lint` of {FILES} files / check-jsonschema", "lint_beside_check_jsonschema", "at most 0.6"),
+        (f"`sftc lint` of {FILES} files / taplo", "lint_beside_taplo", "at most 2"),
+        (
+            "`sftc lint` of a file with one error, cold start / the same imports",
+            "one_error",
+            "at most 0.25 s",
+        ),
     ]
-    text = "| a ratio of wall times | measured | seconds | aim |\n| --- | --- | --- | --- |\n"
+    text = "| ratio of wall times | measured | seconds | target |\n| --- | --- | --- | --- |\n"
     for name, key, aim in rows:
         each = figures[key]
-        seconds = f"{each['seconds']:.3f} to {each['reference_seconds']:.3f}"
+        seconds = f"{each['seconds']:.3f} / {each['reference_seconds']:.3f}"
         text += f"| {name} | {each['ratio']:.3f} | {seconds} | {aim} |\n"
     rates = [
-        ("`sftc.compile` on one core, configs a second", f"{through['configs_a_second']:.0f}", "3000"),
-        ("the same, time to that of `tomllib.loads` alone", f"{through['ratio_to_tomllib']:.2f}", ""),
-        ("time a line at 4,000 lines to that at 40", f"{through['growth_in_topology']:.2f}", "linear"),
-        ("the same, all added keys unknown to the contract", f"{through['growth_in_parallelism']:.2f}", ""),
+        ("`sftc.compile` on one core, configs per second", f"{through['configs_a_second']:.0f}", "3000"),
+        ("time of `sftc.compile` / `tomllib.loads`", f"{through['ratio_to_tomllib']:.2f}", ""),
+        ("time per line at 4,000 lines / at 40 lines", f"{through['growth_in_topology']:.2f}", "linear"),
+        (
+            "the same, if the contract does not know the added keys",
+            f"{through['growth_in_parallelism']:.2f}",
+            "",
+        ),
     ]
-    text += "\n| in one process | measured | aim |\n| --- | --- | --- |\n"
+    text += "\n| in one process | measured | target |\n| --- | --- | --- |\n"
     return text + "".join(f"| {' | '.join(row)} |\n" for row in rates)
 
 
@@ -97,8 +105,8 @@ if __name__ == "__main__":
     results = measure()
     text = table(results)
     head = (
-        f"Printed by `benchmarks/run.py`, on {results['machine']}. Ratios and seconds are medians of {RUNS} "
-        f"pairs of runs taken in turn, of {FEW} for {FILES} files.\n\n"
+        f"Measured by `benchmarks/run.py` on {results['machine']}. Ratios and seconds are medians of {RUNS} "
+        f"pairs of alternating runs ({FEW} pairs for {FILES} files).\n\n"
     )
     publish("Configs", head + text)
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The seed's promise: the same job twice on the same machine, and the digests of its adapters.
+"""Check that training is reproducible: run the same job twice, and compare the adapters.
 
-A small model by chance, trained by `sftc train` in one process and in two; it runs in the environment
-of the tests.
+`sftc train` trains a small randomly initialized model, in one process and in two. The script runs
+in the test environment.
 """
 
 import platform
@@ -35,14 +35,14 @@ learning_rate = 5e-3
 
 
 def row(at: int) -> bytes:
-    """Return a row: a sum and its answer."""
+    """Return a row with an addition and its result."""
     ask, answer = f"{at % 7} + {at % 5}?", f"{at % 7 + at % 5}."
     talk = [{"role": "user", "content": ask}, {"role": "assistant", "content": answer}]
     return orjson.dumps({"messages": talk}) + b"\n"
 
 
 def digest(folder: Path, processes: int, run: int) -> str:
-    """Train, and return the beginning of the digest of the adapter."""
+    """Train, and return the first 16 digits of the SHA-256 of the adapter."""
     (folder / "job.toml").write_text(CONFIG.format(processes=processes), encoding="utf-8")
     state = folder / f"state-{processes}-{run}"
     command: list[str | Path] = [Path(sys.executable).parent / "sftc", "train", "--config", "job.toml"]
@@ -55,7 +55,7 @@ def digest(folder: Path, processes: int, run: int) -> str:
 
 
 def main() -> None:
-    """Train, print and publish."""
+    """Run the benchmark, and publish the results."""
     lines = ""
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -64,10 +64,10 @@ def main() -> None:
         for processes in (1, 2):
             digests = [digest(folder, processes, run) for run in (1, 2)]
             if len({*digests}) > 1:
-                sys.exit(f"they differ: {digests}")
+                sys.exit(f"training is not reproducible: the digests differ: {digests}")
             lines += f"| {processes} | {' | '.join(digests)} |\n"
-    text = f"""Printed by `benchmarks/seed.py`, on {platform.machine()}: the beginnings of the SHA-256 of
-the adapters that the same job gives.
+    text = f"""Measured by `benchmarks/seed.py` on {platform.machine()}. The first 16 digits of the SHA-256 of
+the adapter, for two runs of the same job.
 
 | processes | first run | second run |
 | --- | --- | --- |

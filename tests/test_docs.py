@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def copy(root: Path, tmp_path: Path) -> Path:
-    """Return a copy of everything that the site is made of."""
+    """Return a folder with a copy of the sources of the site."""
     shutil.copytree(root / "docs", tmp_path / "docs")
     for name in ("mkdocs.yml", "ARCHITECTURE.md"):
         shutil.copy(root / name, tmp_path / name)
@@ -24,7 +24,7 @@ def build(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_the_site_builds_and_every_page_is_in_it(copy: Path) -> None:
+def test_the_site_builds_with_every_page(copy: Path) -> None:
     built = build(copy)
     assert built.returncode == 0, built.stdout + built.stderr
     pages = [page.relative_to(copy / "docs").with_suffix("") for page in (copy / "docs").rglob("*.md")]
@@ -42,7 +42,7 @@ def test_a_broken_link_stops_the_build(copy: Path) -> None:
     assert build(copy).returncode != 0
 
 
-def test_pages_load_nothing_from_elsewhere(copy: Path) -> None:
+def test_pages_load_nothing_from_other_hosts(copy: Path) -> None:
     build(copy)
     pages = [*(copy / "site").rglob("*.html")]
     assert len(pages) > 10
@@ -55,7 +55,7 @@ def test_pages_load_nothing_from_elsewhere(copy: Path) -> None:
         assert not [address for address in loaded if "//" in address], page
 
 
-def test_the_reference_pages_are_fresh(root: Path) -> None:
+def test_the_reference_pages_are_up_to_date(root: Path) -> None:
     command = [sys.executable, str(root / "docs/generate.py"), "--check"]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr

@@ -13,18 +13,18 @@ from support.golden import EXIT_CODES, GOLDEN, KINDS, cases, on_disk, produce, u
 ALL = [(kind, case) for kind in KINDS for case in cases(kind)]
 NOT_AS_FILES = {
     "unreadable-file": "a golden case is a file that can be read",
-    "file-too-large": "the repository holds no megabyte of nothing",
+    "file-too-large": "the repository contains no file of a megabyte",
     "unwritable-output": "golden cases write to memory",
-    "renamed-key": "version 1 is the first: nothing was called otherwise before",
+    "renamed-key": "version 1 is the first and renames nothing",
     "value-not-allowed": "no key of version 1 lists its values; a scratch version in the tests does",
-    "damaged-archive": "an archive is no text, and its damage is told in the words of a library",
-    "file-changed": "a golden case stays as it is",
-    "row-too-large": "the repository holds no row of 64 MiB",
+    "damaged-archive": "an archive is not text, and a library words the message",
+    "file-changed": "a golden case does not change",
+    "row-too-large": "the repository contains no row of 64 MiB",
 }
 
 
 @pytest.mark.parametrize(("kind", "case"), ALL, ids=[f"{kind}/{case.name}" for kind, case in ALL])
-def test_case(kind: str, case: Path, request: pytest.FixtureRequest) -> None:
+def test_the_output_matches_the_golden_files(kind: str, case: Path, request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--update-golden"):
         update(case)
     code, files = produce(case)
@@ -34,13 +34,13 @@ def test_case(kind: str, case: Path, request: pytest.FixtureRequest) -> None:
 
 
 def exit_code(kind: str, files: dict[str, bytes]) -> int:
-    """Return what the command is to exit with: a report fails, unless all it has are notes."""
+    """Return the expected exit code. A report fails unless it has only notes."""
     if "report.txt" not in files:
         return EXIT_CODES[kind]
     return int(re.search(rb"^\S+: (error|warning)\[", files["report.txt"], re.MULTILINE) is not None)
 
 
-def test_updating_changes_nothing(tmp_path: Path) -> None:
+def test_updating_the_golden_files_changes_nothing(tmp_path: Path) -> None:
     shutil.copytree(GOLDEN, tmp_path / "golden")
     before = contents(tmp_path)
     for kind in KINDS:
@@ -53,7 +53,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_there_are_enough_cases_and_nothing_else() -> None:
+def test_there_are_enough_golden_cases_and_no_other_files() -> None:
     assert len(cases("accept")) >= 25
     assert len(cases("reject")) >= 40
     inputs = {"config.toml", "rows.jsonl", "validation.jsonl", "flags.txt"}
@@ -61,20 +61,20 @@ def test_there_are_enough_cases_and_nothing_else() -> None:
     assert {path.name for path in GOLDEN.rglob("*") if path.is_file()} <= allowed
 
 
-def test_every_finding_has_a_case() -> None:
+def test_every_rule_has_a_golden_case() -> None:
     reports = [*GOLDEN.rglob("findings.txt"), *GOLDEN.rglob("report.txt")]
     said = "".join(path.read_text(encoding="utf-8") for path in reports)
     assert {rule for rule in RULES if f"[{rule}]" not in said} == NOT_AS_FILES.keys()
 
 
 @pytest.mark.parametrize("case", cases("dataset"), ids=lambda case: case.name)
-def test_a_file_that_is_read_whole_is_known_by_its_digest(case: Path) -> None:
+def test_the_digest_is_reported_if_the_whole_file_is_read(case: Path) -> None:
     data, report = (case / "rows.jsonl").read_bytes(), (case / "report.txt").read_text(encoding="utf-8")
     identity = f"{len(data):,} bytes, sha256:{sha256(data).hexdigest()}"
     assert (identity in report) == (case.name not in {"max-errors", "examples"})
 
 
-def test_configs_that_mean_the_same_give_the_same_bytes() -> None:
+def test_configs_with_the_same_meaning_give_the_same_bytes() -> None:
     names = ["same-meaning-dotted", "same-meaning-inline", "crlf-line-endings"]
     example = (GOLDEN / "accept/contract-example/payload.json").read_bytes()
     assert [(GOLDEN / "accept" / name / "payload.json").read_bytes() for name in names] == [example] * 3

@@ -1,4 +1,4 @@
-"""A name means one thing in the whole code base: modules, and what they define in public."""
+"""Module names and public names are unique in the whole package."""
 
 import ast
 from collections import defaultdict
@@ -10,19 +10,19 @@ import sftc
 PACKAGE = Path(sftc.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SHARED = {
-    "main": "the entry point of a program that is run by itself",
-    "render": "one a report format, of a common signature: `report.json.render` says which",
+    "main": "the entry point of a program",
+    "render": "one per report format, all with the signature of `report.json.render`",
 }
 """Public names that several modules define, and why."""
 
 
 def name_of(module: Path) -> str:
-    """Return what an import calls a module; of a package, the folder's name."""
+    """Return the last part of the import name of a module or package."""
     return module.parent.name if module.stem == "__init__" else module.stem
 
 
 def defined(module: Path) -> Iterator[str]:
-    """Yield the public classes, functions and aliases at the top of a module, whatever they are under."""
+    """Yield the classes, functions and aliases at the top level of a module, also under `if` and `try`."""
     statements = [*ast.parse(module.read_bytes()).body]
     for each in statements:
         match each:
@@ -38,11 +38,11 @@ def defined(module: Path) -> Iterator[str]:
 
 
 def repeated(found: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Return what has several places."""
+    """Return the names with more than one place."""
     return {name: places for name, places in found.items() if len(places) > 1}
 
 
-def test_no_two_modules_have_one_name() -> None:
+def test_module_names_are_unique() -> None:
     places = defaultdict(list)
     for module in MODULES:
         places[name_of(module)].append(str(module.relative_to(PACKAGE)))
@@ -50,7 +50,7 @@ def test_no_two_modules_have_one_name() -> None:
     assert repeated(places) == {}
 
 
-def test_no_two_modules_define_one_public_name() -> None:
+def test_public_names_are_unique() -> None:
     places = defaultdict(list)
     for module in MODULES:
         for name in {*defined(module)}:

@@ -1,4 +1,4 @@
-"""What the README says of submitting, typed as it stands, in a fresh folder and a fresh environment."""
+"""The commands in the README, run literally in a new folder and a new environment."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def blocks(readme: str, heading: str) -> list[str]:
 
 @pytest.fixture
 def newcomer(root: Path, tmp_path: Path) -> dict[str, str]:
-    """Return the environment of somebody who has just installed it, in a folder with config and rows."""
+    """Return the environment of a new installation, and write the config and the rows."""
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
     install: list[str | Path] = [
         tmp_path / "env/bin/pip",
@@ -40,9 +40,7 @@ def newcomer(root: Path, tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_the_commands_of_the_readme_do_what_it_says(
-    root: Path, tmp_path: Path, newcomer: dict[str, str]
-) -> None:
+def test_the_commands_in_the_readme_work(root: Path, tmp_path: Path, newcomer: dict[str, str]) -> None:
     readme = (root / "README.md").read_text(encoding="utf-8")
     lines = blocks(readme, "Submitting")[0].splitlines()
     commands = {line.split()[1]: shlex.split(line, comments=True) for line in lines[1:]}
@@ -60,7 +58,7 @@ def test_the_commands_of_the_readme_do_what_it_says(
     assert "Nothing was sent." in shown.stderr
 
     trained = typed(commands["train"])
-    assert trained.returncode == 5, trained.stderr  # nothing here trains
+    assert trained.returncode == 5, trained.stderr  # the training extra is not installed
     assert "pip install 'sftc[train]'" in trained.stderr
     assert trained.stdout.startswith("job-")
 

@@ -1,4 +1,4 @@
-"""What is published: a wheel and a sdist that work away from the checkout."""
+"""The published wheel and sdist work outside the checkout."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python"]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
-def test_it_installs_and_compiles_away_from_the_checkout(
+def test_the_package_installs_and_compiles_outside_the_checkout(
     kind: str, root: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     if kind == "wheel":
@@ -45,7 +45,7 @@ def test_it_installs_and_compiles_away_from_the_checkout(
     assert {*files} == schemas
 
 
-def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_only_the_packages(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"sftc", "sftc_schemas"}
     assert "sftc/py.typed" in names

@@ -1,4 +1,4 @@
-"""The Python API, and bad input: always findings, never a traceback, never a wrong payload."""
+"""The Python API. Bad input gives findings, never a traceback or a wrong payload."""
 
 import os
 import subprocess
@@ -23,9 +23,7 @@ def ids(compiled: sftc.Compiled) -> list[str]:
     return [found.id for found in compiled.findings]
 
 
-def test_text_bytes_paths_and_names_of_files_are_configs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compile_accepts_text_bytes_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.toml").write_text(JOB)
     monkeypatch.chdir(tmp_path)
     for config in (JOB, JOB.encode(), tmp_path / "config.toml", str(tmp_path / "config.toml"), "config.toml"):
@@ -37,7 +35,7 @@ def test_text_bytes_paths_and_names_of_files_are_configs(
     assert ids(sftc.compile("")) == ["missing-key", "missing-gpu-type"]
 
 
-def test_what_could_not_be_compiled_raises_when_it_is_used() -> None:
+def test_using_the_payload_of_an_invalid_config_raises() -> None:
     compiled = sftc.compile('[job]\nmodel = ""\n')
     assert not compiled.ok
     for use in ("payload", "origins", "digest"):
@@ -48,7 +46,7 @@ def test_what_could_not_be_compiled_raises_when_it_is_used() -> None:
         compiled.to_bytes()
 
 
-def test_a_finding_says_what_and_where_and_how_to_mend_it() -> None:
+def test_a_finding_has_an_id_a_span_and_a_fix() -> None:
     [found] = sftc.compile(JOB + "[hyperparameters]\nn_epochs = 2.0 # two\n").findings
     assert found.id == "float-for-integer"
     assert found.severity is sftc.Severity.ERROR
@@ -61,7 +59,7 @@ def test_a_finding_says_what_and_where_and_how_to_mend_it() -> None:
 
 
 @given(odd_configs)
-def test_right_keys_with_odd_values_are_judged_and_not_stumbled_over(config: dict[str, Any]) -> None:
+def test_odd_values_of_known_keys_never_crash(config: dict[str, Any]) -> None:
     compiled = sftc.compile(toml(config).encode())
     assert compiled.ok == (not any(found.is_error for found in compiled.findings))
 
@@ -73,19 +71,19 @@ def test_right_keys_with_odd_values_are_judged_and_not_stumbled_over(config: dic
         '[training.validation]\nevaluation_strategy = "epoch"\neval_steps = [1]\n',
     ],
 )
-def test_rules_take_values_of_any_type_and_size(text: str) -> None:
+def test_rules_accept_values_of_any_type_and_size(text: str) -> None:
     assert not sftc.compile(text).ok
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_give_a_payload_or_an_error(data: bytes) -> None:
+def test_any_bytes_compile_or_give_an_error(data: bytes) -> None:
     compiled = sftc.compile(data)
     assert compiled.ok == (not any(found.is_error for found in compiled.findings))
     render(compiled.findings)
 
 
 @given(valid.flatmap(spoiled))
-def test_findings_are_in_the_order_of_the_text_and_can_be_shown(config: dict[str, Any]) -> None:
+def test_findings_are_in_text_order_and_can_be_rendered(config: dict[str, Any]) -> None:
     compiled = sftc.compile(toml(config).encode(), overrides={"hyperparameters.n_epochs": 0})
     starts = [(found.span.source.is_flag, found.span.start) for found in compiled.findings]
     assert starts == sorted(starts)
@@ -93,20 +91,20 @@ def test_findings_are_in_the_order_of_the_text_and_can_be_shown(config: dict[str
     assert all(found.id in render(compiled.findings) for found in compiled.findings)
 
 
-def test_a_config_is_at_most_a_megabyte() -> None:
+def test_a_config_larger_than_one_megabyte_is_refused() -> None:
     comment = b"#" * (MAX_BYTES - len(JOB))
     assert sftc.compile(JOB.encode() + comment).ok
     assert ids(sftc.compile(JOB.encode() + comment + b"#")) == ["file-too-large"]
 
 
-def test_a_file_of_100_mb_is_not_read_whole(tmp_path: Path) -> None:
+def test_a_100_mb_config_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     with path.open("wb") as file:
         file.truncate(100 * 1024 * 1024)
     assert ids(sftc.compile(path)) == ["file-too-large"]
 
 
-def test_files_that_are_none(tmp_path: Path) -> None:
+def test_paths_that_are_not_readable_files(tmp_path: Path) -> None:
     (tmp_path / "loop.toml").symlink_to("loop.toml")
     for path in (
         tmp_path,
@@ -121,7 +119,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         assert found.span.line == found.span.column == 1
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+def test_a_file_without_read_permission(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(JOB)
     path.chmod(0)
@@ -157,13 +155,13 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
-def test_ten_thousand_levels(value: str) -> None:
+def test_ten_thousand_nested_levels(value: str) -> None:
     compiled = sftc.compile(f"{JOB}[data.topology]\ndeep = {value}\n")
     assert ids(compiled) == ["nesting-too-deep"]
     assert len(render(compiled.findings)) < 1000
 
 
-def test_levels_that_add_up_and_a_syntax_error_behind_them() -> None:
+def test_header_and_key_levels_are_added_even_before_a_syntax_error() -> None:
     header, key = ".".join("a" * 40), ".".join("b" * 40)
     for end in ("", "!\n"):
         compiled = sftc.compile(f"{JOB}[data.topology.{header}]\n{key} = 1\n{end}")
@@ -186,12 +184,12 @@ def test_a_schema_version_of_thousands_of_digits() -> None:
     assert ids(sftc.compile(f"schema_version = 0x{'f' * 10_000}\n{JOB}")) == ["unknown-schema-version"]
 
 
-def test_a_number_that_python_will_not_read_is_pointed_at() -> None:
+def test_an_integer_too_long_for_python_has_a_span() -> None:
     [found] = sftc.compile(f"{JOB}[data.topology]\nx = {'9' * 5000}\ny = 1\n").findings
     assert (found.id, found.span.line, found.span.column) == ("integer-out-of-range", 7, 5)
 
 
-def test_thousands_of_findings_are_all_told() -> None:
+def test_thousands_of_findings_are_all_reported() -> None:
     text = JOB + "[hyperparameters]\n" + "".join(f"n_epoch_{i} = {i}\n" for i in range(3000))
     compiled = sftc.compile(text)
     assert ids(compiled) == ["unknown-key"] * 3000
@@ -202,17 +200,17 @@ def test_lone_surrogates_in_text_are_not_utf8() -> None:
     assert ids(sftc.compile(f'{JOB}\n[training]\nmode = "\ud800"\n')) == ["not-utf8"]
 
 
-def test_an_unknown_version_is_the_callers_mistake() -> None:
+def test_an_unknown_version_raises_value_error() -> None:
     with pytest.raises(ValueError, match="no version 7"):
         sftc.compile(JOB, version=7)
     assert sftc.compile(JOB, version=1).ok
 
 
-def test_the_package_exports_what_it_says() -> None:
+def test_every_name_in_all_exists() -> None:
     assert all(hasattr(sftc, name) for name in sftc.__all__)
 
 
-def test_compiling_reads_nothing_but_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiling_opens_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = sftc.compile(JOB + '\n[data]\nvalidation_path = "absent.jsonl"\n').to_bytes()
     events: list[str] = []
     sys.addaudithook(

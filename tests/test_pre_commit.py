@@ -1,4 +1,4 @@
-"""The hooks of `.pre-commit-hooks.yaml`, as pre-commit itself installs and runs them."""
+"""The hooks of `.pre-commit-hooks.yaml`, installed and run by pre-commit."""
 
 import json
 import os
@@ -21,7 +21,7 @@ PRE_COMMIT = Path(sys.executable).parent / "pre-commit"
 
 
 class Hooks:
-    """A repository of hooks at one commit, and the environment that pre-commit runs them in."""
+    """A repository of hooks at one commit, and the environment for pre-commit."""
 
     def __init__(self, files: Path, home: Path) -> None:
         self.files = files
@@ -41,21 +41,21 @@ class Hooks:
         return run.stdout.strip()
 
     def commit(self, folder: Path) -> str:
-        """Make `folder` a repository of one commit, and return its name."""
+        """Make `folder` a repository with one commit, and return the commit id."""
         self.git(folder, "init", "--quiet")
         self.git(folder, "add", "--all")
         self.git(folder, "commit", "--quiet", "--message", "all")
         return self.git(folder, "rev-parse", "HEAD")
 
     def configure(self, folder: Path) -> None:
-        """Let the repository `folder` use all hooks."""
+        """Configure the repository `folder` to use all hooks."""
         uses = {"repo": str(self.files), "rev": self.rev, "hooks": [{"id": "sftc-lint"}, {"id": "sftc-fix"}]}
-        # YAML reads JSON.
+        # JSON is valid YAML.
         (folder / ".pre-commit-config.yaml").write_text(json.dumps({"repos": [uses]}))
         self.commit(folder)
 
     def pre_commit(self, folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
-        """Run pre-commit in the repository `folder`; return its exit code and what it said."""
+        """Run pre-commit in the repository `folder`; return its exit code and output."""
         run = subprocess.run(
             [PRE_COMMIT, *arguments],
             cwd=folder,
@@ -70,7 +70,7 @@ class Hooks:
 
 @pytest.fixture(scope="module")
 def hooks(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Hooks:
-    """Return the hooks of the working tree, installed: the one step that needs a network."""
+    """Install and return the hooks of the working tree. Only this step needs a network."""
     hooks = Hooks(snapshot(root, tmp_path_factory.mktemp("hooks")), tmp_path_factory.mktemp("home"))
     scratch = tmp_path_factory.mktemp("scratch")
     hooks.configure(scratch)
@@ -97,7 +97,7 @@ def snapshot(root: Path, to: Path) -> Path:
 
 @pytest.fixture
 def offline() -> Iterator[dict[str, str]]:
-    """Return an environment whose network is a port where nobody listens."""
+    """Return an environment whose proxy is a port where nothing listens."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         proxy = f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -157,7 +157,7 @@ def test_other_toml_files_are_left_alone(scratch: Scratch) -> None:
         assert "(no files to check)Skipped" in said
 
 
-def test_a_fixable_config_is_fixed_and_passes_then(scratch: Scratch) -> None:
+def test_a_fixable_config_is_fixed_and_then_passes(scratch: Scratch) -> None:
     config = scratch.write("fixable.sft.toml", FIXABLE)
     assert scratch.run("sftc-lint")[0] == 1
     assert config.read_text() == FIXABLE
@@ -171,7 +171,7 @@ def test_a_fixable_config_is_fixed_and_passes_then(scratch: Scratch) -> None:
         assert code == 0, said
 
 
-def test_what_has_no_safe_fix_still_fails(scratch: Scratch) -> None:
+def test_a_config_without_a_safe_fix_still_fails(scratch: Scratch) -> None:
     config = scratch.write("bad.sft.toml", BAD)
     code, said = scratch.run("sftc-fix")
     assert code == 1

@@ -1,4 +1,4 @@
-"""The project itself: its checkers, and that what it says of itself is so."""
+"""The project passes its checkers, and its documents are correct."""
 
 import re
 import shlex
@@ -20,7 +20,7 @@ CHECKERS = {
 
 
 @pytest.mark.parametrize("command", CHECKERS.values(), ids=CHECKERS)
-def test_checkers(command: list[str], root: Path) -> None:
+def test_the_project_passes_its_checkers(command: list[str], root: Path) -> None:
     program = Path(sys.executable).parent / command[0]
     run = subprocess.run([program, *command[1:]], cwd=root, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -38,7 +38,7 @@ def test_the_readme_begins_with_its_two_commands(root: Path) -> None:
     assert "pytest" in blocks[1][1]
 
 
-def test_sessions_in_the_docs_are_what_the_command_says(root: Path, sftc_program: str) -> None:
+def test_console_sessions_in_the_docs_match_the_output(root: Path, sftc_program: str) -> None:
     sessions = 0
     for document in [root / "README.md", *root.glob("docs/**/*.md")]:
         for language, block in code_blocks(document.read_text(encoding="utf-8")):
@@ -59,7 +59,7 @@ def test_sessions_in_the_docs_are_what_the_command_says(root: Path, sftc_program
     assert sessions
 
 
-def test_the_reference_names_every_exit_code(root: Path) -> None:
+def test_the_reference_lists_every_exit_code(root: Path) -> None:
     text = (root / "docs/reference/exit-codes.md").read_text(encoding="utf-8")
     named = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
     codes = {value for name, value in vars(exits).items() if name.isupper()}
@@ -70,5 +70,5 @@ def test_the_readme_is_short(root: Path) -> None:
     assert len((root / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
-def test_the_changelog_knows_the_version(root: Path) -> None:
+def test_the_changelog_lists_the_version(root: Path) -> None:
     assert f"## {sftc.__version__}" in (root / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Rules read keys through one accessor: a rename fails in a test, not at a person's desk."""
+"""Rules read keys through one accessor, so that tests detect a renamed key."""
 
 import ast
 from functools import partial
@@ -29,13 +29,13 @@ KEYS = [path for path, schema in PACKAGED.newest.properties.items() if not schem
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_every_setting_that_a_rule_reads_is_a_key_of_the_newest_contract(setting: Setting[object]) -> None:
+def test_rules_read_only_keys_of_the_newest_contract(setting: Setting[object]) -> None:
     schema = PACKAGED.newest.properties[setting.path]
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     assert tuple(TYPES[each] for each in types) == setting.kinds
 
 
-def test_rules_name_keys_in_settings_only(root: Path) -> None:
+def test_rules_name_keys_only_in_settings(root: Path) -> None:
     keys = {dotted(path) for path in PACKAGED.newest.properties if len(path) > 1}
     folder = root / "compiler/sftc/checks"
     strings = 0

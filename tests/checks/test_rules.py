@@ -1,4 +1,4 @@
-"""The rules: each has a page, and its examples are its tests."""
+"""Every rule has a page, and its examples are its tests."""
 
 import re
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ WITHOUT_EXAMPLES = {
 
 
 @pytest.mark.parametrize("rule", WITH_EXAMPLES, ids=lambda rule: rule.id)
-def test_examples(rule: Rule, tmp_path: Path) -> None:
+def test_examples_of_a_rule_give_the_finding_or_not(rule: Rule, tmp_path: Path) -> None:
     assert rule.invalid
     assert rule.valid
     found = [each for each in findings(rule, rule.invalid, tmp_path) if each.id == rule.id]
@@ -51,7 +51,7 @@ def test_examples(rule: Rule, tmp_path: Path) -> None:
 
 
 def findings(rule: Rule, example: str, folder: Path) -> Sequence[Finding]:
-    """Return what is found in an example of `rule`: a config, or a training file."""
+    """Return the findings in an example of `rule`, which is a config or a training file."""
     if rule.examples == "toml":
         return sftc.compile(example).findings
     rows = folder / "rows.jsonl"
@@ -59,7 +59,7 @@ def findings(rule: Rule, example: str, folder: Path) -> Sequence[Finding]:
     return check_files.check_files([str(rows)])[0].findings
 
 
-def test_only_rules_that_no_single_text_breaks_have_no_example() -> None:
+def test_only_listed_rules_have_no_example() -> None:
     assert {rule.id for rule in RULES.values() if not rule.invalid} == WITHOUT_EXAMPLES
 
 
@@ -76,6 +76,6 @@ def test_every_rule_has_a_page(rule: Rule) -> None:
 
 
 def words_of(rule: Rule, text: str) -> str:
-    """Return what is to fit a terminal: not the examples where they nest deep or are rows, a row a line."""
+    """Return the part of a page that must fit a terminal: without examples that have long lines."""
     long = rule.id == "nesting-too-deep" or rule.examples == "jsonl"
     return text.partition("\n\nRaises this finding:")[0] if long else text

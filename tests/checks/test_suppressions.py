@@ -1,4 +1,4 @@
-"""Comments that suppress warnings and notes, and what they reach."""
+"""Comments that suppress warnings and notes, and their scope."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def ids(text: str) -> list[str]:
         "[data]\nvalidation_path = 'v'\n",
     ],
 )
-def test_what_is_suppressed(text: str) -> None:
+def test_comments_suppress_findings(text: str) -> None:
     assert ids(text) == []
 
 
@@ -55,11 +55,11 @@ def test_what_is_suppressed(text: str) -> None:
         (GPU + "nodes = 1 # sftc: ignore[no-such-rule, a]\n", ["unused-suppression"] * 2),
     ],
 )
-def test_what_is_not(text: str, left: list[str]) -> None:
+def test_comments_do_not_suppress_other_findings(text: str, left: list[str]) -> None:
     assert ids(text) == left
 
 
-def test_a_flag_is_not_suppressed_by_the_file() -> None:
+def test_a_comment_does_not_suppress_findings_about_a_flag() -> None:
     text = "# sftc: ignore[unknown-key]\n" + GPU
     compiled = sftc.compile(text, overrides={"job.variant": 1})
     assert [(found.id, found.span.source.is_flag) for found in compiled.findings] == [
@@ -68,7 +68,7 @@ def test_a_flag_is_not_suppressed_by_the_file() -> None:
     ]
 
 
-def test_every_comment_is_seen_wherever_it_stands() -> None:
+def test_comments_are_found_everywhere() -> None:
     comments = "# sftc: ignore[a]"
     text = f"{comments}\n[job] {comments}\nmodel = 'm' {comments}\ndata = '''\n{comments}\n''' {comments}\n"
     text += f"[data]\ntopology.x = [ {comments}\n1, {comments}\n] {comments}"

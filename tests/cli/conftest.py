@@ -1,4 +1,4 @@
-"""Every test of a command runs in a folder of its own, which holds the `FILES` of its module."""
+"""Every test of a command runs in its own folder with the `FILES` of its module."""
 
 import os
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def dataset(sftc_program: str) -> Dataset:
 
 @pytest.fixture
 def closed_pipe() -> Iterator[int]:
-    """Return the writing end of a pipe that nobody reads any more."""
+    """Return the write end of a pipe whose read end is closed."""
     reading, writing = os.pipe()
     os.close(reading)
     yield writing

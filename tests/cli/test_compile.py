@@ -1,4 +1,4 @@
-"""`sftc compile` as a person or a script runs it: real processes, pipes and files."""
+"""`sftc compile` with real processes, pipes and files."""
 
 import json
 import os
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.measured
 FILES = {"good.toml": JOB, "warned.toml": WARNED, "wrong.toml": WRONG}
 
 
-def test_the_payload_goes_to_stdout_and_nothing_else_does(sftc: Program) -> None:
+def test_only_the_payload_goes_to_stdout(sftc: Program) -> None:
     code, payload, errors = sftc("compile", "good.toml")
     assert (code, errors) == (0, "")
     assert json.loads(payload)["model"] == "m"
@@ -33,7 +33,7 @@ def test_the_payload_goes_to_stdout_and_nothing_else_does(sftc: Program) -> None
     assert errors.endswith("\n1 warning\n")
 
 
-def test_findings_stop_it(sftc: Program) -> None:
+def test_an_error_stops_the_compilation(sftc: Program) -> None:
     code, payload, errors = sftc("compile", "wrong.toml")
     assert (code, payload) == (1, "")
     assert "\nwrong.toml:2:9: error[blank-string]: `job.model` is blank\n" in errors
@@ -41,7 +41,7 @@ def test_findings_stop_it(sftc: Program) -> None:
     assert "\n<stdin>:2:9: " in sftc("compile", "-", stdin=WRONG.encode())[2]
 
 
-def test_strict_lets_warnings_stop_it(sftc: Program) -> None:
+def test_strict_treats_warnings_as_errors(sftc: Program) -> None:
     assert sftc("compile", "good.toml", "--strict")[0] == 0
     code, payload, errors = sftc("compile", "warned.toml", "--strict")
     assert (code, payload) == (1, "")
@@ -81,7 +81,7 @@ def test_wrong_usage(sftc: Program, arguments: list[str], said: str) -> None:
     assert not Path("out").exists()
 
 
-def test_files_are_written_whole(sftc: Program, folder: Path) -> None:
+def test_payloads_are_written_to_files(sftc: Program, folder: Path) -> None:
     payload = sftc("compile", "good.toml")[1]
     assert sftc("compile", "good.toml", "warned.toml", "--output-dir", "out/deep")[:2] == (0, "")
     assert {path.name: path.read_text() for path in (folder / "out/deep").iterdir()} == {
@@ -92,14 +92,14 @@ def test_files_are_written_whole(sftc: Program, folder: Path) -> None:
     assert (folder / "one.json").read_text() == payload
 
 
-def test_devices_and_pipes_are_written_as_they_stand(sftc: Program) -> None:
+def test_devices_and_pipes_are_written_directly(sftc: Program) -> None:
     payload = sftc("compile", "good.toml")[1]
     for target in ("-", "/dev/stdout", ">(cat)", "/dev/stderr"):
         code, out, errors = sftc.shell(f"sftc compile good.toml -o {target} | cat")
         assert (code, out + errors) == (0, payload)
 
 
-def test_two_names_of_one_file_are_not_two_files(sftc: Program, folder: Path) -> None:
+def test_two_outputs_that_are_the_same_file_are_refused(sftc: Program, folder: Path) -> None:
     (folder / "out").mkdir()
     (folder / "out/good.json").symlink_to("warned.json")
     code, _, errors = sftc("compile", "good.toml", "warned.toml", "--output-dir", "out")
@@ -113,14 +113,14 @@ def test_a_closed_stdin_is_an_error(sftc: Program) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["rule", "rule unknown-key", "--version", "--help", "lint good.toml"])
-def test_a_full_disk_is_an_error_of_every_command(sftc: Program, arguments: str) -> None:
+def test_a_full_disk_is_an_error_for_every_command(sftc: Program, arguments: str) -> None:
     code, _, errors = sftc.shell(f"sftc {arguments} > /dev/full")
     assert code == 1
     assert "No space left on device" in errors
     assert "fault" not in errors
 
 
-def test_one_wrong_config_of_many_writes_none(sftc: Program, folder: Path) -> None:
+def test_one_invalid_config_prevents_all_output(sftc: Program, folder: Path) -> None:
     (folder / "out").mkdir()
     (folder / "out/good.json").write_text("before")
     code, _, errors = sftc("compile", "good.toml", "wrong.toml", "--output-dir", "out")
@@ -129,7 +129,7 @@ def test_one_wrong_config_of_many_writes_none(sftc: Program, folder: Path) -> No
     assert {path.name: path.read_text() for path in (folder / "out").iterdir()} == {"good.json": "before"}
 
 
-def test_an_output_file_keeps_its_mode_and_its_link(sftc: Program, folder: Path) -> None:
+def test_an_output_file_keeps_its_mode_and_symlink(sftc: Program, folder: Path) -> None:
     (folder / "real.json").write_text("before")
     (folder / "real.json").chmod(0o640)
     (folder / "link.json").symlink_to("real.json")
@@ -139,7 +139,7 @@ def test_an_output_file_keeps_its_mode_and_its_link(sftc: Program, folder: Path)
     assert stat.S_IMODE((folder / "real.json").stat().st_mode) == 0o640
 
 
-def test_a_new_output_file_has_the_mode_the_user_asks_for(sftc: Program, folder: Path) -> None:
+def test_a_new_output_file_follows_the_umask(sftc: Program, folder: Path) -> None:
     assert sftc.shell("umask 027; sftc compile good.toml -o new.json")[0] == 0
     assert stat.S_IMODE((folder / "new.json").stat().st_mode) == 0o640
 
@@ -174,13 +174,13 @@ def test_a_full_or_closed_stdout_is_an_error(sftc: Program) -> None:
         assert "Traceback" not in errors
 
 
-def test_a_closed_pipe_ends_quietly(sftc: Program, closed_pipe: int) -> None:
+def test_a_closed_pipe_ends_the_command_silently(sftc: Program, closed_pipe: int) -> None:
     command = [sftc.path, "compile", "good.toml"]
     run = subprocess.run(command, stdout=closed_pipe, stderr=subprocess.PIPE, check=False)
     assert (run.returncode, run.stderr) == (141, b"")
 
 
-def test_findings_into_a_closed_pipe_end_quietly(sftc: Program, closed_pipe: int) -> None:
+def test_findings_to_a_closed_pipe_end_the_command_silently(sftc: Program, closed_pipe: int) -> None:
     command = [sftc.path, "compile", "wrong.toml"]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=closed_pipe, check=False)
     assert (run.returncode, run.stdout) == (1, b"")
@@ -202,7 +202,7 @@ def on_a_terminal(command: list[str], environment: dict[str, str]) -> str:
     return output.decode()
 
 
-def test_colour_is_for_terminals(sftc: Program) -> None:
+def test_colors_are_used_only_on_a_terminal(sftc: Program) -> None:
     command = [sftc.path, "compile", "wrong.toml"]
     assert "\x1b[31m" in on_a_terminal(command, {})
     assert "\x1b[" not in on_a_terminal(command, {"NO_COLOR": "1"})

@@ -1,4 +1,4 @@
-"""`sftc dataset check`: what it takes for training files, how much of them, and when it fails."""
+"""`sftc dataset check`: which files and rows it reads, and when it fails."""
 
 import gzip
 import re
@@ -25,7 +25,7 @@ def no_findings(path: str, text: str) -> str:
     return f"{path}: no findings in {text.count('messages')} rows, {len(text)} bytes, {digest(text)}\n"
 
 
-def test_it_fails_on_errors_and_warnings_and_not_on_notes(dataset: Dataset) -> None:
+def test_check_fails_on_errors_and_warnings_but_not_on_notes(dataset: Dataset) -> None:
     assert dataset("check", "good.jsonl") == (0, no_findings("good.jsonl", GOOD), "")
     code, report, errors = dataset("check", "good.jsonl", "--config", "config.toml")
     assert (code, errors) == (0, "")
@@ -58,7 +58,7 @@ def test_wrong_usage(dataset: Dataset, folder: Path, arguments: list[str], said:
     assert said in errors
 
 
-def test_what_cannot_be_read_is_an_error_and_the_others_are_checked(dataset: Dataset) -> None:
+def test_an_unreadable_file_is_an_error_and_the_others_are_checked(dataset: Dataset) -> None:
     reasons = {"absent.jsonl": "No such file", ".": "Is a directory", "/dev/null": "it is a device"}
     for path, reason in reasons.items():
         code, report, errors = dataset("check", path, "good.jsonl")
@@ -67,7 +67,7 @@ def test_what_cannot_be_read_is_an_error_and_the_others_are_checked(dataset: Dat
         assert report.endswith(f"\n{path}: 1 error\n{no_findings('good.jsonl', GOOD)}")
 
 
-def test_files_are_named_or_found_by_a_glob_each_once(dataset: Dataset, folder: Path) -> None:
+def test_files_from_names_and_globs_are_checked_once(dataset: Dataset, folder: Path) -> None:
     (folder / "a/b").mkdir(parents=True)
     (folder / "a/b/[1].jsonl").write_text(UNANSWERED)
     (folder / "a/b/1.jsonl").write_text(GOOD)
@@ -78,7 +78,7 @@ def test_files_are_named_or_found_by_a_glob_each_once(dataset: Dataset, folder: 
     assert [*dataset.report("a/b/[12].jsonl")] == ["a/b/1.jsonl"]
 
 
-def test_stdin_is_a_file_too(dataset: Dataset) -> None:
+def test_stdin_can_be_checked(dataset: Dataset) -> None:
     assert dataset("check", "-", stdin=GOOD.encode()) == (0, no_findings("-", GOOD), "")
     assert dataset.shell("dataset check <(cat good.jsonl) | sed 's/.*: //'")[1] == no_findings("", GOOD)[2:]
     code, report, _ = dataset.shell("dataset check - <&-")
@@ -94,7 +94,7 @@ PACKED = {
 }
 
 
-def test_a_compressed_file_is_checked_as_what_it_holds(dataset: Dataset, folder: Path) -> None:
+def test_a_compressed_file_is_checked_like_its_contents(dataset: Dataset, folder: Path) -> None:
     for name, data in PACKED.items():
         (folder / name).write_bytes(data)
     files = dataset.report("good.jsonl", *PACKED)
@@ -126,7 +126,7 @@ def test_rows_before_the_damage_are_checked(
     assert 10_000 < file["data"]["rows"] <= 30_001
 
 
-def test_only_the_first_rows_are_checked_where_that_is_asked(dataset: Dataset, folder: Path) -> None:
+def test_examples_limits_the_check_to_the_first_rows(dataset: Dataset, folder: Path) -> None:
     text = f"\n{row(51)} \n{row(52)}"
     (folder / "rows.jsonl").write_text(text + BROKEN)
     assert dataset("check", "rows.jsonl", "--examples", "2") == (0, no_findings("rows.jsonl", text), "")
@@ -137,7 +137,7 @@ def test_only_the_first_rows_are_checked_where_that_is_asked(dataset: Dataset, f
     assert endless.endswith(f" in 3 rows, {3 * len(row(1))} bytes, {digest(row(1) * 3)}\n")
 
 
-def test_errors_stop_the_reading_and_other_findings_are_counted(dataset: Dataset, folder: Path) -> None:
+def test_reading_stops_at_max_errors_and_other_findings_are_counted(dataset: Dataset, folder: Path) -> None:
     (folder / "rows.jsonl").write_text("".join(f'{{"{number}":\n' for number in range(25)))
     for limit, listed in {"1": 1, "25": 25, "26": 25, "0": 25}.items():
         [file] = dataset.report("rows.jsonl", "--max-errors", limit).values()
@@ -152,9 +152,7 @@ def test_errors_stop_the_reading_and_other_findings_are_counted(dataset: Dataset
     assert (len(file["findings"]), file["data"]["more"]) == (26, {})
 
 
-def test_a_file_that_was_not_read_whole_says_so_whatever_else_is_found(
-    dataset: Dataset, folder: Path
-) -> None:
+def test_the_report_says_if_reading_stopped_early(dataset: Dataset, folder: Path) -> None:
     (folder / "rows.jsonl").write_text(row(1) * 2 + BROKEN + row(2))
     [file] = dataset.report("rows.jsonl", "--max-errors", "1").values()
     assert [found["id"] for found in file["findings"]] == ["row-not-json", "duplicate-rows"]
@@ -164,7 +162,7 @@ def test_a_file_that_was_not_read_whole_says_so_whatever_else_is_found(
     assert "sha256" not in summary
 
 
-def test_a_config_names_the_files_where_the_command_line_does_not(dataset: Dataset, folder: Path) -> None:
+def test_the_config_names_the_files_if_the_command_line_does_not(dataset: Dataset, folder: Path) -> None:
     config = folder / "config.toml"
     assert [*dataset.report("--config", "config.toml")] == ["good.jsonl", "config.toml"]
     config.write_text(f'{FIVE_A_STEP}\n[data]\nvalidation_path = "unanswered.jsonl"\n')
@@ -178,7 +176,7 @@ def test_a_config_names_the_files_where_the_command_line_does_not(dataset: Datas
     assert report.startswith("<stdin>:9:2: note[steps]: 10 rows by 5 (global_batch)")
 
 
-def test_a_config_that_cannot_be_used_stops_it(dataset: Dataset, folder: Path) -> None:
+def test_an_invalid_config_stops_the_check(dataset: Dataset, folder: Path) -> None:
     (folder / "wrong.toml").write_text('[job]\nmodel = ""\n')
     (folder / "torn.toml").write_text("[job")
     for name, rule in {"wrong": "blank-string", "torn": "toml-syntax", "absent": "unreadable-file"}.items():
@@ -189,7 +187,7 @@ def test_a_config_that_cannot_be_used_stops_it(dataset: Dataset, folder: Path) -
 
 
 @pytest.mark.parametrize("flags", [["--examples", "3"], ["--max-errors", "1"], []])
-def test_steps_are_told_of_a_file_that_was_read_whole(
+def test_steps_are_reported_only_for_a_file_that_was_read_completely(
     dataset: Dataset, folder: Path, flags: list[str]
 ) -> None:
     (folder / "cut.jsonl.gz").write_bytes(gzip.compress("".join(map(row, range(30_000))).encode())[:-3])
@@ -200,14 +198,14 @@ def test_steps_are_told_of_a_file_that_was_read_whole(
 
 
 @pytest.mark.parametrize("name", ["-", "config.toml"])
-def test_a_config_that_is_checked_as_rows_too_hides_nothing(dataset: Dataset, name: str) -> None:
+def test_a_config_passed_as_a_training_file_is_an_error(dataset: Dataset, name: str) -> None:
     code, report, errors = dataset("check", name, "--config", name, stdin=FIVE_A_STEP.encode())
     assert code in {1, 2}
     assert ("error[" in report) == (code == 1)
     assert ("Usage: " in errors) == (code == 2)
 
 
-def test_a_file_that_is_named_in_two_ways_is_checked_once(dataset: Dataset) -> None:
+def test_a_file_with_several_paths_is_checked_once(dataset: Dataset) -> None:
     Path("a.jsonl").write_text(GOOD)
     code, out, _ = dataset("check", "a.jsonl", "./a.jsonl", str(Path("a.jsonl").absolute()))
     assert (code, out.count("no findings")) == (0, 1)

@@ -1,4 +1,4 @@
-"""The reports of `sftc dataset check` for programs: of the published forms, and whole."""
+"""The machine-readable reports of `sftc dataset check`: complete, and valid by their schemas."""
 
 import json
 import os
@@ -36,7 +36,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("arguments", [ALL, ["good.jsonl"], [*ALL, "--max-errors", "1"], ["a*.jsonl"]])
-def test_json_is_what_its_schema_says(dataset: Dataset, root: Path, arguments: list[str]) -> None:
+def test_json_is_valid_by_its_schema(dataset: Dataset, root: Path, arguments: list[str]) -> None:
     Path("aa.jsonl").write_text(UNANSWERED + UNANSWERED.replace("2 + 2", "2 + 3") + BROKEN * 2)
     schema = json.loads((root / "schemas/sftc_schemas/report.schema.json").read_bytes())
     code, report, errors = dataset("check", *arguments, "--format", "json", stdin=BROKEN.encode())
@@ -44,7 +44,7 @@ def test_json_is_what_its_schema_says(dataset: Dataset, root: Path, arguments: l
     assert (code, errors) == (int(arguments != ["good.jsonl"]), "")
 
 
-def test_json_says_what_was_read_and_where(dataset: Dataset) -> None:
+def test_json_contains_rows_digest_and_positions(dataset: Dataset) -> None:
     Path("broken.jsonl").write_text(text := GOOD + BROKEN)
     files = dataset.report("broken.jsonl", "absent.jsonl", "--config", "config.toml")
     assert files["broken.jsonl"]["data"] == {
@@ -57,7 +57,7 @@ def test_json_says_what_was_read_and_where(dataset: Dataset) -> None:
     assert files["config.toml"]["data"] is None
 
 
-def test_sarif_is_what_its_published_schema_says(dataset: Dataset, published: PublishedSchemas) -> None:
+def test_sarif_is_valid_by_its_published_schema(dataset: Dataset, published: PublishedSchemas) -> None:
     code, report, errors = dataset("check", *ALL, "--format", "sarif")
     assert (code, errors) == (1, "")
     schema = json.loads(published.read(*SARIF))
@@ -76,7 +76,7 @@ def test_sarif_is_what_its_published_schema_says(dataset: Dataset, published: Pu
     ]
 
 
-def test_github_gets_a_command_a_finding(dataset: Dataset) -> None:
+def test_github_gets_one_command_per_finding(dataset: Dataset) -> None:
     code, report, errors = dataset("check", *ALL, "--format", "github")
     assert (code, errors) == (1, "")
     heads = [line.split("::")[1].split(",", 1) for line in report.splitlines()]
@@ -93,7 +93,7 @@ def test_github_gets_a_command_a_finding(dataset: Dataset) -> None:
     assert dataset("check", "good.jsonl", "--format", "github") == (0, "", "")
 
 
-def test_odd_names_are_no_trouble(dataset: Dataset) -> None:
+def test_odd_file_names_are_escaped(dataset: Dataset) -> None:
     for number, name in enumerate(HOSTILE):
         Path(name).write_text(UNANSWERED.replace("2", str(number)))
     reports = {}

@@ -1,4 +1,4 @@
-"""`sftc dataset` where a package that an extra brings is missing."""
+"""`sftc dataset` without a package that an extra installs."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ FILES = {"good.jsonl": GOOD}
 
 
 def without(packages: list[str], *arguments: str) -> tuple[int, str, str]:
-    """Run the command where some packages cannot be imported."""
+    """Run the command in an environment where `packages` cannot be imported."""
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({packages})); from sftc.cli.main import main; main()"
     )
@@ -27,16 +27,16 @@ def without(packages: list[str], *arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_that_is_missing_is_named_with_what_brings_it(dataset: Dataset, package: str) -> None:
+def test_a_missing_package_is_named_with_its_extra(dataset: Dataset, package: str) -> None:
     Path("rows.jsonl.zst").write_bytes(compressed(BROKEN.encode()))
     code, out, errors = without([package], "dataset", "check", "rows.jsonl.zst")
-    assert (code, out) == (1, "")  # it is known before there is anything to tell
+    assert (code, out) == (1, "")  # reported before any finding
     assert package in errors
     assert errors.endswith("pip install 'sftc[dataset]'\n")
     assert len(errors.splitlines()) == 1
 
 
-def test_only_pictures_need_matplotlib(dataset: Dataset) -> None:
+def test_only_plots_need_matplotlib(dataset: Dataset) -> None:
     assert without(["matplotlib"], "dataset", "stats", "good.jsonl")[0] == 0
     assert without(["matplotlib"], "dataset", "stats", "good.jsonl", "--plot", "a.svg")[::2] == (
         1,
@@ -44,7 +44,7 @@ def test_only_pictures_need_matplotlib(dataset: Dataset) -> None:
     )
 
 
-def test_a_namespace_that_others_share_is_no_package_that_is_there(
+def test_a_shared_namespace_package_does_not_count_as_installed(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if sys.version_info >= (3, 14):
@@ -59,7 +59,7 @@ def test_a_namespace_that_others_share_is_no_package_that_is_there(
     assert "Traceback" not in errors
 
 
-def test_help_and_the_other_commands_need_no_extra(dataset: Dataset) -> None:
+def test_help_and_other_commands_need_no_extra(dataset: Dataset) -> None:
     Path("config.toml").write_text(CONFIG)
     for arguments in (
         ["dataset", "--help"],

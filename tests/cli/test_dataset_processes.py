@@ -1,4 +1,4 @@
-"""`sftc dataset` among processes: its workers, signals, pipes that close, files that change."""
+"""`sftc dataset` and processes: workers, signals, closed pipes, files that change."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from support.program import Dataset
 from support.training_files import GOOD, UNANSWERED, digest, row
 
 CHUNK = row(1).replace("2", "2" * 10_000).encode() * 52
-"""Rows of a chunk, or so."""
+"""Rows of about one chunk."""
 
 
 FILES = {"good.jsonl": GOOD}
@@ -31,7 +31,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def many_chunks() -> str:
-    """Return rows of which each chunk has something to tell, and of which some are the same."""
+    """Return rows with findings in each chunk, and with some duplicates."""
     rows = [row(number).replace("?", " and so on" * 85) for number in range(7000)]
     for at in range(50, len(rows), 500):
         rows[at : at + 3] = [f'{{"{at}":\n', UNANSWERED.replace("2", str(at)), rows[1]]
@@ -39,7 +39,7 @@ def many_chunks() -> str:
 
 
 @pytest.mark.measured
-def test_any_number_of_processes_says_the_same(dataset: Dataset) -> None:
+def test_the_report_does_not_depend_on_the_number_of_processes(dataset: Dataset) -> None:
     Path("rows.jsonl").write_text(text := many_chunks())
     for command in (
         ["check", "--format", "text"],
@@ -52,7 +52,7 @@ def test_any_number_of_processes_says_the_same(dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize("limit", ["1", "11"])
-def test_any_number_of_processes_stops_at_the_same_error(dataset: Dataset, limit: str) -> None:
+def test_reading_stops_at_the_same_error_with_any_number_of_processes(dataset: Dataset, limit: str) -> None:
     Path("rows.jsonl").write_text("".join(dict.fromkeys(many_chunks().splitlines(keepends=True))))
     flags = ["--max-errors", limit, "--format", "json"]
     one, two = (dataset("check", "rows.jsonl", *flags, "--jobs", jobs) for jobs in "12")
@@ -61,7 +61,7 @@ def test_any_number_of_processes_stops_at_the_same_error(dataset: Dataset, limit
 
 
 def reading(dataset: Dataset, pipe: tuple[int, int], *arguments: str) -> subprocess.Popen[bytes]:
-    """Start a command of a process group of its own on what is fed to the pipe."""
+    """Start a command that reads the pipe, in its own process group."""
     command = [*dataset.command, *arguments, f"/dev/fd/{pipe[0]}"]
     process = subprocess.Popen(
         command,
@@ -80,7 +80,7 @@ def children(process: subprocess.Popen[bytes]) -> list[int]:
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = path.read_text().rpartition(")")[2].split()[1]
-        except OSError:  # it has ended since
+        except OSError:  # it has exited
             continue
         if int(parent) == process.pid:
             found.append(int(path.parent.name))
@@ -89,21 +89,21 @@ def children(process: subprocess.Popen[bytes]) -> list[int]:
 
 @pytest.mark.parametrize("command", ["check", "stats"])
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_it_can_be_stopped_and_leaves_no_process_and_no_memory(
+def test_a_signal_ends_all_processes_and_frees_shared_memory(
     dataset: Dataset, pipe: tuple[int, int], command: str, stop: signal.Signals
 ) -> None:
     process = reading(dataset, pipe, command, "--jobs", "2")
     with open(pipe[1], "wb", closefd=False) as feed:
-        feed.writelines([CHUNK] * 80)  # more than a worker may be behind
+        feed.writelines([CHUNK] * 80)  # more than the workers can queue
     assert children(process)
     memory = Path(f"/proc/{process.pid}/maps").read_text()
     shared = {Path(each) for each in re.findall(r"/\S+/psm_\w+", memory)}
     assert shared
-    if stop == signal.SIGINT:  # Ctrl-C goes to all processes of a terminal's group
+    if stop == signal.SIGINT:  # Ctrl-C goes to the whole process group
         os.killpg(process.pid, stop)
     else:
         process.send_signal(stop)
-    out, errors = process.communicate(timeout=60)  # which ends when no process holds the pipes any more
+    out, errors = process.communicate(timeout=60)  # returns when no process has the pipes open
     assert out == b""
     assert not [path for path in shared if path.exists()]
     if stop == signal.SIGINT:
@@ -113,7 +113,9 @@ def test_it_can_be_stopped_and_leaves_no_process_and_no_memory(
 @pytest.mark.parametrize(
     "arguments", [["check"], ["check", "--format", "json"], ["stats"], ["head", "-n", "7000"]]
 )
-def test_a_closed_pipe_ends_it_quietly(dataset: Dataset, pipe: tuple[int, int], arguments: list[str]) -> None:
+def test_a_closed_pipe_ends_the_command_silently(
+    dataset: Dataset, pipe: tuple[int, int], arguments: list[str]
+) -> None:
     Path("rows.jsonl").write_text(many_chunks())
     os.close(pipe[0])
     jobs = ["--jobs", "2"] if arguments[0] != "head" else []
@@ -123,7 +125,7 @@ def test_a_closed_pipe_ends_it_quietly(dataset: Dataset, pipe: tuple[int, int], 
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_has_seen_enough_ends_it(dataset: Dataset, unbuffered: str) -> None:
+def test_a_reader_that_closes_the_pipe_ends_the_command(dataset: Dataset, unbuffered: str) -> None:
     Path("rows.jsonl").write_text("".join(f'{{"{number}":\n' for number in range(20_000)))
     for line in ("check rows.jsonl --max-errors 0", "head rows.jsonl -n 20000"):
         code, out, errors = dataset.shell(f"export PYTHONUNBUFFERED={unbuffered}; dataset {line} | head -1")
@@ -147,13 +149,13 @@ def test_a_full_disk_is_an_error(dataset: Dataset, arguments: str) -> None:
     assert "fault" not in errors
 
 
-def test_a_file_that_is_written_to_meanwhile_is_an_error(dataset: Dataset) -> None:
+def test_a_file_that_changes_during_the_check_is_an_error(dataset: Dataset) -> None:
     rows = Path("rows.jsonl")
     rows.write_text(text := "".join(f'{{"{number}":\n' for number in range(5000)))
     command = [*dataset.command, "check", "rows.jsonl", "--max-errors", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        process.stdout.readline()  # it has begun, and cannot end before the rest is read
+        process.stdout.readline()  # the check has started, and cannot end before its output is read
         with rows.open("a") as file:
             file.write(row(1))
         report = process.stdout.read()

@@ -1,4 +1,4 @@
-"""`sftc dataset stats` and `sftc dataset head`: what a file holds, and its first rows."""
+"""`sftc dataset stats` and `sftc dataset head`."""
 
 import gzip
 import json
@@ -53,7 +53,7 @@ def spread(*numbers: int) -> dict[str, int]:
     return dict(zip(("0", "25", "50", "75", "95", "99", "100"), numbers, strict=True))
 
 
-def test_the_figures_are_those_of_the_rows(dataset: Dataset) -> None:
+def test_the_statistics_match_the_rows(dataset: Dataset) -> None:
     assert figures(dataset, "talk.jsonl") == {
         "version": 1,
         "files": [
@@ -77,7 +77,7 @@ def test_the_figures_are_those_of_the_rows(dataset: Dataset) -> None:
     }
 
 
-def test_percentiles_are_numbers_that_rows_have(dataset: Dataset) -> None:
+def test_percentiles_are_values_of_actual_rows(dataset: Dataset) -> None:
     rows = [row(1).replace("1 + 1?", "x" * length).replace('"2"', '""') for length in range(1, 201)]
     [file] = figures(dataset, "-", stdin="".join(rows).encode())["files"]
     assert file["percentiles"]["characters"] == spread(1, 50, 100, 150, 190, 198, 200)
@@ -85,7 +85,7 @@ def test_percentiles_are_numbers_that_rows_have(dataset: Dataset) -> None:
     assert file["percentiles"]["turns"] == spread(*[1] * 7)
 
 
-def test_the_table_says_the_same(dataset: Dataset) -> None:
+def test_the_table_shows_the_same_statistics(dataset: Dataset) -> None:
     code, table, errors = dataset("stats", "talk.jsonl")
     assert (code, errors) == (0, "")
     assert [" ".join(line.split()) for line in table.splitlines()] == [
@@ -106,14 +106,14 @@ def test_the_table_says_the_same(dataset: Dataset) -> None:
         "Han letters 2 0.1%",
         "emoji 1 0.0%",
         "",
-        "a row has least 25 % median 75 % 95 % 99 % most",
+        "per row min 25 % median 75 % 95 % 99 % max",
         "turns of the assistant 1 1 1 1 2 2 2",
         "characters 4 4 8 9 2,340 2,340 2,340",
         "tokens, estimated 2 2 2 4 587 587 587",
     ]
 
 
-def test_files_are_described_one_after_the_other(dataset: Dataset) -> None:
+def test_each_file_has_its_own_statistics(dataset: Dataset) -> None:
     Path("good.jsonl.gz").write_bytes(gzip.compress(GOOD.encode()))
     Path("good.jsonl.zst").write_bytes(compressed(GOOD.encode()))
     Path("empty.jsonl").touch()
@@ -125,7 +125,7 @@ def test_files_are_described_one_after_the_other(dataset: Dataset) -> None:
     assert "\n\ngood.jsonl\n\nrows " in dataset("stats", "talk.jsonl", "good.jsonl")[1]
 
 
-def test_a_picture_of_the_figures_is_drawn(dataset: Dataset) -> None:
+def test_statistics_are_plotted(dataset: Dataset) -> None:
     Path("empty.jsonl").touch()
     for name in ("one.svg", "again.svg"):
         code, table, errors = dataset("stats", "talk.jsonl", "--plot", name)
@@ -142,7 +142,7 @@ def test_a_picture_of_the_figures_is_drawn(dataset: Dataset) -> None:
     assert struct.unpack(">II", png[16:24]) == (1540, 1232)
 
 
-def test_odd_names_and_roles_are_drawn_as_they_are(dataset: Dataset) -> None:
+def test_odd_names_and_roles_can_be_plotted(dataset: Dataset) -> None:
     names = ["$\\x$.jsonl", "漢字.jsonl", os.fsdecode(b"\xff.jsonl"), "\x1b[31m\n"]
     for name in names:
         role = json.dumps(name.encode("utf-8", "replace").decode())
@@ -154,7 +154,7 @@ def test_odd_names_and_roles_are_drawn_as_they_are(dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize("picture", ["talk.pdf", "talk", "", "-"])
-def test_only_svg_and_png_are_drawn(dataset: Dataset, picture: str) -> None:
+def test_plots_are_only_svg_or_png(dataset: Dataset, picture: str) -> None:
     before = sorted(Path().iterdir())
     code, report, errors = dataset("stats", "talk.jsonl", "--plot", picture)
     assert (code, report) == (2, "")
@@ -162,14 +162,14 @@ def test_only_svg_and_png_are_drawn(dataset: Dataset, picture: str) -> None:
     assert sorted(Path().iterdir()) == before
 
 
-def test_a_picture_that_cannot_be_written_is_an_error(dataset: Dataset) -> None:
+def test_a_plot_that_cannot_be_written_is_an_error(dataset: Dataset) -> None:
     code, _, errors = dataset("stats", "talk.jsonl", "--plot", "/proc/nothing/a.svg")
     assert code == 1
     assert errors.startswith("/proc/nothing/a.svg: error[unwritable-output]: ")
 
 
 @pytest.mark.parametrize("command", ["stats", "head"])
-def test_a_file_that_cannot_be_read_whole_is_an_error_of_one_line(dataset: Dataset, command: str) -> None:
+def test_an_unreadable_or_damaged_file_is_a_one_line_error(dataset: Dataset, command: str) -> None:
     data = "".join(map(row, range(20_000))).encode()
     Path("cut.jsonl.gz").write_bytes(gzip.compress(data)[:-3])
     Path("torn\n.jsonl.zst").write_bytes(compressed(data)[:-3])
@@ -182,7 +182,7 @@ def test_a_file_that_cannot_be_read_whole_is_an_error_of_one_line(dataset: Datas
         assert "cannot be read" in errors
 
 
-def test_the_first_rows_are_written_byte_for_byte(dataset: Dataset) -> None:
+def test_head_writes_the_first_rows_byte_for_byte(dataset: Dataset) -> None:
     data = b'\n{"a":\xff}\r\n \n' + GOOD.encode() + b"\n" + BROKEN.encode()
     Path("rows.jsonl").write_bytes(data)
     Path("rows.jsonl.gz").write_bytes(gzip.compress(data))
@@ -200,11 +200,11 @@ def test_the_first_rows_are_written_byte_for_byte(dataset: Dataset) -> None:
     )
 
 
-def test_the_rest_is_not_read(dataset: Dataset) -> None:
+def test_head_does_not_read_the_rest(dataset: Dataset) -> None:
     assert dataset.shell("yes 2>&- | { dataset head - -n 3; }")[1] == "y\n" * 3
 
 
-def test_the_output_is_replaced_whole(dataset: Dataset) -> None:
+def test_the_output_file_is_replaced_atomically(dataset: Dataset) -> None:
     Path("real.jsonl").write_text("before\n" * 1000)
     Path("real.jsonl").chmod(0o640)
     Path("link.jsonl").symlink_to("real.jsonl")
@@ -217,7 +217,7 @@ def test_the_output_is_replaced_whole(dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize("output", ["good.jsonl", "./new/../good.jsonl", "link.jsonl", "hard.jsonl"])
-def test_the_file_itself_is_not_overwritten(dataset: Dataset, output: str) -> None:
+def test_head_does_not_overwrite_its_input(dataset: Dataset, output: str) -> None:
     Path("new").mkdir()
     Path("link.jsonl").symlink_to("good.jsonl")
     Path("hard.jsonl").hardlink_to("good.jsonl")
@@ -228,7 +228,7 @@ def test_the_file_itself_is_not_overwritten(dataset: Dataset, output: str) -> No
         assert "would overwrite" in errors
 
 
-def test_a_damaged_file_leaves_no_output_and_the_old_one(dataset: Dataset) -> None:
+def test_a_damaged_file_does_not_change_the_output(dataset: Dataset) -> None:
     data = "".join(map(row, range(20_000))).encode()
     Path("cut.jsonl.gz").write_bytes(gzip.compress(data)[:-3])
     Path("old.jsonl").write_text("before")

@@ -1,4 +1,4 @@
-"""`sftc dataset` on a terminal: the progress bar, and colours."""
+"""`sftc dataset` on a terminal: the progress bar and colors."""
 
 import os
 import pty
@@ -13,7 +13,7 @@ from support.program import Dataset
 from support.training_files import BROKEN, GOOD, row
 
 LONG = row(1).replace("2", "2" * 3900).encode()
-"""A row that a pipe takes whole or not at all, and with few of which a chunk is full."""
+"""A row that fits in one atomic pipe write. A few of them fill a chunk."""
 
 
 pytestmark = pytest.mark.measured
@@ -21,7 +21,7 @@ FILES = {"good.jsonl": GOOD}
 
 
 def everything(terminal: int) -> bytes:
-    """Return what is yet to be read from a terminal, until no process holds its other end."""
+    """Read a terminal until no process has its other end open."""
     output = b""
     try:
         while chunk := os.read(terminal, 65536):
@@ -33,7 +33,7 @@ def everything(terminal: int) -> bytes:
 
 
 def fed(processes: list[int], terminal: int, mark: bytes) -> bytes:
-    """Feed rows to pipes until `mark` has been written to the terminal; return what was."""
+    """Feed rows to pipes until `mark` appears on the terminal, and return the output."""
     output = b""
     while mark not in output:
         ready, hungry, _ = select.select([terminal], processes, [], 60)
@@ -44,8 +44,8 @@ def fed(processes: list[int], terminal: int, mark: bytes) -> bytes:
     return output
 
 
-def test_progress_is_shown_on_a_terminal_and_nowhere_else(dataset: Dataset) -> None:
-    """Two processes are fed alike: when one has shown its bar, the other should have, too."""
+def test_progress_is_shown_only_on_a_terminal(dataset: Dataset) -> None:
+    """Two processes get the same input: once one shows its bar, the other would, too."""
     pipes, (main, terminal) = [os.pipe(), os.pipe()], pty.openpty()
     started = []
     for (end, _), output in zip(pipes, (subprocess.PIPE, terminal), strict=True):
@@ -65,7 +65,7 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(dataset: Dataset) -> N
     assert (quiet.returncode, loud.wait(), errors) == (1, 1, b"")
     assert b"---" not in out
     lines = shown.replace(b"\r\n", b"\n").split(b"\n")
-    left = [line.rpartition(b"\x1b[2K")[2] for line in lines]  # what was not taken away again
+    left = [line.rpartition(b"\x1b[2K")[2] for line in lines]  # the text that remains visible
     assert without_figures(b"\n".join(left)) == without_figures(out)
 
 
@@ -75,7 +75,7 @@ def without_figures(report: bytes) -> str:
 
 
 def all_of_a_bar(dataset: Dataset, name: str) -> bytes:
-    """Return all that is written to a terminal while a file of that name is read, and shown as a bar."""
+    """Return the terminal output of a command that shows a progress bar for the file `name`."""
     (reading, writing), (main, terminal) = os.pipe(), pty.openpty()
     Path(name).symlink_to(f"/dev/fd/{reading}")
     command = [*dataset.command, "stats", name]
@@ -89,18 +89,18 @@ def all_of_a_bar(dataset: Dataset, name: str) -> bytes:
     return shown
 
 
-def test_the_cursor_is_there_again_after_the_progress_bar(dataset: Dataset) -> None:
+def test_the_cursor_is_restored_after_the_progress_bar(dataset: Dataset) -> None:
     shown = all_of_a_bar(dataset, "rows.jsonl")
     assert shown.rfind(b"\x1b[?25h") >= shown.rfind(b"\x1b[?25l")
 
 
-def test_the_name_of_a_file_does_not_move_the_progress_bar(dataset: Dataset) -> None:
+def test_control_characters_in_a_file_name_are_escaped(dataset: Dataset) -> None:
     shown = all_of_a_bar(dataset, "a\x1b[5Ab\nc.jsonl")
     assert b"\x1b[5A" not in shown
     assert b"\n" not in shown
 
 
-def test_colour_is_for_terminals(dataset: Dataset) -> None:
+def test_colors_are_used_only_on_a_terminal(dataset: Dataset) -> None:
     Path("rows.jsonl").write_text(BROKEN)
     outputs = []
     for environment in ({}, {"NO_COLOR": "1"}):

@@ -1,4 +1,4 @@
-"""What is no fault of the config says so; what is one of the tool says that."""
+"""A bug in sftc is reported as such, and an interrupt is not."""
 
 import pytest
 
@@ -22,9 +22,7 @@ def run(monkeypatch: pytest.MonkeyPatch, raised: BaseException) -> int:
     return stopped.value.code
 
 
-def test_a_fault_of_the_tool_asks_for_a_report(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bug_asks_for_a_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, ZeroDivisionError("a bug")) == FAULT
     output = capsys.readouterr()
     assert output.out == ""
@@ -33,7 +31,7 @@ def test_a_fault_of_the_tool_asks_for_a_report(
     assert "Please report it" in output.err
 
 
-def test_an_interrupt_ends_quietly(
+def test_an_interrupt_ends_the_command_silently(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, KeyboardInterrupt()) == INTERRUPTED

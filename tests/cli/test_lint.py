@@ -1,4 +1,4 @@
-"""`sftc lint`: what it takes for a config, when it fails, and how it changes files."""
+"""`sftc lint`: which configs it checks, when it fails, and how it fixes files."""
 
 import json
 import os
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.measured
 FILES = {"good.sft.toml": GOOD, "noted.sft.toml": NOTED, "warned.sft.toml": WARNED, "wrong.sft.toml": WRONG}
 
 
-def test_it_fails_on_errors_and_warnings_and_not_on_notes(lint: Program) -> None:
+def test_lint_fails_on_errors_and_warnings_but_not_on_notes(lint: Program) -> None:
     assert lint("good.sft.toml") == (0, "no findings in 1 file\n", "")
     assert lint("wrong.sft.toml")[0] == 1
     assert lint("warned.sft.toml")[0] == 1
@@ -36,7 +36,7 @@ def test_it_fails_on_errors_and_warnings_and_not_on_notes(lint: Program) -> None
     assert lint("wrong.sft.toml", "--exit-zero")[0] == 0
 
 
-def test_a_folder_means_its_configs(lint: Program, folder: Path) -> None:
+def test_a_folder_is_replaced_by_the_configs_in_it(lint: Program, folder: Path) -> None:
     inner = folder / "a/b"
     inner.mkdir(parents=True)
     (inner / "named.toml").write_text("# a comment\n#:schema ../sftc.schema.json\n" + WARNED)
@@ -91,7 +91,7 @@ def test_safe_fixes_are_applied_and_the_rest_is_reported(lint: Program, folder: 
     assert sorted(path.suffix for path in folder.iterdir()) == [".toml"] * 4
 
 
-def test_unsafe_fixes_are_asked_for(lint: Program, folder: Path) -> None:
+def test_unsafe_fixes_need_their_own_flag(lint: Program, folder: Path) -> None:
     assert lint("warned.sft.toml", "--fix")[0] == 1
     assert lint("warned.sft.toml", "--unsafe-fixes")[0] == 2
     code, report, said = lint("warned.sft.toml", "--fix", "--unsafe-fixes")
@@ -110,7 +110,7 @@ def test_a_diff_changes_nothing_and_can_be_applied(lint: Program, folder: Path) 
 
 
 @pytest.mark.parametrize("char", ["\u2028", "\u0085", "\f", "\x1c", "é"])
-def test_a_diff_can_be_applied_whatever_the_text(lint: Program, folder: Path, char: str) -> None:
+def test_a_diff_with_odd_characters_can_be_applied(lint: Program, folder: Path, char: str) -> None:
     config = folder / "odd.toml"
     text = f'[job]\nmodel = "m "\ndata = "a{char}b"\n[compute]\ngpu_type = "H"'
     config.write_text(text.replace("\f", "").replace("\x1c", ""))
@@ -119,7 +119,7 @@ def test_a_diff_can_be_applied_whatever_the_text(lint: Program, folder: Path, ch
     assert config.read_text() == text.replace("\f", "").replace("\x1c", "").replace("m ", "m")
 
 
-def test_a_diff_tells_what_it_would_leave(lint: Program, folder: Path) -> None:
+def test_a_diff_reports_the_findings_that_remain(lint: Program, folder: Path) -> None:
     (folder / "broken.toml").write_text("a = ")
     for path, said in {"absent.toml": "unreadable-file", "broken.toml": "toml-syntax"}.items():
         code, diff, left = lint(path, "--diff")
@@ -127,7 +127,7 @@ def test_a_diff_tells_what_it_would_leave(lint: Program, folder: Path) -> None:
         assert said in left
 
 
-def test_a_fix_is_held_against_all_rules_chosen_or_not(lint: Program, folder: Path) -> None:
+def test_a_fix_is_checked_by_all_rules_even_if_not_selected(lint: Program, folder: Path) -> None:
     config = folder / "inline.toml"
     text = "training = {use_qlora = true}\n" + GOOD + "[hyperparameters]\neval_steps = 20\n"
     config.write_text(text)
@@ -135,7 +135,7 @@ def test_a_fix_is_held_against_all_rules_chosen_or_not(lint: Program, folder: Pa
     assert config.read_text() == text
 
 
-def test_a_folder_holds_strange_things(lint: Program, folder: Path) -> None:
+def test_odd_files_in_a_folder_are_skipped(lint: Program, folder: Path) -> None:
     (folder / "strange").mkdir()
     os.mkfifo(folder / "strange/pipe.sft.toml")
     (folder / "strange/dangling.sft.toml").symlink_to("nowhere")
@@ -145,7 +145,7 @@ def test_a_folder_holds_strange_things(lint: Program, folder: Path) -> None:
     assert lint("strange", "strange/one.sft.toml", f"{folder}/strange") == (0, "no findings in 1 file\n", "")
 
 
-def test_a_name_of_strange_bytes_is_no_trouble(lint: Program, folder: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_accepted(lint: Program, folder: Path) -> None:
     name = os.fsdecode(b"x\xff.sft.toml")
     (folder / name).write_text(WRONG)
     for arguments in (["--diff"], ["--format", "json"], ["--format", "sarif"], ["--format", "junit"], []):
@@ -154,12 +154,12 @@ def test_a_name_of_strange_bytes_is_no_trouble(lint: Program, folder: Path) -> N
         assert "Traceback" not in errors
 
 
-def test_only_the_fixes_of_chosen_rules_are_applied(lint: Program, folder: Path) -> None:
+def test_only_fixes_of_selected_rules_are_applied(lint: Program, folder: Path) -> None:
     lint("wrong.sft.toml", "--fix", "--select", "float-for-integer")
     assert (folder / "wrong.sft.toml").read_text() == WRONG.replace("2.0", "2")
 
 
-def test_a_file_that_cannot_be_written_stays(lint: Program, folder: Path) -> None:
+def test_a_file_that_cannot_be_written_is_unchanged(lint: Program, folder: Path) -> None:
     (folder / "real").mkdir()
     (folder / "real/c.sft.toml").write_text(WRONG)
     run = subprocess.run(
@@ -180,13 +180,13 @@ def test_stdin_is_linted_and_never_fixed(lint: Program) -> None:
     assert lint("-", "--fix", stdin=WRONG)[0] == 2
 
 
-def test_a_file_that_is_not_there_is_a_finding(lint: Program) -> None:
+def test_a_missing_file_is_a_finding(lint: Program) -> None:
     code, report, _ = lint("absent.toml", "good.sft.toml")
     assert code == 1
     assert "absent.toml: error[unreadable-file]" in report
 
 
-def test_a_project_sets_options_once(lint: Program, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pyproject_sets_default_options(lint: Program, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = folder / "pyproject.toml"
     project.write_text('[tool.sftc]\nignore = ["unknown-key"]\nformat = "json"\n')
     inner = folder / "inner"
@@ -212,7 +212,7 @@ def test_a_project_sets_options_once(lint: Program, folder: Path, monkeypatch: p
         "a =",
     ],
 )
-def test_a_project_with_wrong_options_is_wrong_usage(lint: Program, folder: Path, table: str) -> None:
+def test_wrong_options_in_pyproject_are_wrong_usage(lint: Program, folder: Path, table: str) -> None:
     (folder / "pyproject.toml").write_text(table)
     code, report, errors = lint("good.sft.toml")
     assert (code, report) == (2, "")

@@ -1,4 +1,4 @@
-"""Standard output that is full or closed, for the help of every command and the version."""
+"""A full or closed stdout, for the help of every command and for `--version`."""
 
 import subprocess
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def commands(group: click.Group, ctx: click.Context, name: str = "") -> Iterator
 NAMES = [*commands(cli, click.Context(cli, info_name="sftc"))]
 
 
-def test_there_are_commands_of_groups_among_them() -> None:
+def test_the_list_of_commands_includes_subcommands() -> None:
     assert {"compile", "dataset check", "jobs list", "train"} <= {*NAMES}
 
 
@@ -38,7 +38,7 @@ def test_output_that_cannot_be_written_is_an_error(sftc: Program, arguments: str
 
 
 @pytest.mark.parametrize("arguments", ["--version", "--help", *(f"{name} -h" for name in NAMES)])
-def test_a_reader_that_has_gone_ends_it_quietly(sftc: Program, closed_pipe: int, arguments: str) -> None:
+def test_a_closed_pipe_ends_the_command_silently(sftc: Program, closed_pipe: int, arguments: str) -> None:
     environment = {name: value for name, value in unmeasured().items() if name != "PYTHONUNBUFFERED"}
     command = [sftc.path, *arguments.split()]
     run = subprocess.run(
@@ -48,7 +48,7 @@ def test_a_reader_that_has_gone_ends_it_quietly(sftc: Program, closed_pipe: int,
 
 
 @pytest.mark.parametrize("arguments", ["rule", "rule unknown-key", "schema", "schema --list"])
-def test_what_a_command_prints_is_held_to_the_same(sftc: Program, arguments: str) -> None:
+def test_a_full_disk_is_an_error_for_the_output_of_commands(sftc: Program, arguments: str) -> None:
     code, _, errors = sftc.shell(f"unset PYTHONUNBUFFERED; sftc {arguments} > /dev/full")
     assert (code, errors.count("\n")) == (1, 1)
     assert "No space left on device" in errors

@@ -1,4 +1,4 @@
-"""`explain`, `diff`, `init`, `schema` and `migrate`, as a person or a script runs them."""
+"""The commands `explain`, `diff`, `init`, `schema` and `migrate`."""
 
 import json
 import re
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.measured
 FILES = {"a.toml": A, "b.toml": B, "wrong.toml": '[job]\nmodel = ""\n'}
 
 
-def test_explain_accounts_for_keys_and_values(sftc: Program) -> None:
+def test_explain_lists_keys_and_values(sftc: Program) -> None:
     code, table, errors = sftc("explain", "a.toml")
     assert (code, errors) == (0, "")
     lines = [" ".join(line.split()) for line in table.splitlines()]
@@ -47,7 +47,7 @@ def test_explain_accounts_for_keys_and_values(sftc: Program) -> None:
     assert "/metadata/effective_config/compute/gpu_count 2 a.toml:8 gpu-count" in lines
 
 
-def test_explain_is_asked_for_a_key_or_a_pointer(sftc: Program) -> None:
+def test_explain_accepts_a_key_or_a_pointer(sftc: Program) -> None:
     for what in ("compute", "/metadata/effective_config/compute"):
         report = json.loads(sftc("explain", "a.toml", what, "--format", "json")[1])
         assert [key["path"] for key in report["keys"]] == ["compute.gpu_type", "compute.gpu_count"]
@@ -63,7 +63,7 @@ def test_explain_is_asked_for_a_key_or_a_pointer(sftc: Program) -> None:
     assert "wrong.toml:2:9: error[blank-string]" in errors
 
 
-def test_diff_has_kubectls_exit_codes(sftc: Program) -> None:
+def test_diff_has_the_exit_codes_of_kubectl(sftc: Program) -> None:
     Path("same.toml").write_text(
         "# the same\n" + A.replace("2\n\n[hyper", "2\n\n\n[hyper").replace(" = ", "=")
     )
@@ -75,7 +75,7 @@ def test_diff_has_kubectls_exit_codes(sftc: Program) -> None:
         assert errors
 
 
-def test_diff_says_what_changes_and_what_follows(sftc: Program) -> None:
+def test_diff_prints_changes_and_consequences(sftc: Program) -> None:
     table = sftc("diff", "a.toml", "b.toml")[1]
     lines = [" ".join(line.split()) for line in table.splitlines()]
     assert lines == [
@@ -95,7 +95,7 @@ def test_diff_says_what_changes_and_what_follows(sftc: Program) -> None:
     }
 
 
-def test_diff_reads_revisions_of_the_repository(sftc: Program) -> None:
+def test_diff_reads_git_revisions(sftc: Program) -> None:
     git = ["git", "-c", "user.name=n", "-c", "user.email=e@localhost"]
     for command in (["init", "-q"], ["add", "a.toml"], ["commit", "-qm", "first"]):
         subprocess.run([*git, *command], check=True)
@@ -106,7 +106,7 @@ def test_diff_reads_revisions_of_the_repository(sftc: Program) -> None:
     assert sftc("diff", "HEAD:b.toml", "a.toml")[0] == 2
 
 
-def test_diff_knows_what_means_the_same(sftc: Program) -> None:
+def test_diff_ignores_changes_without_meaning(sftc: Program) -> None:
     meaning = A + "learning_rate = 1\n"
     Path("one.toml").write_text(meaning)
     for text in (
@@ -118,7 +118,7 @@ def test_diff_knows_what_means_the_same(sftc: Program) -> None:
         assert sftc("diff", "one.toml", "other.toml") == (0, "", "")
 
 
-def test_trouble_is_not_a_difference(sftc: Program) -> None:
+def test_errors_of_diff_have_their_own_exit_code(sftc: Program) -> None:
     for line in (
         f"PATH= {sftc.path} diff HEAD:x a.toml",
         f"{sftc.path} diff a.toml b.toml > /dev/full",
@@ -128,7 +128,7 @@ def test_trouble_is_not_a_difference(sftc: Program) -> None:
         assert "Traceback" not in run.stderr
 
 
-def test_explain_accounts_for_flags_and_for_what_is_not_set(sftc: Program) -> None:
+def test_explain_covers_flags_and_unset_keys(sftc: Program) -> None:
     table = sftc("explain", "a.toml", "hyperparameters.n_epochs", "--set", "hyperparameters.n_epochs=7")[1]
     assert "/hyperparameters/n_epochs  7      --set  epochs" in table
     code, text, _ = sftc("explain", "a.toml", "training.use_qlora")
@@ -137,7 +137,7 @@ def test_explain_accounts_for_flags_and_for_what_is_not_set(sftc: Program) -> No
 
 
 @pytest.mark.parametrize("path", ["-", "", "new/"])
-def test_init_wants_the_name_of_a_file(sftc: Program, path: str) -> None:
+def test_init_needs_a_file_name(sftc: Program, path: str) -> None:
     before = sorted(Path().iterdir())
     assert sftc("init", path)[0] == 2
     assert sorted(Path().iterdir()) == before
@@ -188,7 +188,7 @@ def test_schemas_are_listed_and_printed(sftc: Program) -> None:
     assert Path("out.json").read_text() == sftc("schema", "--bundle")[1]
 
 
-def test_the_bundle_says_what_the_schemas_say(sftc: Program) -> None:
+def test_the_bundled_schema_accepts_the_same_configs(sftc: Program) -> None:
     bundle = Draft7Validator(json.loads(sftc("schema", "--bundle")[1]))
     payload = Draft7Validator(json.loads(sftc("schema", "payload", "--bundle")[1]))
     assert bundle.is_valid(tomllib.loads(A.replace("lora_rank = 8\n", "")))
@@ -196,7 +196,7 @@ def test_the_bundle_says_what_the_schemas_say(sftc: Program) -> None:
     assert payload.is_valid(json.loads(sftc("compile", "a.toml")[1]))
 
 
-def test_migrate_has_nothing_to_do_yet(sftc: Program) -> None:
+def test_migrate_has_nothing_to_do_with_one_version(sftc: Program) -> None:
     code, out, said = sftc("migrate", "a.toml", "b.toml")
     assert (code, out, said) == (0, "", "Nothing to do: version 1 is the newest.\n")
     assert sftc("migrate", "a.toml", "--diff")[:2] == (0, "")

@@ -1,4 +1,4 @@
-"""`sftc train` before the job runs: what it takes, what it shows, and what stops it."""
+"""`sftc train` before the job runs: input, dry run, and errors that stop it."""
 
 import json
 import os
@@ -44,7 +44,7 @@ FILES = {
 
 @pytest.fixture
 def silent() -> Iterator[OddService]:
-    """Return a service that is not to be asked for anything."""
+    """Return a service that must not receive a request."""
     with odd_service([Answer({}, 400)]) as service:
         yield service
     assert service.asked == []
@@ -58,7 +58,7 @@ def service(folder: Path) -> Iterator[Embedded]:
 
 @pytest.fixture
 def sftc(sftc_program: str, silent: OddService) -> Program:
-    """Return the command, for a service that must not be asked."""
+    """Return the command for a service that must not receive a request."""
     return Program(sftc_program, silent.url)
 
 
@@ -72,7 +72,7 @@ def words(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("backend", [None, "https://example.invalid", "local"])
-def test_a_dry_run_shows_all_and_sends_nothing(
+def test_a_dry_run_prints_the_plan_and_sends_nothing(
     sftc: Program, folder: Path, monkeypatch: pytest.MonkeyPatch, backend: str | None
 ) -> None:
     monkeypatch.delenv("SYNTH_API_KEY")
@@ -103,7 +103,7 @@ def test_a_dry_run_shows_all_and_sends_nothing(
     assert not (folder / "state/sftc").exists()
 
 
-def test_flags_change_what_a_dry_run_shows(sftc: Program) -> None:
+def test_flags_change_the_output_of_a_dry_run(sftc: Program) -> None:
     plain = sftc("train", "--config", "config.toml", "--dry-run")
     flags = ["--examples", "3", "--model", "M", "--idempotency", "mine", "--dataset", "sub/other.jsonl"]
     code, payload, plan = sftc("train", "--config", "config.toml", "--dry-run", *flags)
@@ -115,7 +115,7 @@ def test_flags_change_what_a_dry_run_shows(sftc: Program) -> None:
     assert any(text.startswith("training rows.jsonl 3 rows ") for text in words(plan))
 
 
-def test_a_config_may_come_from_a_pipe(sftc: Program) -> None:
+def test_a_config_can_be_read_from_a_pipe(sftc: Program) -> None:
     arguments = ["train", "--dry-run", "--config"]
     code, payload, plan = sftc(*arguments, "-", stdin=CONFIG)
     assert code == 0, plan
@@ -123,7 +123,7 @@ def test_a_config_may_come_from_a_pipe(sftc: Program) -> None:
     assert (payload, words(plan)) == (same[1], words(same[2]))
 
 
-def test_what_is_sent_is_what_the_flags_say(live: Program, service: Embedded, folder: Path) -> None:
+def test_flags_change_what_is_sent(live: Program, service: Embedded, folder: Path) -> None:
     flags = ["--examples", "3", "--model", "M", "--no-poll"]
     code, job, errors = live("train", "--config", "config.toml", *flags)
     assert code == 0, errors
@@ -140,7 +140,7 @@ def test_what_is_sent_is_what_the_flags_say(live: Program, service: Embedded, fo
     assert [f"{made['id']}\n" for made in service.jobs()] == [job, other]
 
 
-def test_a_missing_data_set_is_asked_for_on_a_terminal_only(sftc: Program, folder: Path) -> None:
+def test_the_training_file_is_prompted_for_only_on_a_terminal(sftc: Program, folder: Path) -> None:
     code, out, errors = sftc("train", "--config", "nameless.toml", "--dry-run")
     assert (code, out) == (2, "")
     assert "no training file: set `job.data` in the config, or pass --dataset" in errors
@@ -172,7 +172,7 @@ def test_a_missing_data_set_is_asked_for_on_a_terminal_only(sftc: Program, folde
         (["--config", "tableless.toml"], "warning[missing-gpu-type]"),
     ],
 )
-def test_what_is_wrong_here_stops_it_before_anything_is_sent(
+def test_local_errors_stop_the_command_before_anything_is_sent(
     sftc: Program, folder: Path, arguments: list[str], said: str
 ) -> None:
     code, out, errors = sftc("train", *arguments)
@@ -206,7 +206,7 @@ def test_wrong_usage(sftc: Program, arguments: list[str], said: str) -> None:
     assert said in " ".join(errors.split())
 
 
-def test_a_key_is_wanted_and_may_stand_in_a_file(
+def test_the_api_key_is_required_and_can_be_in_an_env_file(
     live: Program, service: Embedded, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = os.environ["SYNTH_API_KEY"]
@@ -222,7 +222,7 @@ def test_a_key_is_wanted_and_may_stand_in_a_file(
 @pytest.mark.parametrize(
     ("config", "place"), [("gpuless.toml", "gpuless.toml:5:2"), ("tableless.toml", "tableless.toml:")]
 )
-def test_a_refusal_leads_back_to_the_config(
+def test_a_refusal_points_to_the_key_in_the_config(
     live: Program, service: Embedded, config: str, place: str
 ) -> None:
     code, out, errors = live("train", "--config", config, "--no-preflight")
@@ -234,9 +234,7 @@ def test_a_refusal_leads_back_to_the_config(
     assert service.jobs() == []
 
 
-def test_a_validation_file_that_is_missing_is_a_warning(
-    live: Program, service: Embedded, folder: Path
-) -> None:
+def test_a_missing_validation_file_is_a_warning(live: Program, service: Embedded, folder: Path) -> None:
     (folder / "sub/other.jsonl").unlink()
     code, _, errors = live("train", "--config", "validated.toml", *QUICK)
     assert code == 0, errors

@@ -1,7 +1,7 @@
-"""How `sftc train` ends: its exit codes, interruptions, and what is left behind.
+"""How `sftc train` ends: exit codes, interruptions, and leftover files and processes.
 
-It is killed at six moments by default, at fifty with the environment variable SOAK=1; SEED=N takes
-other moments.
+It is killed at six moments by default, at fifty with the environment variable SOAK=1. SEED=N
+selects other moments.
 """
 
 import os
@@ -55,10 +55,10 @@ MOMENTS: list[tuple[str, str | float]] = [
     ("POST /api/learning/jobs", "after its answer"),
     ("POST /api/learning/jobs/ID/start", "before its answer"),
 ]
-"""When a client is killed: at a request, and where in it, or so many seconds after its start."""
+"""When the client is killed: a request and a stage of it, or seconds after the start."""
 
 if SOAK:
-    chance = random.Random(f"kills {SEED}")  # noqa: S311  it is no secret
+    chance = random.Random(f"kills {SEED}")  # noqa: S311  not a secret
     MOMENTS = [
         *product(REQUESTS, STAGES),
         *(("at any time", round(chance.uniform(0, 2.5), 3)) for _ in range(26)),
@@ -70,7 +70,7 @@ FILES = {"rows.jsonl": GOOD, "config.toml": CONFIG}
 
 @pytest.fixture(scope="module", autouse=True)
 def in_vain(sftc_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator["subprocess.Popen[str]"]:
-    """Start a client of a service that is not there; it tries for half a minute, while others run."""
+    """Start a client of a service that does not run. It retries for 30 seconds, while other tests run."""
     folder = tmp_path_factory.mktemp("in-vain")
     with pytest.MonkeyPatch.context() as patch, nothing_listens() as url:
         isolate(patch, folder)
@@ -91,7 +91,7 @@ def serving(
 
 @contextmanager
 def serve(sftc: Program, folder: Path) -> Iterator[Program]:
-    """Run the service as a person does: `sftc serve`."""
+    """Run `sftc serve`."""
     with sftc.started("serve", "--port", "0", "--data-dir", str(folder / "data"), "--token", KEY) as process:
         assert process.stdout
         yield sftc.at(process.stdout.readline().removeprefix("Listening on ").strip())
@@ -110,7 +110,7 @@ def test_a_job_that_succeeds(sftc: Program, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_service_that_cannot_train_this(sftc: Program, folder: Path) -> None:
+def test_a_service_that_cannot_run_the_job(sftc: Program, folder: Path) -> None:
     with serve(sftc, folder) as live:
         code, job, errors = live(*TRAIN, "--no-poll")
         assert (code, errors) == (0, "sftc: file rows.jsonl: 10 rows, 931 bytes\n")
@@ -133,7 +133,7 @@ def test_a_wrong_key_is_refused(sftc: Program, folder: Path, monkeypatch: pytest
         assert service.files() == []
 
 
-def test_a_job_that_takes_too_long_runs_on(sftc: Program, folder: Path) -> None:
+def test_a_job_that_takes_too_long_keeps_running(sftc: Program, folder: Path) -> None:
     with serving(sftc, folder, Waits()) as (live, service):
         code, _, errors = live(*TRAIN, "--poll-timeout", "0.1")
         [job] = service.jobs()
@@ -145,14 +145,14 @@ def test_a_job_that_takes_too_long_runs_on(sftc: Program, folder: Path) -> None:
         assert job["status"] in {"queued", "running"}
 
 
-def test_a_service_that_does_not_speak_the_contract_is_out_of_reach(sftc: Program) -> None:
+def test_a_service_with_other_responses_is_unreachable(sftc: Program) -> None:
     with odd_service([Answer({"hello": "you"})]) as service:
         code, out, errors = sftc.at(service.url)(*TRAIN)
     assert (code, out) == (4, "")
     assert errors.endswith("sftc: the response of the service has no `id`\n")
 
 
-def test_a_job_that_is_cancelled_from_elsewhere(sftc: Program, folder: Path) -> None:
+def test_a_job_that_another_command_cancels(sftc: Program, folder: Path) -> None:
     with serving(sftc, folder, Waits()) as (live, service), live.started(*TRAIN) as process:
         told(process, "sftc: running\n")
         [job] = service.jobs()
@@ -163,7 +163,7 @@ def test_a_job_that_is_cancelled_from_elsewhere(sftc: Program, folder: Path) -> 
 
 
 @pytest.mark.parametrize("command", ["train", "jobs follow"])
-def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(
+def test_ctrl_c_leaves_the_job_running_and_prints_the_command_to_follow_it(
     sftc: Program, folder: Path, command: str
 ) -> None:
     with (
@@ -173,7 +173,7 @@ def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(
         start = TRAIN
         if command == "jobs follow":
             start = ["jobs", "follow", live(*TRAIN, "--no-poll")[1].strip(), "--poll-interval", "0.05"]
-        elsewhere = sftc.at(other.url)  # which the environment names, and the flag overrides
+        elsewhere = sftc.at(other.url)  # set in the environment, and overridden by the flag
         with elsewhere.started(*start, "--backend", service.url) as process:
             told(process, "sftc: running\n")
             os.killpg(process.pid, signal.SIGINT)
@@ -190,7 +190,7 @@ def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(
         assert len(service.jobs()) == 1
 
 
-def test_ctrl_c_before_there_is_a_job_says_how_to_go_on(sftc: Program) -> None:
+def test_ctrl_c_before_the_job_exists_prints_the_command_to_resume(sftc: Program) -> None:
     def slow(asked: Asked) -> Answer:
         return Answer({"id": "file-1", "status": "processing"})
 
@@ -203,7 +203,7 @@ def test_ctrl_c_before_there_is_a_job_says_how_to_go_on(sftc: Program) -> None:
     assert "Traceback" not in errors
 
 
-def test_a_terminal_shows_the_last_figures_on_one_line(sftc: Program, folder: Path) -> None:
+def test_a_terminal_shows_the_last_metrics_on_one_line(sftc: Program, folder: Path) -> None:
     with serving(sftc, folder) as (live, _):
         job = live(*TRAIN)[1].strip()
         main, terminal = pty.openpty()
@@ -221,7 +221,7 @@ def test_a_terminal_shows_the_last_figures_on_one_line(sftc: Program, folder: Pa
 
 
 @pytest.mark.measured
-def test_the_embedded_service_goes_with_the_command(sftc: Program, folder: Path) -> None:
+def test_the_embedded_service_ends_with_the_command(sftc: Program, folder: Path) -> None:
     data = str(folder / "state/sftc/service")
     code, job, errors = sftc(*TRAIN, "--backend", "local")
     assert code == 5
@@ -233,13 +233,13 @@ def test_the_embedded_service_goes_with_the_command(sftc: Program, folder: Path)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_the_embedded_service_goes_with_the_command_however_that_ends(
+def test_the_embedded_service_ends_if_the_command_is_killed(
     sftc: Program, folder: Path, stop: signal.Signals
 ) -> None:
     data = str(folder / "state/sftc/service")
     try:
         with sftc.started(*TRAIN) as process:
-            told(process, "sftc: file rows.jsonl: ")  # and now it waits for the file to be checked
+            told(process, "sftc: file rows.jsonl: ")  # now it waits until the file is checked
             assert processes(data)
             os.killpg(process.pid, stop)
             process.wait(60)
@@ -250,8 +250,8 @@ def test_the_embedded_service_goes_with_the_command_however_that_ends(
             os.kill(left, signal.SIGKILL)
 
 
-def test_a_look_at_the_jobs_does_not_disturb_a_job_that_runs_here(sftc: Program, folder: Path) -> None:
-    """The service of this machine runs for `train`, and `jobs list` without a --backend wants one, too."""
+def test_listing_jobs_does_not_interrupt_a_local_job(sftc: Program, folder: Path) -> None:
+    """`jobs list` without `--backend` uses the embedded service that `train` is running."""
     with embedded(folder / "state/sftc/service", Waits()) as service:
         live = sftc.at(service.url)
         live(*TRAIN, "--no-poll")
@@ -261,7 +261,7 @@ def test_a_look_at_the_jobs_does_not_disturb_a_job_that_runs_here(sftc: Program,
 
 
 @pytest.mark.parametrize(("request_", "stage"), MOMENTS)
-def test_a_client_that_is_killed_is_healed_by_the_next(
+def test_the_next_run_recovers_from_a_killed_client(
     sftc: Program, folder: Path, request_: str, stage: str | float
 ) -> None:
     process: subprocess.Popen[str] | None = None
@@ -301,7 +301,7 @@ def test_a_client_that_is_killed_is_healed_by_the_next(
             assert [f"{row['job']}\n" for row in db.execute("SELECT job FROM orders")] == [out]
 
 
-def test_a_service_that_is_not_there_is_out_of_reach(in_vain: "subprocess.Popen[str]") -> None:
+def test_a_service_that_does_not_run_is_unreachable(in_vain: "subprocess.Popen[str]") -> None:
     code, out, errors = rest(in_vain)
     assert (code, out) == (4, "")
     assert errors.count("; retrying in ") == 6

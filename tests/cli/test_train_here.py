@@ -1,4 +1,4 @@
-"""`sftc train` and `sftc chat` as a person uses them: the example, trained on this machine."""
+"""`sftc train` and `sftc chat` with the example config, on this machine."""
 
 import json
 import os
@@ -21,13 +21,13 @@ FASTER = {
     "sequence_length = 4096": "sequence_length = 256",
     "eval_steps = 20": "eval_steps = 6",
 }
-"""What the example is changed to for a tiny model and few rows."""
+"""Replacements that adapt the example to a tiny model and few rows."""
 FILES = {"train.jsonl": rows(64), "val.jsonl": rows(16)}
 
 
 @pytest.fixture
 def sftc(sftc_program: str, root: Path, folder: Path) -> Program:
-    """Return the command, in a folder with the example, rows and the model that it names."""
+    """Return the command, in a folder with the example, its rows and its model."""
     text = (root / "examples/lora.toml").read_text(encoding="utf-8")
     for old, new in FASTER.items():
         assert old in text
@@ -41,17 +41,14 @@ TRAIN = ["train", "--type", "sft", "--config", "lora.toml", "--backend", "local"
 
 
 @pytest.mark.slow
-def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, tmp_path: Path) -> None:
+def test_the_example_trains_locally_and_changes_the_answers(sftc: Program, tmp_path: Path) -> None:
     base = contents(tmp_path / "models/Qwen/Qwen3-4B")
     code, out, said = sftc(*TRAIN)
     assert code == 5
     failed = out.strip()
     code, out, refused = sftc("chat", failed)
     assert code == 1
-    assert (
-        f"Error: {failed} has no model; its status is failed: this machine cannot honour the config"
-        in refused
-    )
+    assert f"Error: {failed} has no model; its status is failed: the job cannot run as configured" in refused
     assert "`compute.gpu_type`: it is H100, but this machine does not have a GPU" in said
 
     code, out, said = sftc(*TRAIN, "--allow-substitutions")
@@ -65,7 +62,7 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
     body = json.loads(sftc("jobs", "show", job, "--backend", "local")[1])
     model = Path(body["fine_tuned_model"])
     with safe_open(model / "adapter_model.safetensors", "pt") as weights:
-        assert {name.rsplit(".", 2)[1] for name in weights.keys()} == {"lora_A", "lora_B"}  # noqa: SIM118  no dict
+        assert {name.rsplit(".", 2)[1] for name in weights.keys()} == {"lora_A", "lora_B"}  # noqa: SIM118  not a dict
     card = (model / "README.md").read_text(encoding="utf-8")
     assert "`compute.gpu_type`: it is H100" in card
     assert contents(tmp_path / "models/Qwen/Qwen3-4B") == base
@@ -89,7 +86,7 @@ def test_the_example_trains_here_and_changes_what_the_model_says(sftc: Program, 
 
 
 @pytest.mark.slow
-def test_an_embedded_service_that_is_killed_is_not_waited_for(sftc: Program) -> None:
+def test_a_command_does_not_wait_for_a_killed_embedded_service(sftc: Program) -> None:
     Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 3", "n_epochs = 10_000"))
     with sftc.started(*TRAIN, "--allow-substitutions") as run:
         assert run.stdout
@@ -103,7 +100,7 @@ def test_an_embedded_service_that_is_killed_is_not_waited_for(sftc: Program) -> 
                 code, _, said = rest(process)
                 assert code == 4
                 assert f"the embedded service has ended; to follow it, run: sftc {command}" in said
-    _, listed, said = sftc("jobs", "list")  # by a service of its own, which runs nothing
+    _, listed, said = sftc("jobs", "list")  # starts its own service, which runs no jobs
     assert listed.splitlines()[1].split()[1] == "queued"
     assert "already running" not in said
     Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 10_000", "n_epochs = 1"))
@@ -112,13 +109,11 @@ def test_an_embedded_service_that_is_killed_is_not_waited_for(sftc: Program) -> 
 
 
 @pytest.mark.slow
-def test_commands_share_the_embedded_service_and_it_stays_until_the_last_has_ended(
-    sftc: Program, tmp_path: Path
-) -> None:
+def test_commands_share_the_embedded_service_until_the_last_one_ends(sftc: Program, tmp_path: Path) -> None:
     Path("lora.toml").write_text(Path("lora.toml").read_text().replace("n_epochs = 3", "n_epochs = 10_000"))
     train = [*TRAIN, "--allow-substitutions"]
     with sftc.started(*train) as first:
-        told(first, "training: steps")  # the service is its own
+        told(first, "training: steps")  # it has started the service
         with sftc.started(*train) as second:
             assert first.stdout
             assert second.stdout
@@ -147,7 +142,7 @@ def test_commands_share_the_embedded_service_and_it_stays_until_the_last_has_end
     assert sftc("jobs", "list")[1].splitlines()[1].split()[:2] == [job, "cancelled"]
 
 
-def test_an_engine_and_its_address_go_together(sftc: Program) -> None:
+def test_the_ray_engine_and_its_address_need_each_other(sftc: Program) -> None:
     for options in (["--engine", "ray"], ["--address", "127.0.0.1:8265"]):
         code, _, said = sftc("serve", "--port", "0", *options)
         assert code == 2
@@ -155,7 +150,7 @@ def test_an_engine_and_its_address_go_together(sftc: Program) -> None:
 
 
 @pytest.mark.measured
-def test_there_is_nobody_to_chat_with(sftc: Program) -> None:
+def test_chat_without_a_model_is_an_error(sftc: Program) -> None:
     for job, expected, reason in (
         ("job-1", 3, "no such job"),
         ("../job-1", 2, "'../job-1' is not the id of a job"),

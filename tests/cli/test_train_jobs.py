@@ -1,4 +1,4 @@
-"""`sftc jobs` and `sftc submit` against the embedded service and an odd one."""
+"""`sftc jobs` and `sftc submit` with the embedded service and with odd services."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def words(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
-def test_jobs_are_listed_shown_followed_and_drawn(sftc: Program, service: Embedded) -> None:
+def test_jobs_are_listed_shown_followed_and_plotted(sftc: Program, service: Embedded) -> None:
     assert sftc("jobs", "list") == (0, "no jobs\n", "")
     job = sftc(*TRAIN)[1].strip()
     other = sftc(*TRAIN, "--model", "M", "--no-poll")[1].strip()
@@ -66,7 +66,7 @@ def test_jobs_are_listed_shown_followed_and_drawn(sftc: Program, service: Embedd
     assert "--plot writes .svg or .png" in errors
 
 
-def test_a_job_that_was_cancelled_stays_so(sftc_program: str, folder: Path) -> None:
+def test_a_cancelled_job_stays_cancelled(sftc_program: str, folder: Path) -> None:
     with embedded(folder / "data", Waits()) as service:
         sftc = Program(sftc_program, service.url)
         job = sftc(*TRAIN, "--no-poll")[1].strip()
@@ -83,7 +83,7 @@ def test_a_job_that_was_cancelled_stays_so(sftc_program: str, folder: Path) -> N
 
 
 @pytest.mark.parametrize("command", ["show", "follow", "cancel", "metrics"])
-def test_a_job_that_is_not_there(sftc: Program, command: str) -> None:
+def test_an_unknown_job_is_an_error(sftc: Program, command: str) -> None:
     code, out, errors = sftc("jobs", command, "job-1")
     assert (code, out) == (3, "")
     assert (
@@ -94,7 +94,7 @@ def test_a_job_that_is_not_there(sftc: Program, command: str) -> None:
 @pytest.mark.parametrize(
     "name", ["../files/file-1", "job-1/start", "job-1?limit=1", "", "job 1", "\N{DIGIT ONE}é"]
 )
-def test_what_is_no_id_of_a_job_goes_nowhere(sftc_program: str, name: str) -> None:
+def test_an_invalid_job_id_is_not_sent(sftc_program: str, name: str) -> None:
     with odd_service([Answer({"status": "succeeded"})]) as service:
         code, out, errors = Program(sftc_program, service.url)("jobs", "cancel", name)
     assert (code, out) == (2, "")
@@ -102,7 +102,7 @@ def test_what_is_no_id_of_a_job_goes_nowhere(sftc_program: str, name: str) -> No
     assert service.asked == []
 
 
-def test_a_service_of_other_names_is_understood(sftc_program: str) -> None:
+def test_other_field_names_of_a_service_are_understood(sftc_program: str) -> None:
     job = {"job_id": "job-1", "state": "running", "model": "m"}
 
     def answers(asked: Asked) -> Answer:
@@ -115,7 +115,7 @@ def test_a_service_of_other_names_is_understood(sftc_program: str) -> None:
         assert json.loads(sftc("jobs", "show", "job-1")[1]) == job
 
 
-def test_what_a_service_says_cannot_harm_a_terminal(sftc_program: str) -> None:
+def test_control_characters_from_a_service_are_escaped(sftc_program: str) -> None:
     odd = {"job_id": "job-1", "status": "\x1b[2J", "model": "\ud800", "loss": 10**40, "note": float("inf")}
 
     def answers(asked: Asked) -> Answer:
@@ -132,14 +132,14 @@ def test_what_a_service_says_cannot_harm_a_terminal(sftc_program: str) -> None:
 @pytest.mark.parametrize(
     "points", [None, "text", [1, {}, {"name": "a"}, {"name": "a", "step": 1, "value": 2.0}]]
 )
-def test_metrics_that_are_none_are_passed_over(sftc_program: str, points: object) -> None:
+def test_malformed_metrics_are_skipped(sftc_program: str, points: object) -> None:
     with odd_service([Answer({"points": points})]) as service:
         code, out, errors = Program(sftc_program, service.url)("jobs", "metrics", "job-1")
     assert (code, errors) == (0, "")
     assert out == ("a\t1\t2.0\n" if isinstance(points, list) else "")
 
 
-def test_a_payload_is_submitted_from_a_file_or_a_pipe_and_once(sftc: Program, service: Embedded) -> None:
+def test_a_payload_from_a_file_or_a_pipe_is_submitted_once(sftc: Program, service: Embedded) -> None:
     payload = sftc("compile", "config.toml")[1]
     Path("payload.json").write_text(payload)
     code, job, errors = sftc(*SUBMIT)
@@ -175,7 +175,7 @@ def test_a_payload_is_submitted_from_a_file_or_a_pipe_and_once(sftc: Program, se
         (CONFIG, "payload.json is not JSON"),
     ],
 )
-def test_what_is_no_payload_is_not_sent(sftc_program: str, text: str, said: str) -> None:
+def test_an_invalid_payload_is_not_sent(sftc_program: str, text: str, said: str) -> None:
     Path("payload.json").write_text(text)
     with odd_service([Answer({}, 400)]) as service:
         code, out, errors = Program(sftc_program, service.url)(*SUBMIT)
@@ -184,7 +184,7 @@ def test_what_is_no_payload_is_not_sent(sftc_program: str, text: str, said: str)
     assert service.asked == []
 
 
-def test_what_stops_a_payload(sftc: Program, service: Embedded) -> None:
+def test_errors_stop_the_submission_of_a_payload(sftc: Program, service: Embedded) -> None:
     payload = sftc("compile", "config.toml")[1]
     Path("payload.json").write_text(payload)
     code, out, errors = sftc("submit", "payload.json", "--dataset", "broken.jsonl")
@@ -206,16 +206,14 @@ def test_what_stops_a_payload(sftc: Program, service: Embedded) -> None:
     assert service.jobs() == []
 
 
-def test_a_key_that_the_service_does_not_know_shows_nowhere(
-    sftc: Program, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_api_key_is_not_printed(sftc: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYNTH_API_KEY", f"wrong-{KEY}")
     code, out, errors = sftc("jobs", "list")
     assert (code, out) == (3, "")
     assert "HTTP 401 `unauthorized`" in errors
 
 
-def test_a_key_of_ones_own_that_stands_for_another_order(sftc: Program, folder: Path) -> None:
+def test_an_idempotency_key_of_another_order_is_refused(sftc: Program, folder: Path) -> None:
     mine = [*TRAIN, "--no-poll", "--idempotency", "mine"]
     job = sftc(*mine)[1].strip()
     code, out, errors = sftc(*mine, "--model", "M")
@@ -232,7 +230,7 @@ def test_a_key_of_ones_own_that_stands_for_another_order(sftc: Program, folder: 
     assert sftc(*mine)[:2] == (0, f"{job}\n")
 
 
-def test_a_journal_that_cannot_be_used_is_named(sftc: Program, folder: Path) -> None:
+def test_an_unusable_journal_is_reported(sftc: Program, folder: Path) -> None:
     sftc("jobs", "list")
     for path in (folder / "state/sftc").glob("*.db*"):
         path.write_text("no journal" * 1000)
@@ -241,7 +239,7 @@ def test_a_journal_that_cannot_be_used_is_named(sftc: Program, folder: Path) -> 
     assert errors.startswith(f"sftc: the journal in {folder / 'state/sftc'} cannot be used: ")
 
 
-def test_a_proxy_that_cannot_be_used_is_named(sftc: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unusable_proxy_is_reported(sftc: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1")
     code, _, errors = sftc.at("https://example.org")("jobs", "list")
     assert code == 2

@@ -1,4 +1,4 @@
-"""What a person sees of a job on a terminal."""
+"""The progress of a job on a terminal."""
 
 import io
 from contextlib import redirect_stderr
@@ -11,10 +11,10 @@ from sftc.cli.watch import Watch
 
 
 class Terminal(io.StringIO):
-    """A terminal that keeps what it shows."""
+    """A terminal that records its output."""
 
     def isatty(self) -> bool:
-        """Say that it is one."""
+        """Return true."""
         return True
 
 
@@ -26,7 +26,7 @@ def point(step: int, **said: Any) -> dict[str, Any]:
     return {"name": "train.loss", "step": step, "value": 2.5, **said}
 
 
-def test_the_time_that_is_left_is_told_by_the_service_clock_however_late_one_looks(
+def test_the_remaining_time_uses_the_clock_of_the_service(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
@@ -43,7 +43,7 @@ def test_the_time_that_is_left_is_told_by_the_service_clock_however_late_one_loo
 
 
 @pytest.mark.parametrize("moment", [{}, {"created_at": None}, {"created_at": "soon"}, {"created_at": 5}])
-def test_it_is_not_guessed(moment: dict[str, Any]) -> None:
+def test_there_is_no_remaining_time_without_timestamps(moment: dict[str, Any]) -> None:
     with redirect_stderr(Terminal()) as terminal:
         watch = Watch()
         watch.event(begun(0, **moment))

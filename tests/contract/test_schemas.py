@@ -1,4 +1,4 @@
-"""The contract's data: what every schema and every mapping rule owes its reader."""
+"""Requirements on every schema and every mapping rule of the contract."""
 
 import json
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_only_the_open_tables_are_open(contract: Contract) -> None:
     assert contract.schemas.file(contract.config_schema)["additionalProperties"] is False
 
 
-def test_mapping_rules_are_what_their_schema_says() -> None:
+def test_mapping_rules_are_valid_by_their_schema() -> None:
     schema = json.loads((FOLDER / "mapping.schema.json").read_bytes())
     paths = [*FOLDER.glob("targets/*/v*/mapping.toml")]
     assert len(paths) == len(PACKAGED.versions)
@@ -171,7 +171,7 @@ IN_TABLES = ("definitions", "dependencies", "patternProperties", "properties")
 
 
 def _inner(schema: dict[str, Any]) -> Iterator[Any]:
-    """Yield every schema right within a schema, wherever draft-07 has one."""
+    """Yield the direct subschemas of a schema, for every keyword of draft-07."""
     for keyword, value in schema.items():
         if keyword in IN_LISTS and isinstance(value, list):
             yield from value
@@ -182,7 +182,7 @@ def _inner(schema: dict[str, Any]) -> Iterator[Any]:
 
 
 def _keywords(schema: Any, name: str, seen: set[tuple[str, int]]) -> set[str]:
-    """Return the keywords of a schema and of all within it, references followed."""
+    """Return the keywords of a schema and its subschemas, with references resolved."""
     if not isinstance(schema, dict) or (name, id(schema)) in seen:
         return set()
     seen.add((name, id(schema)))
@@ -192,7 +192,7 @@ def _keywords(schema: Any, name: str, seen: set[tuple[str, int]]) -> set[str]:
     return found.union(*(_keywords(each, name, seen) for each in _inner(schema)))
 
 
-def test_no_keyword_is_missed_however_deep() -> None:
+def test_deeply_nested_keywords_are_found() -> None:
     deep = {"anyOf": [{"not": {"items": [{"if": {"propertyNames": {"pattern": "a"}}}]}}]}
     used = _keywords(deep, CONTRACTS[0].config_schema, set())
     assert used == {"anyOf", "not", "items", "if", "propertyNames", "pattern"}

@@ -1,4 +1,4 @@
-"""Which version of the contract a payload is of: the one that it carries, else the first."""
+"""The contract version of a payload: the one in its metadata, or the first."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def contracts(tmp_path: Path) -> Contracts:
         ([], 1),
     ],
 )
-def test_a_payload_is_of_the_version_that_it_carries(
+def test_the_version_of_a_payload_is_in_its_metadata(
     contracts: Contracts, payload: Any, version: int
 ) -> None:
     assert contracts.of_payload(payload).version == version

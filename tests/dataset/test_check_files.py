@@ -1,4 +1,4 @@
-"""Training files checked: the same whatever the chunks, processes and archives; nothing raises."""
+"""Checks of training files: independent of chunks, processes and compression; no file raises."""
 
 import gzip
 import hashlib
@@ -34,19 +34,19 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-# Where processes are forked, Python warns of threads, and those of pytest-xdist are there.
+# Python warns about forking with threads, and pytest-xdist has threads.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 Put = Callable[..., str]
 BLANK, BOM = b" \t\r\n", b"\xef\xbb\xbf"
 ALL = CheckOptions(max_errors=0)
 NO_BOUNDS: Mapping[str, int] = {}
-DICE = random.Random(1)  # noqa: S311  nothing is to be kept secret
+DICE = random.Random(1)  # noqa: S311  not a secret
 
 
 @pytest.fixture(scope="module")
 def put(tmp_path_factory: pytest.TempPathFactory) -> Put:
-    """Return what writes a file and returns its path."""
+    """Return a function that writes a file and returns its path."""
     folder = tmp_path_factory.mktemp("files")
 
     def write(data: bytes, name: str = "a.jsonl") -> str:
@@ -137,7 +137,7 @@ some_options = st.builds(CheckOptions, limits, st.none() | st.integers(1, 6), to
 
 
 def hold(data: bytes, options: CheckOptions, checked: Checked, other: Checked) -> None:
-    """Hold what was found in `data` against the authority, and against what was found in another way."""
+    """Compare two results for `data` with each other and with a simple reference check."""
     for each in (checked, other):
         assert each.digest == ("" if each.stopped else digest(data[: each.length]))
         assert each.rows == count(data[: each.length])
@@ -157,19 +157,19 @@ def hold(data: bytes, options: CheckOptions, checked: Checked, other: Checked) -
 
 
 @given(data=data_of_files, options=some_options, size=st.integers(1, 300))
-def test_what_is_found_is_the_same_whatever_the_chunks(
+def test_findings_do_not_depend_on_the_chunk_size(
     put: Put, data: bytes, options: CheckOptions, size: int
 ) -> None:
     path = put(data)
     hold(data, options, one(path, options), one(path, options, bounds={"chunk": size}))
 
 
-@settings(max_examples=10, phases=[Phase.generate])  # to shrink an example is to start thousands of processes
+@settings(max_examples=10, phases=[Phase.generate])  # shrinking would start thousands of processes
 @given(
     data=st.lists(data_of_files, min_size=20, max_size=20).map(b"\n".join),
     options=some_options,
 )
-def test_what_is_found_is_the_same_whatever_the_processes(
+def test_findings_do_not_depend_on_the_number_of_processes(
     put: Put, data: bytes, options: CheckOptions
 ) -> None:
     path = put(data)
@@ -177,7 +177,7 @@ def test_what_is_found_is_the_same_whatever_the_processes(
     hold(data, options, one(path, options, bounds={"chunk": 200}), many)
 
 
-def test_findings_are_told_in_order_and_the_progress_only_grows(put: Put) -> None:
+def test_findings_are_reported_in_order_and_progress_never_decreases(put: Put) -> None:
     data = b"\n".join(DICE.choices([row()[:-1], *ERRORS, *OTHERS], k=200))
     tells: list[Finding] = []
     steps: list[tuple[int, int]] = []
@@ -196,7 +196,7 @@ def test_findings_are_told_in_order_and_the_progress_only_grows(put: Put) -> Non
 
 
 def packed(data: bytes, suffix: str, parts: int = 1) -> bytes:
-    """Return `data` as it is, or compressed in so many members."""
+    """Return `data` unchanged, or compressed in `parts` members."""
     cuts = itertools.pairwise(len(data) * part // parts for part in range(parts + 1))
     sums: dict[int, int] = {zstd.CompressionParameter.checksum_flag: 1}
     pack: dict[str, Callable[[bytes], bytes]] = {
@@ -214,13 +214,13 @@ NOISE = b"".join(row(DICE.randbytes(40).hex()) for _ in range(3))
 @archives
 @pytest.mark.parametrize("parts", [1, 2, 7])
 @pytest.mark.parametrize("data", [b"", b"\n", NOISE, b"\n".join([row(), *ERRORS, *OTHERS] * 99)], ids=len)
-def test_an_archive_is_as_the_plain_file(put: Put, suffix: str, parts: int, data: bytes) -> None:
+def test_an_archive_is_checked_like_the_plain_file(put: Put, suffix: str, parts: int, data: bytes) -> None:
     archive = put(packed(data, suffix, parts), f"a.{suffix}")
     assert facts(one(archive, bounds={"chunk": 999})) == facts(one(put(data), bounds={"chunk": 999}))
 
 
 @archives
-def test_an_archive_that_is_cut_off_anywhere_is_damaged(put: Put, suffix: str) -> None:
+def test_a_truncated_archive_is_damaged(put: Put, suffix: str) -> None:
     whole = packed(NOISE, suffix)
     for archive, first in ((whole, 1), (whole + whole, len(whole) + 1)):
         for cut in range(first, len(archive)):
@@ -228,7 +228,7 @@ def test_an_archive_that_is_cut_off_anywhere_is_damaged(put: Put, suffix: str) -
 
 
 @archives
-def test_an_archive_with_a_wrong_byte_is_damaged_or_holds_the_same(put: Put, suffix: str) -> None:
+def test_an_archive_with_a_changed_byte_is_damaged_or_has_the_same_contents(put: Put, suffix: str) -> None:
     whole = packed(NOISE, suffix)
     for at in range(len(whole)):
         checked = one(put(whole[:at] + bytes([whole[at] ^ 0x41]) + whole[at + 1 :], f"a.{suffix}"))
@@ -238,7 +238,7 @@ def test_an_archive_with_a_wrong_byte_is_damaged_or_holds_the_same(put: Put, suf
 
 @archives
 @pytest.mark.parametrize("tail", [b"garbage", b"{", b"\n", b"\x1f", b"\x28\xb5", NOISE])
-def test_what_is_no_archive_is_damage_alone_and_behind_one(put: Put, suffix: str, tail: bytes) -> None:
+def test_data_that_is_not_an_archive_is_damage(put: Put, suffix: str, tail: bytes) -> None:
     assert "damaged-archive" in ids(one(put(packed(NOISE, suffix) + tail, f"a.{suffix}")))
     assert "damaged-archive" in ids(one(put(tail, f"a.{suffix}")))
 
@@ -270,7 +270,7 @@ changes = [grow, rewrite, partial(os.truncate, length=700), partial(os.truncate,
 @all_files
 @pytest.mark.parametrize("at", [1, 4])
 @pytest.mark.parametrize("change", changes)
-def test_a_file_that_changes_while_it_is_read_is_told(
+def test_a_file_that_changes_during_the_check_is_reported(
     put: Put, suffix: str, at: int, change: Callable[[str], None]
 ) -> None:
     path = put(packed(NOISE * 40, suffix), f"a.{suffix}")
@@ -307,7 +307,7 @@ UNREADABLE += ["/dev/null", "/dev/zero", "/proc/self/mem"]
 
 
 @pytest.mark.parametrize("path", UNREADABLE, ids=lambda path: ascii(path)[:20])
-def test_what_cannot_be_read_is_told_and_the_others_are_checked(
+def test_an_unreadable_path_is_reported_and_the_others_are_checked(
     put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -322,19 +322,19 @@ def test_what_cannot_be_read_is_told_and_the_others_are_checked(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_that_may_not_be_read_is_told(put: Put) -> None:
+def test_a_file_without_read_permission_is_reported(put: Put) -> None:
     path = put(row(), "secret.jsonl")
     os.chmod(path, 0)
     assert ids(one(path)) == ["unreadable-data"]
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b" \t\r\n\n", b" ", BOM, BOM + b"\n"], ids=repr)
-def test_a_file_without_rows_is_told(put: Put, data: bytes) -> None:
+def test_a_file_without_rows_is_reported(put: Put, data: bytes) -> None:
     checked = one(put(data))
     assert ids(checked) == ["data-byte-order-mark"] * data.startswith(BOM) + ["empty-data"]
     assert (checked.rows, checked.length, checked.digest) == (0, len(data), digest(data))
     limited = one(put(data), CheckOptions(max_errors=len(checked.findings)))
-    assert facts(limited) == facts(checked)  # the last error stops nothing: the file is at its end
+    assert facts(limited) == facts(checked)  # the last error does not count as a stop: the file is at its end
 
 
 sizes = pytest.mark.parametrize("size", [10, 200, 5000])
@@ -342,7 +342,7 @@ sizes = pytest.mark.parametrize("size", [10, 200, 5000])
 
 @sizes
 @pytest.mark.parametrize("blank", [b"\n", b" \n", b"\r\n"], ids=repr)
-def test_the_examples_end_at_the_row_of_that_number(put: Put, blank: bytes, size: int) -> None:
+def test_examples_end_after_the_given_number_of_rows(put: Put, blank: bytes, size: int) -> None:
     data = blank + blank.join(row(number) for number in range(9)) + b"{}\n"
     path = put(data)
     for number in range(1, 10):
@@ -353,7 +353,7 @@ def test_the_examples_end_at_the_row_of_that_number(put: Put, blank: bytes, size
 
 
 @pytest.mark.parametrize("first", [b"\x0c", b"\x0b ", b"\r", BOM, BOM + b" \r", BOM + b"\x0c"], ids=repr)
-def test_what_is_a_row_among_the_examples_is_a_row_of_the_file(put: Put, first: bytes) -> None:
+def test_examples_count_the_same_rows_as_a_full_check(put: Put, first: bytes) -> None:
     data = first + b"\n" + row(1) + row(2) + row(3)
     checked = one(put(data), CheckOptions(examples=2))
     assert checked.rows == 2
@@ -361,7 +361,7 @@ def test_what_is_a_row_among_the_examples_is_a_row_of_the_file(put: Put, first: 
 
 
 @sizes
-def test_reading_stops_at_the_most_errors_and_says_so(put: Put, size: int) -> None:
+def test_reading_stops_at_max_errors(put: Put, size: int) -> None:
     path = put((OTHERS[0] + b"\n{}\n") * 50)
     checked = one(path, CheckOptions(max_errors=3), bounds={"chunk": size})
     assert [found.id for found in about_rows(checked)] == ["no-assistant-message", "row-shape"] * 3
@@ -378,14 +378,14 @@ def test_findings_that_are_not_shown_are_counted(put: Put, size: int) -> None:
     assert (checked.more, checked.stopped) == ({"special-token": 26}, False)
 
 
-def test_no_more_findings_of_a_row_are_worked_out_than_are_wanted() -> None:
+def test_findings_of_a_row_are_limited() -> None:
     data = row().replace(b'"a"', b'"' + b"\\u0000" * 1000 + b'"')
     look = Inspector(Limits(keep=3)).look("a.jsonl", Chunk(data, 1, 0))
     assert len(look.findings) == 3
     assert look.counts == {"nul-in-text": 1000}
 
 
-def test_rows_that_stand_twice_are_counted_and_named(put: Put) -> None:
+def test_repeated_rows_are_counted_and_listed(put: Put) -> None:
     rows = [row(1), b"\n", row(2), b"  " + row(1), row(3), row(2)[:-1] + b" \r\n", row(1)[:-1] + b"\t"]
     path = put(b"".join(rows))
     first, second = run(path, put(row(9) + row(2) + row(7) + row(2), "b.jsonl"), bounds={"chunk": 100})
@@ -406,7 +406,7 @@ def estimate(checked: Checked, id: str) -> int:
     return int(match[1].replace(",", ""))
 
 
-def test_beyond_the_capacity_repeats_are_estimated(put: Put) -> None:
+def test_repeats_are_estimated_beyond_the_capacity(put: Put) -> None:
     twice = put(b"".join(row(number % 2000) for number in range(4000)))
     half = put(b"".join(map(row, range(1000, 3000))), "b.jsonl")
     first, second = run(twice, half, bounds={"chunk": 5000, "digests": 1000})
@@ -417,18 +417,18 @@ def test_beyond_the_capacity_repeats_are_estimated(put: Put) -> None:
 
 @pytest.mark.parametrize("text", range(6))
 @pytest.mark.parametrize("others", [0, 1000])
-def test_a_row_that_stands_more_often_than_the_capacity_is_told(put: Put, text: int, others: int) -> None:
+def test_a_row_repeated_more_often_than_the_capacity_is_reported(put: Put, text: int, others: int) -> None:
     data = row(-text) * 1000 + b"".join(map(row, range(1, others)))
     assert ids(one(put(data), bounds={"digests": 100})) == ["duplicate-rows"]
 
 
-def test_all_rows_that_are_shared_count_beyond_the_capacity(put: Put) -> None:
+def test_shared_rows_are_counted_beyond_the_capacity(put: Put) -> None:
     _, second = run(put(row()), put(row() * 1000, "b.jsonl"), bounds={"digests": 100})
     [shared] = [message for id, message in messages(second) if id == "shared-rows"]
     assert shared.startswith(("1,000 rows also occur ", "about "))
 
 
-def test_a_file_whose_name_is_no_utf8_is_checked(put: Put) -> None:
+def test_a_file_whose_name_is_not_utf8_is_checked(put: Put) -> None:
     paths = [put(row() + row(), os.fsdecode(name)) for name in (b"\xff.jsonl", b"\xfe.jsonl")]
     results = run(*paths)
     assert [ids(checked) for checked in results] == [["duplicate-rows"], ["duplicate-rows", "shared-rows"]]
@@ -441,7 +441,7 @@ LIMIT = 1000
 
 @pytest.mark.parametrize("size", [16, 700, 1000, 3000, 1 << 19])
 @pytest.mark.parametrize("length", [LIMIT + 2, 2 * LIMIT - 2, 2 * LIMIT + 2, 9 * LIMIT])
-def test_a_row_over_the_limit_is_told_wherever_it_stands(put: Put, size: int, length: int) -> None:
+def test_a_row_over_the_limit_is_reported_anywhere_in_a_file(put: Put, size: int, length: int) -> None:
     long, fits = (row("x" * (bytes_ - len(row("")))) for bytes_ in (length, LIMIT))
     data = long + row(1) + fits + row(2) + long + row(3) + long[:-1]
     checked = one(put(data), bounds={"chunk": size, "row": LIMIT})
@@ -453,7 +453,7 @@ def test_a_row_over_the_limit_is_told_wherever_it_stands(put: Put, size: int, le
 @pytest.mark.parametrize(
     "names", [("a.jsonl", "b.jsonl"), (os.fsdecode(b"\xff"), os.fsdecode(b"\xfe"))], ids=ascii
 )
-def test_rows_over_the_limit_are_not_taken_for_each_other(put: Put, names: tuple[str, str]) -> None:
+def test_rows_over_the_limit_do_not_count_as_repeats(put: Put, names: tuple[str, str]) -> None:
     paths = [put(row(name * 9 * LIMIT) + row(ascii(name)), name) for name in names]
     assert [ids(checked) for checked in run(*paths, bounds={"chunk": 64, "row": LIMIT})] == [
         ["row-too-large"],
@@ -475,7 +475,7 @@ def holding(part: bytes) -> bytes:
 ODD_ROWS = {
     "a type that is a list": holding(b'{"type": []}'),
     "images in images": holding(b'{"type": "image", "image": ' + b'{"image": ' * 480 + b"1" + b"}" * 481),
-    "half a pair in a name that stands twice": row()[:-2] + b', "\\ud83d": 1, "\\ud83d": 2}\n',
+    "half a pair in a duplicate name": row()[:-2] + b', "\\ud83d": 1, "\\ud83d": 2}\n',
     "half a pair in a name of a message": b'{"messages": [{"\\ud83d": 1}]}\n',
     "half a pair as a role": row().replace(b"user", b"\\ud83d"),
     "half a pair in a token": row().replace(b'"a"', b'"<\\ud83d> <|a|>"'),
@@ -489,7 +489,7 @@ ODD_ROWS = {
 
 
 @pytest.mark.parametrize("odd", ODD_ROWS)
-def test_no_row_raises_and_what_is_said_of_it_can_be_shown(put: Put, odd: str) -> None:
+def test_findings_about_odd_rows_can_be_rendered(put: Put, odd: str) -> None:
     checked = one(put(ODD_ROWS[odd] * 2 + row()))
     assert checked.rows == 3
     assert as_text(checked.findings)
@@ -516,7 +516,7 @@ def at_work():
 
 def idle():
     killed = []
-    def chunks():  # a process is given the first one, and none of those over CHUNK
+    def chunks():  # only the first goes to a worker: the others are larger than CHUNK
         yield Chunk(b"a", 1, 0)
         while not killed:
             yield Chunk(bytes(CHUNK + 1), 1, 0)
@@ -534,7 +534,7 @@ except RuntimeError as error:
 
 
 @pytest.mark.parametrize("when", ["at work", "idle"])
-def test_a_process_that_is_killed_ends_the_check(put: Put, when: str) -> None:
+def test_a_killed_worker_ends_the_check(put: Put, when: str) -> None:
     command = [sys.executable, "-c", KILLING, when, put(b"".join(map(row, range(2000))))]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.stdout.startswith("RuntimeError: a worker process ended unexpectedly"), ended.stderr

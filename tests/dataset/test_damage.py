@@ -1,4 +1,4 @@
-"""Archives that end too early: what stands before the damage is read."""
+"""Truncated archives: the rows before the damage are checked."""
 
 import gzip
 import zlib
@@ -11,7 +11,7 @@ from support.training_files import row
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])
-def test_all_rows_before_the_damage_are_read(part: float, tmp_path: Path) -> None:
+def test_all_rows_before_the_damage_are_checked(part: float, tmp_path: Path) -> None:
     data = gzip.compress("".join(map(row, range(50_000))).encode())
     left = data[: int(len(data) * part)]
     path = tmp_path / "rows.jsonl.gz"

@@ -1,4 +1,4 @@
-"""The scanner by the letter of RFC 8259, and the verdicts of the whole checker with it."""
+"""The scanner follows RFC 8259 exactly, and so do the findings of the checker."""
 
 import json
 import tracemalloc
@@ -67,7 +67,7 @@ NOT_UTF8 = [
 
 
 @pytest.mark.parametrize("text", ACCEPTED, ids=lambda text: ascii(text)[:40])
-def test_what_is_json_is_accepted(text: str) -> None:
+def test_valid_json_is_accepted(text: str) -> None:
     assert Scan(text).places[()] == (len(text) - len(text.lstrip()), len(text.rstrip()))
     found = {remark.rule.id for remark in remarks((ROW + '{"value": ' + text + "}}").encode())}
     assert found <= {"lone-surrogate", "duplicate-name", "nul-in-text"}
@@ -82,13 +82,13 @@ def refused(text: str) -> NotJsonError:
 
 
 @pytest.mark.parametrize("text", REJECTED, ids=lambda text: ascii(text)[:40])
-def test_what_is_no_json_is_refused(text: str) -> None:
+def test_invalid_json_is_refused(text: str) -> None:
     refused(text)
     assert [remark.rule.id for remark in remarks(text.encode())] == ["row-not-json"]
 
 
 @pytest.mark.parametrize("char", [chr(code) for code in range(0x20)], ids=ascii)
-def test_a_bare_control_character_in_a_string_is_refused_where_it_stands(char: str) -> None:
+def test_an_unescaped_control_character_is_refused_at_its_position(char: str) -> None:
     for text, at in ((f'"{char}"', 1), (f'["a", "b{char}c"]', 8), (f'{{"a\\n{char}": 1}}', 5)):
         assert refused(text).at == at
         [remark] = remarks(text.encode())
@@ -96,19 +96,19 @@ def test_a_bare_control_character_in_a_string_is_refused_where_it_stands(char: s
 
 
 @pytest.mark.parametrize("char", SPACES, ids=ascii)
-def test_spaces_of_unicode_are_no_space_between_tokens(char: str) -> None:
+def test_unicode_spaces_between_tokens_are_refused(char: str) -> None:
     for text in (f"{char}1", f"1{char}", f"[1,{char}2]", f'{{"a"{char}:1}}', f"[{char}]"):
         refused(text)
         assert [remark.rule.id for remark in remarks(text.encode())] == ["row-not-json"]
 
 
 @pytest.mark.parametrize("data", NOT_UTF8)
-def test_what_is_no_utf8_is_refused(data: str) -> None:
+def test_invalid_utf8_is_refused(data: str) -> None:
     assert [remark.rule.id for remark in remarks(bytes.fromhex(data))] == ["row-not-utf8"]
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-def test_ten_thousand_levels_are_json_and_too_deep_and_take_little_memory(opening: str, closing: str) -> None:
+def test_ten_thousand_levels_are_too_deep_and_take_little_memory(opening: str, closing: str) -> None:
     text = opening * 10_000 + "1" + closing * 10_000
     tracemalloc.start()
     try:
@@ -143,7 +143,7 @@ def paths(value: Any, path: Path = ()) -> dict[Path, Any]:
 
 
 @given(values, spacings, st.text(" \t\r\n", max_size=3))
-def test_every_value_is_found_where_it_stands(value: Any, spacing: dict[str, Any], around: str) -> None:
+def test_the_scanner_finds_the_place_of_every_value(value: Any, spacing: dict[str, Any], around: str) -> None:
     text = around + json.dumps(value, **spacing) + around
     scan, expected = Scan(text), paths(value)
     assert scan.places.keys() == expected.keys()
@@ -161,10 +161,10 @@ def _refuse(word: str) -> NoReturn:
 
 
 def by_the_parser(text: str) -> bool:
-    """Whether json.loads takes `text`, without what it takes beyond the RFC, or refuses within it."""
+    """Return whether json.loads accepts `text`, adjusted to follow RFC 8259."""
     try:
-        # It takes NaN and Infinity, which are no JSON. It refuses integers of over 4,300 digits,
-        # which are: they stay text. It refuses deep nesting, which is JSON: there is none here.
+        # json.loads accepts NaN and Infinity, which are not JSON. It refuses integers of over
+        # 4,300 digits, which are JSON, so they stay text. There is no deep nesting here.
         json.loads(text, parse_constant=_refuse, parse_int=str)
     except ValueError:
         return False
@@ -196,7 +196,7 @@ def mutated(draw: st.DrawFn) -> str:
 
 
 @given(mutated() | st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
-def test_the_scanner_refuses_what_the_parser_refuses_and_nothing_else(text: str) -> None:
+def test_the_scanner_agrees_with_the_parser(text: str) -> None:
     said = [remark.rule.id for remark in remarks(text.encode())]
     if by_the_parser(text):
         Scan(text)
@@ -211,7 +211,7 @@ units = st.lists(st.sampled_from(UNITS), max_size=6)
 
 
 def halves(tokens: list[str], start: int) -> list[tuple[int, int]]:
-    """Return where the halves without the other stand, `tokens` being written from `start` on."""
+    """Return the positions of lone surrogates, if `tokens` are written at `start`."""
     found: list[tuple[int, int]] = []
     at, open_ = start, False
     for token in tokens:
@@ -225,7 +225,7 @@ def halves(tokens: list[str], start: int) -> list[tuple[int, int]]:
 
 
 @given(st.lists(st.tuples(units, units), max_size=4))
-def test_halves_of_pairs_are_found_where_they_stand_and_no_others(
+def test_lone_surrogates_are_found_at_their_positions(
     pairs: list[tuple[list[str], list[str]]],
 ) -> None:
     text, expected = "{", []
@@ -254,7 +254,7 @@ trees = st.recursive(
 
 
 def written(tree: Any, path: Path, at: int, repeated: list[tuple[Path, int, int]]) -> str:
-    """Return `tree` as it is written from `at` on, and add the names that stand twice in their object."""
+    """Return `tree` as JSON that starts at `at`, and append duplicate names to `repeated`."""
     kind, value = tree
     if kind == "value":
         return str(value)
@@ -275,7 +275,7 @@ def written(tree: Any, path: Path, at: int, repeated: list[tuple[Path, int, int]
 
 
 @given(trees)
-def test_names_that_stand_twice_are_found_where_they_stand_and_no_others(tree: Any) -> None:
+def test_duplicate_names_are_found_at_their_positions(tree: Any) -> None:
     expected: list[tuple[Path, int, int]] = []
     text = written(tree, (), 0, expected)
     assert [tuple(name) for name in Scan(text).repeated] == expected

@@ -1,4 +1,4 @@
-"""The quick yes against the authority: what `layout` passes, `examine` has nothing to say of."""
+"""Rows that `layout` passes have no findings from `examine_row`."""
 
 import json
 from collections import Counter
@@ -32,7 +32,7 @@ def row(
     signs: str = ",|:",
     turned: bool = False,
 ) -> bytes:
-    """Return a row made of JSON tokens; `signs` are what stands for the comma and for the colon."""
+    """Return a row made of JSON tokens. `signs` are the comma and the colon, with their spaces."""
     comma, colon = signs.split("|")
     messages = []
     for role, content in zip(roles, contents, strict=True):
@@ -43,7 +43,7 @@ def row(
 
 
 def passed(lines: list[bytes], first: int = 0) -> set[int]:
-    """Return which of `lines` are passed by the layout of the first one of them, or of another."""
+    """Return the numbers of the `lines` that pass by the layout of line `first`."""
     layout = learn(lines[first])
     if layout is None:
         return set()
@@ -55,12 +55,12 @@ def passed(lines: list[bytes], first: int = 0) -> set[int]:
 
 
 def check(chunk: list[bytes]) -> None:
-    """Hold the two against each other on a chunk, with the layout taken from any of its lines."""
+    """Compare both checks on a chunk, with the layout of each of its lines."""
     lines = b"\n".join(chunk).split(b"\n")
     said = [[remark.rule.id for remark in remarks(line.strip(BLANK))] for line in lines]
     for first in range(len(lines)):
         for number in passed(lines, first):
-            # its digest is that of the line as it is, but for a line break as on Windows
+            # a passed line is hashed unstripped, except for a final \r
             assert lines[number].removesuffix(b"\r") == lines[number].strip(BLANK)
             assert lines[number]
             assert not said[number], (lines[first], lines[number])
@@ -126,7 +126,7 @@ some_contents = st.just('"a"') | st.sampled_from(CONTENTS) | texts
 
 @st.composite
 def rows(draw: st.DrawFn) -> bytes:
-    """Draw a row in which little or much is odd."""
+    """Draw a row with few or many odd parts."""
     count = draw(st.sampled_from([2, 2, 2, 1, 3, 4, 0]))
     roles = ['"user"', '"assistant"'] * 2
     if draw(st.booleans()):
@@ -143,7 +143,7 @@ def rows(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def spoiled(draw: st.DrawFn) -> bytes:
-    """Draw a row in which a byte is put in or changed, or some are taken out or stand twice."""
+    """Draw a row in which bytes are inserted, changed, removed or repeated."""
     line = draw(rows())
     first, last = sorted(draw(st.tuples(*[st.integers(0, len(line))] * 2)))
     piece = bytes([draw(st.sampled_from(b' ,:{}[]"\\0aeu<\n\r\t\x00\x0b\x0c\x7f\xc2\xa0\xff'))])
@@ -164,7 +164,7 @@ lines = st.one_of(
 
 
 @given(st.lists(lines, min_size=1, max_size=6))
-def test_no_line_is_passed_of_which_there_is_something_to_say(chunk: list[bytes]) -> None:
+def test_no_line_with_a_finding_is_passed(chunk: list[bytes]) -> None:
     check(chunk)
 
 
@@ -174,7 +174,7 @@ def test_no_line_is_passed_of_which_there_is_something_to_say(chunk: list[bytes]
     st.fixed_dictionaries({"turned": st.booleans(), "signs": st.sampled_from(SIGNS[:2])}),
 )
 @example(["5", '"a"'], '"content"="x"', {})
-def test_no_odd_content_hides_among_plain_rows_of_its_layout(
+def test_random_odd_content_is_seen_among_plain_rows(
     contents: list[str], extra: str, style: dict[str, Any]
 ) -> None:
     plain = row(['"a"', '"b"'], extra, **style)
@@ -190,7 +190,7 @@ def test_each_odd_content_is_seen_among_plain_rows(content: str, signs: str) -> 
 
 @pytest.mark.parametrize("signs", SIGNS[:2])
 @pytest.mark.parametrize("extra", EXTRAS, ids=ascii)
-def test_each_odd_value_beside_the_messages_is_seen(extra: str, signs: str) -> None:
+def test_each_odd_value_next_to_the_messages_is_seen(extra: str, signs: str) -> None:
     plain = row(['"a"', '"b"'], signs=signs)
     check([plain, row(['"a"', '"b"'], extra, signs=signs), plain])
     check([row(['"a"', '"b"'], extra, signs=signs), row(["null", '"b"'], extra, signs=signs)])
@@ -205,13 +205,13 @@ def is_json(content: str) -> bool:
 
 
 def text_within(value: Any) -> list[str]:
-    """Return all text in a value."""
+    """Return all strings in a value."""
     inner = [*value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
     return [value] if isinstance(value, str) else [text for each in inner for text in text_within(each)]
 
 
 @pytest.mark.parametrize("content", [*filter(is_json, CONTENTS)], ids=ascii)
-def test_no_special_token_is_missed_for_how_it_is_written(content: str) -> None:
+def test_special_tokens_are_found_in_every_spelling(content: str) -> None:
     line = row([content, '"a"'])
     value = json.loads(line)["messages"][0]["content"]
     told = any(each.rule is SPECIAL_TOKEN for each in remarks(line))
@@ -219,12 +219,12 @@ def test_no_special_token_is_missed_for_how_it_is_written(content: str) -> None:
 
 
 @given(st.binary(max_size=40) | spoiled())
-def test_a_layout_is_found_in_any_bytes_or_not_but_nothing_is_raised(line: bytes) -> None:
+def test_learning_a_layout_from_any_bytes_does_not_raise(line: bytes) -> None:
     learn(line)
 
 
 def is_plain(text: str) -> bool:
-    """Whether `text` has nothing that looks like what `examine` is to say something of."""
+    """Return whether `text` has nothing that could be a special token."""
     return "INST]" not in text and "\\u00" not in text
 
 
@@ -240,7 +240,7 @@ scalars = short.filter(is_plain) | numbers | st.booleans() | st.none()
 
 @st.composite
 def plain_files(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Draw the rows of a file: the same keys in the same order, texts of any script."""
+    """Draw the rows of a file: the same keys in the same order, with text in any script."""
     names = draw(st.lists(st.sampled_from(["id", "source", "score", "note"]), unique=True))
     first, turned = draw(st.booleans()), draw(st.booleans())
 
@@ -267,7 +267,7 @@ WRITERS: dict[str, Callable[[Any], bytes]] = {
 
 @pytest.mark.parametrize("writer", WRITERS)
 @given(rows=plain_files())
-def test_nothing_is_doubtful_in_a_file_of_plain_rows(writer: str, rows: list[dict[str, Any]]) -> None:
+def test_no_row_of_a_plain_file_is_doubtful(writer: str, rows: list[dict[str, Any]]) -> None:
     lines = [WRITERS[writer](row) for row in rows]
     assert passed(lines) == {*range(len(lines))}
     assert not any(remarks(line) for line in lines)

@@ -1,4 +1,4 @@
-"""Values set from outside the file: `--set` and `overrides`."""
+"""Values that override the file: `--set` and `overrides`."""
 
 import datetime as dt
 from typing import Any
@@ -32,7 +32,7 @@ JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
         ("a= x ", ("a",), " x "),
     ],
 )
-def test_parsing(text: str, path: tuple[str, ...], value: Any) -> None:
+def test_overrides_are_parsed(text: str, path: tuple[str, ...], value: Any) -> None:
     override = Override.parse(text)
     assert (override.path, override.value) == (path, value)
     assert type(override.value) is type(value)
@@ -58,12 +58,12 @@ def test_parsing(text: str, path: tuple[str, ...], value: Any) -> None:
         "a # = 2",
     ],
 )
-def test_what_is_no_override(text: str) -> None:
+def test_invalid_overrides_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not"):
         Override.parse(text)
 
 
-def test_the_last_one_wins_and_tables_are_merged() -> None:
+def test_the_last_override_wins_and_tables_are_merged() -> None:
     overrides = [
         Override.parse(text)
         for text in (
@@ -81,7 +81,7 @@ def test_the_last_one_wins_and_tables_are_merged() -> None:
     assert overrides[2].value == {"a": 1}
 
 
-def test_plain_values_from_python() -> None:
+def test_python_values_are_overrides() -> None:
     topology = {"a": [1], "b": {"c d": [{"e": "f"}]}}
     compiled = sftc.compile(JOB, overrides={"hyperparameters.learning_rate": 1e-4, "data.topology": topology})
     assert compiled.payload["hyperparameters"]["learning_rate"] == 1e-4
@@ -92,7 +92,7 @@ def test_plain_values_from_python() -> None:
 
 
 @pytest.mark.parametrize("levels", [64, 65, 400, 5000])
-def test_levels_of_keys_and_values_add_up(levels: int) -> None:
+def test_nesting_levels_of_keys_and_values_are_added(levels: int) -> None:
     nested = "[" * 30 + "]" * 30
     for keys, value in [(levels, "1"), (levels - 29, nested)]:
         override = Override.parse(f"data.topology{'.a' * (keys - 2)}={value}")
@@ -100,7 +100,7 @@ def test_levels_of_keys_and_values_add_up(levels: int) -> None:
         assert ids == (["nesting-too-deep"] if levels > 64 else [])
 
 
-def test_findings_about_flags_are_in_the_same_order_every_time() -> None:
+def test_findings_about_flags_have_a_stable_order() -> None:
     table = "{ eval_steps = 1, n_epochs = 2, use_deepsped = true, gpu_type = 3 }"
     found = sftc.compile(JOB, overrides=[Override.parse(f"hyperparameters.parallelism={table}")]).findings
     assert [each.path[-1] for each in found] == ["eval_steps", "n_epochs", "gpu_type", "use_deepsped"]
@@ -139,6 +139,6 @@ def test_findings_point_at_the_flag(override: str, underlined: str) -> None:
     assert found.fix is None
 
 
-def test_an_override_mends_what_the_file_has_wrong() -> None:
+def test_an_override_replaces_an_invalid_value() -> None:
     text = '[job]\nmodel = ""\n[compute]\ngpu_type = 1'
     assert sftc.compile(text, overrides={"job.model": "m", "compute.gpu_type": "T"}).ok

@@ -1,4 +1,4 @@
-"""The scanner against the parser: it finds what the parser finds, where it stands."""
+"""The scanner finds the same keys and values as the parser, and their positions."""
 
 import tomllib
 from pathlib import Path
@@ -39,7 +39,7 @@ def check(text: str) -> None:
 
 
 @given(st.dictionaries(names, anything, max_size=4))
-def test_every_key_and_value_is_found_where_it_stands(config: dict[str, Any]) -> None:
+def test_the_scanner_finds_the_place_of_every_key_and_value(config: dict[str, Any]) -> None:
     check(toml(config))
 
 
@@ -60,7 +60,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_by_hand(text: str) -> None:
+def test_handwritten_configs(text: str) -> None:
     check(text)
 
 
@@ -70,7 +70,7 @@ def test_golden_configs(case: Path) -> None:
 
 
 @given(st.text(st.sampled_from("ab.=[]{}\"'#, \n\\1"), max_size=40))
-def test_text_that_is_no_toml_ends_the_scan_quietly(text: str) -> None:
+def test_invalid_toml_does_not_crash_the_scanner(text: str) -> None:
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -90,7 +90,7 @@ def test_text_that_is_no_toml_ends_the_scan_quietly(text: str) -> None:
         ("a = [{b = 1, b = 2}]", ("a", 0, "b")),
     ],
 )
-def test_repeats(text: str, path: tuple[str | int, ...]) -> None:
+def test_repeated_keys_are_found(text: str, path: tuple[str | int, ...]) -> None:
     with pytest.raises(tomllib.TOMLDecodeError):
         tomllib.loads(text)
     [(found, first, again)] = Scanner(text).repeats
@@ -110,7 +110,7 @@ def test_repeats(text: str, path: tuple[str | int, ...]) -> None:
         lambda n: f"[{'.'.join('a' * n)}]",
     ],
 )
-def test_depth(nest: Any, levels: int) -> None:
+def test_nesting_beyond_the_limit_raises(nest: Any, levels: int) -> None:
     if levels > MAX_DEPTH:
         with pytest.raises(TooDeep):
             Scanner(nest(levels))

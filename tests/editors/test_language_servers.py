@@ -1,4 +1,4 @@
-"""What an editor shows of the schema, said by the language servers that editors start."""
+"""The schema in editors, tested with the language servers that editors use."""
 
 import sys
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ SERVERS = {
 
 
 class Editor:
-    """An editor in which a config is open and the server has looked at it."""
+    """An editor with an open config that the language server has checked."""
 
     def __init__(self, server: LanguageServer, config: Path) -> None:
         self._server = server
@@ -66,12 +66,12 @@ def test_completion_offers_the_keys_of_the_section(editor: Editor) -> None:
     assert "gpu_type" not in offered
 
 
-def test_hovering_shows_the_description(editor: Editor) -> None:
+def test_hover_shows_the_description_of_a_key(editor: Editor) -> None:
     description = PACKAGED.version(1).properties["compute", "gpu_type"]["description"]
     assert description in editor.ask("hover", LINES.index('gpu_type = "H100"'), 2)
 
 
-def test_a_misspelt_key_is_marked_where_it_stands(editor: Editor) -> None:
+def test_a_misspelt_key_is_marked_on_its_line(editor: Editor) -> None:
     [mark] = editor.marks
     assert "gpu_cout" in mark["message"]
     assert mark["range"]["start"]["line"] == LINES.index("gpu_cout = 2")

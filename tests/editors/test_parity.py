@@ -1,4 +1,4 @@
-"""The schema means the same to every program that reads it, but for what is known and listed."""
+"""Other programs judge configs by the schema like sftc, except for listed differences."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ KNOWN = [(each["program"], case) for each in LISTED["difference"] for case in ea
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_programs_judge_a_config_alike(program: str, case: str, tmp_path: Path) -> None:
+def test_other_validators_agree_with_sftc(program: str, case: str, tmp_path: Path) -> None:
     config = GOLDEN / case / "config.toml"
     (tmp_path / "sftc.schema.json").write_bytes(SCHEMA)
     (tmp_path / "config.toml").write_bytes(with_schema(config.read_bytes()))
@@ -43,7 +43,7 @@ def test_each_known_difference_is_listed_once_and_has_a_case() -> None:
 
 
 def with_schema(config: bytes) -> bytes:
-    """Return a config that names its schema in its first line, behind a byte order mark."""
+    """Return `config` with a schema line at the start, after a byte order mark."""
     mark = BYTE_ORDER_MARK if config.startswith(BYTE_ORDER_MARK) else b""
     return mark + DIRECTIVE + config.removeprefix(mark)
 
@@ -57,7 +57,7 @@ def verdict(program: str, folder: Path) -> str:
 
 
 def verdict_of_sftc(config: Path) -> str:
-    """Return what the text and its schema alone come to: no flags, no comments, no other rules."""
+    """Return the verdict by the text and the schema alone: no flags, comments or other rules."""
     examined = examine(lambda: read_source(config))
     broken = any(found.is_error for found in examined.findings)
     violated = examined.config and explain_violations(examined.config)

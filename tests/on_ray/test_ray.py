@@ -1,6 +1,6 @@
-"""Jobs on a Ray cluster: a real one, of two processes on this machine.
+"""Jobs on a real Ray cluster, with two processes on this machine.
 
-`make test-ray`; it takes the extra `ray`, and root, for a network of the cluster's own.
+Run with `make test-ray`. Needs the extra `ray`, and root for a separate network namespace.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class Bench:
         self._options = ExecutorOptions(str(models), download=False, substitutes=substitutes)
 
     async def begin(self, told: Told) -> str:
-        """Run the job, by an executor that knows nothing of any other."""
+        """Run the job with a new executor."""
         return await RayExecutor(self._options, self.address).run(self._task, told)
 
     def run(self, told: Told) -> str:
@@ -48,7 +48,7 @@ class Bench:
         return asyncio.run(self.begin(told))
 
     def cancelled(self, at: str, message: str | None = None) -> tuple[Told, float]:
-        """Cancel the job at an event of the type `at`; return what it told, and the seconds it took."""
+        """Cancel the job at an event of type `at`. Return its reports, and the seconds until it stopped."""
 
         async def run() -> tuple[Told, float]:
             there = asyncio.Event()
@@ -66,18 +66,18 @@ class Bench:
         return asyncio.run(run())
 
     def on_cluster(self) -> list[str]:
-        """Return the states of the Ray jobs that there are of this job."""
-        from ray.job_submission import JobSubmissionClient  # it looks for the token when it is imported
+        """Return the statuses of the Ray jobs of this job."""
+        from ray.job_submission import JobSubmissionClient  # the import reads the token
 
         jobs = JobSubmissionClient(self.address).list_jobs()
         return [str(job.status) for job in jobs if job.submission_id == self.folder.name]
 
 
 def worker() -> int:
-    """Return a process that trains, of this network alone."""
+    """Return a training process in this network namespace."""
     for entry in filter(str.isdigit, os.listdir("/proc")):
         place = Path("/proc", entry)
-        with suppress(OSError):  # it has just ended
+        with suppress(OSError):  # it has exited
             if (
                 b"RayTrainWorker" in (place / "cmdline").read_bytes()
                 and (place / "ns/net").readlink() == Path("/proc/thread-self/ns/net").readlink()
@@ -109,7 +109,7 @@ def make(cluster: str, tmp_path: Path, models: Path) -> Make:
     return made
 
 
-def test_two_processes_of_a_cluster_train_one_model(make: Make, models: Path) -> None:
+def test_two_processes_on_a_cluster_train_one_model(make: Make, models: Path) -> None:
     base = contents(models / "tiny")
     bench, told = make("two", gpus=2), Told()
     model = Path(bench.run(told))
@@ -127,7 +127,7 @@ def test_two_processes_of_a_cluster_train_one_model(make: Make, models: Path) ->
     assert bench.on_cluster() == ["SUCCEEDED"]
 
 
-def test_a_service_that_comes_back_follows_the_job_that_is_there(make: Make) -> None:
+def test_a_restarted_service_follows_the_existing_job(make: Make) -> None:
     bench = make("again", gpus=2, n_epochs=6)
     first, _ = bench.cancelled("training", SERVICE_ENDS)
     assert bench.on_cluster() == ["RUNNING"]
@@ -143,7 +143,7 @@ def test_a_service_that_comes_back_follows_the_job_that_is_there(make: Make) -> 
     assert (third.events, third.metrics) == ([], {})
 
 
-def test_a_process_that_is_lost_is_started_again_and_goes_on(make: Make) -> None:
+def test_a_lost_process_is_restarted_and_resumes(make: Make) -> None:
     bench = make("lost", gpus=2, n_epochs=100)
     killed: list[int] = []
 
@@ -160,10 +160,10 @@ def test_a_process_that_is_lost_is_started_again_and_goes_on(make: Make) -> None
 def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(make: Make) -> None:
     bench = make("cancelled", gpus=2, n_epochs=200)
     _, seconds = bench.cancelled("checkpoint")
-    assert seconds < 5  # the promise
+    assert seconds < 5  # cancellation must take less than 5 seconds
     assert checkpoint(bench.folder)
     assert bench.on_cluster() == ["STOPPED"]
-    with pytest.raises(FailedError, match="the Ray job was stopped, and not from here"):
+    with pytest.raises(FailedError, match="the Ray job was stopped outside sftc"):
         bench.run(Told())
 
 
@@ -178,10 +178,7 @@ def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(make: Make) -> N
         (
             "split",
             {"parallelism": {"tensor_parallel_size": 2}},
-            (
-                "`hyperparameters.parallelism.tensor_parallel_size`: it is 2, "
-                "but the trainer does not split a model in this way"
-            ),
+            ("`hyperparameters.parallelism.tensor_parallel_size`: it is 2, but the trainer supports only 1"),
         ),
         (
             "long",
@@ -190,7 +187,9 @@ def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(make: Make) -> N
         ),
     ],
 )
-def test_what_cannot_be_done_says_why(make: Make, name: str, settings: dict[str, Any], reason: str) -> None:
+def test_a_job_that_cannot_run_reports_why(
+    make: Make, name: str, settings: dict[str, Any], reason: str
+) -> None:
     bench = make(name, **settings)
     with pytest.raises(FailedError) as error:
         bench.run(Told())
@@ -198,7 +197,7 @@ def test_what_cannot_be_done_says_why(make: Make, name: str, settings: dict[str,
     assert bench.on_cluster() == ["FAILED"]
 
 
-def test_a_cluster_that_is_not_there_is_named(apart: None, tmp_path: Path, models: Path) -> None:
+def test_an_unreachable_cluster_is_reported(apart: None, tmp_path: Path, models: Path) -> None:
     bench = Bench("http://127.0.0.1:1", tmp_path / "none", models, payload())
-    with pytest.raises(FailedError, match=r"the Ray cluster at http://127.0.0.1:1 does not take it"):
+    with pytest.raises(FailedError, match=r"the Ray cluster at http://127.0.0.1:1 rejected the job"):
         bench.run(Told())

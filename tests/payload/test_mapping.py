@@ -1,4 +1,4 @@
-"""The mapping engine: the contract's meaning, and contracts it has never seen."""
+"""The mapping engine, with the real contract and with changed contracts."""
 
 import json
 from functools import partial
@@ -16,13 +16,13 @@ from support.scratch import Scratch, edit
 
 
 @given(valid)
-def test_a_payload_is_what_the_contract_says(config: dict[str, Any]) -> None:
+def test_payloads_follow_the_contract(config: dict[str, Any]) -> None:
     compiled = sftc.compile(toml(config).encode())
     assert compiled.payload == payload_of(config)
     assert json.loads(compiled.to_bytes()) == payload_of(config)
 
 
-def test_a_payload_shares_nothing_with_the_next_one() -> None:
+def test_payloads_share_no_mutable_values() -> None:
     text = '[job]\nmodel = "m"\n[data.topology]\nlist = [1]\n'
     first = sftc.compile(text)
     first.payload["metadata"]["effective_config"]["data"]["topology"]["list"].append(2)
@@ -50,7 +50,7 @@ def compile_with(scratch: Scratch, text: str) -> sftc.Compiled:
 JOB = 'schema_version = 3\n[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n\n'
 
 
-def test_a_new_key_takes_only_data(scratch: Scratch) -> None:
+def test_a_new_key_needs_only_contract_data(scratch: Scratch) -> None:
     decay = {
         "title": "Decay",
         "description": "What AdamW pulls weights towards zero by, each step.",
@@ -80,7 +80,7 @@ def test_a_new_key_takes_only_data(scratch: Scratch) -> None:
     assert found.id == "newer-key"
 
 
-def test_a_new_section_takes_only_data(scratch: Scratch) -> None:
+def test_a_new_section_needs_only_contract_data(scratch: Scratch) -> None:
     lora = {
         "title": "[lora]",
         "description": "The adapter: how large it is, and where it sits.",

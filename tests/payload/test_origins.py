@@ -1,4 +1,4 @@
-"""Every payload value has an origin, and every origin tells the truth."""
+"""Every payload value has exactly one origin, and the origin is correct."""
 
 from typing import Any
 

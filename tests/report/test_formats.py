@@ -1,4 +1,4 @@
-"""The reports for programs: each is what its published schema says, and says what was found."""
+"""Machine-readable reports: valid by their published schemas, and complete."""
 
 import json
 import os
@@ -37,14 +37,14 @@ HOSTILE = [
     os.fsdecode(b"\xff not utf-8.sft.toml"),
 ]
 ODD = '"a\\r\\n::error::b%0A" = 1\n"\\uFFFE\\uFFFF\\u0000\\u001B]]>" = 2\n"漢" = "x"\n'
-"""Keys that a careless report would let speak for themselves."""
+"""Keys that break a report that does not escape them."""
 
 MISSING = "missing: not there.sft.toml"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return a folder of configs with findings of all kinds, and stand in it."""
+    """Return a folder of configs with all kinds of findings, and make it the current folder."""
     folder = tmp_path_factory.mktemp("configs")
     for kind in ("lint", "reject"):
         for case in cases(kind):
@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def findings(folder: Path) -> Findings:
-    """Return what there is to report, by path."""
+    """Return all findings, by path."""
     configs = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.toml"))
     return {path: lint_file(path) for path in [*configs, MISSING]}
 
@@ -73,7 +73,7 @@ def report(format: str, paths: Sequence[str] | Findings) -> str:
 
 
 def plain(path: str) -> str:
-    """Return `path` as reports that hold only Unicode name it."""
+    """Return `path` as it appears in reports that contain only Unicode."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
@@ -91,7 +91,7 @@ def pairs(findings: Findings) -> list[tuple[str, Finding]]:
     return [(path, found) for path, each in findings.items() for found in each]
 
 
-def test_there_is_something_of_everything_to_report(findings: Findings) -> None:
+def test_the_findings_cover_every_case(findings: Findings) -> None:
     found = [found for _, found in pairs(findings)]
     assert {each.severity for each in found} == set(Severity)
     assert {each.fix.safe for each in found if each.fix} == {True, False}
@@ -101,14 +101,14 @@ def test_there_is_something_of_everything_to_report(findings: Findings) -> None:
     assert len({each.id for each in found}) > 30
 
 
-def test_json_is_what_its_schema_says(findings: Findings) -> None:
+def test_json_is_valid_by_its_schema(findings: Findings) -> None:
     schema = json.loads(SCHEMA.read_bytes())
     Draft7Validator.check_schema(schema)
     Draft7Validator(schema).validate(json.loads(report("json", findings)))
     Draft7Validator(schema).validate(json.loads(report("json", ["good.sft.toml"])))
 
 
-def test_json_says_what_was_found(findings: Findings) -> None:
+def test_json_contains_every_finding(findings: Findings) -> None:
     said = json.loads(report("json", findings))
     assert [each["path"] for each in said["files"]] == list(map(plain, findings))
     listed = [each for file in said["files"] for each in file["findings"]]
@@ -122,7 +122,7 @@ def test_json_says_what_was_found(findings: Findings) -> None:
     assert said["summary"] == {f"{each}s": severities.count(each) for each in Severity}
 
 
-def test_fixes_in_json_are_those_that_are_applied(findings: Findings) -> None:
+def test_json_contains_the_fixes_that_would_be_applied(findings: Findings) -> None:
     said = json.loads(report("json", findings))
     listed = [each for file in said["files"] for each in file["findings"]]
     for (_, found), each in zip(pairs(findings), listed, strict=True):
@@ -140,7 +140,7 @@ def in_json(range: Any, text: str) -> tuple[int, int]:
 
 
 def within(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield every table in a schema, itself first."""
+    """Yield every object in a schema, including the schema itself."""
     if isinstance(schema, dict):
         yield schema
         for each in schema.values():
@@ -150,7 +150,7 @@ def within(schema: Any) -> Iterator[dict[str, Any]]:
             yield from within(each)
 
 
-def test_the_schema_of_the_json_report_is_closed_and_explained() -> None:
+def test_the_report_schema_is_closed_and_documented() -> None:
     schema = json.loads(SCHEMA.read_bytes())
     objects = [each for each in within(schema) if "properties" in each]
     assert len(objects) > len(schema["definitions"])
@@ -161,7 +161,7 @@ def test_the_schema_of_the_json_report_is_closed_and_explained() -> None:
     assert all(each["title"] and each["description"].endswith(".") for each in told)
 
 
-def test_sarif_is_what_its_published_schema_says(published: PublishedSchemas, findings: Findings) -> None:
+def test_sarif_is_valid_by_its_published_schema(published: PublishedSchemas, findings: Findings) -> None:
     schema = json.loads(published.read(*SARIF))
     validator = validator_for(schema)
     assert validator.META_SCHEMA["$schema"] == schema["$schema"]
@@ -169,7 +169,7 @@ def test_sarif_is_what_its_published_schema_says(published: PublishedSchemas, fi
         validator(schema).validate(json.loads(report("sarif", paths)))
 
 
-def test_sarif_says_what_was_found(findings: Findings) -> None:
+def test_sarif_contains_every_finding(findings: Findings) -> None:
     [run] = json.loads(report("sarif", findings))["runs"]
     uris = [artifact["location"]["uri"] for artifact in run["artifacts"]]
     assert [unquote_to_bytes(uri) for uri in uris] == list(map(os.fsencode, findings))
@@ -184,7 +184,7 @@ def test_sarif_says_what_was_found(findings: Findings) -> None:
         assert region == (found.span.start, found.span.end)
 
 
-def test_fixes_in_sarif_are_those_that_are_applied(findings: Findings) -> None:
+def test_sarif_contains_the_fixes_that_would_be_applied(findings: Findings) -> None:
     [run] = json.loads(report("sarif", findings))["runs"]
     for (_, found), result in zip(pairs(findings), run["results"], strict=True):
         assert ("fixes" in result) == (found.fix is not None)
@@ -213,20 +213,20 @@ def test_sarif_explains_every_rule(folder: Path) -> None:
     assert run["columnKind"] == "unicodeCodePoints"
 
 
-def test_sarif_names_an_absolute_path_by_a_file_uri(folder: Path) -> None:
+def test_sarif_has_a_file_uri_for_an_absolute_path(folder: Path) -> None:
     [run] = json.loads(report("sarif", [str(folder / HOSTILE[0])]))["runs"]
     uri = run["artifacts"][0]["location"]["uri"]
     assert uri.startswith("file:///")
     assert unquote(urlsplit(uri).path) == str(folder / HOSTILE[0])
 
 
-def test_junit_is_what_its_published_schema_says(published: PublishedSchemas, findings: Findings) -> None:
+def test_junit_is_valid_by_its_published_schema(published: PublishedSchemas, findings: Findings) -> None:
     schema = xmlschema.XMLSchema(published.read(*JUNIT))
     schema.validate(report("junit", findings))
     schema.validate(report("junit", ["good.sft.toml"]))
 
 
-def test_junit_says_what_was_found(findings: Findings) -> None:
+def test_junit_contains_every_error_and_warning(findings: Findings) -> None:
     suites = xmlschema.XMLResource(report("junit", findings)).root
     failing = {
         path: [each for each in found if each.severity is not Severity.NOTE]
@@ -246,7 +246,7 @@ def test_junit_says_what_was_found(findings: Findings) -> None:
             assert case.get("name") == path
 
 
-def test_github_commands_parse_back_to_what_was_found(findings: Findings) -> None:
+def test_github_commands_parse_back_to_the_findings(findings: Findings) -> None:
     commands = re.split(r"\r\n|\r|\n", report("github", findings))
     assert commands.pop() == ""
     kinds = {"error": Severity.ERROR, "warning": Severity.WARNING, "notice": Severity.NOTE}
@@ -260,7 +260,7 @@ def test_github_commands_parse_back_to_what_was_found(findings: Findings) -> Non
 
 
 def parsed(command: str) -> tuple[str, dict[str, str], str]:
-    """Return a workflow command's name, properties and message, read as GitHub's runner reads them."""
+    """Return a workflow command's name, properties and message, parsed like GitHub's runner."""
     _, head, message = command.split("::", 2)
     kind, _, listed = head.partition(" ")
     properties = dict(each.split("=", 1) for each in listed.split(","))
@@ -279,7 +279,7 @@ def lines_and_columns(span: Span) -> dict[str, int]:
     return lines | {"col": span.column, "endColumn": span.end_column}
 
 
-def test_gitlab_entries_have_what_gitlab_asks_for(findings: Findings) -> None:
+def test_gitlab_entries_have_the_required_fields(findings: Findings) -> None:
     entries = json.loads(report("gitlab", findings))
     severities = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
     for (path, found), entry in zip(pairs(findings), entries, strict=True):
@@ -299,7 +299,7 @@ def test_gitlab_fingerprints_are_unique(findings: Findings) -> None:
         assert len(set(prints)) == len(prints) > 0
 
 
-def test_gitlab_fingerprints_stay_when_a_line_is_added_on_top(
+def test_gitlab_fingerprints_survive_an_added_line(
     findings: Findings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = json.loads(report("gitlab", findings))
@@ -319,6 +319,6 @@ def test_gitlab_fingerprints_stay_when_a_line_is_added_on_top(
 
 
 @pytest.mark.parametrize("format", ["sarif", "github", "gitlab"])
-def test_a_path_from_a_folder_is_the_one_that_the_repository_knows(format: str, folder: Path) -> None:
+def test_paths_are_normalized_for_the_repository(format: str, folder: Path) -> None:
     path = "./lint/suppressions/config.toml"
     assert report(format, [path]) == report(format, [path.removeprefix("./")])

@@ -1,4 +1,4 @@
-"""The report for people: what is shown of a line, and what is underlined."""
+"""The text report: the source line and the underline."""
 
 import click
 import pytest
@@ -34,7 +34,7 @@ def test_the_span_is_underlined() -> None:
         ("a = 1\r", "1", "    ^"),
     ],
 )
-def test_the_mark_stands_below_what_a_terminal_shows(line: str, marked: str, underline: str) -> None:
+def test_the_underline_matches_the_width_of_the_text(line: str, marked: str, underline: str) -> None:
     start = line.index(marked)
     source = Source("c", line + "\n")
     assert shown(source.span(start, start + len(marked))).splitlines()[3] == f"  | {underline}"
@@ -66,14 +66,14 @@ def test_a_flag_has_no_line_numbers() -> None:
     assert shown(source.span(8, 9)) == "--set: error[some-rule]: wrong\n |\n | --set a=1\n |         ^\n\n"
 
 
-def test_nothing_reaches_the_terminal_that_moves_its_cursor() -> None:
+def test_control_characters_are_escaped() -> None:
     name = "c\x1b[2J\n\u2028.toml"
     text = shown(Source(name, "a\x9b = 1").span(0, 2), "wrong\x07\u202e")
     assert "".join(text.split("\n")).isprintable()
     assert printable("a\tb") == "a    b"
 
 
-def test_the_count() -> None:
+def test_the_summary_counts_findings_by_severity() -> None:
     found = sftc.compile('[job]\nmodel = ""\nn_epoch = 1\nlora = 2\n').findings
     assert summary(found) == "1 error, 3 warnings"
     assert summary([]) == ""

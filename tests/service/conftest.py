@@ -1,4 +1,4 @@
-"""A service for the tests of a module: `sftc serve`, or the `PROGRAM` of the module."""
+"""A service for the tests of a module: `sftc serve`, or the `PROGRAM` that the module defines."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from support.services import SERVE, Client, process, rows
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the data folder of the service, alone in the folder that the service is started in."""
+    """Return the data folder of the service, the only entry in the folder that it starts in."""
     parent = tmp_path_factory.mktemp("service") / "parent"
     parent.mkdir()
     return parent / "data"

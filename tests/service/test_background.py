@@ -1,4 +1,4 @@
-"""Work in the background that is hindered: checks killed, a disk that is full, a service that ends."""
+"""Background work under adverse conditions: killed checks, a full disk, a service that ends."""
 
 import os
 import sqlite3
@@ -16,7 +16,7 @@ DATA = rows(1)
 
 
 def hindered(folder: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> Path:
-    """Have so many checks killed as they begin; return the file in which each leaves a line."""
+    """Kill the first `times` checks at their start. Return a file with one line per started check."""
     program, begun = folder / "python", folder / "begun"
     program.write_text(
         f'#!/bin/sh\necho >> {begun}\n[ "$(wc -l < {begun})" -gt {times} ] || kill -9 $$\n'
@@ -28,16 +28,14 @@ def hindered(folder: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> Path:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_check_that_was_killed_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
-) -> None:
+def test_a_killed_check_runs_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     begun = hindered(tmp_path, monkeypatch, times)
     with thread(tmp_path / "data") as client:
         assert client.ready(DATA)
     assert begun.read_text() == "\n" * (times + 1)
 
 
-def test_a_check_that_is_always_killed_fails_until_the_file_is_sent_again(
+def test_a_repeatedly_killed_check_fails_until_the_file_is_uploaded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with thread(tmp_path / "data") as client:
@@ -50,10 +48,10 @@ def test_a_check_that_is_always_killed_fails_until_the_file_is_sent_again(
         assert file["error"] in refusal(client.create(payload(file["id"])), 400, "training_file_not_ready")
         assert client.ready(DATA) == file["id"]
         broken = client.checked(client.upload(b"{}\n")["id"])
-        assert client.upload(b"{}\n") == broken  # what was found stays
+        assert client.upload(b"{}\n") == broken  # the verdict is kept
 
 
-def test_a_check_that_is_always_killed_is_made_again_after_the_next_start(
+def test_a_repeatedly_killed_check_runs_again_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as killed, thread(tmp_path / "data") as client:
@@ -64,7 +62,7 @@ def test_a_check_that_is_always_killed_is_made_again_after_the_next_start(
         assert client.checked(id)["status"] == "ready"
 
 
-def test_a_check_that_cannot_begin_fails_until_the_file_is_sent_again(
+def test_a_check_that_cannot_start_fails_until_the_file_is_uploaded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with thread(tmp_path) as client:
@@ -74,7 +72,7 @@ def test_a_check_that_cannot_begin_fails_until_the_file_is_sent_again(
         assert client.ready(DATA)
 
 
-def test_work_that_fails_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_background_work_is_retried(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     jobs = tmp_path / "jobs"
     with thread(tmp_path, Steps(), ServiceLimits(retry=0.05)) as client:
         file = client.ready(DATA)
@@ -86,7 +84,7 @@ def test_work_that_fails_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptur
         assert client.once(id)["status"] == "succeeded"
 
 
-def test_a_running_job_is_cancelled_for_good_however_long_its_executor_holds_on(tmp_path: Path) -> None:
+def test_a_cancelled_job_stays_cancelled_even_if_its_executor_does_not_stop(tmp_path: Path) -> None:
     with process(tmp_path, STEPS) as service, Client(service.url) as client:
         file = client.ready(DATA)
         id = client.started(file, end="hold on")
@@ -103,7 +101,7 @@ def test_a_running_job_is_cancelled_for_good_however_long_its_executor_holds_on(
         assert client.job(id) == cancelled
 
 
-def test_a_job_that_stumbles_over_the_end_of_the_service_goes_on_after_the_next_start(tmp_path: Path) -> None:
+def test_a_job_that_fails_while_the_service_ends_resumes_after_a_restart(tmp_path: Path) -> None:
     with thread(tmp_path, Steps()) as client:
         file = client.ready(DATA)
         jobs = [client.started(file, end="stumble"), client.started(file)]
@@ -117,7 +115,7 @@ def test_a_job_that_stumbles_over_the_end_of_the_service_goes_on_after_the_next_
 LIMITED = ("bash", "-c", 'ulimit -f 2048 && exec "$@"', "limited", *STEPS)
 
 
-def test_a_full_disk_is_said_and_what_was_answered_is_there(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_confirmed_changes_remain(tmp_path: Path) -> None:
     with process(tmp_path, LIMITED) as service, Client(service.url) as client:
         file = client.ready(DATA)
         large = rows(2, count=40_000)

@@ -1,4 +1,4 @@
-"""Many clients at once, slow ones, and bodies that are cut off or lie about their length."""
+"""Concurrent clients, slow clients, and bodies that are incomplete or have a wrong length."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -44,14 +44,16 @@ BODY = part(b"file", rows(1), b"train.jsonl") + PURPOSE + END
         (b"0", 400),
     ],
 )
-def test_a_length_that_lies_is_refused(service: Client, folder: Path, length: bytes, expected: int) -> None:
+def test_a_wrong_content_length_is_refused(
+    service: Client, folder: Path, length: bytes, expected: int
+) -> None:
     head_ = head(UPLOAD, AUTHORIZED, FORM, b"Content-Length: " + length)
     answer = exchange(service, head_ + BODY)
     assert answer.startswith(b"HTTP/1.1 %d " % expected)
     eventually(lambda: nothing_left(folder))
 
 
-def test_a_body_without_a_length_is_taken_and_bounded(service: Client) -> None:
+def test_a_body_without_a_length_is_accepted_up_to_the_limit(service: Client) -> None:
     data = rows(60, count=2000)
     body = part(b"file", data, b"f") + PURPOSE + END
     pieces = (body[place : place + 777] for place in range(0, len(body), 777))
@@ -60,11 +62,11 @@ def test_a_body_without_a_length_is_taken_and_bounded(service: Client) -> None:
     endless = (b" " * (1 << 16) for _ in range(17))
     try:
         refusal(service.post("/jobs", content=endless), 413, "too_large")
-    except httpx.WriteError:  # it was refused before all was sent
+    except httpx.WriteError:  # refused before the whole body was sent
         assert good(service.get("/jobs", params={"limit": "1"}))
 
 
-def test_an_upload_that_is_cut_off_leaves_nothing(service: Client, folder: Path) -> None:
+def test_an_interrupted_upload_leaves_nothing(service: Client, folder: Path) -> None:
     data = rows(61, count=20_000)
     body = part(b"file", data, b"f") + PURPOSE + END
     whole = head(UPLOAD, AUTHORIZED, FORM, b"Content-Length: %d" % len(body)) + body
@@ -84,7 +86,7 @@ def test_an_upload_that_is_cut_off_leaves_nothing(service: Client, folder: Path)
 JOB = b"POST /api/learning/jobs"
 
 
-def test_a_job_that_is_cut_off_is_none(service: Client) -> None:
+def test_an_interrupted_request_creates_no_job(service: Client) -> None:
     body = json.dumps(payload(service.ready(rows(63)), a="cut off")).encode()
     before = len(service.listed("/jobs"))
     for start in (b"", body[:-1], body):
@@ -93,7 +95,7 @@ def test_a_job_that_is_cut_off_is_none(service: Client) -> None:
     assert len(service.listed("/jobs")) == before
 
 
-def test_a_head_without_an_end_is_bounded(service: Client) -> None:
+def test_the_size_of_a_request_head_is_limited(service: Client) -> None:
     start = JOB + b" HTTP/1.1\r\nHost: " + b"x" * MAX_HEAD
     with connected(service) as link:
         link.sendall(start)
@@ -107,7 +109,7 @@ def test_a_head_without_an_end_is_bounded(service: Client) -> None:
     assert status(exchange(service, sent)) == 200
 
 
-def test_slow_clients_are_sent_away_and_others_served_meanwhile(tmp_path: Path) -> None:
+def test_slow_clients_are_disconnected_while_others_are_served(tmp_path: Path) -> None:
     start = head(UPLOAD, AUTHORIZED, FORM, b"Content-Length: 1000")
     job = head(JOB, AUTHORIZED, b"Content-Length: 1000")
     begun = (b"", start[:20], start, start + BODY[:30], start + BODY[:90], job, job + b"{")
@@ -119,7 +121,7 @@ def test_slow_clients_are_sent_away_and_others_served_meanwhile(tmp_path: Path) 
         assert client.once(client.started(file))["status"] == "failed"
         for number, link in enumerate(slow):
             answer = answered(link)
-            if number % len(begun) < 2:  # there is no request to answer
+            if number % len(begun) < 2:  # there is no request to respond to
                 assert answer == b""
             else:
                 assert status(answer) == 408
@@ -128,12 +130,12 @@ def test_slow_clients_are_sent_away_and_others_served_meanwhile(tmp_path: Path) 
         assert len([*(tmp_path / "files").iterdir()]) == 1
 
 
-def test_64_clients_at_once_get_what_each_would_get_alone(tmp_path: Path) -> None:
+def test_64_concurrent_clients_get_correct_responses(tmp_path: Path) -> None:
     contents = [rows(100 + number) for number in range(8)]
     together = Barrier(64)
 
     def use(url: str, number: int) -> tuple[str, str, httpx.Response]:
-        with Client(url) as client:  # of its own: threads that share one close connections of each other
+        with Client(url) as client:  # one per thread: shared clients close the connections of other threads
             together.wait(60)
             file = client.ready(contents[number % 8])
             job = good(client.create(payload(file, number=number), f"client-{number}"))

@@ -1,4 +1,4 @@
-"""The service against its own OpenAPI document: schemathesis sends what fits it and what does not."""
+"""The service against its OpenAPI document: schemathesis sends valid and invalid requests."""
 
 import json
 from contextlib import ExitStack
@@ -47,7 +47,7 @@ schema = schemathesis.openapi.from_dict(json.loads(PACKAGED.read("wire/openapi.j
 
 @schema.auth()
 class Key:
-    """The token of every request, but of those that are to be without."""
+    """Adds the token to every request that schemathesis sends with authentication."""
 
     def get(self, case: Case[Any], context: AuthContext) -> str:
         return AUTHORIZED["Authorization"]
@@ -58,12 +58,12 @@ class Key:
 
 PROGRAM = STEPS
 LIMITED = ("bash", "-c", 'ulimit -f 2048 && exec "$@"', "limited", *IDLE)
-"""A service that runs no jobs, on a disk that is soon full."""
+"""A service that runs no jobs and can write only small files."""
 
 
 @pytest.fixture(scope="module")
 def ids(service: Client) -> dict[str, str]:
-    """A file, and a job that has run, so that it has events and points."""
+    """Return the ids of a file and of a finished job that has events and metrics."""
     file = service.ready(rows(1))
     job = service.once(service.started(file, steps=3, points={"odd": "nan"}))
     assert service.listed(f"/jobs/{job['id']}/metrics")
@@ -72,15 +72,13 @@ def ids(service: Client) -> dict[str, str]:
 
 @schema.parametrize()
 @settings(max_examples=15)
-def test_every_answer_is_one_that_the_document_names(
-    case: Case[Any], service: Client, ids: dict[str, str]
-) -> None:
+def test_responses_match_the_openapi_document(case: Case[Any], service: Client, ids: dict[str, str]) -> None:
     url = str(service.origin)
     creates = case.operation.label == "POST /api/learning/jobs"
-    # What a job must hold is the payload's own schema to say: to the document any object is one.
+    # The payload schema, not the OpenAPI document, says which jobs are valid.
     excluded: list[CheckFunction] = [checks.positive_data_acceptance] if creates else []
     case.call_and_validate(base_url=url, excluded_checks=excluded)
-    # Once more, with what is there: by chance no id is one, and no object a job.
+    # Again with an existing id or a valid job, which random data never contains.
     if "id" in case.path_parameters:
         case.path_parameters["id"] = ids[case.operation.path.split("/")[3]]
     if creates:
@@ -89,7 +87,7 @@ def test_every_answer_is_one_that_the_document_names(
 
 
 class Seen:
-    """Holds every answer against the document, and knows by request and status which there were."""
+    """Validates every response by the document, and collects the responses by request and status."""
 
     def __init__(self) -> None:
         found = [each for each in schema.get_all_operations() if isinstance(each, Ok)]
@@ -106,13 +104,15 @@ class Seen:
         parts = answer.request.url.path.split("/")
         parts[4:5] = ["{id}"] * len(parts[4:5])
         label = f"{answer.request.method} {'/'.join(parts)}"
-        answer.request = httpx.Request(answer.request.method, answer.request.url)  # what was sent is gone
+        answer.request = httpx.Request(
+            answer.request.method, answer.request.url
+        )  # the request body is no longer available
         answer.elapsed = timedelta()
         self.operations[label].validate_response(answer)
         self.answers.add((label, answer.status_code))
 
 
-def test_every_answer_that_the_document_names_comes_about(tmp_path: Path) -> None:
+def test_every_documented_response_occurs(tmp_path: Path) -> None:
     seen, many = Seen(), b" " * (DEFAULT_LIMITS.job + 1)
     with thread(tmp_path, Steps()) as client:
         client.event_hooks["response"] = [seen]
@@ -151,7 +151,7 @@ def test_every_answer_that_the_document_names_comes_about(tmp_path: Path) -> Non
         for size in (500_000, 50_000, 0):
             while client.create(payload(file, text="x" * size)).status_code == 201:
                 pass
-        for path in ("start", "cancel"):  # the first ones may find some room that is left
+        for path in ("start", "cancel"):  # the first requests may still find free space
             statuses = [client.post(f"/jobs/{job}/{path}", json={}).status_code for job in jobs]
             assert 507 in statuses
     assert seen.answers == seen.named

@@ -1,6 +1,6 @@
-"""`kill -9` of `sftc serve` at random moments: what it answered is there, once, and nothing is stuck.
+"""`kill -9` of `sftc serve` at random moments: no confirmed change is lost or doubled, no job hangs.
 
-Ten moments by default, fifty with the environment variable SOAK=1; SEED=N takes other moments.
+Ten kills by default, fifty with the environment variable SOAK=1. SEED=N selects other moments.
 """
 
 import os
@@ -28,7 +28,7 @@ SEED = os.environ.get("SEED", "")
 
 
 class Ledger:
-    """What a client asked for and what it was answered; `at_hand` is what the next look is for."""
+    """The requests of a client and the responses. `at_hand` lists what the next check covers."""
 
     def __init__(self, chance: Random) -> None:
         self.chance = chance
@@ -41,7 +41,7 @@ class Ledger:
         self.answers = 0
 
     def upload(self, client: Client) -> None:
-        """Send a new content, or one that was sent before."""
+        """Upload new contents, or contents that were uploaded before."""
         if not self.contents or self.chance.random() < 0.7:
             count = self.chance.choice([1, 30, 3000])
             self.contents.append(rows(len(self.contents), 1) + rows(10**6, count))
@@ -55,13 +55,13 @@ class Ledger:
         self.at_hand[0].add(digest)
 
     def create(self, client: Client) -> None:
-        """Ask for a new job."""
+        """Create a new job."""
         key = f"key-{len(self.asked)}"
         self.asked[key] = payload(self.files[sha256(FIRST).hexdigest()], number=len(self.asked))
         self.keep_job(client, key)
 
     def again(self, client: Client) -> None:
-        """Ask again for a job that was asked for, answered or not."""
+        """Repeat an earlier request to create a job, whether or not it got a response."""
         if self.asked:
             self.keep_job(client, self.chance.choice([*self.asked]))
 
@@ -80,7 +80,7 @@ class Ledger:
             self.at_hand[1].add(key)
 
     def hold(self, client: Client, folder: Path) -> None:
-        """See that all is there that was answered since the last look."""
+        """Assert that everything confirmed since the last check exists."""
         digests, keys = self.at_hand
         self.at_hand = (set(), set())
         for digest in digests:
@@ -102,7 +102,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def busy(client: Client, ledger: Ledger) -> None:
-    """Use the service until it is gone."""
+    """Send requests until the service is killed."""
     ways: list[Callable[[Client], None]] = [ledger.upload, ledger.create, ledger.start, ledger.again]
     with suppress(httpx.TransportError):
         while True:
@@ -111,7 +111,7 @@ def busy(client: Client, ledger: Ledger) -> None:
 
 
 def reached(ledger: Ledger, work: Future[None], answers: int) -> None:
-    """Wait until so many more requests were answered."""
+    """Wait for `answers` more responses."""
     before = ledger.answers
     eventually(lambda: ledger.answers >= before + answers or work.done())
 
@@ -127,8 +127,8 @@ def database(folder: Path) -> sqlite3.Connection:
 
 
 @pytest.mark.slow
-def test_what_was_answered_outlives_every_crash(tmp_path: Path) -> None:
-    chance = Random(f"crashes {SEED}")  # noqa: S311  the moments can be had again
+def test_confirmed_changes_survive_every_crash(tmp_path: Path) -> None:
+    chance = Random(f"crashes {SEED}")  # noqa: S311  reproducible moments
     ledger = Ledger(Random(f"client {SEED}"))  # noqa: S311  as above
     with process(tmp_path) as service, Client(service.url) as client:
         client.ready(FIRST)
@@ -140,12 +140,14 @@ def test_what_was_answered_outlives_every_crash(tmp_path: Path) -> None:
             ledger.hold(client, tmp_path)
             work = pool.submit(busy, client, ledger)
             reached(ledger, work, chance.randrange(50))
-            Event().wait(chance.uniform(0, 0.02))  # the moment, by the seed: nothing waits for anything here
+            Event().wait(
+                chance.uniform(0, 0.02)
+            )  # the moment of the kill, from the seed; not a wait for something
             service.kill()
             work.result(60)
         if moment % 3 == 0:
             with tempfile.TemporaryFile() as log, begun(tmp_path, log) as starting:
-                Event().wait(chance.uniform(0, 1))  # as above, in the midst of a start
+                Event().wait(chance.uniform(0, 1))  # as above, during a start
                 starting.kill()
     with process(tmp_path) as service, Client(service.url) as client:
         intact(tmp_path)
@@ -163,7 +165,7 @@ def test_what_was_answered_outlives_every_crash(tmp_path: Path) -> None:
 
 
 def ended(client: Client, ledger: Ledger) -> None:
-    """See that every job that was started ends, and every file is checked."""
+    """Assert that every started job ends and every file is checked."""
     for key in ledger.started:
         assert client.once(ledger.jobs[key]["id"])["status"] == "failed"
     eventually(lambda: {each["status"] for each in client.listed("/jobs", limit=1000)} <= FINAL | {"created"})
@@ -189,7 +191,7 @@ def nothing_doubled(folder: Path, ledger: Ledger) -> None:
             assert phases in (["created"], ["created", "queued", "running", events[-1][1]])
 
 
-def test_an_upload_that_a_crash_cut_off_leaves_nothing(tmp_path: Path) -> None:
+def test_an_upload_interrupted_by_a_crash_leaves_nothing(tmp_path: Path) -> None:
     data = rows(1, count=1000)
     body = part(b"file", data, b"f") + PURPOSE + END
     length = b"Content-Length: %d" % len(body)
@@ -203,7 +205,7 @@ def test_an_upload_that_a_crash_cut_off_leaves_nothing(tmp_path: Path) -> None:
         assert client.ready(data)
 
 
-def test_a_check_that_a_crash_cut_off_is_made_again(tmp_path: Path) -> None:
+def test_a_check_interrupted_by_a_crash_runs_again(tmp_path: Path) -> None:
     with process(tmp_path) as service, Client(service.url) as client:
         files = [client.upload(rows(number, count=50_000))["id"] for number in range(2)]
         service.kill()
@@ -211,7 +213,7 @@ def test_a_check_that_a_crash_cut_off_is_made_again(tmp_path: Path) -> None:
         assert [client.checked(id)["rows"] for id in files] == [50_000] * 2
 
 
-def test_a_second_service_on_the_folder_is_turned_away_and_harms_nothing(tmp_path: Path) -> None:
+def test_a_second_service_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     body = part(b"file", rows(1), b"f") + PURPOSE + END
     length = b"Content-Length: %d" % len(body)
     with process(tmp_path) as service, Client(service.url) as client, connected(client) as link:

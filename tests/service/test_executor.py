@@ -1,4 +1,4 @@
-"""The life of a job that an executor runs: what it reports, how it ends, what stops it."""
+"""Jobs that an executor runs: events, metrics, results, cancellation and restarts."""
 
 import math
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def attempts(client: Client, id: str) -> list[Any]:
     return [each["data"]["attempt"] for each in events if each["type"] == "log"]
 
 
-def test_a_job_succeeds_with_a_model_and_tells_of_its_way(service: Client, file: str, tmp_path: Path) -> None:
+def test_a_job_succeeds_with_a_model_and_events(service: Client, file: str, tmp_path: Path) -> None:
     validation = service.ready(rows(2, count=5))
     job = payload(file, steps=2)
     job["metadata"]["effective_config"]["data"]["validation_files"] = [validation]
@@ -48,7 +48,7 @@ def test_a_job_succeeds_with_a_model_and_tells_of_its_way(service: Client, file:
     assert (tmp_path / "jobs" / id / "attempt-1").exists()
 
 
-def test_events_are_read_from_where_one_was(service: Client, file: str) -> None:
+def test_events_are_paged_by_sequence_number(service: Client, file: str) -> None:
     id = service.started(file)
     service.once(id)
     events = service.listed(f"/jobs/{id}/events")
@@ -58,7 +58,7 @@ def test_events_are_read_from_where_one_was(service: Client, file: str) -> None:
     assert service.listed(f"/jobs/{id}/events", since_seq=2**63 - 1) == []
 
 
-def test_metrics_are_read_by_name_and_from_where_one_was(service: Client, file: str) -> None:
+def test_metrics_are_filtered_by_name_and_paged_by_step(service: Client, file: str) -> None:
     id = service.started(file, steps=150)
     service.once(id)
     points = service.listed(f"/jobs/{id}/metrics", limit=1000)
@@ -75,9 +75,7 @@ def test_metrics_are_read_by_name_and_from_where_one_was(service: Client, file: 
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e308", "5e-324"])
-def test_a_metric_of_any_value_spoils_neither_the_job_nor_its_metrics(
-    service: Client, file: str, value: str
-) -> None:
+def test_metrics_can_have_any_value(service: Client, file: str, value: str) -> None:
     id = service.started(file, steps=1, points={"odd": value, "after": "7"})
     assert service.once(id)["status"] == "succeeded"
     points = {each["name"]: each["value"] for each in service.listed(f"/jobs/{id}/metrics")}
@@ -90,7 +88,7 @@ def test_a_metric_of_any_value_spoils_neither_the_job_nor_its_metrics(
         assert [each["data"] for each in told] == [{"name": "odd", "step": 0, "value": value}]
 
 
-def test_a_metric_that_is_not_finite_is_told_once_until_it_is_again(tmp_path: Path) -> None:
+def test_a_non_finite_metric_is_reported_once_until_it_is_finite_again(tmp_path: Path) -> None:
     class Odd:
         async def run(self, task: Task, report: Report) -> str:
             for step, value in enumerate([math.nan, math.inf, 3.0, math.nan, math.nan]):
@@ -107,7 +105,7 @@ def test_a_metric_that_is_not_finite_is_told_once_until_it_is_again(tmp_path: Pa
         assert [(each["name"], each["step"], each["value"]) for each in points] == [("a", 2, 3), ("b", 2, 3)]
 
 
-def test_an_event_holds_what_json_can_hold_and_nothing_spoils_it(service: Client, file: str) -> None:
+def test_values_that_json_cannot_represent_are_replaced_in_events(service: Client, file: str) -> None:
     data = '{"a": [NaN, {"b": -Infinity}, 1e308, 7, null, true], "half": "\\ud800", "\\udfff": "é\\u0000😀"}'
     event = f'{{"type": "\\udc00", "message": "half \\udcff", "data": {data}}}'
     id = service.started(file, events=[event])
@@ -129,7 +127,7 @@ def test_an_event_holds_what_json_can_hold_and_nothing_spoils_it(service: Client
     ],
     ids=["of the service's own type", "deep"],
 )
-def test_an_event_that_cannot_be_is_a_fault_of_the_executor(service: Client, file: str, event: str) -> None:
+def test_an_invalid_event_is_a_bug_in_the_executor(service: Client, file: str, event: str) -> None:
     id = service.started(file, events=[event])
     job = service.once(id)
     assert job["status"] == "failed"
@@ -147,7 +145,7 @@ def test_an_event_that_cannot_be_is_a_fault_of_the_executor(service: Client, fil
         ({"end": "crash"}, "a bug in the executor: ZeroDivisionError: by zero"),
     ],
 )
-def test_a_job_that_cannot_be_done_has_failed_with_the_reason(
+def test_a_failed_job_has_the_reason(
     service: Client, file: str, topology: dict[str, str], error: str
 ) -> None:
     id = service.started(file, **topology)
@@ -173,7 +171,7 @@ def test_jobs_run_one_after_another_and_a_running_one_can_be_cancelled(service: 
     assert moved[first] < moved[later[0]] < moved[later[2]]
 
 
-def test_a_job_that_has_ended_stays_as_it_is(service: Client, file: str) -> None:
+def test_a_job_that_has_ended_does_not_change(service: Client, file: str) -> None:
     id = service.started(file)
     ended = service.once(id)
     assert good(service.post(f"/jobs/{id}/cancel")) == ended
@@ -181,7 +179,7 @@ def test_a_job_that_has_ended_stays_as_it_is(service: Client, file: str) -> None
     assert service.job(id) == ended
 
 
-def test_a_job_goes_on_after_the_service_was_ended_and_started_again(tmp_path: Path) -> None:
+def test_a_job_resumes_after_the_service_restarts(tmp_path: Path) -> None:
     with thread(tmp_path, Steps()) as client:
         file = client.ready(rows(1))
         running = client.started(file, end="wait once")
@@ -194,7 +192,7 @@ def test_a_job_goes_on_after_the_service_was_ended_and_started_again(tmp_path: P
         assert kept == ["attempt-1", "attempt-2"]
 
 
-def test_a_job_goes_on_after_the_service_was_killed(tmp_path: Path) -> None:
+def test_a_job_resumes_after_the_service_was_killed(tmp_path: Path) -> None:
     with process(tmp_path, STEPS) as service, Client(service.url) as client:
         file = client.ready(rows(1))
         running = client.started(file, end="wait once", steps=1)
@@ -209,12 +207,12 @@ def test_a_job_goes_on_after_the_service_was_killed(tmp_path: Path) -> None:
         assert [each["seq"] for each in client.listed(f"/jobs/{running}/events")] == [*range(1, 9)]
 
 
-def test_a_job_that_is_unknown_has_no_way(service: Client) -> None:
+def test_an_unknown_job_has_no_events_metrics_or_timeline(service: Client) -> None:
     for path in ("events", "metrics", "timeline"):
         refusal(service.get(f"/jobs/job-0/{path}", params={"limit": "5"}), 404, "unknown_job")
 
 
-def test_a_point_that_is_told_again_takes_the_place_of_the_first(tmp_path: Path) -> None:
+def test_a_repeated_metric_point_replaces_the_first(tmp_path: Path) -> None:
     store = Store(tmp_path / "service.db")
     for name, step, value in (("train.loss", 1, 2.0), ("val.loss", 1, 3.0), ("train.loss", 1, 1.5)):
         store.metric("job-1", name, step, value)
@@ -223,7 +221,7 @@ def test_a_point_that_is_told_again_takes_the_place_of_the_first(tmp_path: Path)
     assert points == [("val.loss", 3.0), ("train.loss", 1.5)]
 
 
-def test_a_validation_file_with_the_content_of_the_training_file_is_one(service: Client, file: str) -> None:
+def test_the_validation_file_can_be_the_training_file(service: Client, file: str) -> None:
     job = payload(file)
     job["metadata"]["effective_config"]["data"]["validation_files"] = [file]
     id = good(service.create(job))["id"]

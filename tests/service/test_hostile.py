@@ -1,4 +1,4 @@
-"""The service against clients that mean harm: names, headers and bodies that lie, and slow ones."""
+"""Malicious requests: file names, headers, bodies and numbers."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -43,7 +43,7 @@ NAMES = [
 ]
 
 
-def test_a_file_name_is_only_a_name(service: Client, folder: Path) -> None:
+def test_a_file_name_never_becomes_a_path(service: Client, folder: Path) -> None:
     for number, name in enumerate(NAMES):
         data = rows(number)
         file = good(form(service, part(b"file", data, name) + PURPOSE + END))
@@ -71,7 +71,7 @@ def test_a_file_name_is_only_a_name(service: Client, folder: Path) -> None:
         b": form-data",
     ],
 )
-def test_a_crooked_part_is_taken_or_refused(service: Client, folder: Path, header: bytes) -> None:
+def test_a_malformed_part_is_accepted_or_refused(service: Client, folder: Path, header: bytes) -> None:
     answer = service.post(
         "/files",
         content=b"--b\r\n" + header + b"\r\n\r\n" + DATA + b"\r\n" + PURPOSE + END,
@@ -120,7 +120,9 @@ LIST = b"GET /api/learning/jobs"
         (head(b"CONNECT x:1", AUTHORIZED), {400, 404}),
     ],
 )
-def test_a_crooked_head_opens_no_door(service: Client, request_head: bytes, expected: set[int]) -> None:
+def test_a_malformed_request_head_does_not_bypass_the_token(
+    service: Client, request_head: bytes, expected: set[int]
+) -> None:
     answer = exchange(service, request_head)
     assert status(answer) in expected
     if expected != {200}:
@@ -128,7 +130,7 @@ def test_a_crooked_head_opens_no_door(service: Client, request_head: bytes, expe
         assert b'"jobs"' not in answer or status(answer) == 200
 
 
-def test_a_header_that_follows_a_line_break_is_not_sent_back(service: Client) -> None:
+def test_an_injected_header_is_not_in_the_response(service: Client) -> None:
     file = service.ready(DATA)
     key = "a\r\nX-Evil: 1\r\n\r\nevil"
     for name in ("Idempotency-Key", "X-Request-Id"):
@@ -180,11 +182,11 @@ def test_a_number_in_a_query_is_an_integer_of_64_bits(service: Client, number: s
 
 
 @pytest.mark.parametrize(("name", "number"), [("limit", "0"), ("limit", "1001"), ("limit", "-1")])
-def test_a_limit_is_from_1_to_1000(service: Client, name: str, number: str) -> None:
+def test_a_limit_outside_1_to_1000_is_refused(service: Client, name: str, number: str) -> None:
     refusal(service.get("/jobs", params={name: number}), 400, "invalid_query")
 
 
-def test_what_lies_in_the_folder_of_the_service_is_not_taken_for_its_code(tmp_path: Path) -> None:
+def test_python_files_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     for name in ("json", "click", "tokenize"):
         (tmp_path / "here" / f"{name}.py").write_text("raise SystemExit('not this one')")

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: created once for each key, refused with a code, started, cancelled and listed."""
+"""Jobs over HTTP: created once per idempotency key, started, cancelled and listed."""
 
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
@@ -37,7 +37,7 @@ def test_a_created_job_waits_to_be_started(service: Client, file: str) -> None:
     assert [each["phase"] for each in service.listed(f"/jobs/{body['id']}/timeline")] == ["created"]
 
 
-def test_a_key_stands_for_one_job_and_gives_it_again(service: Client, file: str) -> None:
+def test_an_idempotency_key_identifies_one_job(service: Client, file: str) -> None:
     first = service.create(payload(file, a=1, b=2), "k" * 255)
     again = service.create(payload(file, b=2.0, a=1), "k" * 255)
     assert (first.status_code, again.status_code) == (201, 200)
@@ -50,14 +50,14 @@ def test_a_key_stands_for_one_job_and_gives_it_again(service: Client, file: str)
     assert service.job(id) == ended
 
 
-def test_without_a_key_or_with_another_one_each_request_makes_a_job(service: Client, file: str) -> None:
+def test_requests_without_a_key_or_with_different_keys_create_jobs(service: Client, file: str) -> None:
     answers = [service.create(payload(file), key) for key in (None, None, "one", "two", "ONE")]
     assert [answer.status_code for answer in answers] == [201] * 5
     assert len({answer.json()["id"] for answer in answers}) == 5
     assert len({answer.json()["payload_digest"] for answer in answers}) == 1
 
 
-def test_a_started_job_ends_and_names_what_to_install(service: Client, file: str) -> None:
+def test_a_job_without_the_training_extra_fails_and_names_it(service: Client, file: str) -> None:
     id = service.started(file)
     job = service.once(id)
     assert (job["status"], job["fine_tuned_model"]) == ("failed", None)
@@ -79,13 +79,15 @@ def test_a_started_job_ends_and_names_what_to_install(service: Client, file: str
         (b'{"a": 1}', "invalid_body"),
     ],
 )
-def test_a_start_with_another_body_starts_nothing(service: Client, file: str, body: bytes, code: str) -> None:
+def test_a_start_request_with_an_invalid_body_is_refused(
+    service: Client, file: str, body: bytes, code: str
+) -> None:
     id = good(service.create(payload(file)))["id"]
     refusal(service.post(f"/jobs/{id}/start", content=body, headers=JSON), 400, code)
     assert service.job(id)["status"] == "created"
 
 
-def test_a_job_cancelled_before_its_start_stays_so(service: Client, file: str) -> None:
+def test_a_job_cancelled_before_its_start_stays_cancelled(service: Client, file: str) -> None:
     id = good(service.create(payload(file)))["id"]
     cancelled = good(service.post(f"/jobs/{id}/cancel"))
     assert cancelled["status"] == "cancelled"
@@ -95,7 +97,7 @@ def test_a_job_cancelled_before_its_start_stays_so(service: Client, file: str) -
     assert [each["phase"] for each in service.listed(f"/jobs/{id}/timeline")] == ["created", "cancelled"]
 
 
-def test_jobs_are_listed_the_newest_first_and_filtered(tmp_path: Path) -> None:
+def test_jobs_are_listed_newest_first_and_filtered(tmp_path: Path) -> None:
     with process(tmp_path) as running, Client(running.url) as client:
         assert client.listed("/jobs") == []
         file = client.ready(rows(1))
@@ -138,11 +140,11 @@ def test_jobs_are_listed_the_newest_first_and_filtered(tmp_path: Path) -> None:
         "\x00",
     ],
 )
-def test_a_moment_is_one_of_rfc_3339(service: Client, moment: str) -> None:
+def test_a_time_that_is_not_rfc_3339_is_refused(service: Client, moment: str) -> None:
     refusal(service.get("/jobs", params={"created_after": moment}), 400, "invalid_query")
 
 
-def test_a_moment_of_any_form_and_zone_counts(service: Client, file: str) -> None:
+def test_times_of_every_rfc_3339_form_are_accepted(service: Client, file: str) -> None:
     id = good(service.create(payload(file)))["id"]
     for before in ("2026-01-31t12:00:00z", "2026-01-31T12:00:00.123456789-23:59", "0001-01-01T00:00:00Z"):
         assert id in ids(service, created_after=before)
@@ -150,7 +152,7 @@ def test_a_moment_of_any_form_and_zone_counts(service: Client, file: str) -> Non
         assert ids(service, created_after=after) == []
 
 
-def test_a_key_stands_for_its_job_after_a_crash_too(tmp_path: Path) -> None:
+def test_an_idempotency_key_survives_a_crash(tmp_path: Path) -> None:
     with process(tmp_path) as running, Client(running.url) as client:
         file = client.ready(rows(1))
         job = good(client.create(payload(file), "key"))

@@ -1,4 +1,4 @@
-"""Jobs that the service refuses: each with a code, whatever was sent."""
+"""Invalid jobs: each request is refused with an error code."""
 
 import json
 
@@ -17,12 +17,12 @@ def sent(client: Client, body: str | bytes) -> httpx.Response:
 
 
 @pytest.mark.parametrize("key", ["", "two words", "k" * 256, "é", "tab\t."])
-def test_a_key_that_is_none_is_refused(service: Client, file: str, key: str) -> None:
+def test_an_invalid_idempotency_key_is_refused(service: Client, file: str, key: str) -> None:
     headers = httpx.Headers({"Idempotency-Key": key}, encoding="latin-1")
     refusal(service.post("/jobs", json=payload(file), headers=headers), 400, "invalid_key")
 
 
-def test_a_job_needs_files_that_are_there_and_ready(service: Client, file: str) -> None:
+def test_a_job_needs_existing_files_that_are_ready(service: Client, file: str) -> None:
     for unknown in (None, "", "file-0", "x" * 10_000, "\x00", "😀"):
         assert len(refusal(service.create(payload(unknown)), 400, "unknown_training_file")) < 200
     failed = service.checked(service.upload(b"{}\n")["id"])
@@ -37,7 +37,7 @@ def test_a_job_needs_files_that_are_there_and_ready(service: Client, file: str) 
     assert service.create(job).status_code == 201
 
 
-def test_a_file_that_is_still_checked_is_not_ready(service: Client) -> None:
+def test_a_file_is_not_ready_while_it_is_checked(service: Client) -> None:
     big = service.upload(rows(2, count=200_000))
     refusal(service.create(payload(big["id"])), 400, "training_file_not_ready")
     assert service.checked(big["id"])["rows"] == 200_000
@@ -51,9 +51,7 @@ def test_a_job_needs_a_gpu_type(service: Client, file: str) -> None:
 
 
 @pytest.mark.parametrize("version", [0, 99, "1", None])
-def test_a_payload_of_an_unknown_version_is_refused_as_such(
-    service: Client, file: str, version: object
-) -> None:
+def test_a_payload_of_an_unknown_version_is_refused(service: Client, file: str, version: object) -> None:
     job = payload(file)
     job["metadata"]["schema_version"] = version
     assert "known versions: 1" in refusal(service.create(job), 400, "unknown_version")
@@ -88,7 +86,7 @@ CONFIG = "metadata.effective_config."
         ("more", 1),
     ],
 )
-def test_a_payload_against_the_contract_is_refused(
+def test_a_payload_that_violates_the_contract_is_refused(
     service: Client, file: str, path: str, value: object
 ) -> None:
     *tables, name = path.split(".")
@@ -102,7 +100,7 @@ def test_a_payload_against_the_contract_is_refused(
 @pytest.mark.parametrize(
     "name", ["model", "training_type", "training_file_id", "hyperparameters", "metadata"]
 )
-def test_a_payload_that_lacks_a_part_is_refused(service: Client, file: str, name: str) -> None:
+def test_a_payload_with_a_missing_key_is_refused(service: Client, file: str, name: str) -> None:
     job = payload(file)
     del job[name]
     assert name in refusal(service.create(job), 400, "invalid_payload")
@@ -123,7 +121,7 @@ def test_a_payload_that_lacks_a_part_is_refused(service: Client, file: str, name
         (b'{"\\ud800": 1}', "invalid_payload"),
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(service: Client, body: bytes, code: str) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(service: Client, body: bytes, code: str) -> None:
     refusal(sent(service, body), 400, code)
 
 
@@ -131,9 +129,7 @@ VALUES = ["NaN", "-Infinity", "1e400", "9007199254740993", "1" * 5000, '"\\udc00
 
 
 @pytest.mark.parametrize("value", VALUES, ids=[value[:16] for value in VALUES])
-def test_a_value_without_a_digest_is_refused_wherever_it_stands(
-    service: Client, file: str, value: str
-) -> None:
+def test_a_value_that_cannot_be_digested_is_refused_anywhere(service: Client, file: str, value: str) -> None:
     job = payload(file, place=0)
     bodies = [json.dumps(job).replace('"place": 0', f'"place": {value}')]
     bodies += [json.dumps(job | {name: "place"}).replace('"place"', value) for name in job]
@@ -142,14 +138,14 @@ def test_a_value_without_a_digest_is_refused_wherever_it_stands(
         refusal(answer, 400, answer.json()["error"]["code"])
 
 
-def test_text_without_a_form_is_refused_in_the_ids_of_files_too(service: Client, file: str) -> None:
+def test_a_lone_surrogate_in_a_file_id_is_refused(service: Client, file: str) -> None:
     job = payload(file)
     job["metadata"]["effective_config"]["data"]["validation_files"] = [file, "\udcff"]
     refusal(sent(service, json.dumps(job)), 400, "invalid_payload")
     refusal(sent(service, json.dumps(payload("\udcff"))), 400, "invalid_payload")
 
 
-def test_a_payload_nests_as_deep_as_a_config_and_not_much_deeper(service: Client, file: str) -> None:
+def test_a_payload_can_be_nested_as_deep_as_a_config(service: Client, file: str) -> None:
     def nested(depth: int) -> httpx.Response:
         value = "[" * depth + "]" * depth
         return sent(service, json.dumps(payload(file, place=0)).replace('"place": 0', f'"place": {value}'))
@@ -160,7 +156,7 @@ def test_a_payload_nests_as_deep_as_a_config_and_not_much_deeper(service: Client
 
 
 @pytest.mark.parametrize("depth", [100, 200, 300, 400, 500, 700, 900, 1100, 100_000])
-def test_a_value_of_any_depth_is_taken_or_refused(service: Client, file: str, depth: int) -> None:
+def test_a_value_of_any_depth_is_accepted_or_refused(service: Client, file: str, depth: int) -> None:
     for opened, closed in (("[", "]"), ('{"a":', "}")):
         value = opened * depth + "1" + closed * depth
         answer = sent(service, json.dumps(payload(file, place=0)).replace('"place": 0', f'"place": {value}'))
@@ -168,7 +164,7 @@ def test_a_value_of_any_depth_is_taken_or_refused(service: Client, file: str, de
             refusal(answer, 400, answer.json()["error"]["code"])
 
 
-def test_a_body_of_more_than_a_mebibyte_is_refused(service: Client, file: str) -> None:
+def test_a_body_larger_than_one_mebibyte_is_refused(service: Client, file: str) -> None:
     job = json.dumps(payload(file)).encode()
     assert sent(service, job.ljust(DEFAULT_LIMITS.job)).status_code == 201
     refusal(sent(service, job.ljust(DEFAULT_LIMITS.job + 1)), 413, "too_large")

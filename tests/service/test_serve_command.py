@@ -1,4 +1,4 @@
-"""`sftc serve` that cannot start says why, and says it as no fault of its own."""
+"""`sftc serve` reports why it cannot start, without a traceback."""
 
 import socket
 import subprocess
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.measured
 
 
 def refused(folder: Path, *options: str) -> str:
-    """Return what `sftc serve` says and ends with."""
+    """Return the error message of `sftc serve`."""
     command = [*SERVE, "--port", "0", "--data-dir", str(folder), *options]
     run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert run.returncode in {1, 2}
@@ -22,16 +22,16 @@ def refused(folder: Path, *options: str) -> str:
 
 
 @pytest.mark.parametrize("token", ["", " ", "two words", "é", "line\nbreak"])
-def test_a_token_that_no_request_can_carry_is_refused(tmp_path: Path, token: str) -> None:
+def test_a_token_that_does_not_fit_in_a_header_is_refused(tmp_path: Path, token: str) -> None:
     assert "ASCII characters without spaces" in refused(tmp_path, "--token", token)
 
 
-def test_a_database_that_is_none_is_said(tmp_path: Path) -> None:
+def test_an_invalid_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "service.db").write_bytes(b"no database" * 1000)
     assert str(tmp_path) in refused(tmp_path)
 
 
-def test_a_folder_that_is_none_and_a_port_that_is_taken_are_said(tmp_path: Path) -> None:
+def test_an_invalid_folder_and_a_port_in_use_are_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert str(tmp_path / "file") in refused(tmp_path / "file")
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -1,4 +1,4 @@
-"""The door of the service and its files: who gets in, what is taken, and how a refusal looks."""
+"""Authentication, uploads, and the shape of errors."""
 
 import asyncio
 import json
@@ -69,22 +69,20 @@ def test_an_uploaded_file_is_checked_and_ready(service: Client, folder: Path) ->
     ],
     ids=["broken", "two errors", "empty", "blank", "half a pair", "half a pair as a key", "deep"],
 )
-def test_a_malformed_file_has_failed_with_its_first_error_and_the_line(
-    service: Client, data: str, error: str
-) -> None:
+def test_a_malformed_file_fails_with_its_first_error_and_line(service: Client, data: str, error: str) -> None:
     file = service.checked(service.upload(data.encode())["id"])
     assert (file["status"], file["rows"]) == ("failed", None)
     assert file["error"].startswith(error)
     assert service.ready(rows(2))
 
 
-def test_the_same_content_is_the_same_file_whatever_its_name(service: Client) -> None:
+def test_the_same_content_under_another_name_is_the_same_file(service: Client) -> None:
     first = service.checked(service.upload(rows(3), "a.jsonl")["id"])
     assert service.upload(rows(3), "b.jsonl") == first
     assert service.upload(rows(3) + b"\n")["id"] != first["id"]
 
 
-def test_the_parts_of_an_upload_stand_in_any_order_and_others_are_let_go(service: Client) -> None:
+def test_parts_of_an_upload_can_be_in_any_order_and_others_are_ignored(service: Client) -> None:
     data = rows(4) + b"--b\r\n\r\n--\r\n-b\r\n--c--\r\n--\r\n\r\n--B--\r"
     file, other = part(b"file", data, b"f"), part(b"other", b"x" * 10_000)
     for body in [PURPOSE + file + END, file + other + PURPOSE + END, other + file + PURPOSE + END + b"more"]:
@@ -114,7 +112,7 @@ def test_the_parts_of_an_upload_stand_in_any_order_and_others_are_let_go(service
         (part(b"file", b"", b"f" * 100_000) + PURPOSE + END, "broken_multipart"),
     ],
 )
-def test_an_upload_that_is_not_one_file_and_its_purpose_is_refused(
+def test_an_upload_without_exactly_one_file_and_purpose_is_refused(
     service: Client, folder: Path, body: bytes, code: str
 ) -> None:
     refusal(form(service, body), 400, code)
@@ -155,7 +153,7 @@ REQUESTS = [
 @pytest.mark.parametrize(
     "header", [None, "", "Bearer", "Bearer x", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x"]
 )
-def test_without_the_token_nothing_is_done_or_told(service: Client, header: str | None) -> None:
+def test_requests_without_the_token_are_refused(service: Client, header: str | None) -> None:
     for method, path in [*REQUESTS, ("GET", "/nothing"), ("DELETE", "/jobs")]:
         request = service.build_request(method, path)
         del request.headers["Authorization"]
@@ -174,7 +172,7 @@ def test_an_unknown_id_is_not_found(service: Client, id: str) -> None:
             refusal(answer, 404, "unknown_file" if "files" in path else "unknown_job")
 
 
-def test_what_is_no_request_of_the_contract_is_refused(service: Client) -> None:
+def test_unknown_paths_and_methods_are_refused(service: Client) -> None:
     for path in [
         "/",
         "/job",
@@ -200,15 +198,13 @@ def test_what_is_no_request_of_the_contract_is_refused(service: Client) -> None:
         )
 
 
-def test_every_answer_has_a_request_id_of_its_own(service: Client) -> None:
+def test_every_response_has_its_own_request_id(service: Client) -> None:
     answers = [service.get("/jobs"), service.get("/jobs"), service.get("/nothing"), service.delete("/jobs")]
     answers.append(service.get("/jobs", headers={"X-Request-Id": "mine", "Authorization": "none"}))
     assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
 
 
-def test_a_fault_of_the_service_itself_has_the_shape_of_an_error(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_internal_errors_have_the_shape_of_an_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with thread(tmp_path) as client:
         (tmp_path / "incoming").rmdir()
         refusal(form(client, FILE + PURPOSE + END), 507, "no_space")
@@ -232,7 +228,7 @@ def test_the_openapi_document_is_served_without_a_token(service: Client) -> None
     assert answer.content == PACKAGED.read("wire/openapi.json")
 
 
-def test_the_openapi_document_is_valid_and_names_every_request(tmp_path: Path) -> None:
+def test_the_openapi_document_is_valid_and_complete(tmp_path: Path) -> None:
     document: dict[str, Any] = json.loads(PACKAGED.read("wire/openapi.json"))
     schemathesis.openapi.from_dict(document).validate()
     served = asyncio.run(routes(EmbeddedService(tmp_path, TOKEN, Missing()).app()))

@@ -1,4 +1,4 @@
-"""Models that several processes hold a part of each: DeepSpeed and FSDP, on CPUs."""
+"""Models sharded over processes with DeepSpeed and FSDP, on CPUs."""
 
 import io
 import os
@@ -33,7 +33,7 @@ Make = Callable[..., Bench]
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """Return what makes a job of two processes, settled as on a machine with two GPUs."""
+    """Return a function that makes a job of two processes, planned for a machine with two GPUs."""
     folder = tmp_path_factory.mktemp("sharded")
     tiny_model.write(folder / "tiny")
 
@@ -51,7 +51,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
 
 @pytest.fixture(scope="module")
 def whole(make: Make) -> dict[str, tuple[Told, Weights]]:
-    """Return how each kind of training goes where each process has a whole copy of the model."""
+    """Return the result of each kind of training if each process has a full copy of the model."""
     return {kind: trained(make(kind)) for kind in KINDS}
 
 
@@ -73,7 +73,7 @@ def trained(bench: Bench, each: Callable[[Told], None] = lambda told: None) -> t
     [(FSDP, "FSDP"), *((stage, "DeepSpeedEngine") for stage in STAGES)],
     ids=["FSDP", *(f"DeepSpeed {stage['deepspeed_stage']}" for stage in STAGES)],
 )
-def test_a_part_each_comes_to_what_a_copy_each_does(
+def test_sharded_training_gives_the_same_weights_as_full_copies(
     make: Make,
     whole: dict[str, tuple[Told, Weights]],
     kind: str,
@@ -92,7 +92,7 @@ def test_a_part_each_comes_to_what_a_copy_each_does(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("parallelism", [FSDP, STAGES[3]], ids=["FSDP", "DeepSpeed 3"])
-def test_one_that_is_killed_goes_on(make: Make, kind: str, parallelism: dict[str, bool | int]) -> None:
+def test_a_killed_sharded_job_resumes(make: Make, kind: str, parallelism: dict[str, bool | int]) -> None:
     _, expected = trained(make(kind, bf16=True, **parallelism))
     bench = make(kind, bf16=True, **parallelism)
 

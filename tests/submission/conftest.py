@@ -1,4 +1,4 @@
-"""Every test of submission runs in a folder of its own, which holds the `FILES` of its module."""
+"""Every test of submission runs in its own folder with the `FILES` of its module."""
 
 from pathlib import Path
 

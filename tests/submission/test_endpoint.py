@@ -1,4 +1,4 @@
-"""Where the service is, and the key to it."""
+"""The URL of the service and the API key."""
 
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def test_the_url_ends_with_api(named: str | None, variable: str | None, url: str
         "/",
     ],
 )
-def test_what_is_no_url_of_a_service_is_refused(url: str) -> None:
+def test_invalid_service_urls_are_refused(url: str) -> None:
     for named, variables in ((url, {}), (None, {"BACKEND_BASE_URL": url})):
         with pytest.raises(SettingsError, match="is not a valid service URL"):
             base_url(named, variables)
@@ -89,7 +89,7 @@ def test_a_password_in_a_url_is_not_shown(url: str) -> None:
     assert "word@" not in str(refused.value)
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much])  # chance makes many that are none
+@settings(suppress_health_check=[HealthCheck.filter_too_much])  # most random URLs are invalid
 @given(
     st.builds(
         "{}://{}{}".format,
@@ -100,7 +100,7 @@ def test_a_password_in_a_url_is_not_shown(url: str) -> None:
 )
 @example("https://exam ple.org")
 @example("https://example.org/%zz?")
-def test_a_url_that_is_taken_is_one_that_requests_can_go_to(url: str) -> None:
+def test_accepted_urls_work_for_requests(url: str) -> None:
     try:
         taken = base_url(url, {})
     except SettingsError:
@@ -111,9 +111,7 @@ def test_a_url_that_is_taken_is_one_that_requests_can_go_to(url: str) -> None:
     assert (parts.query, parts.fragment, parts.userinfo) == (b"", "", b"")
 
 
-def test_the_key_is_of_the_environment_and_else_of_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_overrides_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / ".env"
     file.write_text(
         "# the service\nexport SYNTH_API_KEY='key-of-file'\nBACKEND_BASE_URL=https://example.org\n"
@@ -123,7 +121,7 @@ def test_the_key_is_of_the_environment_and_else_of_the_file(
     variables = environment(str(file))
     url = base_url(None, variables)
     assert url == "https://example.org/api"
-    assert backend_at(url, variables, allow_insecure=False).key.secret == "key-of-file"  # noqa: S105  it is none
+    assert backend_at(url, variables, allow_insecure=False).key.secret == "key-of-file"  # noqa: S105  not a real key
     monkeypatch.setenv("SYNTH_API_KEY", f" {KEY}\n")
     monkeypatch.setenv("BACKEND_BASE_URL", "https://example.com")
     for variables in (environment(str(file)), environment(None)):
@@ -132,7 +130,7 @@ def test_the_key_is_of_the_environment_and_else_of_the_file(
         assert backend_at(url, variables, allow_insecure=False).key.secret == KEY
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_env_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"SYNTH_API_KEY=\xe9\n")
     for name in ("absent", "latin", "."):
         with pytest.raises(SettingsError, match="cannot be read"):
@@ -140,7 +138,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", range(1, 60))
-def test_a_key_shows_its_first_four_and_last_two_characters_at_most(length: int) -> None:
+def test_a_printed_key_shows_at_most_its_first_four_and_last_two_characters(length: int) -> None:
     secret = (KEY * 2)[:length]
     key = ApiKey(secret)
     service = Backend("https://example.org/api", key)
@@ -159,13 +157,13 @@ def test_a_key_shows_its_first_four_and_last_two_characters_at_most(length: int)
 
 
 @pytest.mark.parametrize("variables", [{}, {"SYNTH_API_KEY": ""}, {"SYNTH_API_KEY": " \n"}])
-def test_a_missing_key_says_where_it_may_stand(variables: dict[str, str]) -> None:
+def test_the_error_for_a_missing_key_says_how_to_set_it(variables: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match=r"SYNTH_API_KEY.*--env-file"):
         backend_at("https://example.org/api", variables, allow_insecure=False)
 
 
 @pytest.mark.parametrize("odd", ["\r\nX-Header: 1", "\x00", "é", "\x7f", "\u202e"])
-def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(odd: str) -> None:
+def test_a_key_that_does_not_fit_in_a_header_is_refused_and_not_shown(odd: str) -> None:
     with pytest.raises(SettingsError) as refused:
         backend_at("https://example.org/api", {"SYNTH_API_KEY": f"{KEY}{odd}k"}, allow_insecure=False)
     assert KEY not in str(refused.value)
@@ -182,7 +180,7 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(odd: str) -> No
         "[::2]",
     ],
 )
-def test_the_key_goes_over_plain_http_to_this_machine_only(host: str) -> None:
+def test_the_key_is_sent_over_plain_http_only_to_this_machine(host: str) -> None:
     url, variables = f"http://{host}:8000/api", {"SYNTH_API_KEY": KEY}
     with pytest.raises(SettingsError, match="--allow-insecure") as refused:
         backend_at(url, variables, allow_insecure=False)
@@ -192,11 +190,11 @@ def test_the_key_goes_over_plain_http_to_this_machine_only(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
-def test_plain_http_within_this_machine_is_fine(host: str) -> None:
+def test_plain_http_to_this_machine_is_accepted(host: str) -> None:
     url = base_url(f"http://{host}:8000", {})
     assert backend_at(url, {"SYNTH_API_KEY": KEY}, allow_insecure=False).url == url
 
 
-def test_services_and_keys_are_told_apart() -> None:
+def test_different_services_and_keys_have_different_identities() -> None:
     urls, keys = ("https://example.org/api", "https://example.com/api"), (KEY, f"{KEY}2")
     assert len({Backend(url, ApiKey(key)).identity for url in urls for key in keys}) == 4

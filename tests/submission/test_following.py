@@ -1,4 +1,4 @@
-"""A job followed on a service that is told what to say, and at times says it badly."""
+"""Follow a job on a scripted service whose responses are sometimes broken."""
 
 import random
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from support.environment import KEY
 
 QUICK = Pace(interval=0.001, timeout=60)
 HURRIED = QUICK._replace(last=0.05)
-"""The last events of a job that has ended are asked for during a moment only."""
+"""Keep trying to read the last events of an ended job only for a moment."""
 
 FAULTS = [
     Answer(cut=0),
@@ -29,7 +29,7 @@ FAULTS = [
 
 
 class Notes:
-    """A watcher that writes down what it is told."""
+    """A watcher that records everything reported to it."""
 
     def __init__(self) -> None:
         self.statuses: list[str] = []
@@ -51,7 +51,7 @@ class Notes:
 
 
 class Tale:
-    """A job of which a piece more has happened whenever its status is asked for."""
+    """A scripted job that makes progress with each request for its status."""
 
     def __init__(self, pieces: int = 4, size: int = 0) -> None:
         self.events = [
@@ -84,7 +84,7 @@ class Tale:
 
 
 class RepeatingTale(Tale):
-    """One that knows of no pages, and tells all of it whatever is asked for."""
+    """A scripted job without paging: every response has all events or points so far."""
 
     def page(
         self, found: list[dict[str, Any]], name: str, query: dict[str, str], after: str
@@ -107,7 +107,7 @@ def hear(script: Callable[[Asked], Answer], notes: Notes, pace: Pace = QUICK, tr
 
 @pytest.mark.parametrize("kind", [Tale, RepeatingTale])
 @pytest.mark.parametrize("size", [1, 2, 250])
-def test_all_is_told_once_and_in_order(kind: type[Tale], size: int) -> None:
+def test_everything_is_reported_once_and_in_order(kind: type[Tale], size: int) -> None:
     tale, notes = kind(4, 2 * size), Notes()
     body, _ = hear(tale, notes)
     assert body == {"status": "succeeded"}
@@ -117,12 +117,12 @@ def test_all_is_told_once_and_in_order(kind: type[Tale], size: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_faults_lose_and_repeat_nothing(seed: int) -> None:
-    chance, notes = random.Random(seed), Notes()  # noqa: S311  it is no secret
+def test_errors_lose_and_repeat_nothing(seed: int) -> None:
+    chance, notes = random.Random(seed), Notes()  # noqa: S311  not a secret
     tale = (Tale, RepeatingTale)[seed % 2](10, 100)
 
     def faulty(asked: Asked) -> Answer:
-        answer = tale(asked)  # which may have happened, though no one hears of it
+        answer = tale(asked)  # the request may take effect even if its response is lost
         return chance.choice(FAULTS) if chance.random() < 0.5 else answer
 
     hear(faulty, notes, tries=2)
@@ -132,7 +132,7 @@ def test_faults_lose_and_repeat_nothing(seed: int) -> None:
 
 
 @pytest.mark.parametrize("what", ["events", "metrics"])
-def test_the_last_of_it_is_told_though_the_job_has_ended(what: str) -> None:
+def test_the_last_events_and_metrics_are_read_after_the_job_ends(what: str) -> None:
     tale, notes, bad = Tale(1, 10), Notes(), [Answer({}, 500)] * 5
 
     def faulty(asked: Asked) -> Answer:
@@ -145,7 +145,7 @@ def test_the_last_of_it_is_told_though_the_job_has_ended(what: str) -> None:
     assert notes.statuses == ["succeeded"]
 
 
-def test_a_point_may_come_late_to_its_step() -> None:
+def test_a_metric_point_can_arrive_late() -> None:
     tale, notes = Tale(3, 1), Notes()
     tale.points = [{"name": f"{name}.loss", "step": 7, "value": 1.0} for name in ("train", "val", "test")]
     hear(tale, notes)
@@ -153,7 +153,7 @@ def test_a_point_may_come_late_to_its_step() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
-def test_a_service_without_events_and_metrics_is_asked_for_them_once(status: int) -> None:
+def test_missing_endpoints_are_requested_once(status: int) -> None:
     tale, notes = Tale(5), Notes()
     body, asked = hear(lambda ask: tale(ask) if ask.path.endswith("job-1") else Answer({}, status), notes)
     assert body == {"status": "succeeded"}
@@ -163,7 +163,7 @@ def test_a_service_without_events_and_metrics_is_asked_for_them_once(status: int
     assert [paths.count(what) for what in ("job-1", "events", "metrics")] == [5, 1, 1]
 
 
-def test_what_is_no_event_is_passed_over() -> None:
+def test_malformed_events_and_points_are_skipped() -> None:
     tale, notes = RepeatingTale(2, 4), Notes()
     tale.events[1:1] = [{}, {"seq": "2"}, {"seq": None}, {"seq": 1, "message": "again"}]
     tale.points[1:1] = [{}, {"name": "a", "step": "1"}, {"step": 0}, {"name": 1, "step": 1}]
@@ -187,7 +187,7 @@ def test_what_is_no_event_is_passed_over() -> None:
 
 @pytest.mark.parametrize("name", ["status", "state"])
 @pytest.mark.parametrize("status", ["succeeded", "completed", "failed", "cancelled", "canceled"])
-def test_the_words_for_an_end(name: str, status: str) -> None:
+def test_every_name_of_a_final_status_is_understood(name: str, status: str) -> None:
     tale, notes = Tale(3), Notes()
     tale.ends = {name: status, "fine_tuned_model": "ft-m"}
     if status in {"succeeded", "completed"}:
@@ -210,7 +210,7 @@ def test_the_words_for_an_end(name: str, status: str) -> None:
         ("m" * 5000, "m" * 1000),
     ],
 )
-def test_a_failed_job_says_why(error: Any, said: str) -> None:
+def test_a_failed_job_reports_why(error: Any, said: str) -> None:
     tale = Tale(2)
     tale.ends = {"status": "failed", "error": error}
     with pytest.raises(JobFailedError) as failed:
@@ -225,7 +225,7 @@ def test_a_job_that_does_not_end_is_left_running() -> None:
     assert notes.statuses == ["running"]
 
 
-def test_a_service_that_falls_silent_is_named_as_the_reason() -> None:
+def test_the_timeout_error_names_a_service_that_stopped_responding() -> None:
     with pytest.raises(
         UnreachableError,
         match=r"^job-1 did not end within 0.05 s: no valid response from http.*HTTP 503: .*; it may",
@@ -235,7 +235,7 @@ def test_a_service_that_falls_silent_is_named_as_the_reason() -> None:
 
 @pytest.mark.parametrize("what", ["events", "metrics"])
 @pytest.mark.parametrize("status", ["succeeded", "failed"])
-def test_a_job_ends_though_its_events_can_never_be_read(what: str, status: str) -> None:
+def test_following_ends_even_if_events_cannot_be_read(what: str, status: str) -> None:
     tale, notes = Tale(3), Notes()
     tale.ends = {"status": status}
     broken = Answer({}, 500)
@@ -247,7 +247,7 @@ def test_a_job_ends_though_its_events_can_never_be_read(what: str, status: str) 
 
 
 @pytest.mark.parametrize("what", ["events", "metrics"])
-def test_what_cannot_be_read_is_told_once_and_keeps_nothing_else_back(what: str) -> None:
+def test_a_broken_endpoint_is_reported_once_and_the_other_is_read(what: str) -> None:
     tale, notes = Tale(9, 4), Notes()
     hear(lambda asked: Answer({}, 500) if what in asked.path else tale(asked), notes, HURRIED)
     assert [note.partition("/api")[2] for note in notes.notes] == [
@@ -258,7 +258,7 @@ def test_what_cannot_be_read_is_told_once_and_keeps_nothing_else_back(what: str)
     assert (notes.events, notes.points) == (([], tale.points) if what == "events" else (tale.events, []))
 
 
-def test_a_service_is_left_alone_for_as_long_as_it_asks() -> None:
+def test_retry_after_delays_the_next_request() -> None:
     tale, notes, pauses = Tale(3), Notes(), list[float]()
     busy = [Answer({}, 429, {"Retry-After": "7"}), Answer({}, 503)]
 
@@ -273,12 +273,12 @@ def test_a_service_is_left_alone_for_as_long_as_it_asks() -> None:
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("what", ["job-1", "events", "metrics"])
-def test_a_key_that_is_refused_ends_it(what: str, status: int) -> None:
+def test_a_refused_api_key_ends_following(what: str, status: int) -> None:
     tale, no = Tale(5), Answer({}, status)
     with pytest.raises(RefusedError, match=f"HTTP {status}"):
         hear(lambda ask: no if ask.path.partition("?")[0].endswith(what) else tale(ask), Notes())
 
 
-def test_a_job_that_is_not_there_ends_it() -> None:
+def test_an_unknown_job_ends_following() -> None:
     with pytest.raises(RefusedError, match="HTTP 404"):
         hear(lambda _: Answer({}, 404), Notes())

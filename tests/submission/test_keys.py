@@ -1,4 +1,4 @@
-"""Idempotency keys: what they stand for, and what is done when an answer about one got lost."""
+"""Idempotency keys: which order they identify, and how the client recovers from lost responses."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def intent(folder: Path, key: str) -> Intent | None:
         return journal.intent(key)
 
 
-def test_a_key_of_ones_own_stands_for_one_order(folder: Path, client: Client) -> None:
+def test_an_idempotency_key_identifies_one_order(folder: Path, client: Client) -> None:
     with embedded(folder / "data", Waits()) as service, line(service.url) as way:
         job = client.submit(way.url, client.order(key="mine"))
         del way.heads[:]
@@ -38,7 +38,7 @@ def test_a_key_of_ones_own_stands_for_one_order(folder: Path, client: Client) ->
         assert client.submit(way.url, client.order(key="mine")) == job
 
 
-def test_a_key_that_the_service_knows_for_another_order_is_refused(folder: Path, client: Client) -> None:
+def test_a_key_that_the_service_has_for_another_order_is_refused(folder: Path, client: Client) -> None:
     with embedded(folder / "data", Waits()) as service:
         Client(folder, "elsewhere").submit(service.url, client.order(key="mine"))
         for _ in range(2):
@@ -51,9 +51,7 @@ def test_a_key_that_the_service_knows_for_another_order_is_refused(folder: Path,
         assert intent(folder, "mine") is None
 
 
-def test_a_job_of_another_order_under_the_same_key_is_not_taken_for_a_lost_one(
-    folder: Path, client: Client
-) -> None:
+def test_a_job_of_another_order_is_not_mistaken_for_a_lost_job(folder: Path, client: Client) -> None:
     with embedded(folder / "data", Waits()) as service:
         Client(folder, "elsewhere").submit(service.url, client.order(key="mine"))
         with Journal("the service", folder / "journal") as journal:
@@ -64,7 +62,7 @@ def test_a_job_of_another_order_under_the_same_key_is_not_taken_for_a_lost_one(
         assert len(service.jobs()) == 1
 
 
-def test_an_answer_that_got_lost_is_made_up_for_at_once(folder: Path, client: Client) -> None:
+def test_a_lost_response_is_recovered_within_the_run(folder: Path, client: Client) -> None:
     lost = [b"POST /api/learning/jobs HTTP"]
 
     def carry(passing: Passing) -> bytes | None:
@@ -82,8 +80,8 @@ def test_an_answer_that_got_lost_is_made_up_for_at_once(folder: Path, client: Cl
 
 
 @pytest.mark.parametrize("executor", [Fails, Succeeds])
-def test_a_client_without_a_journal_does_as_one_with(folder: Path, executor: type[Fails | Succeeds]) -> None:
-    """As in CI, where each run begins with an empty disk."""
+def test_a_lost_journal_does_not_change_the_jobs(folder: Path, executor: type[Fails | Succeeds]) -> None:
+    """As in CI, where each run starts with an empty disk."""
     with embedded(folder / "data", executor()) as service:
         for number in range(3):
             client = Client(folder, f"journal-{number}")
@@ -92,7 +90,7 @@ def test_a_client_without_a_journal_does_as_one_with(folder: Path, executor: typ
         assert len(service.jobs()) == (3 if executor is Fails else 1)
 
 
-def test_a_service_that_ends_every_job_at_once_is_not_tried_for_ever(client: Client) -> None:
+def test_a_service_that_ends_every_job_is_not_retried_forever(client: Client) -> None:
     made = []
 
     def ends(asked: Asked) -> Answer:
@@ -111,8 +109,8 @@ def test_a_service_that_ends_every_job_at_once_is_not_tried_for_ever(client: Cli
 
 
 @pytest.mark.parametrize("status", [409, 400])
-def test_a_start_of_which_the_answer_got_lost_is_no_reason_to_fail(client: Client, status: int) -> None:
-    """A service may refuse to start what runs already."""
+def test_a_lost_response_to_a_start_request_is_not_an_error(client: Client, status: int) -> None:
+    """A service may refuse to start a job that is already running."""
     hosted = Hosted()
 
     def strict(asked: Asked) -> Answer:
@@ -128,7 +126,7 @@ def test_a_start_of_which_the_answer_got_lost_is_no_reason_to_fail(client: Clien
     assert len(hosted.started) == 2
 
 
-def test_a_job_that_cannot_be_started_is_started_by_a_later_try(client: Client) -> None:
+def test_a_job_that_could_not_be_started_is_started_by_the_next_run(client: Client) -> None:
     hosted = Hosted()
     bad = [Answer({"error": {"message": "no money"}}, 402)]
 
@@ -143,9 +141,7 @@ def test_a_job_that_cannot_be_started_is_started_by_a_later_try(client: Client) 
     assert (len(hosted.jobs), hosted.started) == (1, ["job-1"])
 
 
-def test_a_refusal_forgets_the_intent_unless_an_earlier_try_may_have_made_a_job(
-    folder: Path, client: Client
-) -> None:
+def test_a_refusal_removes_the_intent_unless_a_job_may_exist(folder: Path, client: Client) -> None:
     answers = [LOST, Answer({}, 400)]
 
     def moody(asked: Asked) -> Answer:
@@ -161,9 +157,7 @@ def test_a_refusal_forgets_the_intent_unless_an_earlier_try_may_have_made_a_job(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_to_the_service_that_is_refused_is_not_taken_for_a_bad_validation_file(
-    client: Client, status: int
-) -> None:
+def test_a_refused_api_key_is_not_mistaken_for_a_bad_validation_file(client: Client, status: int) -> None:
     hosted, uploads = Hosted(), []
 
     def strict(asked: Asked) -> Answer:
@@ -177,7 +171,7 @@ def test_a_key_to_the_service_that_is_refused_is_not_taken_for_a_bad_validation_
     assert hosted.jobs == {}
 
 
-def test_a_job_that_the_service_has_lost_is_looked_for_and_made_anew(client: Client) -> None:
+def test_a_job_that_the_service_lost_is_looked_up_and_created_again(client: Client) -> None:
     hosted = Hosted()
     with odd_service(hosted) as service:
         client.submit(service.url, client.order())
@@ -189,7 +183,7 @@ def test_a_job_that_the_service_has_lost_is_looked_for_and_made_anew(client: Cli
     assert hosted.started == ["job-1", "job-2", "job-1"]
 
 
-def test_a_lookup_that_fails_makes_no_second_job(client: Client) -> None:
+def test_a_failed_lookup_does_not_create_a_second_job(client: Client) -> None:
     hosted = Hosted(lost=1)
 
     def shy(asked: Asked) -> Answer:
@@ -200,7 +194,7 @@ def test_a_lookup_that_fails_makes_no_second_job(client: Client) -> None:
     assert len(hosted.jobs) == 1
 
 
-def test_a_second_try_runs_under_a_key_of_its_own(folder: Path, client: Client) -> None:
+def test_a_second_attempt_has_its_own_key(folder: Path, client: Client) -> None:
     with embedded(folder / "data", Waits()) as service:
         jobs = []
         for _ in range(2):
@@ -212,7 +206,7 @@ def test_a_second_try_runs_under_a_key_of_its_own(folder: Path, client: Client) 
             client.submit(service.url, client.order(payload=OTHER, key="mine-2"))
 
 
-def test_what_is_sent_is_what_the_order_says(client: Client) -> None:
+def test_the_payload_is_sent_unchanged_except_for_the_file(client: Client) -> None:
     hosted: Hosted = Hosted()
     sent: list[dict[str, Any]] = []
 

@@ -1,4 +1,4 @@
-"""Orders submitted to services that keep less of the contract, and files that are not what they seem."""
+"""Submit to services that implement less of the contract, and submit files that changed."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ FILES = {"rows.jsonl": GOOD}
 
 
 def submit(url: str, order: Order, tries: int = 1) -> tuple[str, str]:
-    """Return the id of the job, and what was told."""
+    """Return the id of the job, and the messages."""
     client = Client(Path())
     return client.submit(url, order, tries), "\n".join(client.told)
 
@@ -29,7 +29,7 @@ def order(path: str = "rows.jsonl") -> Order:
 
 
 @pytest.mark.parametrize("names", [("job_id", "status"), ("id", "state")])
-def test_a_service_that_ignores_the_key_is_looked_up_by_its_list(names: tuple[str, str]) -> None:
+def test_a_job_is_found_in_the_list_if_the_service_ignores_the_key(names: tuple[str, str]) -> None:
     hosted = Hosted(lost=1)
     hosted.names = names
     with odd_service(hosted) as service:
@@ -42,8 +42,8 @@ def test_a_service_that_ignores_the_key_is_looked_up_by_its_list(names: tuple[st
     assert [*hosted.jobs] == hosted.started == ["job-1"]
 
 
-def test_it_is_looked_up_before_it_is_tried_again_too() -> None:
-    """The list would tell that the first request made a job, of which only the answer got lost."""
+def test_a_job_is_looked_up_before_a_retry() -> None:
+    """The list shows the job of the first request, whose response was lost."""
     hosted = Hosted(lost=1)
     with odd_service(hosted) as service:
         job, told = submit(service.url, order(), tries=4)
@@ -51,7 +51,7 @@ def test_it_is_looked_up_before_it_is_tried_again_too() -> None:
     assert f"an earlier try created {job}: attaching to it" in told
 
 
-def test_where_nothing_tells_a_second_job_may_come_of_it_and_is_announced() -> None:
+def test_a_possible_second_job_is_announced() -> None:
     hosted = Hosted(lost=1, lists=False)
     with odd_service(hosted) as service:
         with pytest.raises(UnreachableError):
@@ -62,7 +62,7 @@ def test_where_nothing_tells_a_second_job_may_come_of_it_and_is_announced() -> N
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
-def test_a_job_that_has_ended_is_not_taken_for_the_next_try(end: str) -> None:
+def test_an_ended_job_is_not_mistaken_for_a_new_one(end: str) -> None:
     hosted = Hosted()
     with odd_service(hosted) as service:
         submit(service.url, order())
@@ -75,7 +75,7 @@ def test_a_job_that_has_ended_is_not_taken_for_the_next_try(end: str) -> None:
     assert hosted.started == ["job-1", "job-2"]
 
 
-def test_a_list_of_anything_is_no_reason_to_fail() -> None:
+def test_a_malformed_job_list_is_not_an_error() -> None:
     hosted = Hosted()
     lists: list[Any] = [None, "text", [None, "text", {}, {"payload_digest": None}], {"job-1": {}}]
     for jobs in lists:
@@ -92,7 +92,7 @@ def test_a_list_of_anything_is_no_reason_to_fail() -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"job_id": None}, {"job_id": 7}, {"job": "job-1"}])
-def test_a_job_without_a_name_is_found_by_the_next_try(body: dict[str, Any]) -> None:
+def test_a_job_without_an_id_in_the_response_is_found_by_the_next_run(body: dict[str, Any]) -> None:
     hosted = Hosted()
 
     def shy(asked: Asked) -> Answer:
@@ -110,7 +110,7 @@ def test_a_job_without_a_name_is_found_by_the_next_try(body: dict[str, Any]) -> 
     ("name", "ready"),
     [("status", "ready"), ("state", "uploaded"), ("storage_state", "stored"), ("status", "complete")],
 )
-def test_a_file_is_waited_for(name: str, ready: str) -> None:
+def test_the_client_waits_until_a_file_is_ready(name: str, ready: str) -> None:
     hosted, states = Hosted(), ("processing", "pending", "validating", ready)
     left = [Answer({}, 404), *(Answer({name: state}) for state in states)]
 
@@ -126,7 +126,7 @@ def test_a_file_is_waited_for(name: str, ready: str) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_that_is_refused_ends_the_wait_for_a_file_and_keeps_it(status: int) -> None:
+def test_a_refused_api_key_ends_the_wait_and_the_file_is_remembered(status: int) -> None:
     def strict(asked: Asked) -> Answer:
         return Answer({}, status) if asked.method == "GET" else Hosted()(asked)
 
@@ -144,8 +144,8 @@ def test_a_key_that_is_refused_ends_the_wait_for_a_file_and_keeps_it(status: int
 
 
 @pytest.mark.parametrize("text", [GOOD + GOOD, GOOD.replace("1", "2")])
-def test_a_file_that_is_not_what_was_checked_is_not_used(folder: Path, text: str) -> None:
-    """A file that was changed, or only its size, would be remembered by the digest of another one."""
+def test_a_file_that_changed_after_the_check_is_not_used(folder: Path, text: str) -> None:
+    """Otherwise the journal would store the file under the digest of its earlier contents."""
     checked = order()
     Path("rows.jsonl").write_text(text)
     with embedded(folder / "data") as service:
@@ -157,14 +157,14 @@ def test_a_file_that_is_not_what_was_checked_is_not_used(folder: Path, text: str
 @pytest.mark.parametrize(
     "name", ['a "b" %22\\.jsonl', "line\r\nX-Header: 1.jsonl", "é漢\u202e.jsonl", "\udcff.jsonl"]
 )
-def test_any_name_of_a_file_will_do(folder: Path, name: str) -> None:
+def test_files_with_odd_names_can_be_uploaded(folder: Path, name: str) -> None:
     os.replace("rows.jsonl", name)
     with embedded(folder / "data") as service:
         submit(service.url, order(name))
         assert service.files() == [data_file(Path(name)).digest]
 
 
-def test_a_journal_is_for_one_service_and_key_and_does_not_hold_the_key(folder: Path) -> None:
+def test_each_service_and_key_has_a_journal_that_does_not_contain_the_key(folder: Path) -> None:
     with odd_service(Hosted()) as service:
         for key in (KEY, f"{KEY}2"):
             identity = Backend(service.url, ApiKey(key)).identity

@@ -1,4 +1,4 @@
-"""Requests to a service that is busy, broken or strict, and what is told of them."""
+"""Requests to a busy, broken or strict service, and the messages about them."""
 
 import logging
 import time
@@ -20,16 +20,16 @@ BROKEN = {
     "half a head": Answer({"done": True}, cut=12),
     "no body": Answer({"done": True}, cut=-14),
     "half a body": Answer({"done": True}, cut=-3),
-    "no JSON": Answer(b"<html>busy</html>"),
+    "not JSON": Answer(b"<html>busy</html>"),
     "nothing": Answer(b""),
     "no content": Answer(status=204),
     "half an object": Answer(b'{"done": tr'),
     "a list": Answer(["done"]),
     "null": Answer(None),
-    "no UTF-8": Answer(b'{"done": "\xff"}'),
+    "not UTF-8": Answer(b'{"done": "\xff"}'),
     "a deep one": Answer(b"[" * 100_000),
-    "no gzip": Answer(b'{"done": true}', headers={"Content-Encoding": "gzip"}),
-    "no HTTP": Answer(b"", headers={" \x00": ""}),
+    "not gzip": Answer(b'{"done": true}', headers={"Content-Encoding": "gzip"}),
+    "not HTTP": Answer(b"", headers={" \x00": ""}),
 }
 SHAPES: dict[str, dict[str, Any]] = {
     "error object": {"error": {"code": "bad_model", "message": "no such model", "request_id": "req-1"}},
@@ -40,7 +40,7 @@ MARK = "do not show this"
 
 
 class Client:
-    """A client that remembers what it told."""
+    """A client that records its messages."""
 
     def __init__(self, url: str, tries: int = 4) -> None:
         self.told: list[str] = []
@@ -63,7 +63,7 @@ def refusal(service: OddService) -> RefusedError:
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
+def test_temporary_errors_are_retried(status: int) -> None:
     busy = Answer({"error": {"message": "busy"}}, status)
     for call in (Client.get, Client.post):
         with odd_service([busy, busy, DONE]) as service:
@@ -74,7 +74,7 @@ def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-def test_an_answer_that_is_none_is_asked_for_again(broken: Answer) -> None:
+def test_an_invalid_response_is_retried(broken: Answer) -> None:
     for call in (Client.get, Client.post):
         with odd_service([broken, broken, DONE]) as service:
             client = Client(service.url)
@@ -84,7 +84,7 @@ def test_an_answer_that_is_none_is_asked_for_again(broken: Answer) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 422, 501])
-def test_a_no_is_taken_for_one(status: int) -> None:
+def test_permanent_errors_are_not_retried(status: int) -> None:
     for call in (Client.get, Client.post):
         with odd_service([Answer({}, status), DONE]) as service, pytest.raises(RefusedError) as refused:
             call(Client(service.url))
@@ -92,7 +92,7 @@ def test_a_no_is_taken_for_one(status: int) -> None:
         assert len(service.asked) == 1
 
 
-def test_it_gives_up_in_the_end_and_says_why() -> None:
+def test_the_client_gives_up_and_reports_why() -> None:
     with odd_service([Answer({}, 503)]) as service:
         with pytest.raises(
             UnreachableError, match=f"^no valid response from {service.url}: HTTP 503: Status$"
@@ -107,7 +107,7 @@ def test_it_gives_up_in_the_end_and_says_why() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_service_says_how_long_to_wait(status: int) -> None:
+def test_retry_after_can_be_seconds(status: int) -> None:
     answers = [Answer({}, status, {"Retry-After": "1"}), Answer({}, status), DONE]
     with odd_service(answers) as service:
         client = Client(service.url)
@@ -118,7 +118,7 @@ def test_a_service_says_how_long_to_wait(status: int) -> None:
     ]
 
 
-def test_a_service_says_until_when_to_wait() -> None:
+def test_retry_after_can_be_a_date() -> None:
     at = formatdate(time.time() + 3, usegmt=True)
     with odd_service([Answer({}, 429, {"Retry-After": at}), DONE]) as service:
         client = Client(service.url)
@@ -127,7 +127,7 @@ def test_a_service_says_until_when_to_wait() -> None:
     assert 0.5 < float(told.split()[-6]) <= 3
 
 
-def test_a_service_that_asks_for_an_hour_is_left_alone_at_once() -> None:
+def test_a_long_retry_after_ends_the_retries() -> None:
     with odd_service([Answer({}, 429, {"Retry-After": "3600"})]) as service:
         client = Client(service.url)
         with pytest.raises(UnreachableError, match="HTTP 429") as silent:
@@ -139,7 +139,7 @@ def test_a_service_that_asks_for_an_hour_is_left_alone_at_once() -> None:
     "value",
     ["", "soon", "-5", "1.5e9", "\N{SUPERSCRIPT TWO}", "Mon, 01 Jan 2001 00:00:00 GMT", "Mon, 99 Jan"],
 )
-def test_a_time_that_is_none_is_no_reason_to_wait(value: str) -> None:
+def test_an_invalid_retry_after_is_ignored(value: str) -> None:
     with odd_service([Answer({}, 503, {"Retry-After": value}), DONE]) as service:
         client = Client(service.url)
         assert client.get() == {"done": True}
@@ -158,7 +158,7 @@ def test_a_refusal_shows_status_code_message_and_request(body: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("name", ["error", "detail"])
-def test_a_refusal_may_be_one_sentence(name: str) -> None:
+def test_a_refusal_can_be_plain_text(name: str) -> None:
     with odd_service([Answer({name: "no such model"}, 422)]) as service:
         assert str(refusal(service)) == "the service refused the request: HTTP 422: no such model"
 
@@ -175,7 +175,7 @@ def test_a_refusal_may_be_one_sentence(name: str) -> None:
         [MARK],
     ],
 )
-def test_a_refusal_shows_no_body(body: Any) -> None:
+def test_a_refusal_does_not_show_the_response_body(body: Any) -> None:
     with odd_service([Answer(body, 400)]) as service:
         error = refusal(service)
     assert MARK not in f"{error} {error!r}"
@@ -201,7 +201,7 @@ def test_the_key_is_sent_and_not_shown(caplog: pytest.LogCaptureFixture) -> None
     assert KEY not in caplog.text + "".join(shown)
 
 
-def test_a_service_that_repeats_the_key_does_not_make_it_shown() -> None:
+def test_a_key_repeated_in_an_error_is_not_shown() -> None:
     def parrot(asked: Asked) -> Answer:
         said = asked.headers["Authorization"]
         return Answer({"error": {"code": said, "message": f"unknown: {said}", "request_id": said}}, 401)
@@ -212,7 +212,7 @@ def test_a_service_that_repeats_the_key_does_not_make_it_shown() -> None:
     assert KEY not in f"{error} {error!r}"
 
 
-def test_a_service_that_repeats_the_key_elsewhere_does_not_make_it_shown() -> None:
+def test_a_key_repeated_elsewhere_is_not_shown() -> None:
     said = {"error": f"the key {KEY} is odd", KEY: [KEY, {"a": f"{KEY}{KEY}"}], "n": 1}
     with odd_service([Answer(said)]) as service:
         body = Client(service.url).get()
@@ -226,14 +226,14 @@ def test_a_service_that_repeats_the_key_elsewhere_does_not_make_it_shown() -> No
 
 
 @pytest.mark.parametrize("url", ["http://999.1.1.1/api", "https://example.org/api"])
-def test_a_host_or_proxy_that_is_none_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_host_or_proxy_is_reported(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1")
     with pytest.raises(SettingsError, match=f"^{url}, or the proxy for it, cannot be used: "):
         Client(url)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_to_another_host_goes_without_the_key(status: int) -> None:
+def test_a_redirect_to_another_host_does_not_send_the_key(status: int) -> None:
     with (
         odd_service([DONE]) as other,
         odd_service([Answer(status=status, headers={"Location": f"{other.root}/a"})]) as service,
@@ -242,7 +242,7 @@ def test_a_redirect_to_another_host_goes_without_the_key(status: int) -> None:
     assert [(asked.path, asked.headers["Authorization"]) for asked in other.asked] == [("/a", None)]
 
 
-def test_a_redirect_within_the_service_keeps_the_key() -> None:
+def test_a_redirect_within_the_service_sends_the_key() -> None:
     with odd_service([Answer(status=307, headers={"Location": "/api/a"}), DONE]) as service:
         assert Client(service.url).get() == {"done": True}
     sent = [(asked.path, asked.headers["Authorization"]) for asked in service.asked]
@@ -250,7 +250,7 @@ def test_a_redirect_within_the_service_keeps_the_key() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_what_is_posted_goes_to_the_service_and_nowhere_else(status: int) -> None:
+def test_post_requests_are_not_redirected(status: int) -> None:
     with odd_service([DONE]) as other:
         for place in (other.root, "/api/a"):
             away = Answer(status=status, headers={"Location": place})
@@ -261,10 +261,8 @@ def test_what_is_posted_goes_to_the_service_and_nowhere_else(status: int) -> Non
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
-def test_a_service_on_this_machine_is_not_asked_through_a_proxy(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The key would travel to the proxy over plain HTTP."""
+def test_requests_to_this_machine_bypass_the_proxy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the key would be sent to the proxy over plain HTTP."""
     with odd_service([DONE]) as proxy, odd_service([Answer({"direct": True})]) as service:
         monkeypatch.setenv(name, proxy.root)
         assert Client(service.url).get() == {"direct": True}

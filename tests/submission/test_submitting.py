@@ -1,4 +1,4 @@
-"""Orders submitted to the embedded service, over a line on which answers get lost."""
+"""Submit orders to the embedded service through a proxy that loses responses."""
 
 import json
 from collections.abc import Callable
@@ -24,13 +24,13 @@ FILES = {"rows.jsonl": GOOD, "other.jsonl": row(11), "broken.jsonl": GOOD + BROK
 
 
 def asked(line: Line) -> list[str]:
-    """Return the requests, with a question that is repeated as one."""
+    """Return the requests, with repeated polling as one request."""
     lines = line.requests
     return [each for each, before in zip(lines, ["", *lines], strict=False) if each != before]
 
 
 def losing(what: str, *, reach: bool) -> Callable[[Passing], bytes | None]:
-    """Return a line that never answers requests to make `what`, nor those for a list of it."""
+    """Return a handler that drops the responses to requests that create or list `what`."""
     made, listed = (f"{method} /api/learning/{what}".encode() for method in ("POST", "GET"))
 
     def carry(passing: Passing) -> bytes | None:
@@ -43,7 +43,7 @@ def losing(what: str, *, reach: bool) -> Callable[[Passing], bytes | None]:
     return carry
 
 
-def test_files_go_first_and_the_job_is_bound_to_them(folder: Path, client: Client) -> None:
+def test_files_are_uploaded_before_the_job_and_bound_to_it(folder: Path, client: Client) -> None:
     with embedded(folder / "data", Waits()) as service, line(service.url) as way:
         job = client.submit(way.url, client.order(validation="other.jsonl"))
         assert asked(way) == [*UPLOAD, *UPLOAD, *CREATE]
@@ -66,9 +66,7 @@ def test_files_go_first_and_the_job_is_bound_to_them(folder: Path, client: Clien
     assert payload == PAYLOAD
 
 
-def test_a_file_is_sent_once_and_again_to_a_service_that_has_forgotten_it(
-    folder: Path, client: Client
-) -> None:
+def test_a_file_is_uploaded_again_only_if_the_service_lost_it(folder: Path, client: Client) -> None:
     with embedded(folder / "data", Waits()) as service, line(service.url) as way:
         first = client.submit(way.url, client.order())
         del way.heads[:]
@@ -83,7 +81,7 @@ def test_a_file_is_sent_once_and_again_to_a_service_that_has_forgotten_it(
         assert len(service.jobs()) == len(service.files()) == 1
 
 
-def test_the_idempotency_key_stands_for_payload_and_files(client: Client) -> None:
+def test_the_idempotency_key_depends_on_payload_and_files(client: Client) -> None:
     def key(order: Order) -> str:
         return next(order.names())
 
@@ -116,7 +114,7 @@ def test_an_order_is_submitted_once(folder: Path, client: Client) -> None:
 
 @pytest.mark.parametrize("reach", [True, False])
 @pytest.mark.parametrize("what", ["files", "jobs"])
-def test_an_answer_that_got_lost_is_made_up_for_by_the_next_try(
+def test_a_lost_response_is_recovered_by_the_next_run(
     folder: Path, client: Client, what: str, *, reach: bool
 ) -> None:
     with embedded(folder / "data", Waits()) as service:
@@ -134,7 +132,7 @@ def test_an_answer_that_got_lost_is_made_up_for_by_the_next_try(
             assert any(told.startswith(text) for told in client.told)
 
 
-def test_a_job_that_was_not_started_is_started_by_the_next_try(folder: Path, client: Client) -> None:
+def test_a_job_that_was_not_started_is_started_by_the_next_run(folder: Path, client: Client) -> None:
     with embedded(folder / "data", waits := Waits()) as service:
 
         def carry(passing: Passing) -> bytes | None:
@@ -148,7 +146,7 @@ def test_a_job_that_was_not_started_is_started_by_the_next_try(folder: Path, cli
         eventually(lambda: [job["status"] for job in service.jobs()] == ["succeeded"])
 
 
-def test_a_journal_that_is_lost_makes_no_second_job_or_file(folder: Path, client: Client) -> None:
+def test_a_lost_journal_does_not_create_a_second_job_or_file(folder: Path, client: Client) -> None:
     with embedded(folder / "data", Waits()) as service:
         job = client.submit(service.url, client.order())
         assert Client(folder, "elsewhere").submit(service.url, client.order()) == job
@@ -156,7 +154,7 @@ def test_a_journal_that_is_lost_makes_no_second_job_or_file(folder: Path, client
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
-def test_a_job_that_did_not_succeed_is_tried_anew_under_another_key(
+def test_a_job_that_did_not_succeed_is_replaced_under_another_key(
     folder: Path, client: Client, end: str
 ) -> None:
     with embedded(folder / "data", Fails() if end == "failed" else Waits()) as service:
@@ -173,7 +171,7 @@ def test_a_job_that_did_not_succeed_is_tried_anew_under_another_key(
         assert f"{jobs[1]} ended as {end}: creating a new job" in client.told
 
 
-def test_a_validation_file_that_is_refused_is_a_warning(folder: Path, client: Client) -> None:
+def test_a_refused_validation_file_is_a_warning(folder: Path, client: Client) -> None:
     with embedded(folder / "data", Waits()) as service:
         client.submit(service.url, client.order(validation="broken.jsonl"))
         [job] = service.jobs()
@@ -183,7 +181,7 @@ def test_a_validation_file_that_is_refused_is_a_warning(folder: Path, client: Cl
     assert "line 11" in warning
 
 
-def test_a_training_file_that_is_refused_stops_it(folder: Path, client: Client) -> None:
+def test_a_refused_training_file_is_an_error(folder: Path, client: Client) -> None:
     with embedded(folder / "data", Waits()) as service, line(service.url) as way:
         for _ in range(2):
             with pytest.raises(RefusedError, match="line 11"):
@@ -193,7 +191,7 @@ def test_a_training_file_that_is_refused_stops_it(folder: Path, client: Client) 
         assert len(service.files()) == 1
 
 
-def test_a_job_that_is_refused_may_be_mended(folder: Path, client: Client) -> None:
+def test_a_refused_job_can_be_corrected(folder: Path, client: Client) -> None:
     wrong = {
         **PAYLOAD,
         "metadata": {"effective_config": {"compute": {}, "data": {"topology": {}}, "training": {}}},

@@ -1,7 +1,6 @@
-"""The whole of `train` over a line that cuts, delays, doubles and damages what it carries.
+"""All of `sftc train` through a proxy that cuts, delays, doubles and damages requests and responses.
 
-Six runs by default, two hundred with the environment variable SOAK=1; SEED=N takes those from the
-seed N on.
+Six runs by default, two hundred with the environment variable SOAK=1. SEED=N starts at seed N.
 """
 
 import json
@@ -29,22 +28,22 @@ from support.training_files import GOOD, row
 
 SEED = int(os.environ.get("SEED", "0"))
 SEEDS = range(SEED, SEED + 200) if os.environ.get("SOAK") else (5, 16, 36, 40, 48, 58)
-"""Six that together do nearly everything to every request, or as many as are wanted."""
+"""Six seeds that together apply nearly every fault to every request, or 200 from `SEED`."""
 
 SHARES = {b"POST": 0.6, b"GET /api/learning/files": 0.05, b"GET": 0.2}
-"""How many of the requests that begin so have something happen to them."""
+"""The share of requests with a fault, by the start of the request."""
 
 
 FILES = {"rows.jsonl": GOOD, "validation.jsonl": row(11)}
 
 
 class Faults:
-    """What may happen to a request, by chance, as long as it is `on`."""
+    """Applies random faults to requests while `on` is true."""
 
     def __init__(self, seed: int) -> None:
         self.on = True
         self.happened: list[str] = []
-        self._chance = random.Random(seed)  # noqa: S311  it is no secret
+        self._chance = random.Random(seed)  # noqa: S311  not a secret
         self._kinds: list[Callable[[Passing], bytes | None]] = [
             self.cut_at_once,
             self.cut_inside_the_request,
@@ -91,7 +90,7 @@ class Faults:
         return answer
 
     def damage_the_request(self, passing: Passing) -> bytes:
-        """Damage its first line or its end; in between it would be another request, which none can see."""
+        """Damage the first line or the end: other damage would result in a different valid request."""
         request = passing.whole()
         places = [*range(request.index(b"\r\n")), *range(len(request) - 2, len(request))]
         return passing.ask(self._damaged(request, self._chance.choice(places)))
@@ -108,7 +107,7 @@ class Faults:
 
 
 class Nobody:
-    """A watcher that does not care."""
+    """A watcher that ignores everything."""
 
     def status(self, status: str) -> None: ...
 
@@ -130,7 +129,7 @@ def train(url: str, order: Order, folder: Path, timeout: float) -> tuple[str, di
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_happens_there_is_one_job_in_the_end(seed: int, folder: Path) -> None:
+def test_network_errors_never_lead_to_two_jobs(seed: int, folder: Path) -> None:
     order = Order(
         PAYLOAD,
         data_file(folder / "rows.jsonl"),

@@ -1,4 +1,4 @@
-"""A large file on its way: it is never in memory whole."""
+"""Uploading a large file does not load it into memory."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ with Journal(url) as journal, ServiceClient(Backend(url, ApiKey(key)), print) as
 """
 
 
-def test_an_upload_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_is_streamed_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     isolate(monkeypatch, tmp_path)
     arguments = []
     for name, size in (("small", 1 << 20), ("large", SIZE)):

@@ -1,4 +1,4 @@
-"""Services for the tests of submission, all of them real: the embedded one, and odd ones."""
+"""Services for the tests of submission: the embedded service, and scripted odd services."""
 
 import asyncio
 import json
@@ -36,21 +36,21 @@ PAYLOAD: dict[str, Any] = {
 
 @contextmanager
 def nothing_listens() -> Iterator[str]:
-    """Return the URL of a service that is not there, on a port that no other test gets meanwhile."""
+    """Return the URL of a service that does not run, on a port that no other test can get."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}/api"
 
 
 def data_file(path: Path) -> DataFile:
-    """Return a file as it is when it was checked."""
+    """Return a data file as the check returns it."""
     data = path.read_bytes()
     digest = f"sha256:{sha256(data).hexdigest()}"
     return DataFile(str(path), path.name, digest, len(data), data.count(b"\n"))
 
 
 class Succeeds:
-    """An executor that is done at once, with something to tell."""
+    """An executor that succeeds immediately, with an event and metrics."""
 
     async def run(self, task: Task, report: Report) -> str:
         report.event("note", "half of it is done")
@@ -60,20 +60,20 @@ class Succeeds:
 
 
 class Fails:
-    """An executor that cannot."""
+    """An executor that fails every job."""
 
     async def run(self, task: Task, report: Report) -> str:
         raise FailedError("out of luck")
 
 
 class Waits:
-    """An executor that is done when it is let go."""
+    """An executor that waits until `done` is set."""
 
     def __init__(self) -> None:
         self.done = False
 
     async def run(self, task: Task, report: Report) -> str:
-        while not self.done:  # noqa: ASYNC110  it is let go from another thread
+        while not self.done:  # noqa: ASYNC110  set from another thread
             await asyncio.sleep(0.01)
         return "ft-m"
 
@@ -85,16 +85,16 @@ class Embedded(NamedTuple):
     folder: Path
 
     def rows(self, query: str) -> list[dict[str, Any]]:
-        """Return what a query of the service's database gives."""
+        """Return the rows of a query of the service's database."""
         with closing_database(self.folder / "service.db") as db:
             return [dict(row) for row in db.execute(query)]
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return the jobs, the oldest first."""
+        """Return the jobs, oldest first."""
         return self.rows("SELECT * FROM jobs ORDER BY number")
 
     def files(self) -> list[str]:
-        """Return the digests of the files that it knows and has, which must be the same ones."""
+        """Return the digests of all files. The database and the folder must agree."""
         known = sorted(row["digest"] for row in self.rows("SELECT digest FROM files"))
         assert sorted(path.name for path in (self.folder / "files").iterdir()) == known
         return [f"sha256:{digest}" for digest in known]
@@ -102,7 +102,7 @@ class Embedded(NamedTuple):
 
 @contextmanager
 def closing_database(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a database that is whole, and close it."""
+    """Open a database, check its integrity, and close it at the end."""
     db = sqlite3.connect(path, timeout=30)
     try:
         db.row_factory = sqlite3.Row
@@ -130,7 +130,7 @@ def embedded(folder: Path, executor: Executor | None = None) -> Iterator[Embedde
 
 
 class Asked(NamedTuple):
-    """A request; of a long body only the beginning is kept."""
+    """A request. Only the start of a long body is kept."""
 
     method: str
     path: str
@@ -140,12 +140,12 @@ class Asked(NamedTuple):
 
     @property
     def query(self) -> dict[str, str]:
-        """Its query."""
+        """The query parameters."""
         return dict(parse_qsl(urlsplit(self.path).query))
 
 
 class Answer(NamedTuple):
-    """An answer: bytes as they are, anything else as JSON; `cut` ends it, and the connection, there."""
+    """A response. A body that is not bytes is sent as JSON. `cut` truncates it and ends the connection."""
 
     body: Any = b""
     status: int = 200
@@ -161,11 +161,11 @@ class Threads(socketserver.ThreadingTCPServer):
     request_queue_size = 64
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: clients go away, which is what the tests are about."""
+        """Print nothing: clients that disconnect are part of the tests."""
 
     @property
     def port(self) -> int:
-        """Its port."""
+        """The port."""
         return int(self.server_address[1])
 
     @contextmanager
@@ -182,7 +182,7 @@ class Threads(socketserver.ThreadingTCPServer):
 
 
 class OddService(Threads):
-    """A service that answers by a script, and remembers what it was asked."""
+    """A service that responds by a script and records the requests."""
 
     def __init__(self, script: Callable[[Asked], Answer]) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
@@ -211,7 +211,7 @@ class _Answers(BaseHTTPRequestHandler):
         self.wfile.write((head.encode() + b"\r\n" + data)[: answer.cut])
         self.close_connection = answer.cut is not None
 
-    do_GET = do_POST = _answer  # noqa: N815  http.server asks for these names
+    do_GET = do_POST = _answer  # noqa: N815  http.server calls these names
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing."""
@@ -219,7 +219,7 @@ class _Answers(BaseHTTPRequestHandler):
 
 @contextmanager
 def odd_service(script: Callable[[Asked], Answer] | Sequence[Answer]) -> Iterator[OddService]:
-    """Serve by a script; of a list each answer is given once, the last for ever."""
+    """Serve by a script. Each response of a list is used once, and the last one repeatedly."""
     if not callable(script):
         left = list(script)
         with odd_service(lambda _: left.pop(0) if len(left) > 1 else left[0]) as service:

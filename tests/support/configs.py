@@ -1,7 +1,7 @@
-"""Configs for property tests: valid ones, ones of any shape, and their meaning by the contract.
+"""Configs for property tests: valid, odd and spoiled ones, and the payload by the contract.
 
-`payload_of` is the contract's table once more, written down by hand and apart from
-the mapping rules, so that the two can be held against each other.
+`payload_of` implements the contract's mapping a second time, by hand and independently of the
+mapping rules, so that tests can compare the two.
 """
 
 from typing import Any
@@ -175,7 +175,7 @@ odd_configs = st.fixed_dictionaries(
         ),
     },
 )
-"""Configs of the right keys with values that are right, on an edge or of another type, all at once."""
+"""Configs with known keys whose values are valid, edge cases or of the wrong type."""
 
 
 def spoiled(config: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:

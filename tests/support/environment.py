@@ -1,4 +1,4 @@
-"""The environment that tests and the programs that they start run in."""
+"""The environment of tests and of the programs that they start."""
 
 import os
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 KEY = "sk-0123456789abcdefghijklmnopqrstuvwxyz"
-"""The key in the environment, which no output may show."""
+"""The API key in the environment. It must not appear in any output."""
 
 
 def isolate(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Keep state in `folder`, put the key into the environment and no service or proxy."""
+    """Store state in `folder`, set the API key, and unset any service or proxy."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "backend_base_url", "sftc_token"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -21,12 +21,12 @@ def isolate(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 def unmeasured() -> dict[str, str]:
-    """Return the environment without what makes coverage measure a program: it writes files of its own."""
+    """Return the environment without the variables that make coverage measure a program."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COV")}
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> None:
-    """Write files (path in `folder` to text), and the folders that they need."""
+    """Write files (path in `folder` to text), and create their folders."""
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)

@@ -1,9 +1,9 @@
-"""The golden cases: what the command says for each file under `golden/`, byte for byte.
+"""The golden cases: the exact output of a command for each file under `golden/`.
 
-A case is a folder with `config.toml`, or `rows.jsonl` if it is about a training file, and,
-where it is run with flags, `flags.txt` (as a shell reads them). What the command wrote
-stands beside, where it wrote anything: of `sftc compile`, `payload.json` for stdout and
-`findings.txt` for stderr; of `sftc lint` and `sftc dataset check`, `report.txt`.
+A case is a folder with `config.toml`, or with `rows.jsonl` if it is about a training file, and
+optionally `flags.txt` (in shell syntax). The same folder contains the output, if there is any:
+`payload.json` (stdout) and `findings.txt` (stderr) of `sftc compile`, or `report.txt` of
+`sftc lint` and `sftc dataset check`.
 """
 
 import os
@@ -36,7 +36,7 @@ def cases(kind: str, root: Path = GOLDEN) -> list[Path]:
 
 
 def produce(case: Path) -> tuple[int, dict[str, bytes]]:
-    """Run the command on a case; return the exit code and the output files it should have."""
+    """Run the command on a case; return the exit code and the expected output files."""
     flags = case / "flags.txt"
     arguments = shlex.split(flags.read_text(encoding="utf-8")) if flags.exists() else []
     command, file, output = _COMMANDS[case.parent.name]
@@ -49,12 +49,12 @@ def produce(case: Path) -> tuple[int, dict[str, bytes]]:
 
 
 def on_disk(case: Path) -> dict[str, bytes]:
-    """Return the output files of a case as they stand."""
+    """Return the output files of a case on disk."""
     return {name: (case / name).read_bytes() for name in OUTPUTS if (case / name).exists()}
 
 
 def update(case: Path) -> None:
-    """Write the output files of a case anew."""
+    """Regenerate the output files of a case."""
     _, files = produce(case)
     for name in OUTPUTS:
         (case / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A client of the Language Server Protocol, as small as an editor can be."""
+"""A minimal client of the Language Server Protocol."""
 
 import json
 import os
@@ -15,11 +15,11 @@ NO_NETWORK = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0
 
 
 class LanguageServer:
-    """A language server at work in a folder, with its default settings.
+    """A running language server for a folder, with its default settings.
 
-    It is started on entry and killed on exit, or after `SECONDS`, so that no wait is
-    without end: a wait for a server that is gone raises `EOFError`. Whoever waits
-    answers what the server asks meanwhile.
+    It starts on entry and is killed on exit, or after `SECONDS`, so that no wait is endless:
+    waiting for a server that has ended raises `EOFError`. While it waits, the client responds to
+    requests of the server.
     """
 
     def __init__(self, command: Sequence[str | Path], folder: Path) -> None:
@@ -44,7 +44,7 @@ class LanguageServer:
         self._server.communicate()
 
     def initialize(self) -> None:
-        """Agree with the server on what both can do; comes before all else."""
+        """Exchange capabilities with the server. Must be the first call."""
         capabilities = {
             "workspace": {"configuration": True, "workspaceFolders": True},
             "window": {"workDoneProgress": True},
@@ -55,14 +55,14 @@ class LanguageServer:
         self._send({"method": "initialized", "params": {}})
 
     def open(self, document: Path) -> str:
-        """Open a document; return its URI."""
+        """Open a document, and return its URI."""
         uri, text = document.as_uri(), document.read_text(encoding="utf-8")
         item = {"uri": uri, "languageId": "toml", "version": 1, "text": text}
         self._send({"method": "textDocument/didOpen", "params": {"textDocument": item}})
         return uri
 
     def ask(self, what: str, uri: str, line: int, character: int) -> Any:
-        """Return what the server knows at a place: its `hover`, say, or its `completion`."""
+        """Return the response to a request about a position, for example `hover` or `completion`."""
         position = {"line": line, "character": character}
         return self._request(f"textDocument/{what}", {"textDocument": {"uri": uri}, "position": position})
 
@@ -108,6 +108,6 @@ class LanguageServer:
             if name.lower() == b"content-length":
                 length = int(value)
         if not length:
-            raise EOFError(f"{self._command[0]} has ended, or said nothing for {SECONDS} seconds")
+            raise EOFError(f"{self._command[0]} has ended, or did not respond for {SECONDS} seconds")
         message: Message = json.loads(self._server.stdout.read(length))
         return message

@@ -1,4 +1,4 @@
-"""A line between a client and a service on which requests get lost, doubled and damaged."""
+"""A proxy between a client and a service that can lose, double and damage requests."""
 
 import re
 import socket
@@ -21,7 +21,7 @@ def request(head: bytes) -> str:
 
 
 class Passing:
-    """A request on its way over a line; `number` counts from 1."""
+    """A request on its way through the proxy. `number` counts from 1."""
 
     def __init__(self, number: int, head: bytes, client: Stream, port: int) -> None:
         self.number = number
@@ -32,17 +32,17 @@ class Passing:
 
     @property
     def request(self) -> str:
-        """Its method and path, with an `ID` in place of each id."""
+        """The method and path, with `ID` in place of each id."""
         return request(self.head).partition("?")[0]
 
     def whole(self) -> bytes:
-        """Return all of the request."""
+        """Return the complete request."""
         if self._rest is None:
             self._rest = _body(self._client, self.head) or b""
         return self.head + self._rest
 
     def ask(self, request: bytes | None = None) -> bytes:
-        """Send the request, or another one, to the service, and return its answer."""
+        """Send the request, or another one, to the service, and return its response."""
         with socket.create_connection(self._service) as there, there.makefile("rb") as answer:
             there.sendall(self.whole() if request is None else request)
             head = _head(answer)
@@ -68,7 +68,7 @@ def _body(source: Stream, head: bytes) -> bytes | None:
 
 
 class Line(Threads):
-    """A TCP proxy: `carry` gives what a request is answered with, and `None` for a connection that ends."""
+    """A TCP proxy. `carry` returns the response to a request, or `None` to close the connection."""
 
     def __init__(self, port: int, carry: Callable[[Passing], bytes | None]) -> None:
         super().__init__(("127.0.0.1", 0), _Carries)
@@ -79,7 +79,7 @@ class Line(Threads):
 
     @property
     def requests(self) -> list[str]:
-        """The requests so far, with an `ID` in place of each id."""
+        """The requests so far, with `ID` in place of each id."""
         return [request(head) for head in self.heads]
 
 
@@ -96,12 +96,12 @@ class _Carries(socketserver.StreamRequestHandler):
             self.wfile.write(answer)
             found = re.search(rb"(?i)\r\ncontent-length: (\d+)\r\n(?:.*\r\n)*?\r\n", answer)
             if not found or len(answer) != found.end() + int(found[1]):
-                return  # it was no whole answer
+                return  # the response was incomplete
 
 
 @contextmanager
 def line(url: str, carry: Callable[[Passing], bytes | None] = Passing.ask) -> Iterator[Line]:
-    """Lay a line to the service at `url`."""
+    """Run a proxy for the service at `url`."""
     service = Line(urlsplit(url).port or 0, carry)
     with service.running():
         yield service

@@ -1,4 +1,4 @@
-"""What several test processes need and one of them makes."""
+"""Resources that several test processes share and one of them creates."""
 
 import fcntl
 from collections.abc import Callable, Iterator
@@ -8,14 +8,14 @@ from pathlib import Path
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for one process at a time."""
+    """Lock a folder for one process at a time."""
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """Return a folder that `make` has filled, in whichever process came first."""
+    """Return a folder that `make` fills in the first process that needs it."""
     folder.mkdir(exist_ok=True)
     with locked(folder):
         if not (folder / ".made").exists():

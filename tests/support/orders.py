@@ -1,4 +1,4 @@
-"""Who submits orders in the tests, and a service that keeps little of the contract."""
+"""A client that submits orders, and a service that implements little of the contract."""
 
 import json
 from pathlib import Path
@@ -19,9 +19,9 @@ SOON = Readiness(interval=0.05)
 
 
 class Hosted:
-    """A service that makes a job of each request, whatever its idempotency key.
+    """A service that creates a job for each request and ignores the idempotency key.
 
-    `lost` of its answers to a new job never arrive; `deaf` as many requests never get there.
+    The first `lost` responses to a new job are lost, and the first `deaf` requests never arrive.
     """
 
     def __init__(self, *, lost: int = 0, deaf: int = 0, lists: bool = True) -> None:
@@ -59,7 +59,7 @@ class Hosted:
 
 
 class Client:
-    """What submits, with a journal that outlives it."""
+    """A client that submits orders, with a journal on disk."""
 
     def __init__(self, folder: Path, journal: str = "journal") -> None:
         self.told: list[str] = []

@@ -1,4 +1,4 @@
-"""The installed command, as a person or a script runs it."""
+"""The installed command, run as a process."""
 
 import json
 import os
@@ -22,7 +22,7 @@ gpu_count = 1
 
 
 class Program:
-    """The installed command, or one of its commands; its output must never show the key."""
+    """The installed command, or one of its subcommands. Its output must never contain the API key."""
 
     def __init__(self, path: str, url: str = "local", command: tuple[str, ...] = ()) -> None:
         self.path = path
@@ -34,7 +34,7 @@ class Program:
         return Program(self.path, url)
 
     def environment(self, *, measured: bool = True) -> dict[str, str]:
-        """Return its environment; what gets killed is not measured, and leaves no half of a measurement."""
+        """Return the environment. Do not measure a process that is killed: its data is incomplete."""
         return {**(os.environ if measured else unmeasured()), "BACKEND_BASE_URL": self.url}
 
     def __call__(self, *arguments: str, stdin: str | bytes = b"") -> tuple[int, str, str]:
@@ -49,7 +49,7 @@ class Program:
         return _ended(run)
 
     def shell(self, line: str) -> tuple[int, str, str]:
-        """Run a line of bash, in which the command goes by its last word; it fails where any part does."""
+        """Run a line of bash in which the last word of the command calls it. Fails if any part fails."""
         name = self.command[-1] if self.command[1:] else "sftc"
         script = f'set -o pipefail; {name}() {{ {" ".join(self.command)} "$@"; }}; {line}'
         run = subprocess.run(
@@ -63,7 +63,7 @@ class Program:
 
     @contextmanager
     def started(self, *arguments: str, measured: bool = False) -> Iterator[subprocess.Popen[str]]:
-        """Start it in a group of its own, as a shell does; it is killed in the end if it still runs."""
+        """Start the command in its own process group, and kill it at the end if it still runs."""
         with subprocess.Popen(
             [*self.command, *arguments],
             stdin=subprocess.DEVNULL,
@@ -87,7 +87,7 @@ class Dataset(Program):
         super().__init__(path, command=("dataset",))
 
     def report(self, *arguments: str) -> dict[str, Any]:
-        """Return what `check` reports as JSON, by path."""
+        """Return the JSON report of `check`, by path."""
         files = json.loads(self("check", "--format", "json", *arguments)[1])["files"]
         return {file["path"]: file for file in files}
 
@@ -100,18 +100,18 @@ def _ended(run: "subprocess.CompletedProcess[bytes]") -> tuple[int, str, str]:
 
 
 def told(process: subprocess.Popen[str], text: str) -> str:
-    """Wait until a line that it writes to stderr contains `text`, and return what it wrote so far."""
+    """Wait until a line on stderr contains `text`, and return the output so far."""
     seen = ""
     assert process.stderr
     for line in process.stderr:
         seen += line
         if text in line:
             return seen
-    raise AssertionError(f"it never said {text!r}:\n{seen}")
+    raise AssertionError(f"{text!r} is not on stderr:\n{seen}")
 
 
 def rest(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Wait for its end, and return the exit code and what else it wrote."""
+    """Wait until the process ends, and return its exit code and the rest of its output."""
     out, errors = process.communicate(timeout=120)
     assert KEY not in out + errors
     return process.returncode, out, errors
@@ -123,7 +123,7 @@ def processes(text: str) -> list[int]:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:  # it has ended since
+        except OSError:  # it has exited
             continue
         if text in line and int(path.parent.name) != os.getpid():
             found.append(int(path.parent.name))

@@ -1,4 +1,4 @@
-"""The published schemas of report formats, which are not ours to copy: source packages carry them."""
+"""The published schemas of report formats. They come from source packages, because we may not copy them."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ DIGESTS = {
 
 
 class PublishedSchemas:
-    """Schemas by package and path in it; a package is downloaded once, and kept in a folder."""
+    """Schemas by package and path in it. Packages are downloaded once and cached in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

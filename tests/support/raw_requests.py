@@ -1,4 +1,4 @@
-"""Requests to the service byte by byte, as no HTTP library would send them."""
+"""Raw requests to the service that no HTTP library would send."""
 
 import socket
 
@@ -10,7 +10,7 @@ UPLOAD = b"POST /api/learning/files"
 
 
 def connected(client: Client) -> socket.socket:
-    """Return a connection of its own to the service."""
+    """Return a new connection to the service."""
     assert client.origin.port
     return socket.create_connection((client.origin.host, client.origin.port), timeout=60)
 
@@ -21,14 +21,14 @@ def head(line: bytes, *headers: bytes) -> bytes:
 
 
 def exchange(client: Client, sent: bytes) -> bytes:
-    """Send bytes as they are, and return all that comes back."""
+    """Send raw bytes, and return the whole response."""
     with connected(client) as link:
         link.sendall(sent)
         return answered(link)
 
 
 def answered(link: socket.socket) -> bytes:
-    """Return all that comes until the service closes the connection."""
+    """Return everything received until the service closes the connection."""
     answer = b""
     while piece := link.recv(1 << 16):
         answer += piece
@@ -36,6 +36,6 @@ def answered(link: socket.socket) -> bytes:
 
 
 def status(answer: bytes) -> int:
-    """Return the status of the one answer there is."""
+    """Return the status of the only response."""
     assert answer.count(b"HTTP/1.1 ") == 1, answer
     return int(answer.split(b" ")[1])

@@ -1,4 +1,4 @@
-"""A Ray cluster of one machine with two CPUs, in a network of its own: it listens on every address."""
+"""A Ray cluster of one machine with two CPUs, in its own network: Ray listens on every address."""
 
 import ctypes
 import os
@@ -19,13 +19,13 @@ _ADDRESS = "http://127.0.0.1:8265"
 
 @contextmanager
 def apart(token: Path) -> Iterator[None]:
-    """Leave the machine's network: this thread, and what it starts from now on, has but a loopback.
+    """Move this thread and the processes that it starts to a network with only a loopback interface.
 
-    The environment has what Ray asks for: a token, in a file that is made.
+    Sets the environment variables for Ray's token, which is written to the file `token`.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "a network of its own takes the rights of root")
+        raise OSError(ctypes.get_errno(), "creating a network namespace needs root")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     assert [name for _, name in socket.if_nameindex()] == ["lo"]
     token.touch(0o600)
@@ -38,7 +38,7 @@ def apart(token: Path) -> Iterator[None]:
 
 @contextmanager
 def started() -> Iterator[str]:
-    """Start a cluster, and yield its address; `apart` comes first."""
+    """Start a cluster, and yield its address. Enter `apart` first."""
     scripts = sysconfig.get_path("scripts")
     environment = {
         **os.environ,
@@ -47,7 +47,7 @@ def started() -> Iterator[str]:
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "GLOO_SOCKET_IFNAME": "lo",
     }
-    with tempfile.TemporaryDirectory(prefix="ray-") as folder:  # a short path: sockets lie in it
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:  # a short path, because it contains sockets
         command = [
             *(f"{scripts}/ray", "start", "--head", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1"),
             *("--dashboard-host=127.0.0.1", f"--object-store-memory={100 << 20}", f"--temp-dir={folder}"),
@@ -55,7 +55,7 @@ def started() -> Iterator[str]:
         head = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, start_new_session=True)
         try:
             assert head.stdout
-            assert any(b"--block" in line for line in head.stdout)  # all is started
+            assert any(b"--block" in line for line in head.stdout)  # the cluster is up
             yield _ADDRESS
         finally:
             head.terminate()

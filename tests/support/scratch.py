@@ -1,4 +1,4 @@
-"""Contracts that the project has never seen: copies of the real one, changed as data."""
+"""Changed copies of the contract's data."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ SCHEMAS = Path(__file__).parents[2] / "schemas" / "sftc_schemas"
 
 
 class Scratch:
-    """A copy of the contract's files in a folder, to be changed."""
+    """A copy of the contract's files that a test can change."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "contract"
@@ -60,7 +60,7 @@ class Scratch:
         _replace(self.folder.rglob("*.toml"), {f'"{key}"': f'"{to}"', f'"{key}.': f'"{to}.'})
 
     def contracts(self) -> Contracts:
-        """Return the contract as it is now."""
+        """Return the changed contract."""
         return Contracts(lambda name: (self.folder / name).read_bytes())
 
 

@@ -1,6 +1,6 @@
-"""The embedded service as tests have it: a process or a thread of its own, a client, an executor.
+"""The embedded service for tests: in a process or a thread, with a client and an executor.
 
-`STEPS FOLDER` is the program `sftc serve` with the executor `Steps`, and `IDLE FOLDER` with none.
+The program `STEPS FOLDER` serves with the executor `Steps`, and `IDLE FOLDER` without an executor.
 """
 
 import asyncio
@@ -27,18 +27,18 @@ from sftc.service.server import http_connection, serve
 from support.training_files import row
 from support.waiting import eventually
 
-TOKEN = "a-token-of-the-tests"  # noqa: S105  it opens nothing but the tests' own service
+TOKEN = "a-token-of-the-tests"  # noqa: S105  only for services of the tests
 FINAL = {"succeeded", "failed", "cancelled"}
 LISTENING = "Listening on "
 
 
 def rows(number: int, count: int = 3) -> bytes:
-    """Return a training file of its own for each `number`."""
+    """Return a training file that is different for each `number`."""
     return "".join(row(number * 1000 + each) for each in range(count)).encode()
 
 
 def payload(training_file: str | None, **topology: Any) -> dict[str, Any]:
-    """Return a job; the executor `Steps` does what `topology` says."""
+    """Return a payload. `topology` controls the executor `Steps`."""
     data = {"topology": topology}
     config = {"compute": {"gpu_type": "H100", "gpu_count": 1}, "data": data, "training": {"mode": "lora"}}
     return {
@@ -51,7 +51,7 @@ def payload(training_file: str | None, **topology: Any) -> dict[str, Any]:
 
 
 def refusal(answer: httpx.Response, status: int, code: str) -> str:
-    """Hold an error against the one shape that all have, and return its message."""
+    """Assert that a response is an error with this status and code, and return its message."""
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json"), answer.text
     assert [*answer.json()] == ["error"]
     error = answer.json()["error"]
@@ -64,7 +64,7 @@ def refusal(answer: httpx.Response, status: int, code: str) -> str:
 
 
 def part(name: bytes, data: bytes, filename: bytes | None = None) -> bytes:
-    """Return a part of a multipart body, its names as they are, whatever they hold."""
+    """Return a part of a multipart body, without escaping its names."""
     more = b"" if filename is None else b'; filename="%s"' % filename
     return b'--b\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (name, more, data)
 
@@ -75,12 +75,12 @@ MULTIPART = {"Content-Type": "multipart/form-data; boundary=b"}
 
 
 def nothing_left(folder: Path) -> bool:
-    """Return whether a service's data folder has no upload that is on its way."""
+    """Return whether a service's data folder has no unfinished upload."""
     return not [*(folder / "incoming").iterdir()]
 
 
 class Client(httpx.Client):
-    """Requests as the wire contract has them, with the token."""
+    """A client for the wire contract, with the token."""
 
     def __init__(self, url: str) -> None:
         super().__init__(
@@ -113,7 +113,7 @@ class Client(httpx.Client):
         return id
 
     def create(self, job: Any, key: str | None = None) -> httpx.Response:
-        """Ask for a job."""
+        """Create a job, and return the response."""
         return self.post("/jobs", json=job, headers={} if key is None else {"Idempotency-Key": key})
 
     def started(self, training_file: str, **topology: Any) -> str:
@@ -126,7 +126,7 @@ class Client(httpx.Client):
         return good(self.get(f"/jobs/{id}"))
 
     def once(self, id: str, *states: str) -> dict[str, Any]:
-        """Return the body of a job, once it is in one of these states; in a final one by default."""
+        """Wait until a job has one of these statuses (by default a final one), and return it."""
 
         def look() -> dict[str, Any] | None:
             job = self.job(id)
@@ -135,19 +135,19 @@ class Client(httpx.Client):
         return eventually(look)
 
     def listed(self, path: str, **query: Any) -> list[dict[str, Any]]:
-        """Return the one list that is the answer."""
+        """Return the list in a response."""
         [found] = good(self.get(path, params=query)).values()
         assert isinstance(found, list)
         return found
 
 
 def form(client: Client, body: bytes, **headers: str) -> httpx.Response:
-    """Send a multipart body as it is."""
+    """Send a raw multipart body."""
     return client.post("/files", content=body, headers=MULTIPART | headers)
 
 
 def good(answer: httpx.Response) -> dict[str, Any]:
-    """Return the body of an answer, which is no error."""
+    """Return the body of a successful response."""
     assert answer.status_code in {200, 201}, answer.text
     assert answer.headers["x-request-id"].startswith("req-")
     body: dict[str, Any] = answer.json()
@@ -155,7 +155,7 @@ def good(answer: httpx.Response) -> dict[str, Any]:
 
 
 class Process:
-    """A service that runs as a process of its own."""
+    """A service in its own process."""
 
     def __init__(self, process: subprocess.Popen[str], url: str, log: IO[bytes]) -> None:
         self.url = url
@@ -163,24 +163,24 @@ class Process:
         self._log = log
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """Kill the service, as in a crash."""
         self._process.kill()
         self._process.wait()
 
     def interrupt(self) -> int:
-        """End it as Ctrl-C does, and return its exit code."""
+        """Interrupt the service as with Ctrl-C, and return its exit code."""
         self._process.send_signal(signal.SIGINT)
         return self._process.wait(60)
 
     def log(self) -> str:
-        """Return what it wrote on stderr."""
+        """Return the stderr of the service."""
         self._log.seek(0)
         return self._log.read().decode()
 
 
 BARE = "import sys; sys.modules['peft'] = None; from sftc.__main__ import main; main()"
 SERVE = (sys.executable, "-P", "-c", BARE, "serve")
-"""`sftc serve` where nothing is installed that trains."""
+"""`sftc serve` without the training extra."""
 
 _SERVE = (
     f"import sys; sys.path.append({str(Path(__file__).parents[1])!r});"
@@ -194,14 +194,14 @@ IDLE = (sys.executable, "-P", "-c", _SERVE.format(None))
 def begun(
     folder: Path, log: IO[bytes], program: Sequence[str] = SERVE, cwd: Path | None = None
 ) -> subprocess.Popen[str]:
-    """Start a service and return its process, which may not listen yet."""
+    """Start a service, and return its process without waiting until it listens."""
     options = ["--port", "0", "--data-dir", str(folder), "--token", TOKEN] if program == SERVE else [folder]
     return subprocess.Popen([*program, *options], stdout=subprocess.PIPE, stderr=log, text=True, cwd=cwd)
 
 
 @contextmanager
 def process(folder: Path, program: Sequence[str] = SERVE, cwd: Path | None = None) -> Iterator[Process]:
-    """Run a service as a process; at its end its log is free of faults."""
+    """Run a service as a process, and assert that its log has no traceback."""
     with tempfile.TemporaryFile() as log, begun(folder, log, program, cwd) as running:
         try:
             assert running.stdout
@@ -220,7 +220,7 @@ def process(folder: Path, program: Sequence[str] = SERVE, cwd: Path | None = Non
 def thread(
     folder: Path, executor: Executor | None = None, limits: ServiceLimits = DEFAULT_LIMITS
 ) -> Iterator[Client]:
-    """Run a service in a thread, and yield a client of it; its end is the one that Ctrl-C brings."""
+    """Run a service in a thread, and yield a client. At the end, the service stops as with Ctrl-C."""
     app = EmbeddedService(folder, TOKEN, executor or Missing(), limits).app()
     config = uvicorn.Config(
         app,
@@ -246,7 +246,7 @@ def thread(
 
 
 class Steps:
-    """An executor that does what the job's topology says: so many `steps`, and then an `end`."""
+    """An executor that the job's topology controls: a number of `steps`, and then an `end`."""
 
     async def run(self, task: Task, report: Report) -> str:
         """Run a job."""
@@ -284,11 +284,11 @@ class Steps:
 
 
 def serve_folder(folder: str, executor: Executor | None) -> None:
-    """Serve, from a folder, until interrupted."""
+    """Serve a data folder until interrupted."""
     with suppress(KeyboardInterrupt):
         serve(
             EmbeddedService(Path(folder), TOKEN, executor),
             "127.0.0.1",
             0,
-            lambda url: print(f"{LISTENING}{url}", flush=True),  # noqa: T201  whoever started it waits for this
+            lambda url: print(f"{LISTENING}{url}", flush=True),  # noqa: T201  the starting process waits for this
         )

@@ -1,4 +1,4 @@
-"""A model small enough to train in a test: that of the benchmarks, with a length of its own."""
+"""A model that is small enough to train in a test: the small model of the benchmarks."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from transformers import PreTrainedTokenizerFast
 
 
 def tokenizer(template: str = TEMPLATE) -> PreTrainedTokenizerFast:
-    """Return the tokenizer, with another chat template if one is given."""
+    """Return the tokenizer of the model, with the chat template `template`."""
     made = tokenizer_of(SMALL["max_position_embeddings"])
     made.chat_template = template
     return made
 
 
 def write(folder: Path, **changes: int) -> Path:
-    """Write the model to `folder`, always the same but for `changes` of its config, and return it."""
+    """Write the model to `folder`, with `changes` to its config, and return the folder."""
     write_model(folder, SMALL | changes)
     return folder

@@ -1,4 +1,4 @@
-"""Training files, and `sftc dataset` as a person or a script runs it on them."""
+"""Training files for tests."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ compressed = zstd.compress
 
 
 def row(number: int) -> str:
-    """Return a row that nothing is to be said of, on a line of its own."""
+    """Return a row without findings, with its line break."""
     ask, answer = f"{number} + 1?", f"{number + 1}"
     messages = [{"role": "user", "content": ask}, {"role": "assistant", "content": answer}]
     return json.dumps({"messages": messages}) + "\n"
@@ -26,5 +26,5 @@ CONFIG = '[job]\nmodel = "m"\ndata = "good.jsonl"\n\n[compute]\ngpu_type = "H100
 
 
 def digest(text: str) -> str:
-    """Return the digest that a report has of a file that holds `text`."""
+    """Return the digest of a file with the contents `text`, as reports show it."""
     return f"sha256:{sha256(text.encode()).hexdigest()}"

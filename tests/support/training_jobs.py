@@ -1,4 +1,4 @@
-"""Jobs for the executor that trains, and what it tells of them."""
+"""Jobs for the training executors, and a recorder of their reports."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from sftc.training.local import LocalExecutor
 
 
 def rows(count: int) -> str:
-    """Return rows that a tiny model learns from: sums."""
+    """Return rows with sums, which a tiny model can learn."""
     talks = [
         [
             {"role": "user", "content": f"{at % 7} + {at % 5}?"},
@@ -43,7 +43,7 @@ def payload(gpus: int = 1, **hyperparameters: Any) -> dict[str, Any]:
 
 
 class Told:
-    """A report that keeps what it is told; `each` is called after each event."""
+    """A report that records events and metrics. `each` is called after each event."""
 
     def __init__(self, each: Callable[["Told"], None] = lambda told: None) -> None:
         self.events: list[tuple[str, str, Mapping[str, Any]]] = []
@@ -51,12 +51,12 @@ class Told:
         self._each = each
 
     def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
-        """Keep an event."""
+        """Record an event."""
         self.events.append((type, message, data or {}))
         self._each(self)
 
     def metric(self, name: str, step: int, value: float) -> None:
-        """Keep a point."""
+        """Record a metric point."""
         self.metrics.setdefault(name, {})[step] = value
 
     def data(self, type: str) -> Mapping[str, Any]:
@@ -69,7 +69,7 @@ class Told:
 
 
 class Bench:
-    """A folder for a job, and an executor for it; `validation` is the rows to evaluate with."""
+    """A job with its folder and executor. `validation` is the number of validation rows."""
 
     def __init__(self, folder: Path, models: Path, job: dict[str, Any], validation: int = 0) -> None:
         self.folder = folder
@@ -81,7 +81,7 @@ class Bench:
         self._options = ExecutorOptions(str(models), download=False, substitutes=True)
 
     def work(self) -> job_spec.JobSpec:
-        """Return what a training process is given to do."""
+        """Return the job specification for a training process."""
         return job_spec.read_spec(job_spec.write_spec(self._task, self._options))
 
     async def begin(self, told: Told) -> str:
@@ -94,17 +94,17 @@ class Bench:
 
 
 def run(folder: str, models: str) -> None:
-    """Train a long job in two processes, in a folder, and print a line once they do."""
+    """Train a long job in two processes, and print a line once they train."""
 
     def say(told: Told) -> None:
         if told.messages("training"):
-            print("training", flush=True)  # noqa: T201  it is what the test waits for
+            print("training", flush=True)  # noqa: T201  the test waits for this
 
     Bench(Path(folder), Path(models), payload(2, n_epochs=10_000)).run(Told(say))
 
 
 def workers(folder: Path) -> list[int]:
-    """Return the processes that train the job of a folder."""
+    """Return the ids of the processes that train the job of a folder."""
     found = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -117,5 +117,5 @@ def workers(folder: Path) -> list[int]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the files in a folder."""
+    """Return the contents of the files in a folder, by name."""
     return {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -1,4 +1,4 @@
-"""The one place where tests wait."""
+"""The only place where tests wait."""
 
 import time
 from collections.abc import Callable
@@ -8,10 +8,10 @@ _Found = TypeVar("_Found")
 
 
 def eventually(look: Callable[[], _Found | None], seconds: float = 60) -> _Found:
-    """Return what `look` finds, once that is something; it is an error if it is nothing in time."""
+    """Call `look` until it returns something true, and return it. Fail after `seconds`."""
     end, pause = time.monotonic() + seconds, 0.01
     while not (found := look()):
-        assert time.monotonic() < end, "it did not come about"
+        assert time.monotonic() < end, f"nothing found within {seconds} s"
         time.sleep(pause)
         pause = min(pause * 1.5, 0.25)
     return found

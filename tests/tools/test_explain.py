@@ -1,4 +1,4 @@
-"""An account leaves nothing out: every key has a fate, every payload value an origin."""
+"""`explain` covers every key and every payload value."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def compiled(text: str) -> Compiled:
 
 
 @given(valid)
-def test_every_key_has_a_fate_and_what_is_sent_arrives(config: dict[str, Any]) -> None:
+def test_every_key_is_explained_and_sent_keys_are_in_the_payload(config: dict[str, Any]) -> None:
     one = compiled(toml(config))
     account = list(keys(one))
     assert sorted(map(str, (key.path for key in account))) == sorted(
@@ -32,7 +32,7 @@ def test_every_key_has_a_fate_and_what_is_sent_arrives(config: dict[str, Any]) -
 
 
 @given(valid)
-def test_every_payload_value_is_accounted_for(config: dict[str, Any]) -> None:
+def test_every_payload_value_is_explained(config: dict[str, Any]) -> None:
     one = compiled(toml(config))
     account = {value.at: value for value in values(one)}
     assert account.keys() == {pointer(path) for path in leaves(one.payload)}
@@ -53,7 +53,7 @@ def test_an_unknown_key_is_dropped() -> None:
 
 
 @given(valid, valid)
-def test_a_difference_is_one_of_meaning(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_diff_reports_only_changes_of_meaning(one: dict[str, Any], other: dict[str, Any]) -> None:
     a, b = compiled(toml(one)), compiled(toml(other))
     assert not list(changes(a, a))
     found = [change for change in changes(a, b) if change.at.startswith("/")]

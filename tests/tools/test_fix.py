@@ -1,4 +1,4 @@
-"""Fixes: they mend what they say, keep every other byte, and never make a config worse."""
+"""Fixes remove their finding, keep every other byte, and never add errors."""
 
 from typing import Any
 
@@ -85,7 +85,7 @@ def test_unsafe_fixes(wrong: str, right: str) -> None:
         JOB + "[training]\nuse_qlora = true\n[Training]\nmode = 'm'\n",
     ],
 )
-def test_there_is_no_fix_where_the_place_is_taken(text: str) -> None:
+def test_there_is_no_fix_if_the_target_key_exists(text: str) -> None:
     assert not [found.fix for found in lint(Source("c.toml", text)) if found.fix]
     assert fixed(text, unsafe=True) == text
 
@@ -101,7 +101,7 @@ def test_there_is_no_fix_where_the_place_is_taken(text: str) -> None:
         "training = { use_qlora = true }\n" + JOB + "eval_steps = 20\n",
     ],
 )
-def test_what_a_person_has_to_mend_has_no_fix(text: str) -> None:
+def test_ambiguous_findings_have_no_fix(text: str) -> None:
     assert not [found.fix for found in lint(Source("c.toml", text)) if found.fix]
 
 
@@ -123,7 +123,7 @@ def test_what_a_person_has_to_mend_has_no_fix(text: str) -> None:
         ),
     ],
 )
-def test_a_key_moves_with_its_comments_and_its_spacing(wrong: str, right: str) -> None:
+def test_a_key_moves_with_its_comments_and_spacing(wrong: str, right: str) -> None:
     [found] = [each for each in lint(Source("c.toml", wrong)) if each.id in {"misplaced-key", "unknown-key"}]
     assert found.fix
     assert apply_fixes(Source("c.toml", wrong), [found.fix]).text == right.replace(
@@ -131,13 +131,13 @@ def test_a_key_moves_with_its_comments_and_its_spacing(wrong: str, right: str) -
     )
 
 
-def test_a_fix_that_trades_one_error_for_another_is_left_out() -> None:
+def test_a_fix_that_causes_another_error_is_not_applied() -> None:
     text = JOB + 'gpu_count = 2.0\n[hyperparameters]\nn_epochs = "0"\n'
     assert fixed(text, unsafe=True) == text.replace("2.0", "2")
 
 
 @given(config=valid.flatmap(spoiled), unsafe=st.booleans(), newline=st.sampled_from(["\n", "\r\n"]))
-def test_fixing_makes_nothing_worse_and_ends(config: dict[str, Any], *, unsafe: bool, newline: str) -> None:
+def test_fixing_adds_no_errors_and_terminates(config: dict[str, Any], *, unsafe: bool, newline: str) -> None:
     text = toml(config).replace("\n", newline)
     after = fixed(text, unsafe=unsafe)
     assert errors(after) <= errors(text)
@@ -146,7 +146,7 @@ def test_fixing_makes_nothing_worse_and_ends(config: dict[str, Any], *, unsafe: 
 
 
 @given(valid.flatmap(spoiled))
-def test_a_fix_changes_its_spans_and_nothing_else(config: dict[str, Any]) -> None:
+def test_a_fix_changes_only_its_spans(config: dict[str, Any]) -> None:
     source = Source("c.toml", toml(config))
     fixable = [found for found in lint(source) if found.fix]
     assume(fixable)
@@ -172,7 +172,7 @@ def outside(found: Finding, length: int) -> list[tuple[int, int]]:
 
 
 @given(valid)
-def test_a_good_config_stays_as_it_is(config: dict[str, Any]) -> None:
+def test_a_valid_config_is_not_changed(config: dict[str, Any]) -> None:
     text = toml(config)
     assert not errors(fixed(text, unsafe=True))
     assume(not any(each.fix for each in lint(Source("c.toml", text))))

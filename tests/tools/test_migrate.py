@@ -1,4 +1,4 @@
-"""Migrating to a later version of the contract: the renames are followed, the rest stays."""
+"""Migrating to a later version of the contract applies the renames and keeps the rest."""
 
 import json
 from pathlib import Path
@@ -101,7 +101,7 @@ def test_comments_and_layout_are_kept(contracts: Contracts) -> None:
     assert windows == AFTER.replace("\n", "\r\n")
 
 
-def test_what_is_migrated_is_valid_and_stays_as_it_is(contracts: Contracts) -> None:
+def test_a_migrated_config_is_valid_and_stable(contracts: Contracts) -> None:
     findings = examine(lambda: Source("c", AFTER), contracts=contracts).findings
     assert [found.id for found in findings] == []
     assert migrate(Source("c", AFTER), contracts).text == AFTER
@@ -116,7 +116,7 @@ def test_what_is_migrated_is_valid_and_stays_as_it_is(contracts: Contracts) -> N
         BEFORE + "\n[schedule]\nepochs = 4\n",
     ],
 )
-def test_what_has_to_be_moved_by_hand_is_said_and_the_version_stays(contracts: Contracts, text: str) -> None:
+def test_a_key_that_cannot_be_moved_is_reported_and_nothing_changes(contracts: Contracts, text: str) -> None:
     with pytest.raises(ConfigError) as raised:
         migrate(Source("c", text), contracts)
     [found] = raised.value.findings
@@ -124,7 +124,7 @@ def test_what_has_to_be_moved_by_hand_is_said_and_the_version_stays(contracts: C
     assert found.path == ("hyperparameters", "n_epochs")
 
 
-def test_a_later_header_of_a_table_is_the_one_that_counts(contracts: Contracts) -> None:
+def test_keys_move_to_the_last_header_of_a_table(contracts: Contracts) -> None:
     text = BEFORE.replace(
         "[hyperparameters] # figures", "[hyperparameters.parallelism]\n[hyperparameters] # figures"
     )
@@ -139,12 +139,12 @@ def test_an_unknown_version_is_not_migrated(contracts: Contracts) -> None:
         migrate(Source("c", BEFORE.replace("version = 1", "version = 99")), contracts)
 
 
-def test_a_config_without_a_version_is_taken_for_the_oldest(contracts: Contracts) -> None:
+def test_a_config_without_a_version_is_treated_as_the_oldest(contracts: Contracts) -> None:
     text = BEFORE.replace("schema_version = 1 # pinned\n", "")
     assert migrate(Source("c", text), contracts).text == AFTER.replace("schema_version = 3 # pinned\n", "")
 
 
-def test_a_renamed_key_is_said_and_mended_by_the_same_table(contracts: Contracts) -> None:
+def test_a_renamed_key_is_a_finding_with_a_safe_fix(contracts: Contracts) -> None:
     text = BEFORE.replace("schema_version = 1 # pinned\n", "")
     findings = examine(lambda: Source("c", text), contracts=contracts).findings
     renamed = {found.path: found for found in findings if found.id == "renamed-key"}
@@ -156,6 +156,6 @@ def test_with_one_version_there_is_nothing_to_do() -> None:
     assert migrate(Source("c", BEFORE), PACKAGED).text == BEFORE
 
 
-def test_what_is_no_toml_is_not_migrated(contracts: Contracts) -> None:
+def test_invalid_toml_is_not_migrated(contracts: Contracts) -> None:
     with pytest.raises(ConfigError):
         migrate(Source("c", "a = "), contracts)

@@ -1,4 +1,4 @@
-"""Which tokens are trained on: what the assistant says, and nothing else."""
+"""Only the tokens of assistant messages are trained on."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ MARKED = TEMPLATE.replace(
     "{%- if message.role == 'assistant' %}{% generation %}{{- message.content + '<|im_end|>' }}"
     "{% endgeneration %}{{- '\n' }}{%- else %}{{- message.content + '<|im_end|>\n' }}{%- endif %}",
 )
-FORGETFUL = (  # as templates of models that think: earlier answers are written otherwise than the last
+FORGETFUL = (  # like templates of reasoning models: earlier answers are rendered without reasoning
     "{%- for message in messages %}"
     "{{- '<|im_start|>' + message.role + '\n' }}"
     "{%- if message.role == 'assistant' and loop.last %}{{- '<think>\n\n</think>\n\n' }}{%- endif %}"
@@ -33,7 +33,7 @@ CALLING = TEMPLATE.replace(
 
 
 def trained_on(messages: list[dict[str, Any]], template: str = TEMPLATE) -> tuple[list[str], int]:
-    """Return the pieces of text that are trained on, and how many answers could not be found."""
+    """Return the pieces of text that are trained on, and the number of lost answers."""
     words = tokenizer(template)
     ids, marks, silent = encode({"messages": messages}, words)
     pieces: list[list[int]] = [[]]
@@ -46,30 +46,30 @@ def trained_on(messages: list[dict[str, Any]], template: str = TEMPLATE) -> tupl
 
 
 def talk(*contents: str) -> list[dict[str, Any]]:
-    """Return a conversation of a user and an assistant, in turn."""
+    """Return a conversation in which user and assistant alternate."""
     return [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(contents)]
 
 
-def test_the_answers_are_trained_on_with_their_end() -> None:
+def test_answers_are_trained_on_with_their_end_token() -> None:
     assert trained_on(talk("a", "b", "c", "d")) == (["b<|im_end|>\n", "d<|im_end|>\n"], 0)
 
 
-def test_the_marks_of_a_template_count_where_it_has_them() -> None:
+def test_generation_blocks_of_a_template_are_used() -> None:
     assert trained_on(talk("a", "b", "c", "d"), MARKED) == (["b<|im_end|>", "d<|im_end|>"], 0)
 
 
-def test_earlier_answers_are_found_where_a_template_writes_them_otherwise() -> None:
+def test_answers_are_found_if_a_template_renders_earlier_ones_differently() -> None:
     found, silent = trained_on(talk("a", "b", "c", "d"), FORGETFUL)
     assert (found, silent) == (["b<|im_end|>", "<think>\n\n</think>\n\nd<|im_end|>\n"], 0)
 
 
-def test_an_answer_that_a_template_leaves_out_is_counted() -> None:
+def test_an_answer_that_a_template_omits_is_counted() -> None:
     template = "{%- for message in messages if message.role == 'user' %}{{- message.content }}{%- endfor %}"
     assert trained_on(talk("a", "b"), template) == ([], 1)
 
 
 @pytest.mark.parametrize("arguments", ['{"q": 1}', {"q": 1}], ids=["text", "object"])
-def test_the_calls_of_tools_are_trained_on(arguments: Any) -> None:
+def test_tool_calls_are_trained_on(arguments: Any) -> None:
     call = {"id": "1", "type": "function", "function": {"name": "find", "arguments": arguments}}
     messages: list[dict[str, Any]] = [
         {"role": "user", "content": "a"},
@@ -87,7 +87,7 @@ def test_images_are_refused() -> None:
         trained_on([{"role": "user", "content": image}, *talk("a", "b")[1:]])
 
 
-def test_what_a_template_refuses_is_said() -> None:
+def test_the_error_of_a_template_is_reported() -> None:
     with pytest.raises(UnspeakableError, match="never this"):
         trained_on(talk("a", "b"), "{{ raise_exception('never this') }}")
 
@@ -96,7 +96,7 @@ texts = st.text(min_size=1, max_size=20).filter(lambda text: "<|" not in text)
 
 
 @given(st.lists(texts, min_size=2, max_size=6).filter(lambda texts: len(texts) % 2 == 0))
-def test_all_that_the_assistant_says_is_trained_on_and_no_more(contents: list[str]) -> None:
+def test_exactly_the_answers_are_trained_on(contents: list[str]) -> None:
     found, silent = trained_on(talk(*contents))
     assert silent == 0
     assert found == [f"{text}<|im_end|>\n" for text in contents[1::2]]

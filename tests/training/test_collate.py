@@ -1,4 +1,4 @@
-"""What a batch is made of, and that what is left out of it changes nothing."""
+"""Batches, and that computing fewer logits does not change the loss or the gradients."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def row(tokens: list[tuple[int, bool]]) -> TokenRow:
 
 @settings(max_examples=30)
 @given(st.lists(rows, min_size=1, max_size=4))
-def test_the_loss_is_that_of_all_positions(
+def test_loss_and_gradients_equal_those_of_all_positions(
     model: torch.nn.Module, batch: list[list[tuple[int, bool]]]
 ) -> None:
     made = [*map(row, batch)]
@@ -49,7 +49,7 @@ def test_the_loss_is_that_of_all_positions(
             assert torch.allclose(each.grad, expected[name], rtol=1e-3, atol=1e-5)
 
 
-def test_a_batch_is_as_long_as_its_longest_row_and_asks_where_something_is_trained_on() -> None:
+def test_a_batch_is_padded_to_its_longest_row_and_keeps_logits_at_labelled_positions() -> None:
     first = row([(5, False), (6, True), (7, False)])
     second = row([(8, False), (9, False), (10, False), (11, True)])
     batch = chosen([first, second])
@@ -60,10 +60,10 @@ def test_a_batch_is_as_long_as_its_longest_row_and_asks_where_something_is_train
     assert batch["labels"].tolist() == [[IGNORED, 6, IGNORED], [IGNORED, IGNORED, 11]]
 
 
-def test_a_model_that_cannot_be_asked_so_gets_it_all(model: torch.nn.Module) -> None:
+def test_a_model_without_logits_to_keep_gets_all_positions(model: torch.nn.Module) -> None:
     class Old(torch.nn.Module):
         def forward(self, input_ids: torch.Tensor, labels: torch.Tensor) -> None:
-            """Nothing."""
+            """Do nothing."""
 
     assert collator(model) is chosen
     assert collator(Old()) is whole

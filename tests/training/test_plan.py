@@ -1,4 +1,4 @@
-"""What a payload asks for, settled for a machine or refused: nothing is substituted in silence."""
+"""Training plans: settings are applied or refused, and never substituted silently."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def settled(
 
 
 def refused(settings: dict[str, Any], machine: Machine = H100, *, validates: bool = False) -> list[str]:
-    """Return the keys that are named where a job is refused."""
+    """Return the keys that the refusal of a job names."""
     with pytest.raises(UnsupportedJobError) as error:
         settled(settings, machine, validates=validates)
     assert all(f"`{each.key}`" in str(error.value) for each in error.value.refusals)
@@ -68,7 +68,7 @@ def refused(settings: dict[str, Any], machine: Machine = H100, *, validates: boo
         (JOB | {"compute.gpu_count": 8}, {"processes": 8}),
     ],
 )
-def test_what_is_asked_for_is_done(settings: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_supported_settings_are_applied(settings: dict[str, Any], expected: dict[str, Any]) -> None:
     plan = settled(settings)
     assert plan.deviations == []
     assert {name: getattr(plan, name) for name in expected} == expected
@@ -117,7 +117,7 @@ def test_what_is_asked_for_is_done(settings: dict[str, Any], expected: dict[str,
         ),
     ],
 )
-def test_what_cannot_be_honoured_is_refused_by_its_key(
+def test_unsupported_settings_are_refused_by_key(
     settings: dict[str, Any], machine: Machine, keys: list[str]
 ) -> None:
     assert refused(settings, machine) == keys
@@ -131,7 +131,7 @@ def test_what_cannot_be_honoured_is_refused_by_its_key(
         ({"evaluation_strategy": "no"}, "save_best_model_at_end"),
     ],
 )
-def test_an_evaluation_that_cannot_be_is_refused(setting: dict[str, Any], key: str) -> None:
+def test_unsupported_evaluation_settings_are_refused(setting: dict[str, Any], key: str) -> None:
     settings = JOB | {f"training.validation.{name}": value for name, value in setting.items()}
     assert refused(settings, validates=True) == [f"training.validation.{key}"]
 
@@ -146,30 +146,30 @@ def test_an_evaluation_that_cannot_be_is_refused(setting: dict[str, Any], key: s
         ({"enabled": False}, ("no", 0, False)),
     ],
 )
-def test_evaluation_is_as_the_config_says(setting: dict[str, Any], expected: tuple[str, int, bool]) -> None:
+def test_evaluation_settings_are_applied(setting: dict[str, Any], expected: tuple[str, int, bool]) -> None:
     settings = JOB | {"training.validation.enabled": True}
     settings |= {f"training.validation.{name}": value for name, value in setting.items()}
     plan = settled(settings, validates=True)
     assert (plan.evaluation, plan.eval_steps, plan.keep_best) == expected
 
 
-def test_all_is_said_at_once_and_what_would_be_done_instead() -> None:
+def test_the_error_lists_all_refusals_and_their_substitutes() -> None:
     settings = LORA | {f"{P}.fp16": True, f"{P}.fsdp": True, "compute.nodes": 2}
     with pytest.raises(UnsupportedJobError) as error:
         settled(settings, CPU._replace(packages=frozenset()))
     assert str(error.value) == (
-        "this machine cannot honour the config: "
+        "the job cannot run as configured: "
         "`compute.gpu_type`: it is H100, but this machine does not have a GPU; "
-        "`compute.nodes`: the config asks for 2 machines, but this is one; "
+        "`compute.nodes`: the config asks for 2 machines, but there is one machine; "
         "`training.use_qlora`: weights in 4 bits need another package: pip install 'sftc[qlora]'; "
         "`hyperparameters.parallelism.fp16`: this machine has no GPU, and a CPU computes in fp32; "
-        "`hyperparameters.parallelism.fsdp`: this machine has no GPU to shard over; "
-        "with --allow-substitutions: trained on the CPU with 2 cores; trained on it; "
-        "LoRA on the model as it is; trained in fp32; trained with a whole copy each"
+        "`hyperparameters.parallelism.fsdp`: FSDP needs CUDA GPUs, and this machine has none; "
+        "with --allow-substitutions: trained on the CPU with 2 cores; trained on 1; "
+        "LoRA on the model as it is; trained in fp32; trained without sharding"
     )
 
 
-def test_a_substitution_that_is_allowed_is_written_down() -> None:
+def test_an_allowed_substitution_is_recorded_as_a_deviation() -> None:
     bare = CPU._replace(packages=frozenset())
     settings = LORA | {"compute.gpu_count": 2, f"{P}.fp16": True}
     plan = settled(settings, bare, substitutes=True)
@@ -181,12 +181,12 @@ def test_a_substitution_that_is_allowed_is_written_down() -> None:
     )
 
 
-def test_fewer_gpus_are_used_where_that_is_allowed() -> None:
+def test_fewer_gpus_are_used_if_substitutions_are_allowed() -> None:
     plan = settled(JOB | {"compute.gpu_count": 16}, substitutes=True)
     assert plan.processes == 8
 
 
-def test_nothing_stands_in_for_what_has_no_substitute() -> None:
+def test_a_setting_without_a_substitute_is_refused_even_if_substitutions_are_allowed() -> None:
     with pytest.raises(UnsupportedJobError) as error:
         settled(LORA | {f"{P}.tensor_parallel_size": 2, "compute.nodes": 2}, BARE, substitutes=True)
     assert [each.key for each in error.value.refusals] == [f"{P}.tensor_parallel_size"]
@@ -196,7 +196,7 @@ sizes = st.none() | st.integers(1, 64)
 
 
 @given(rows=sizes, batch=sizes, device=sizes, times=sizes, gpus=st.integers(1, 8))
-def test_a_step_has_the_rows_that_are_asked_for(
+def test_a_step_has_the_configured_number_of_rows(
     rows: int | None, batch: int | None, device: int | None, times: int | None, gpus: int
 ) -> None:
     written = {

@@ -1,4 +1,4 @@
-"""The executor that trains, with real processes and a tiny model."""
+"""The local executor, with real processes and a tiny model."""
 
 import asyncio
 import io
@@ -28,10 +28,10 @@ from support.waiting import eventually
 
 @pytest.mark.measured
 @pytest.mark.slow
-def test_the_same_job_gives_the_same_bytes_where_it_was_killed_and_the_same_loss_in_two_processes(
+def test_a_killed_job_gives_the_same_bytes_and_two_processes_give_the_same_loss(
     tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RANK", "3")  # as where the service is itself one process of a cluster's job
+    monkeypatch.setenv("RANK", "3")  # as if the service runs in one process of a cluster job
     base = contents(models / "tiny")
     whole, told = Bench(tmp_path / "whole", models, payload()), Told()
     model = Path(whole.run(told))
@@ -39,7 +39,7 @@ def test_the_same_job_gives_the_same_bytes_where_it_was_killed_and_the_same_loss
     assert losses[24] < losses[1] / 2
     assert {"train.learning_rate", "train.tokens_per_second", "train.grad_norm"} <= told.metrics.keys()
 
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # the first run was measured
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # coverage measures only the first run
     killed = Bench(tmp_path / "killed", models, payload())
 
     def kill(told: Told) -> None:
@@ -80,7 +80,7 @@ def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(
             await running
         return time.monotonic() - begin
 
-    assert asyncio.run(cancelled()) < 5  # the promise is in seconds
+    assert asyncio.run(cancelled()) < 5  # cancellation must take less than 5 seconds
     eventually(lambda: not workers(bench.folder))
 
 
@@ -100,7 +100,7 @@ def test_processes_do_not_outlive_the_service(tmp_path: Path, models: Path) -> N
 
 
 @pytest.mark.skipif("SOAK" not in os.environ, reason="`make soak`: it takes half a minute")
-def test_one_of_several_processes_may_be_killed(tmp_path: Path, models: Path) -> None:
+def test_a_job_resumes_if_one_of_its_processes_is_killed(tmp_path: Path, models: Path) -> None:
     bench = Bench(tmp_path / "job", models, payload(2))
 
     def kill(told: Told) -> None:
@@ -113,7 +113,7 @@ def test_one_of_several_processes_may_be_killed(tmp_path: Path, models: Path) ->
     assert told.data("training")["step"] >= 3
 
 
-def test_a_job_that_cannot_be_done_says_why(tmp_path: Path, models: Path) -> None:
+def test_a_job_that_cannot_run_reports_why(tmp_path: Path, models: Path) -> None:
     spread = payload(parallelism={"tensor_parallel_size": 2})
     with pytest.raises(FailedError, match=r"parallelism.tensor_parallel_size`: it is 2"):
         Bench(tmp_path / "job", models, spread).run(Told())
@@ -133,13 +133,15 @@ def test_a_job_that_cannot_be_done_says_why(tmp_path: Path, models: Path) -> Non
         ),
     ],
 )
-def test_what_is_not_there_is_said(tmp_path: Path, models: Path, job: dict[str, Any], reason: str) -> None:
+def test_missing_models_and_unusable_lengths_are_reported(
+    tmp_path: Path, models: Path, job: dict[str, Any], reason: str
+) -> None:
     bench = Bench(tmp_path / "job", models, job)
     with pytest.raises(FailedError, match=reason):
         prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
 
 
-def test_a_model_that_is_broken_is_named(tmp_path: Path, models: Path) -> None:
+def test_a_broken_model_is_reported(tmp_path: Path, models: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(models / "tiny", broken)
     bench = Bench(tmp_path / "job", models, payload() | {"model": str(broken)})
@@ -163,7 +165,7 @@ def test_a_model_that_is_broken_is_named(tmp_path: Path, models: Path) -> None:
         prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
 
 
-def test_what_is_cut_is_counted_and_what_is_done_instead_is_told(tmp_path: Path, models: Path) -> None:
+def test_truncated_rows_and_deviations_are_reported(tmp_path: Path, models: Path) -> None:
     bench, told = Bench(tmp_path / "job", models, payload(sequence_length=29)), io.StringIO()
     plan = prepare_job(bench.work(), probe(), Reporter(told))
     events = [json.loads(line)["event"] for line in told.getvalue().splitlines()]
@@ -177,7 +179,7 @@ def test_what_is_cut_is_counted_and_what_is_done_instead_is_told(tmp_path: Path,
     assert max(len(rows[at]["input_ids"]) for at in range(64)) == 29
 
 
-def test_out_of_memory_says_what_to_lower() -> None:
+def test_the_advice_for_out_of_memory_names_settings_to_lower() -> None:
     with pytest.raises(RuntimeError) as error:
         torch.empty(1 << 55)
     assert "hyperparameters.per_device_batch" in (out_of_memory(error.value) or "")

@@ -1,4 +1,4 @@
-"""What a payload sends and the trainer does not read is refused by name, whatever it is."""
+"""The trainer refuses every payload value that it does not read, and names it."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ why = "The layers are a part of the job."
 
 @pytest.fixture
 def contract(tmp_path: Path) -> Contract:
-    """Return a contract with a new table of two keys, made of data only."""
+    """Return a contract with a new table of two keys."""
     scratch = Scratch(tmp_path)
     keys: dict[str, Any] = {"rank": {"type": "integer"}, "layers": {"type": "array"}}
     adapter = {"type": "object", "properties": keys, "additionalProperties": False}
@@ -73,12 +73,12 @@ def test_a_key_that_the_trainer_does_not_read_is_refused_by_name(contract: Contr
     assert {each.key for each in refused.value.refusals} == {"adapter.rank", "adapter.layers"}
 
 
-def test_with_substitutions_such_a_key_is_a_deviation(contract: Contract) -> None:
+def test_with_substitutions_an_unread_key_is_a_deviation(contract: Contract) -> None:
     made = plan(JOB + "[adapter]\nrank = 8\n", contract, substitutes=True)
-    assert made.deviations == ["`adapter.rank`: the trainer does not read it; trained without it"]
+    assert made.deviations == ["`adapter.rank`: the trainer does not support this key; trained without it"]
 
 
-def test_notes_are_read_and_every_other_key_of_the_contract_is_in_the_trainers_table() -> None:
+def test_the_trainer_reads_every_key_of_the_contract_except_notes() -> None:
     text = JOB + '[data.topology]\nnodes = 1\nnested = { deep = [1] }\n[algorithm]\nnote = "x"\n'
     assert not plan(text, PACKAGED.newest).deviations
     sent = {".".join(map(str, row.path)) for row in PACKAGED.newest.mapping.rows if row.path}
@@ -86,7 +86,7 @@ def test_notes_are_read_and_every_other_key_of_the_contract_is_in_the_trainers_t
     assert sent - {*NOTES} - tables == {key for key in KEYS if not key.startswith((*tables,))}
 
 
-def test_a_pointer_of_no_key_is_named_as_a_pointer() -> None:
+def test_a_value_without_a_config_key_is_named_by_its_pointer() -> None:
     compiled = sftc.compile(JOB)
     payload = {**compiled.payload, "surprise": {"a": 1}}
     settings = PayloadSettings(payload, PACKAGED.newest)

@@ -1,5 +1,5 @@
-"""The command line: click commands that parse, call, render and choose the exit code; no logic.
+"""The command line. Commands parse arguments, call other packages, print, and choose an exit code.
 
-In: arguments. Out: text on stdout and stderr, files, an exit code. Must not know how anything
-is compiled, checked, sent or trained: it calls what does.
+Input: command-line arguments. Output: text on stdout and stderr, files, and an exit code.
+This package contains no logic for compiling, checking, submitting or training.
 """

@@ -1,4 +1,4 @@
-"""`sftc chat`: ask a model that was trained here."""
+"""`sftc chat`: chat with a model that was trained on this machine."""
 
 import os
 import sys
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from sftc.training.inference import TrainedModel
 
 
-@click.command("chat", short_help="Ask a model that was trained on this machine.")
+@click.command("chat", short_help="Chat with a model that was trained on this machine.")
 @click.argument("job")
-@click.option("--prompt", metavar="TEXT", help="Question to ask; without it, ask each line of stdin.")
+@click.option("--prompt", metavar="TEXT", help="Question to ask. [default: each line of stdin]")
 @click.option(
     "--max-tokens",
     type=click.IntRange(1),
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     help="Maximum tokens of an answer.",
 )
 def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
-    """Ask a model that was trained on this machine, and its base model.
+    """Chat with a model that was trained on this machine, and compare it with its base model.
 
     JOB is a job of the embedded service, or the folder of a model. Both answers are shown, before and
     after training; the conversation continues with the second.
@@ -50,7 +50,11 @@ def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
 
 
 def _model(job: str) -> Path:
-    """Return the folder of the model that a job of the embedded service trained."""
+    """Return the folder of the model that a job of the embedded service trained.
+
+    Raises:
+        click.ClickException: the job has no model.
+    """
     with failures(), connected(ServiceOptions("local", None, allow_insecure=False)) as connection:
         body = connection.service.get(f"jobs/{job}")
     if model := body.get("fine_tuned_model"):

@@ -1,4 +1,4 @@
-"""`sftc compile`: configs to payloads."""
+"""`sftc compile`: compile configs to payloads."""
 
 import os
 import sys
@@ -42,7 +42,7 @@ from sftc.text.source import STDIN
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
     show_default=True,
-    help="Colour findings; `auto` does so on a terminal unless NO_COLOR is set.",
+    help="Color findings; `auto` does so on a terminal unless NO_COLOR is set.",
 )
 def compile_command(
     configs: Sequence[str],
@@ -63,7 +63,7 @@ def compile_command(
     stopped = any(result.data is None for result in results)
     colored = {"always": True, "never": False}.get(color, False if os.environ.get("NO_COLOR") else None)
     report = partial(_report, strict=strict, color=colored)
-    # Notes are for `sftc lint`.
+    # Notes are advice. Only `sftc lint` prints them.
     findings = [
         found for result in results for found in result.findings if found.severity is not Severity.NOTE
     ]
@@ -91,7 +91,11 @@ class _Result(NamedTuple):
 
 
 def _targets(configs: Sequence[str], output: str | None, output_dir: str | None) -> list[str]:
-    """Return the file for each config's payload; an empty list for stdout."""
+    """Return the output file of each config's payload, or an empty list for stdout.
+
+    Raises:
+        click.UsageError: the options conflict, or a payload would overwrite a file that it must not.
+    """
     if output is not None and output_dir is not None:
         raise click.UsageError("pass --output or --output-dir, not both.")
     if "" in {output, output_dir}:

@@ -1,4 +1,4 @@
-"""The configs that a command line means: found in folders, or loaded and compiled."""
+"""Find the configs that command-line arguments refer to, and compile them."""
 
 import os
 import subprocess
@@ -14,10 +14,14 @@ from sftc.tools.lint import files
 
 
 def expand_configs(paths: Sequence[str], *, to_change: bool) -> list[str]:
-    """Return the configs that `paths` mean, which are files if they are `to_change`.
+    """Return the config files at `paths`. A folder is replaced by the configs in it.
+
+    Args:
+        paths: files, folders, or `-` for stdin.
+        to_change: whether the command writes the configs back, which stdin does not allow.
 
     Raises:
-        click.UsageError: there are none, or stdin is to be changed.
+        click.UsageError: there are no configs, or `to_change` is set and one of them is stdin.
     """
     configs = files(paths)
     if not configs:
@@ -28,11 +32,15 @@ def expand_configs(paths: Sequence[str], *, to_change: bool) -> list[str]:
 
 
 def load_compiled(path: str, overrides: Iterable[Override] = ()) -> Compiled:
-    """Return the compiled config at `path`: a file, or `REV:PATH` in the git repository.
+    """Return the compiled config at `path`.
+
+    Args:
+        path: a file, or `REV:PATH` for a file at a git revision.
+        overrides: the values from `--set`.
 
     Raises:
-        click.ClickException: the config has errors; the findings are printed.
-        click.UsageError: git does not know the revision or the path.
+        click.ClickException: the config has errors, which are printed to stderr.
+        click.UsageError: git cannot find the revision or the file.
     """
     in_git = ":" in path and not os.path.exists(path)
     compiled = run(lambda: _from_git(path) if in_git else read_source(path), overrides)
@@ -48,7 +56,7 @@ def load_compiled(path: str, overrides: Iterable[Override] = ()) -> Compiled:
 def _from_git(name: str) -> Source:
     command = ["git", "show", "--end-of-options", name]
     try:
-        show = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  no shell, and no option
+        show = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  no shell; `name` is not an option
     except OSError as error:
         raise click.UsageError(f"git cannot be run: {error}") from error
     if show.returncode:

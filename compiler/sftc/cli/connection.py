@@ -1,4 +1,4 @@
-"""Options and connections of the commands that use a service, and the exit codes of their failures."""
+"""Shared parts of the commands that call a service: options, connection, and exit codes."""
 
 import re
 import shlex
@@ -28,17 +28,17 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class ServiceOptions(NamedTuple):
-    """The options that name a service and its key."""
+    """The options that select a service and its API key."""
 
     backend: str | None
     env_file: str | None
     allow_insecure: bool
 
     def named(self) -> "Backend | None":
-        """Return the service and its key; `None` for the embedded service.
+        """Return the URL and API key of the service, or `None` for the embedded service.
 
         Raises:
-            click.UsageError: the URL or the key is invalid or missing.
+            click.UsageError: the URL or the key is missing or malformed.
         """
         from sftc.submission import endpoint
 
@@ -52,17 +52,17 @@ class ServiceOptions(NamedTuple):
             raise click.UsageError(f"{error}.") from error
 
     def stays(self) -> None:
-        """Check that the service outlives this command.
+        """Check that the service keeps running after this command exits.
 
         Raises:
-            click.UsageError: it does not, or the URL or the key is invalid.
+            click.UsageError: the service ends with this command, or its URL or key is wrong.
         """
         if self.named() is None and not ((runs := running()) and runs.stays):
             ends = "the commands that use it: end them and" if runs else "this command:"
             raise click.UsageError(f"the embedded service ends with {ends} run `sftc serve`.")
 
     def again(self, job: str) -> str:
-        """Return the command line that follows a job on this service."""
+        """Return the command line that resumes following a job on this service."""
         words = ["sftc", "jobs", "follow", job]
         for name, value in (("--backend", self.backend), ("--env-file", self.env_file)):
             words += [name, value] if value else []
@@ -70,7 +70,7 @@ class ServiceOptions(NamedTuple):
 
 
 def service_options(command: _Function) -> _Function:
-    """Add the options of `ServiceOptions` to a command."""
+    """Add the options of `ServiceOptions` to a command, which receives them as keyword arguments."""
     for option in (
         click.option(
             "--allow-insecure", is_flag=True, help="Allow sending the key over plain HTTP to another machine."
@@ -87,7 +87,7 @@ def service_options(command: _Function) -> _Function:
 
 
 def poll_options(command: _Function) -> _Function:
-    """Add the options that set how a job is followed to a command."""
+    """Add `--poll-interval` and `--poll-timeout` to a command, which receives them as arguments."""
     for option in (
         click.option(
             "--poll-timeout",
@@ -105,7 +105,7 @@ def poll_options(command: _Function) -> _Function:
 
 
 def pace(interval: float | None, timeout: float | None, *, is_embedded: bool) -> "Pace":
-    """Return how a job is followed."""
+    """Return the polling interval and timeout, with defaults for those not given (in seconds)."""
     from sftc.submission.follow import Pace
 
     usual = Pace(0.5, inf) if is_embedded else Pace()
@@ -113,15 +113,15 @@ def pace(interval: float | None, timeout: float | None, *, is_embedded: bool) ->
 
 
 def job_argument(command: _Function) -> _Function:
-    """Add the argument `JOB`, the id of a job, to a command."""
+    """Add the argument `JOB`, a job id, to a command."""
     return click.argument("job", callback=lambda ctx, param, value: job_id(value))(command)
 
 
 def job_id(text: str) -> str:
-    """Return the id of a job as it was given; it becomes part of a URL.
+    """Return `text` if it is a valid job id, which is safe to put into a URL.
 
     Raises:
-        click.UsageError: it is not an id.
+        click.UsageError: it is not.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:~-]*", text):
         raise click.UsageError(f"{text!r} is not the id of a job.")
@@ -145,9 +145,10 @@ def _key(ctx: click.Context, param: click.Parameter, value: str | None) -> str |
 
 
 class Connection(NamedTuple):
-    """A connection to a service, with its journal.
+    """A connected service and its journal.
 
-    For the embedded service, `process` is set if this command started it, `address` if it was running.
+    For the embedded service, `process` is set if this command started it, and `address` is set if
+    it was already running.
     """
 
     service: "ServiceClient"
@@ -157,12 +158,12 @@ class Connection(NamedTuple):
 
     @property
     def is_embedded(self) -> bool:
-        """Whether it is the embedded service."""
+        """Whether this is the embedded service."""
         return bool(self.process or self.address)
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is the embedded service, and has ended."""
+        """Whether this is the embedded service and it has stopped."""
         if self.process:
             return self.process.poll() is not None
         return bool(self.address) and running() != self.address
@@ -170,12 +171,14 @@ class Connection(NamedTuple):
 
 @contextmanager
 def connected(options: ServiceOptions, training: "TrainingOptions | None" = None) -> Iterator[Connection]:
-    """Connect to the service of `options`; start and stop the embedded one if it is not running.
+    """Connect to a service. Start the embedded service if necessary, and stop it at the end.
 
-    An embedded service that is started runs jobs only if `training` is given.
+    Args:
+        options: selects the service.
+        training: how an embedded service started here trains. Without it, that service runs no jobs.
 
     Raises:
-        click.UsageError: the URL or the key is invalid or missing.
+        click.UsageError: the URL or the key of the service is missing or malformed.
     """
     from sftc.submission.client import ServiceClient
     from sftc.submission.endpoint import LOCAL, SettingsError
@@ -201,7 +204,7 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
 
 
 def say(text: str) -> None:
-    """Print a line about progress on stderr."""
+    """Print a progress message to stderr."""
     from sftc.report.terminal import printable
 
     click.echo(f"sftc: {printable(text)}", err=True)
@@ -209,7 +212,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Print the failure, and exit with its code."""
+    """Print a submission error and exit with its exit code."""
     from sqlite3 import Error as JournalError
 
     from sftc.submission import failures

@@ -1,4 +1,4 @@
-"""Preparing data files for submission: checked, and sampled or unpacked if necessary."""
+"""Prepare data files for the upload: check, sample and decompress them."""
 
 import os
 import sys
@@ -35,7 +35,16 @@ def prepare_files(
 ) -> Prepared:
     """Return the checked files at the paths, several training files as one, in order.
 
-    Findings are printed, and errors end the command. Copies exist as long as `stack`.
+    Prints the findings. Exits if there are errors.
+
+    Args:
+        paths: the training file and, if there is one, the validation file.
+        examples: the number of rows to keep of each file; `None` keeps all.
+        tokens: the longest sequence of the config, in tokens, if it is known.
+        stack: removes the temporary copies when it is closed.
+
+    Raises:
+        click.UsageError: a path is not a file.
     """
     paths = [*training, *([validation] if validation else [])]
     from sftc.dataset.check_files import CheckOptions, check_files

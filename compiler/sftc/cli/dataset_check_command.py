@@ -1,4 +1,4 @@
-"""`sftc dataset check`: training files, checked row by row."""
+"""`sftc dataset check`: check training files row by row."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sftc.tools.config_and_data import Setup
 
 FORMATS = ("text", "json", "github", "sarif")
-"""The formats; `sftc.report.NAME` holds the function `render`."""
+"""The output formats. Except for `text`, the module `sftc.report.NAME` defines `render`."""
 
 
 @click.command("check")

@@ -1,4 +1,4 @@
-"""`sftc dataset`: training files checked, described and sampled."""
+"""`sftc dataset`: check, describe and sample training files."""
 
 import click
 

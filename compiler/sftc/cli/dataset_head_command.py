@@ -1,4 +1,4 @@
-"""`sftc dataset head`: the first rows of a training file."""
+"""`sftc dataset head`: print the first rows of a training file."""
 
 import os
 

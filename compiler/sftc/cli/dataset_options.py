@@ -1,4 +1,4 @@
-"""What the commands about training files share: the option `--jobs`, and the expansion of globs."""
+"""Shared parts of the `sftc dataset` commands: the option `--jobs` and the expansion of globs."""
 
 import os
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import click
 from sftc.text.source import STDIN
 
 MOST_JOBS = 8
-"""With more processes, all others would wait for the one that reads and hashes."""
+"""The most processes that are useful. Beyond this, reading and hashing the file is the bottleneck."""
 
 
 def cores() -> int:
@@ -23,16 +23,18 @@ jobs_option = click.option(
     type=click.IntRange(1),
     metavar="N",
     default=cores,
-    help=f"Number of processes. [default: one a core, at most {MOST_JOBS}]",
+    help=f"Number of processes. [default: one per core, at most {MOST_JOBS}]",
 )
 """The option `--jobs`."""
 
 
 def expand_data_files(patterns: Sequence[str]) -> list[str]:
-    """Return the files that `patterns` match, each once; the name of an existing file is not a glob.
+    """Return the files that match `patterns`, without duplicates.
+
+    A pattern that is the name of an existing file is not expanded.
 
     Raises:
-        click.UsageError: a glob matches nothing.
+        click.UsageError: a glob pattern matches no file.
     """
     paths: list[str] = []
     for pattern in patterns:

@@ -1,4 +1,4 @@
-"""`sftc dataset stats`: a description of training files."""
+"""`sftc dataset stats`: print statistics of training files."""
 
 from collections.abc import Sequence
 from os.path import splitext

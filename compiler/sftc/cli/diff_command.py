@@ -1,4 +1,4 @@
-"""`sftc diff`: two configs compared by meaning."""
+"""`sftc diff`: compare the meaning of two configs."""
 
 import sys
 

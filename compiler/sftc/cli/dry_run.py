@@ -1,4 +1,4 @@
-"""The report of a dry run: files and requests."""
+"""The plan that `sftc train --dry-run` prints in addition to the payload."""
 
 from typing import TYPE_CHECKING
 

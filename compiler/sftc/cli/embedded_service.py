@@ -1,4 +1,4 @@
-"""The embedded service: one that is running, or one that the command starts."""
+"""Find the running embedded service, or start one for the current command."""
 
 import os
 import secrets
@@ -33,7 +33,7 @@ def data_folder() -> Path:
 
 
 def running() -> "Address | None":
-    """Return the address of this user's embedded service, if it is running."""
+    """Return the address of this user's embedded service, or `None` if it is not running."""
     from sftc.service.address import find_service
 
     return find_service(data_folder())
@@ -43,12 +43,17 @@ def running() -> "Address | None":
 def embedded(
     folder: Path, training: "TrainingOptions | None"
 ) -> Iterator[tuple["Backend", "subprocess.Popen[str] | None", "Address | None"]]:
-    """Yield the service of a data folder: its address if it is running, else the process that is started.
+    """Connect to the embedded service of a data folder, and start it if it is not running.
 
-    It runs as long as a command uses it. A started service runs jobs only if `training` is given.
+    Yields the backend, then the process if the service was started here, then the address if it
+    was already running. A service that is started here keeps running as long as any command uses it.
+
+    Args:
+        folder: the data folder.
+        training: how the service trains if it is started here. Without it, it runs no jobs.
 
     Raises:
-        click.ClickException: it does not start; the reason is on stderr.
+        click.ClickException: the service does not start. Its log is printed to stderr.
     """
     from sftc.service.address import find_service
     from sftc.service.lease import Lease
@@ -68,7 +73,7 @@ def embedded(
                 return
             process.wait()
             click.echo((folder / _LOG).read_text(encoding="utf-8", errors="replace"), err=True, nl=False)
-            address = find_service(folder)  # another `sftc serve` may have started first
+            address = find_service(folder)  # `sftc serve` may have started first
         if not address:
             raise click.ClickException("the embedded service does not start")
         lease.share()
@@ -76,16 +81,19 @@ def embedded(
 
 
 def _found(folder: Path, lease: "Lease") -> "Address | None":
-    """Return the address of the service, with the lease shared; or `None`, with the lease held alone."""
+    """Return the address of the running service, or `None`.
+
+    The lease is shared in the first case and exclusive in the second.
+    """
     from sftc.service.address import find_service
 
     while True:
-        lease.share()  # returns when no command is starting or ending it
+        lease.share()  # waits while another command starts or stops the service
         if address := find_service(folder):
             return address
         if lease.take_now() and not find_service(folder):
             return None
-        time.sleep(_PAUSE)  # other commands look for it, or use one that does not run jobs
+        time.sleep(_PAUSE)  # another command is looking too, or uses a service that runs no jobs
 
 
 def _backend(url: str, token: str) -> "Backend":
@@ -97,8 +105,8 @@ def _backend(url: str, token: str) -> "Backend":
 def _start(folder: Path, token: str, training: "TrainingOptions | None") -> "subprocess.Popen[str]":
     command = [sys.executable, "-P", "-m", "sftc", "serve", "--port", "0", "--data-dir", str(folder)]
     command += ["--until-stdin-ends", *(training.arguments() if training else ["--idle"])]
-    with (folder / _LOG).open("wb") as log:  # a pipe would break when this command ends first
-        return subprocess.Popen(  # noqa: S603  it is this program
+    with (folder / _LOG).open("wb") as log:  # a file, not a pipe: the service may outlive this command
+        return subprocess.Popen(  # noqa: S603  runs sftc itself
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -110,7 +118,7 @@ def _start(folder: Path, token: str, training: "TrainingOptions | None") -> "sub
 
 
 def _leave(process: "subprocess.Popen[str]", lease: "Lease") -> None:
-    """End a service if no other command uses it; otherwise it ends with the last of them."""
+    """Stop the service, unless other commands use it. Then it stops when the last of them exits."""
     if lease.take_now():
         process.terminate()
         process.wait()

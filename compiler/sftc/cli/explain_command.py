@@ -1,4 +1,4 @@
-"""`sftc explain`: what happens to every key, and where every payload value comes from."""
+"""`sftc explain`: show what happens to each key and where each payload value comes from."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""`sftc init`: a new config from a template."""
+"""`sftc init`: write a starter config."""
 
 import os
 
@@ -25,7 +25,7 @@ _TITLES = "".join(f"\n\n{name}: {each['title']}" for name, each in _CONTRACT.tem
     help="Template of the config.",
 )
 def init_command(path: str, template: str) -> None:
-    """Write a commented config to PATH (job.sft.toml), and the schema for your editor beside it."""
+    """Write a commented config to PATH (job.sft.toml), and the schema for your editor next to it."""
     if path == "-" or not os.path.basename(path):
         raise click.UsageError(f"{path!r} is not the name of a file.")
     if os.path.exists(path):

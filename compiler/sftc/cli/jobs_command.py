@@ -1,4 +1,4 @@
-"""`sftc jobs`: the jobs on a service."""
+"""`sftc jobs`: manage the jobs on a service."""
 
 import json
 import shlex
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sftc.submission.client import ServiceClient
 
 _COLUMNS = (("job_id", "id"), ("status", "state"), ("model",), ("created_at",), ("fine_tuned_model",))
-"""The columns of `jobs list`, each with the names that a service may use for it."""
+"""The columns of `sftc jobs list`. Services differ in field names, so each column lists several."""
 
 _PICTURES = (".svg", ".png")
 _PAGE = 1000
@@ -109,7 +109,10 @@ def metrics_command(job: str, plot: str | None, **service: Any) -> None:
 
 
 def _points(service: "ServiceClient", job: str) -> list[dict[str, Any]]:
-    """Return all points of a job's metrics; the next page may have more points of a page's last step."""
+    """Return all points of a job's metrics.
+
+    A page may end in the middle of a step, so each request starts again at the last step.
+    """
     points: dict[tuple[str, int], dict[str, Any]] = {}
     step = before = -1
     while True:

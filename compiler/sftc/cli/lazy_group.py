@@ -1,4 +1,4 @@
-"""A group of commands, each imported when it is used: a start imports no other command."""
+"""A click group that imports each command only when it is used, which keeps startup fast."""
 
 from importlib import import_module
 
@@ -9,8 +9,8 @@ class LazyGroup(click.Group):
     """A group whose commands are `NAME_command` in the module `sftc.cli.[GROUP_]NAME_command`.
 
     Args:
-        names: the names, in the order of the help.
-        group: the name of the group that the commands belong to, empty at the top.
+        names: the command names, in the order of the help.
+        group: the name of this group, or an empty string for the top level.
     """
 
     def __init__(self, *args: object, names: tuple[str, ...] = (), group: str = "", **more: object) -> None:
@@ -19,7 +19,7 @@ class LazyGroup(click.Group):
         self._group = group
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """Return the option `--help`, whose text is written as all output is."""
+        """Return the option `--help`, changed to write with `write_stdout`."""
         return _written(super().get_help_option(ctx))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -27,7 +27,7 @@ class LazyGroup(click.Group):
         return [*self._names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command called `cmd_name`, if there is one."""
+        """Return the command named `cmd_name`, or `None` if there is none."""
         if cmd_name not in self._names:
             return None
         prefix = f"{self._group}_" if self._group else ""
@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
 
 
 def _written(option: click.Option | None) -> click.Option | None:
-    """Let a help option write as all output is written (click's own fails twice on a full disk)."""
+    """Make a help option write with `write_stdout`. click's own output fails twice on a full disk."""
     if option:
         option.callback = _write_help
     return option

@@ -1,4 +1,4 @@
-"""`sftc lint`: findings as a report, and fixes applied."""
+"""`sftc lint`: report findings and apply fixes."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sftc.tools.fix import FixFilter
 
 FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
-"""The formats; `sftc.report.NAME` holds the function `render`."""
+"""The output formats. Except for `text`, the module `sftc.report.NAME` defines `render`."""
 
 
 @click.command("lint", cls=ProjectCommand)
@@ -99,7 +99,7 @@ def _is_safe(found: Finding) -> bool:
 
 
 def _fixed(configs: Iterable[str], wanted: "FixFilter") -> list[tuple[Source, Source]]:
-    """Return each config that `wanted` fixes change, as before and after."""
+    """Return each config that the fixes accepted by `wanted` change, before and after."""
     from sftc.tools.fix import fix
 
     changed = []
@@ -115,7 +115,7 @@ def _fixed(configs: Iterable[str], wanted: "FixFilter") -> list[tuple[Source, So
 
 
 def _show(changed: Sequence[tuple[Source, Source]], left: Mapping[str, Sequence[Finding]]) -> None:
-    """Write the diff to stdout, and the findings that would remain to stderr."""
+    """Print the diff to stdout and the remaining findings to stderr."""
     from sftc.report.patch import patch
 
     write_stdout(patch(changed))

@@ -1,4 +1,4 @@
-"""The program: commands by name, and an exit code for each kind of failure."""
+"""The entry point: the list of commands, and the exit code of each kind of failure."""
 
 import sys
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "stringzilla": "dataset",
     "uvicorn": "local",
 }
-"""The extra that installs each package."""
+"""The extra that installs each optional package."""
 
 
 def _write_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -72,7 +72,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line and exit; a bug in the tool is reported as one."""
+    """Run the command line and exit. An unexpected exception is reported as a bug in sftc."""
     try:
         code = cli.main(prog_name="sftc", standalone_mode=False)
     except click.ClickException as error:
@@ -95,7 +95,7 @@ def main() -> None:
         else:
             _report_fault()
             code = FAULT
-    except Exception:  # anything else is a bug in sftc
+    except Exception:  # no user error gets here, so this is a bug in sftc
         _report_fault()
         code = FAULT
     sys.exit(code)
@@ -115,7 +115,7 @@ def _report_fault() -> None:
 
 
 def install_hint(error: ModuleNotFoundError) -> str | None:
-    """Return what to install, if an extra installs the missing package."""
+    """Return a hint that names the extra to install, or `None` if no extra provides the module."""
     package = str(error.name).partition(".")[0]
     extra = EXTRAS.get(package)
     return extra and f"this needs the package {package}: pip install 'sftc[{extra}]'"

@@ -1,4 +1,4 @@
-"""`sftc migrate`: configs to the newest version of the contract."""
+"""`sftc migrate`: upgrade configs to the newest version of the contract."""
 
 import sys
 from collections.abc import Sequence

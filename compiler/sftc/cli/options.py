@@ -1,4 +1,4 @@
-"""Options that commands share, and options that a project sets in its pyproject.toml."""
+"""Shared options, and option defaults from the project's pyproject.toml."""
 
 import tomllib
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Override a value of the config with a TOML value; a bare word is a string. Repeatable.",
 )
-"""The option `--set` of commands that compile."""
+"""The option `--set`, for commands that compile a config."""
 
 table_option = click.option(
     "--format",
@@ -35,16 +35,20 @@ table_option = click.option(
     show_default=True,
     help="Format of the output.",
 )
-"""The option `--format` of commands that print a table."""
+"""The option `--format`, for commands that print a table."""
 
 
 class ProjectCommand(click.Command):
-    """A command whose defaults come from the project that it runs in."""
+    """A command that takes the defaults of its options from `[tool.sftc]` in pyproject.toml."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Make the context with the defaults of the nearest pyproject.toml."""
+        """Return a click context with the defaults of the nearest pyproject.toml.
+
+        Raises:
+            click.UsageError: the table sets an unknown option, or a value has the wrong type.
+        """
         return super().make_context(info_name, args, parent, default_map=self._defaults(), **extra)
 
     def _defaults(self) -> dict[str, Any]:
@@ -78,7 +82,7 @@ def _kind(option: click.Option) -> str:
 
 
 def _table() -> dict[str, Any]:
-    """Return `[tool.sftc]` of the pyproject.toml in this folder or the nearest one above it."""
+    """Return the `[tool.sftc]` table of the nearest pyproject.toml, in this folder or above it."""
     import os
 
     folder = os.getcwd()

@@ -1,4 +1,4 @@
-"""Output: standard output, or files that are replaced whole or not at all."""
+"""Write output to stdout or to files. Files are replaced atomically."""
 
 import errno
 import os
@@ -13,16 +13,17 @@ from sftc.findings.stage_rules.files import UNWRITABLE_OUTPUT
 from sftc.text.source import Source, escaped
 
 Data = bytes | Iterable[bytes]
-"""The content of a file, whole or in pieces."""
+"""The contents of a file, whole or in chunks."""
 
 
 def write_stdout(data: bytes | str) -> None:
-    """Write `data` to standard output; a reader that has closed it ends the program quietly.
+    """Write `data` to stdout. If the reader has closed the pipe, exit silently.
 
-    Text is written as UTF-8, with undecodable bytes of a file name escaped.
+    Text is written as UTF-8. Characters that UTF-8 cannot encode, such as bytes in a file name
+    that are not UTF-8, are escaped.
 
     Raises:
-        ConfigError: it cannot be written.
+        ConfigError: stdout cannot be written.
     """
     if sys.stdout is None:
         raise _unwritable("<stdout>", OSError(errno.EBADF, os.strerror(errno.EBADF)))
@@ -30,7 +31,7 @@ def write_stdout(data: bytes | str) -> None:
         data = escaped(data).encode()
     try:
         left = memoryview(data)
-        while left:  # without a buffer (PYTHONUNBUFFERED) a write may take only a part
+        while left:  # unbuffered (PYTHONUNBUFFERED), a write may be partial
             left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.flush()
     except BrokenPipeError:
@@ -42,15 +43,19 @@ def write_stdout(data: bytes | str) -> None:
 
 
 def _abandon_stdout() -> None:
-    """Discard buffered output, so that the flush at exit does not fail again."""
+    """Discard what is still buffered, so that the flush at exit does not fail again."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def write_files(files: Mapping[str, Data]) -> None:
-    """Write each file of `files` (path to content) whole, and none if one cannot be written.
+    """Write several files atomically: if one cannot be written, none is replaced.
 
-    Missing folders are created and links followed. A device or a pipe is written to directly.
+    Creates missing folders and follows symbolic links. Writes directly to a path that is not a
+    regular file, such as a device or a pipe.
+
+    Args:
+        files: the contents of each file, by path.
 
     Raises:
         ConfigError: a file cannot be written.
@@ -81,7 +86,7 @@ def write_files(files: Mapping[str, Data]) -> None:
 
 
 def _stage(temporary: str, target: str, data: Data) -> None:
-    """Write `data` to the new file `temporary`, which will replace `target`; on failure remove it."""
+    """Write `data` to the new file `temporary`, with the mode of `target`. Remove it on failure."""
     with open(temporary, "xb") as file:
         try:
             file.writelines([data] if isinstance(data, bytes) else data)

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, from the first second on."""
+"""A progress bar for commands that take longer than a second."""
 
 import sys
 import time
@@ -14,9 +14,10 @@ _LABEL = 40
 
 
 class ProgressBar:
-    """Shows the progress of reading a file on stderr, if that is a terminal.
+    """Show on stderr how much of a file is processed, if stderr is a terminal.
 
-    It appears after one second, is redrawn at most ten times a second, and disappears at the end.
+    The bar appears after one second, is redrawn at most ten times per second, and is removed at
+    the end.
     """
 
     def __init__(self) -> None:
@@ -32,7 +33,13 @@ class ProgressBar:
         self.clear()
 
     def step(self, path: str, done: int, size: int | None) -> None:
-        """Record that `done` bytes of the file, of `size` if that is known, have been read."""
+        """Report progress.
+
+        Args:
+            path: the file.
+            done: the number of bytes processed.
+            size: the size of the file in bytes, or `None` if it is unknown.
+        """
         now = time.monotonic()
         if not self._shown or now < self._next:
             return
@@ -47,7 +54,7 @@ class ProgressBar:
         self._bar.render_progress()
 
     def clear(self) -> None:
-        """Remove the bar, so that other output can be written."""
+        """Remove the bar, so that other text can be printed."""
         if self._bar:
             click.echo("\r\x1b[2K\x1b[?25h", file=sys.stderr, nl=False)  # click hides the cursor
             self._bar = None

@@ -1,4 +1,4 @@
-"""`sftc rule`: every finding, and what to do about it."""
+"""`sftc rule`: list and explain the rules."""
 
 import click
 
@@ -7,10 +7,10 @@ from sftc.cli.output import write_stdout
 from sftc.text.suggest import near
 
 
-@click.command("rule", short_help="List all findings, or explain one.")
+@click.command("rule", short_help="List all rules, or explain one.")
 @click.argument("rule_id", metavar="[ID]", required=False)
 def rule_command(rule_id: str | None) -> None:
-    """List all findings, or explain the finding ID."""
+    """List all rules, or explain the rule ID."""
     from sftc.report.rule_pages import listing, page
 
     if not rule_id:

@@ -1,4 +1,4 @@
-"""`sftc schema`: the schemas, for editors and other programs."""
+"""`sftc schema`: print the JSON Schemas, for editors and other programs."""
 
 import click
 
@@ -7,11 +7,11 @@ from sftc.contract.versions import PACKAGED, Contract
 from sftc.text.keys import dotted
 
 REPORT = "report.schema.json"
-"""The schema of `sftc lint --format json`; it has its own version, and no references."""
+"""The schema of `sftc lint --format json`. It has its own version and no references."""
 
 
 def _files(contract: Contract) -> dict[str, str]:
-    """Return the file of every schema by its name: the whole config, its sections, the payload, a report."""
+    """Return the file of each schema, by name: the config, its sections, the payload and the report."""
     return {
         "config": contract.config_schema,
         **{dotted(section): file for section, file in contract.sections.items()},
@@ -48,7 +48,7 @@ def schema_command(
     name = section or "config"
     if name not in files:
         raise click.UsageError(f"no schema {name!r}; there are {', '.join(files)}.")
-    bundled = bundle and name != "report"  # which refers to no other
+    bundled = bundle and name != "report"  # the report schema has no references
     data = contract.bundle(files[name]) if bundled else PACKAGED.read(files[name])
     if output:
         write_files({output: data})

@@ -1,4 +1,4 @@
-"""`sftc serve`: the embedded service."""
+"""`sftc serve`: run the embedded service."""
 
 import os
 import re
@@ -89,7 +89,7 @@ def serve_command(
 
 
 def _end_with_stdin(folder: Path) -> None:
-    """End this process when the process that started it is gone and no other command uses the service."""
+    """Stop this process when its parent has exited or crashed and no other command uses the service."""
     from sftc.service.lease import Lease
 
     sys.stdin.buffer.read()

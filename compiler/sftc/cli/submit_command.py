@@ -1,4 +1,4 @@
-"""`sftc submit`: a compiled payload and its files."""
+"""`sftc submit`: submit a compiled payload and its data files."""
 
 from contextlib import ExitStack
 from typing import Any
@@ -45,7 +45,7 @@ def _payload(path: str) -> dict[str, Any]:
     """Return the payload in the file at `path`.
 
     Raises:
-        click.ClickException: it cannot be read, or is not a compiled payload.
+        click.ClickException: the file is not JSON, or not a compiled payload.
     """
     from sftc.contract.dialect import payload_faults
     from sftc.contract.versions import PACKAGED

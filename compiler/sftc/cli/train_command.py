@@ -1,4 +1,4 @@
-"""`sftc train`: compile, check, submit, follow."""
+"""`sftc train`: compile a config, check its data, submit the job and follow it."""
 
 import os
 import shlex
@@ -104,7 +104,7 @@ def train_command(
             else "nothing was sent"
         )
         sys.exit(FINDINGS)
-    compiled.digest  # noqa: B018  it raises where a number has no exact form, before anything is sent
+    compiled.digest  # noqa: B018  raises for a number without an exact form, before anything is sent
     files = _files(compiled.checked, dataset)
     with ExitStack() as stack:
         tokens = sequence_length(compiled.checked)
@@ -174,7 +174,7 @@ def _asked() -> str:
 
 
 def _explain(error: "RefusedError", config: Config) -> None:
-    """Show a refusal as a finding, if the target's table names the key that prevents it."""
+    """Print a rejection as a finding, if the contract lists the key that prevents it."""
     for code, path in config.contract.refusals:
         if code == error.code:
             rule = MISSING_GPU_TYPE._replace(severity=Severity.ERROR)

@@ -1,4 +1,4 @@
-"""Options for training, of the commands that start an embedded service."""
+"""The training options, for the commands that start the embedded service."""
 
 import os
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _NEEDED = ("torch", "transformers", "peft", "accelerate")
 
 
 class TrainingOptions(NamedTuple):
-    """How the embedded service trains: where models are, what is allowed, and which engine."""
+    """Where the embedded service finds base models, what it may do, and which engine trains."""
 
     models_dir: str | None
     allow_download: bool
@@ -33,7 +33,7 @@ class TrainingOptions(NamedTuple):
 
 
 def training_options(command: _Function) -> _Function:
-    """Add the options of `TrainingOptions` to a command."""
+    """Add the options of `TrainingOptions` to a command, which receives them as keyword arguments."""
     for option in (
         click.option(
             "--address",
@@ -50,7 +50,7 @@ def training_options(command: _Function) -> _Function:
         click.option(
             "--allow-substitutions",
             is_flag=True,
-            help="Replace settings that this machine cannot honour, and report each, instead of refusing.",
+            help="Replace settings that this machine does not support, and report each, instead of refusing.",
         ),
         click.option("--allow-download", is_flag=True, help="Allow downloading a base model from the hub."),
         click.option(
@@ -66,16 +66,16 @@ def training_options(command: _Function) -> _Function:
 
 
 def training_of(arguments: dict[str, Any]) -> TrainingOptions:
-    """Remove the options of `TrainingOptions` from the arguments of a command, and return them."""
+    """Remove the training options from the arguments of a command, and return them."""
     return TrainingOptions(*(arguments.pop(name) for name in TrainingOptions._fields))
 
 
 def executor(options: TrainingOptions) -> "Executor":
-    """Return the executor of an embedded service in this installation.
+    """Return the executor that runs the jobs of an embedded service.
 
     Raises:
-        click.UsageError: --engine and --address do not go together.
-        ModuleNotFoundError: the engine is not installed.
+        click.UsageError: only one of `--engine ray` and `--address` is set.
+        ModuleNotFoundError: Ray is not installed.
     """
     if (options.engine == "ray") != bool(options.address):
         raise click.UsageError("--engine ray and --address HOST:PORT need each other.")

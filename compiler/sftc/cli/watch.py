@@ -1,4 +1,4 @@
-"""The progress of a job on a terminal."""
+"""Show the progress of a job while it runs."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ _JOBS: Final = 1000
 
 
 class Watch:
-    """Prints a job's statuses and events as lines, and its progress as a line that is redrawn."""
+    """Print the statuses and events of a job as lines, and its progress on a live status line."""
 
     def __init__(self) -> None:
         self._live = sys.stderr is not None and sys.stderr.isatty()
@@ -31,11 +31,11 @@ class Watch:
         self._since = self._now = 0.0
 
     def status(self, status: str) -> None:
-        """Print a status."""
+        """Print a new status."""
         self.line(status, bold=True)
 
     def event(self, event: dict[str, Any]) -> None:
-        """Print an event; statuses are printed when they change."""
+        """Print an event, except a status change, which `status` prints."""
         if event.get("type") == "status":
             return
         match event.get("data"):
@@ -44,7 +44,7 @@ class Watch:
         self.line(f"{event.get('type')}: {event.get('message')}")
 
     def point(self, point: dict[str, Any]) -> None:
-        """Show the last figures on a terminal."""
+        """Record a metric, and update the status line if stderr is a terminal."""
         if not isinstance(value := point.get("value"), int | float):
             return
         self._figures[point["name"]] = value
@@ -56,11 +56,11 @@ class Watch:
             click.echo(f"\r\x1b[2K{text[: get_terminal_size().columns - 1]}", err=True, nl=False)
 
     def note(self, text: str) -> None:
-        """Print a note about the connection."""
+        """Print a note about how the job is followed."""
         self.line(text)
 
     def end(self) -> None:
-        """Print the last figures and the curve of the loss."""
+        """Print the final metrics and the loss curve."""
         if self._figures:
             self.line(f"{self._progress()}: {self._last()}")
             self._figures.clear()
@@ -86,13 +86,13 @@ class Watch:
         return f", {timedelta(seconds=round((self._now - self._since) * left / done))} left"
 
     def line(self, text: str, *, bold: bool = False) -> None:
-        """Print a line in place of the last line of a terminal."""
+        """Print a line, replacing the status line if there is one."""
         start = "\r\x1b[2K" if self._live else ""
         click.echo(f"{start}sftc: {click.style(printable(text), bold=bold or None)}", err=True)
 
 
 def _moment(told: dict[str, Any]) -> float:
-    """Return the time of an event in seconds, 0 if it has none."""
+    """Return the time of an event or a point in seconds since the epoch, or 0 if it has none."""
     try:
         return datetime.fromisoformat(str(told.get("created_at"))).timestamp()
     except ValueError:
@@ -100,10 +100,18 @@ def _moment(told: dict[str, Any]) -> float:
 
 
 def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str, Any]:
-    """Follow a job to its end; on Ctrl-C leave it running, and print the command to come back (`again`).
+    """Follow a job until it succeeds, and return its last state.
+
+    Ctrl-C stops following. On a permanent service the job keeps running.
+
+    Args:
+        job: the job id.
+        connection: the service that runs the job.
+        pace: the polling interval and timeout.
+        again: the command line that resumes following, which is printed after an interruption.
 
     Raises:
-        SubmissionError: it does not succeed.
+        SubmissionError: the job fails, is cancelled, or cannot be followed.
     """
     shown = Watch()
     if connection.is_embedded and (before := _before(job, connection.service)):
@@ -133,15 +141,18 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
 
 
 def _before(job: str, service: ServiceClient) -> list[str]:
-    """Return the jobs that the embedded service runs before this one."""
-    listed = service.get("jobs", {"limit": _JOBS})["jobs"]  # the newest first
+    """Return the ids of the jobs that the embedded service runs before this one."""
+    listed = service.get("jobs", {"limit": _JOBS})["jobs"]  # newest first
     ids = [each["id"] for each in listed]
     older = listed[ids.index(job) + 1 :] if job in ids else []
     return [each["id"] for each in older if each["status"] in {"queued", "running"}]
 
 
 def bar(label: str) -> Callable[[int, int], None]:
-    """Return a callback that shows the progress of an upload on a terminal."""
+    """Return a callback that shows the progress of an upload on a terminal.
+
+    It takes the bytes sent and the total size in bytes.
+    """
     from sftc.cli.progress_bar import ProgressBar
 
     progress = ProgressBar()

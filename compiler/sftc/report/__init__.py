@@ -1,5 +1,5 @@
-"""Findings and tables as text, JSON, SARIF and other formats, a file each, and charts.
+"""Output formats for findings, tables and statistics, one module per format, and charts.
 
-In: findings, accounts and figures, as data. Out: text, bytes or pictures. Must not know how
-they were found.
+Input: findings, accounts and statistics, as data. Output: text, bytes or images. This package must
+not know how they were found.
 """

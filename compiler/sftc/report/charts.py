@@ -1,4 +1,4 @@
-"""Pictures: what a training file holds."""
+"""Charts that summarize a training file."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -30,13 +30,18 @@ STYLE: dict[Any, Any] = {
 }
 _BINS = 48
 _WIDE = 8
-"""From how much spread on lengths are shown on a logarithmic scale."""
+"""Ratio of the longest row to the shortest at which the length axis becomes logarithmic."""
 
 _ROWS = 8
 
 
 def tallies(files: Mapping[str, Tally], format: str) -> bytes:
-    """Return a picture of what each file holds, one below the other, as `svg` or `png`."""
+    """Return one image that summarizes each file, stacked vertically.
+
+    Args:
+        files: the tally of each file, by path.
+        format: `svg` or `png`.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11, 4.4 * len(files)), layout="constrained")
         parts: Any = figure.subfigures(len(files), squeeze=False)
@@ -46,10 +51,10 @@ def tallies(files: Mapping[str, Tally], format: str) -> bytes:
 
 
 def drawn(figure: Figure, format: str) -> bytes:
-    """Return `figure` as `svg` or `png`, the same bytes each time."""
+    """Return `figure` encoded as `svg` or `png`. The bytes are deterministic."""
     data = BytesIO()
     with catch_warnings():
-        simplefilter("ignore")  # a sign that no font has is drawn as a box
+        simplefilter("ignore")  # a character missing from every font is drawn as a box
         figure.savefig(data, format=format, dpi=140, metadata={"Date": None} if format == "svg" else None)
     return data.getvalue()
 

@@ -1,4 +1,4 @@
-"""Findings as workflow commands, which GitHub shows as annotations of a pull request."""
+"""Findings as GitHub workflow commands, which GitHub shows as annotations on a pull request."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,17 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE
 
 
 def render(files: Mapping[str, Sequence[Finding]]) -> str:
-    """Return a command a line for each finding in `files`, by path."""
+    """Return one workflow command per line for each finding.
+
+    Args:
+        files: the findings of each file, by path.
+    """
     return "".join(_command(path, found) for path, findings in files.items() for found in findings)
 
 
 def _command(path: str, found: Finding) -> str:
     span = found.span
-    # GitHub takes columns only within one line.
+    # GitHub rejects columns on a span of more than one line.
     columns = {"col": span.column, "endColumn": span.end_column} if span.line == span.end_line else {}
     properties = {
         "file": os.path.normpath(path),

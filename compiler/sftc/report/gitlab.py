@@ -1,4 +1,4 @@
-"""Findings as a GitLab code quality report."""
+"""Findings as a GitLab Code Quality report."""
 
 import os
 import re
@@ -17,13 +17,18 @@ _NUMBER = re.compile(r"\d+")
 
 
 def render(files: Mapping[str, Sequence[Finding]]) -> str:
-    """Return the report on `files`, by path."""
+    """Return the report as JSON.
+
+    Args:
+        files: the findings of each file, by path.
+    """
     seen: Counter[str] = Counter()
     issues = []
     for name, findings in files.items():
         path = _path(name)
         for found in findings:
-            # No line numbers, in the message neither: a finding stays the same when lines are added above.
+            # Leave out line numbers, including those in the message, so that a finding keeps its
+            # fingerprint when lines are added above it.
             identity = f"{path}\n{found.id}\n{found.path}\n{_NUMBER.sub('', found.message)}"
             seen[identity] += 1
             issues.append(
@@ -42,5 +47,5 @@ def render(files: Mapping[str, Sequence[Finding]]) -> str:
 
 
 def _path(name: str) -> str:
-    """Return the path `name` as GitLab compares it, and with bytes that are not UTF-8 escaped."""
+    """Return the path `name` normalized for GitLab, with bytes that are not UTF-8 escaped."""
     return escaped(os.path.normpath(name))

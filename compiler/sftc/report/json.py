@@ -1,4 +1,4 @@
-"""Findings as JSON: a type of its own, version 1, described by `report.schema.json`."""
+"""Findings as JSON. The format is version 1; `report.schema.json` describes it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,12 @@ VERSION = 1
 
 
 def render(files: Mapping[str, Sequence[Finding]], data: Mapping[str, object] | None = None) -> str:
-    """Return the report on `files`, by path, with what else is known of them as `data`."""
+    """Return the report as JSON.
+
+    Args:
+        files: the findings of each file, by path.
+        data: additional facts about a file, by path.
+    """
     data = data or {}
     findings = [found for each in files.values() for found in each]
     report = {

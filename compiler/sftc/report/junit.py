@@ -1,4 +1,4 @@
-"""Findings as JUnit XML: a test case a file, failed by its errors and warnings."""
+"""Findings as JUnit XML. Each file is a test case; an error or a warning fails it."""
 
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -7,11 +7,15 @@ from sftc.findings.finding import Finding, Severity
 from sftc.report.terminal import printable
 
 _NOT_XML = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}
-"""The characters that `printable` leaves and XML forbids."""
+"""Escapes for the characters that `printable` keeps but XML forbids."""
 
 
 def render(files: Mapping[str, Sequence[Finding]]) -> str:
-    """Return the report on `files`, by path."""
+    """Return the report as XML.
+
+    Args:
+        files: the findings of each file, by path.
+    """
     failures = [[found for found in each if found.severity is not Severity.NOTE] for each in files.values()]
     failed = str(sum(map(bool, failures)))
     counts = {"name": "sftc lint", "tests": str(len(files)), "failures": failed, "errors": "0"}

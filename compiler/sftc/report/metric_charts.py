@@ -1,4 +1,4 @@
-"""Pictures: the metrics of a job over its steps."""
+"""Charts of a job's metrics by training step."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,9 +10,14 @@ from sftc.report.charts import SOFT, STYLE, drawn
 
 
 def curves(points: Iterable[Mapping[str, Any]], format: str) -> bytes:
-    """Return a picture of metrics (each point a `name`, a `step` and a `value`) as `svg` or `png`.
+    """Return an image of the metrics, as `svg` or `png`.
 
-    What is measured under one last word, such as `train.loss` and `val.loss`, shares a panel.
+    Metrics whose names end in the same component share a panel: `train.loss` and `val.loss`
+    are both drawn in the panel `loss`.
+
+    Args:
+        points: the measurements, each with a `name`, a `step` and a `value`.
+        format: `svg` or `png`.
     """
     panels: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for point in points:

@@ -1,4 +1,4 @@
-"""Changes of files as a unified diff."""
+"""Changes to files as a unified diff."""
 
 import os
 from collections.abc import Iterable
@@ -8,7 +8,11 @@ from sftc.text.source import Source
 
 
 def patch(changed: Iterable[tuple[Source, Source]]) -> str:
-    """Return the diff from each source to what it becomes, as `git apply` and `patch -p1` take it."""
+    """Return a unified diff that `git apply` and `patch -p1` accept.
+
+    Args:
+        changed: each changed source, before and after.
+    """
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         for before, after in changed
@@ -23,6 +27,6 @@ def _name(side: str, path: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines of `text` with their ends; nothing but a line feed ends one."""
+    """Return the lines of `text` with their line endings. Only a line feed ends a line."""
     lines = [f"{line}\n" for line in text.split("\n")]
     return [*lines[:-1], lines[-1][:-1]] if lines[-1] != "\n" else lines[:-1]

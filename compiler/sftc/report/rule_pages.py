@@ -1,4 +1,4 @@
-"""The catalogue of rules as text: a list, and a page for each rule."""
+"""The rule catalogue as text: a list of rules, and a page for each rule."""
 
 from collections.abc import Iterable
 from textwrap import fill, indent
@@ -7,14 +7,14 @@ from sftc.findings.rule import Rule
 
 
 def listing(rules: Iterable[Rule]) -> str:
-    """Return a line for each rule: its id, severity and title."""
+    """Return one line per rule: its id, severity and title."""
     rules = list(rules)
     width = max(len(rule.id) for rule in rules)
     return "".join(f"{rule.id:<{width}}  {rule.severity:<7}  {rule.title}\n" for rule in rules)
 
 
 def page(rule: Rule) -> str:
-    """Return the page of one rule: what it is, why it matters, what to do, examples."""
+    """Return the page of one rule: its title, why it matters, how to fix it, and examples."""
     parts = [f"{rule.id} ({rule.severity}): {rule.title}", fill(rule.why, 80), fill(rule.act, 80)]
     if rule.invalid and rule.valid:
         parts += [_example("Raises this finding:", rule.invalid), _example("Does not:", rule.valid)]

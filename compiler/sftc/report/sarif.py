@@ -1,4 +1,4 @@
-"""Findings as SARIF 2.1.0, with the page of each rule and all fixes."""
+"""Findings as SARIF 2.1.0, including rule descriptions and fixes."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,11 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 
 
 def render(files: Mapping[str, Sequence[Finding]]) -> str:
-    """Return the log of one run over `files`, by path."""
+    """Return the SARIF log of one run.
+
+    Args:
+        files: the findings of each file, by path.
+    """
     order = list(RULES)
     run = {
         "tool": {
@@ -67,7 +71,7 @@ def _fix(path: str, fix: Fix) -> dict[str, Any]:
         {"deletedRegion": _region(edit.span), "insertedContent": {"text": edit.text}} for edit in fix.edits
     ]
     change = {"artifactLocation": _location(path), "replacements": replacements}
-    title = fix.title if fix.safe else f"{fix.title} (unsafe: it changes what is meant)"
+    title = fix.title if fix.safe else f"{fix.title} (unsafe: it changes the meaning)"
     return {"description": {"text": title}, "artifactChanges": [change]}
 
 

@@ -1,4 +1,4 @@
-"""A curve in a line of text."""
+"""Line charts drawn in one line of text."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,7 +10,10 @@ _WIDTH: Final = 40
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Return finite `values` as a curve of at most 40 characters, each the mean of an even part of them."""
+    """Return `values` as a line chart of at most 40 characters.
+
+    Each character shows the mean of an equal share of the values. Infinities and NaNs are left out.
+    """
     values = [value for value in values if isfinite(value)]
     width = min(len(values), _WIDTH)
     edges = [len(values) * at // width for at in range(width + 1)] if width else [0]

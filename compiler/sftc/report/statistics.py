@@ -1,4 +1,4 @@
-"""What a training file holds, as a table and as JSON."""
+"""Statistics of training files, as tables and as JSON."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,11 @@ VERSION = 1
 
 
 def statistics_table(tallies: Mapping[str, Tally]) -> str:
-    """Return the figures of each file, by path, for a person."""
+    """Return one table per file.
+
+    Args:
+        tallies: the statistics of each file, by path.
+    """
     return "\n".join(_table(path, tally) for path, tally in tallies.items())
 
 
@@ -46,7 +50,7 @@ def _table(path: str, tally: Tally) -> str:
         for name, counts in _spread(tally).items()
         if counts
     ]
-    head = ("a row has", "least", "25 %", "median", "75 %", "95 %", "99 %", "most")
+    head = ("per row", "min", "25 %", "median", "75 %", "95 %", "99 %", "max")
     return f"{printable(path)}\n\n{columns(facts)}" + (f"\n{columns([head, *spread])}" if spread else "")
 
 
@@ -63,7 +67,11 @@ def _spread(tally: Tally) -> dict[str, Any]:
 
 
 def statistics_json(tallies: Mapping[str, Tally]) -> str:
-    """Return the figures as JSON."""
+    """Return the statistics of all files as one JSON document.
+
+    Args:
+        tallies: the statistics of each file, by path.
+    """
     files = [{"path": escaped(path), **_object(tally)} for path, tally in tallies.items()]
     report = {"version": VERSION, "files": files}
     return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

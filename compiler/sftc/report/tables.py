@@ -1,4 +1,4 @@
-"""Accounts and comparisons as a person reads them, in columns."""
+"""Tables of text: the output of `sftc explain` and `sftc diff`."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ from sftc.tools.explain import KeyAccount, ValueAccount
 
 
 def account(keys: Sequence[KeyAccount], values: Sequence[ValueAccount]) -> str:
-    """Return the account of a config's keys and of its payload's values."""
+    """Return a table of a config's keys and a table of its payload's values."""
     parts = []
     if keys:
         head = ("line", "key", "fate", "where, or why not")
@@ -32,24 +32,24 @@ def _value(value: ValueAccount) -> Sequence[str]:
 
 
 def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
-    """Return what differs between two configs, and what follows from it."""
+    """Return a table of the differences between two configs, followed by derived values that changed."""
     rows = [
         (each.at, json_cell(each.before), each.before_place, json_cell(each.after), each.after_place)
         for each in changes
     ]
     text = columns([("what", "before", "from", "after", "from"), *rows])
     for each in sums:
-        text += f"\n{each.name}: {each.before or 'not said'} -> {each.after or 'not said'}"
+        text += f"\n{each.name}: {each.before or 'not set'} -> {each.after or 'not set'}"
     return text + ("\n" if sums else "")
 
 
 def json_cell(value: object) -> str:
-    """Return `value` on one line, `-` for an absent one."""
+    """Return `value` as JSON on one line, or `-` if it is absent."""
     return "-" if value is ABSENT else orjson.dumps(value, default=str).decode()
 
 
 def columns(rows: Iterable[Sequence[str]]) -> str:
-    """Return `rows` of cells as lines, with columns as wide as their widest cell."""
+    """Return `rows` of cells as aligned lines. Each column is as wide as its widest cell."""
     table = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "".join(

@@ -1,4 +1,4 @@
-"""Findings as text for a person: the line of the config, with the span underlined."""
+"""Findings as text for a terminal: the source line, with the span underlined."""
 
 import unicodedata
 from collections import Counter
@@ -18,19 +18,19 @@ _BEFORE = 40
 
 
 def render(findings: Iterable[Finding]) -> str:
-    """Return the report on `findings`, styled for a terminal, a blank line behind each."""
+    """Return `findings` styled for a terminal, with a blank line after each."""
     return "".join(f"{_finding(found)}\n\n" for found in findings)
 
 
 def summary(findings: Iterable[Finding]) -> str:
-    """Return how many findings there are, such as `1 error, 2 warnings`."""
+    """Return the number of findings by severity, for example `1 error, 2 warnings`."""
     numbers = Counter(found.severity for found in findings)
     found = ((each, numbers[each]) for each in Severity if numbers[each])
     return ", ".join(counted(number, each) for each, number in found)
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number of things, such as `1 row` or `2,000 rows`."""
+    """Return a number with its noun, for example `1 row` or `2,000 rows`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -87,7 +87,7 @@ def _glyph(char: str) -> str:
 
 
 def _columns(text: str) -> int:
-    """Return how many columns of a terminal `text`, which is printable, takes."""
+    """Return the width of the printable `text` in terminal columns."""
     return sum(map(_width, text))
 
 

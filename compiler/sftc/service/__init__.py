@@ -1,5 +1,5 @@
-"""The training service, embedded: the wire contract over HTTP, SQLite and files on disk.
+"""The embedded training service: implements the wire contract with HTTP, SQLite and files on disk.
 
-In: HTTP requests. Out: answers that are on disk before they leave, so that they survive any
-crash. Must not know how a config is compiled, nor torch.
+Input: HTTP requests. Output: HTTP responses. Every change is on disk before the service responds,
+so it survives a crash. This package must not depend on the config compiler or on torch.
 """

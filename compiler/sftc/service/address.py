@@ -1,4 +1,4 @@
-"""The address of a running service, for other commands of the same user."""
+"""The address file: how other commands of the same user find the running service of a data folder."""
 
 import fcntl
 import json
@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 FILE: Final = "address.json"
-"""What it is written in, in the data folder."""
+"""Name of the address file in the data folder."""
 
 
 class Address(NamedTuple):
-    """The URL of a service and the key to it.
+    """How to reach a running service.
 
-    `options` are those that it trains with, as a command line says them; `stays` says whether it
-    outlives the command that started it.
+    Attributes:
+        url: the base URL.
+        token: the bearer token.
+        options: the executor options it was started with, as command-line arguments.
+        stays: whether it keeps running after the command that started it ends.
     """
 
     url: str
@@ -25,10 +28,10 @@ class Address(NamedTuple):
 
 
 def publish(root: Path, address: Address) -> None:
-    """Write the address of the service of `root`, readable only by this user.
+    """Write the address file of the data folder `root`, readable only by this user.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     aside = root / f"{FILE}.part"
     aside.unlink(missing_ok=True)
@@ -38,7 +41,10 @@ def publish(root: Path, address: Address) -> None:
 
 
 def find_service(root: Path) -> Address | None:
-    """Return the address of the service of `root`; `None` if none is running that others may use."""
+    """Return the address of the service that uses the data folder `root`.
+
+    Return `None` if no service is running, or if the running one has not published an address.
+    """
     with suppress(OSError, ValueError):
         if _in_use(root / "lock"):
             match json.loads((root / FILE).read_bytes()):

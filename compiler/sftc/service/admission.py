@@ -1,4 +1,4 @@
-"""Which jobs the service admits, and the code with which it refuses others."""
+"""Validate job requests, and reject invalid ones with an error code."""
 
 import re
 from typing import Any, Final
@@ -11,37 +11,39 @@ from sftc.service.store import Store
 from sftc.text.keys import ABSENT, look_up
 
 _DEEPEST: Final = 80
-"""The deepest nesting of a payload: a config has up to 64 levels, and the payload adds some."""
+"""Maximum nesting depth of a payload. A config has at most 64 levels, and the payload adds some."""
 
 _KEY = re.compile(r"[!-~]{1,255}")
 
 
 def idempotency_key(given: str | None) -> str | None:
-    """Return the idempotency key of a request, if it has one.
+    """Return the idempotency key of a request, or `None` if it has none.
 
     Raises:
-        RequestRefusedError: it is not a valid key.
+        RequestRefusedError: the key is not valid.
     """
     if given is not None and not _KEY.fullmatch(given):
         raise RequestRefusedError(
-            400, "invalid_key", "an Idempotency-Key is 1 to 255 ASCII characters without spaces"
+            400, "invalid_key", "`Idempotency-Key` must be 1 to 255 printable ASCII characters without spaces"
         )
     return given
 
 
 def admit_payload(payload: Any) -> str:
-    """Check the body of a job, all but its files, and return its digest.
+    """Validate the payload of a job, except for its files, and return its digest.
 
     Raises:
-        RequestRefusedError: it is not a payload that can be run.
+        RequestRefusedError: the payload is not valid.
     """
     if _is_deeper(payload, _DEEPEST):
-        raise RequestRefusedError(400, "invalid_payload", f"it nests more than {_DEEPEST} levels deep")
+        raise RequestRefusedError(
+            400, "invalid_payload", f"the payload is nested more than {_DEEPEST} levels deep"
+        )
     try:
         found = digest(payload)
     except ValueError as error:
         raise RequestRefusedError(
-            400, "invalid_payload", "it has numbers or text that RFC 8785 cannot represent"
+            400, "invalid_payload", "the payload has numbers or text that RFC 8785 cannot represent"
         ) from error
     try:
         contract = PACKAGED.of_payload(payload)
@@ -72,7 +74,7 @@ def admit_files(payload: dict[str, Any], store: Store) -> None:
     """Check that all files of a job exist and are ready.
 
     Raises:
-        RequestRefusedError: one is not.
+        RequestRefusedError: a file does not exist or is not ready.
     """
     _file(store, payload["training_file_id"], "training_file")
     for id in payload["metadata"]["effective_config"]["data"].get("validation_files", []):
@@ -82,8 +84,8 @@ def admit_files(payload: dict[str, Any], store: Store) -> None:
 def _file(store: Store, id: str | None, what: str) -> None:
     file = store.file(id) if id else None
     if not file:
-        raise RequestRefusedError(400, f"unknown_{what}", f"no such file: {(id or '')[:100]}")
+        raise RequestRefusedError(400, f"unknown_{what}", f"no file has the id {(id or '')[:100]!r}")
     if file["status"] != "ready":
         raise RequestRefusedError(
-            400, f"{what}_not_ready", f"{id} is {file['status']}: {file['error'] or 'wait for it'}"
+            400, f"{what}_not_ready", f"{id} is {file['status']}: {file['error'] or 'wait until it is ready'}"
         )

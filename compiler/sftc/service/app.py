@@ -1,4 +1,4 @@
-"""The service as an ASGI application: a route for each request of the wire contract."""
+"""The ASGI application of the service, with a route for each operation of the wire contract."""
 
 import asyncio
 import json
@@ -37,9 +37,16 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)",
 
 
 class EmbeddedService:
-    """The service over a data folder; `token` is what requests must carry.
+    """The training service of one data folder.
 
-    Without an `executor` jobs stay as they are.
+    Args:
+        root: the data folder.
+        token: the bearer token that requests must have.
+        executor: runs the jobs. If it is `None`, jobs stay queued.
+        limits: limits on requests, and retry intervals.
+
+    Raises:
+        InUseError: another service uses the data folder.
     """
 
     def __init__(
@@ -54,11 +61,11 @@ class EmbeddedService:
         self._work = [self._checks, self._runner] if executor else [self._checks]
 
     def publish(self, address: Address) -> None:
-        """Let other commands of this user know where the service is reached, until it ends."""
+        """Write the address file, so that other commands of this user find the service until it ends."""
         publish(self._folder.root, address)
 
     def app(self) -> Starlette:
-        """Return the application."""
+        """Return the ASGI application."""
         routes = [
             Route("/api/openapi.json", self.openapi),
             Route("/api/learning/files", self.upload, methods=["POST"]),
@@ -76,7 +83,7 @@ class EmbeddedService:
             HTTPException: responses.http,
             sqlite3.OperationalError: responses.database,
         }
-        # Starlette answers an `Exception` of its own handlers outside all middleware: with no id.
+        # Starlette calls a handler for `Exception` outside all middleware, where there is no request id.
         faults = Middleware(ExceptionMiddleware, handlers={Exception: responses.fault})
         app = Starlette(
             routes=routes,
@@ -84,7 +91,7 @@ class EmbeddedService:
             exception_handlers=handlers,
             lifespan=self._lifespan,
         )
-        app.router.redirect_slashes = False  # to where the header `Host` says
+        app.router.redirect_slashes = False  # a redirect would trust the `Host` header
         return app
 
     @asynccontextmanager
@@ -104,64 +111,63 @@ class EmbeddedService:
         return Response(PACKAGED.read("wire/openapi.json"), media_type="application/json")
 
     async def upload(self, request: Request) -> Response:
-        """Take a file."""
+        """Store an uploaded file, and return it."""
         try:
             upload = await receive(request, self._folder.incoming, self.limits)
             self._folder.keep(upload)
         except OSError as error:
             raise RequestRefusedError(
-                507, "no_space", f"the file cannot be kept: {error.strerror}"
+                507, "no_space", f"the file could not be stored: {error.strerror}"
             ) from error
         row = self._store.add_file(upload.filename, upload.purpose, upload.digest, upload.size)
         self._checks.add()
         return JSONResponse(responses.file(row))
 
     async def file(self, request: Request) -> Response:
-        """Return a file's body."""
+        """Return a file."""
         row = self._store.file(request.path_params["id"])
         if not row:
             raise RequestRefusedError(404, "unknown_file", "no such file")
         return JSONResponse(responses.file(row))
 
     async def jobs(self, request: Request) -> Response:
-        """Make a job, or list those there are."""
+        """Create a job (POST) or list jobs (GET)."""
         return await (self._create if request.method == "POST" else self._list)(request)
 
     async def _create(self, request: Request) -> Response:
-        """Make a job, once for each idempotency key."""
+        """Create a job, or return the one that was created with the same idempotency key."""
         payload = await self._json(request)
         key = admission.idempotency_key(request.headers.get("idempotency-key"))
-        digest = await asyncio.to_thread(
-            admission.admit_payload, payload
-        )  # one that is all wrong takes seconds
+        # In a thread: reporting a payload with many errors takes seconds.
+        digest = await asyncio.to_thread(admission.admit_payload, payload)
         admission.admit_files(payload, self._store)
         row, is_new = self._store.add_job(payload, digest, key)
         if not is_new and row["payload_digest"] != digest:
             raise RequestRefusedError(
-                409, "idempotency_conflict", "another payload was sent with this idempotency key"
+                409, "idempotency_conflict", "this idempotency key was already used with a different payload"
             )
         return JSONResponse(responses.job(row), 201 if is_new else 200)
 
     async def start(self, request: Request) -> Response:
-        """Start a job; a started job stays started."""
+        """Queue a job to run. Has no effect on a job that was already started."""
         row = self._job(request)
         if await self._json(request) != {}:
-            raise RequestRefusedError(400, "invalid_body", "the body must be {}")
+            raise RequestRefusedError(400, "invalid_body", "the request body must be {}")
         if self._store.move(row["id"], "queued", of=("created",)):
             self._runner.add()
         return JSONResponse(responses.job(self._job(request)))
 
     async def cancel(self, request: Request) -> Response:
-        """Stop a job; one that has ended stays as it is."""
+        """Cancel a job. Has no effect on a job that has ended."""
         self._runner.cancel(self._job(request)["id"])
         return JSONResponse(responses.job(self._job(request)))
 
     async def job(self, request: Request) -> Response:
-        """Return a job's body."""
+        """Return a job."""
         return JSONResponse(responses.job(self._job(request)))
 
     async def _list(self, request: Request) -> Response:
-        """List jobs, the newest first."""
+        """List jobs, newest first."""
         query, after = request.query_params, _moment(request, "created_after")
         limit = _number(request, "limit", 100, least=1, most=_PAGE)
         is_any = query.get("type") in {None, "sft_offline"}
@@ -169,19 +175,19 @@ class EmbeddedService:
         return JSONResponse({"jobs": [*map(responses.job, rows)]})
 
     async def events(self, request: Request) -> Response:
-        """List a job's events behind `since_seq`."""
+        """List the events of a job after `since_seq`."""
         since, limit = _number(request, "since_seq", 0), _number(request, "limit", 100, least=1, most=_PAGE)
         return JSONResponse({"events": self._store.events(self._job(request)["id"], since, limit)})
 
     async def metrics(self, request: Request) -> Response:
-        """List points of a job's metrics behind `after_step`."""
+        """List the metric points of a job after `after_step`."""
         after = _number(request, "after_step", -1, least=-2)
         limit = _number(request, "limit", 100, least=1, most=_PAGE)
         name = request.query_params.get("name")
         return JSONResponse({"points": self._store.metrics(self._job(request)["id"], name, after, limit)})
 
     async def timeline(self, request: Request) -> Response:
-        """List the phases a job went through."""
+        """List the phases of a job."""
         events = self._store.events(self._job(request)["id"], 0, _PAGE, "status")
         phases = [{"phase": each["data"]["phase"], "created_at": each["created_at"]} for each in events]
         return JSONResponse({"events": phases})
@@ -199,12 +205,12 @@ class EmbeddedService:
             return json.loads(body.decode(), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise RequestRefusedError(
-                400, "invalid_json", "the body is not JSON, or nests too deep"
+                400, "invalid_json", "the request body is not valid JSON, or is nested too deep"
             ) from error
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _number(request: Request, name: str, default: int, least: int = 0, most: int = _LAST) -> int:
@@ -224,5 +230,7 @@ def _moment(request: Request, name: str) -> datetime | None:
         if _MOMENT.fullmatch(text):
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
     raise RequestRefusedError(
-        400, "invalid_query", f"`{name}` must be a time as 2026-01-31T12:00:00Z, in which a + is sent as %2B"
+        400,
+        "invalid_query",
+        f"`{name}` must be a time such as 2026-01-31T12:00:00Z; encode a + in the URL as %2B",
     )

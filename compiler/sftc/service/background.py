@@ -1,4 +1,4 @@
-"""Background work: checks files and runs jobs, one after the other; resumes after a crash."""
+"""Background work: checks files and runs jobs, one at a time, and resumes after a crash."""
 
 import asyncio
 import json
@@ -18,13 +18,13 @@ from sftc.service.executor import SERVICE_ENDS, Executor, FailedError, Task
 from sftc.service.store import Record, Store
 
 _TRIES = 3
-"""How often a check is started that yields no verdict."""
+"""Maximum number of attempts to check a file."""
 
 _log = logging.getLogger(__name__)
 
 
 class _Work(ABC):
-    """Work that runs whenever there is some; after a failure it retries in `retry` seconds."""
+    """A loop that runs whenever there is work. After an error it retries in `retry` seconds."""
 
     def __init__(self, store: Store, folder: Folder, retry: float) -> None:
         self._store = store
@@ -34,28 +34,28 @@ class _Work(ABC):
         self._more.set()
 
     def add(self) -> None:
-        """Signal that there is something to do."""
+        """Signal that there is new work."""
         self._more.set()
 
     async def run(self) -> None:
-        """Do all work as it comes, forever."""
+        """Process work forever."""
         while True:
             await self._more.wait()
             self._more.clear()
             try:
                 await self._all()
-            except Exception:  # noqa: BLE001  such as a full disk: nothing else would retry
+            except Exception:  # noqa: BLE001  any error, such as a full disk: otherwise the loop would end
                 _log.exception("background work failed; retrying in %s s", self._retry)
                 self._more.set()
                 await asyncio.sleep(self._retry)
 
     @abstractmethod
     async def _all(self) -> None:
-        """Do all the work that is waiting."""
+        """Process all pending work."""
 
 
 class Checks(_Work):
-    """Checks uploaded files, each in a worker process, so that the service keeps answering."""
+    """Checks uploaded files, each in a worker process so that the service stays responsive."""
 
     async def _all(self) -> None:
         for file in self._store.unchecked_files():
@@ -67,7 +67,7 @@ class Checks(_Work):
 
 
 async def _checked(path: Path) -> Verdict | None:
-    """Return the verdict on a file; `None` if the process that checks it was killed or cannot start."""
+    """Return the verdict on a file, or `None` if the worker process was killed or could not start."""
     command = (sys.executable, "-P", "-m", check_upload.__name__, str(path))
     try:
         process = await asyncio.create_subprocess_exec(
@@ -89,14 +89,18 @@ async def _checked(path: Path) -> Verdict | None:
 
 
 def _status(verdict: Verdict | None) -> tuple[str, int | None, str | None]:
-    """Return the status that a verdict gives a file, its rows and its error."""
+    """Return the status, row count and error of a file with this verdict."""
     if not verdict:
-        return "stopped", None, f"its check was stopped {_TRIES} times; upload it again to retry"
+        return (
+            "stopped",
+            None,
+            f"the check of the file was stopped {_TRIES} times; upload the file again to retry",
+        )
     return ("failed", None, verdict.error) if verdict.error else ("ready", verdict.rows, None)
 
 
 class Runner(_Work):
-    """Runs jobs, oldest first, and records their outcome."""
+    """Runs jobs, oldest first, and records their results."""
 
     def __init__(self, store: Store, folder: Folder, retry: float, executor: Executor) -> None:
         super().__init__(store, folder, retry)
@@ -104,7 +108,7 @@ class Runner(_Work):
         self._running: dict[str, asyncio.Task[str]] = {}
 
     def cancel(self, id: str) -> None:
-        """Cancel a job in any state; a running one stops, and does not run again."""
+        """Cancel a job that has not ended. If it is running, it is stopped."""
         if self._store.move(id, "cancelled", of=("created", "queued", "running")) and id in self._running:
             self._running[id].cancel()
 
@@ -120,7 +124,7 @@ class Runner(_Work):
 
     def _path(self, file: str) -> Path:
         found = self._store.file(file)
-        assert found  # noqa: S101  admission refuses a job whose file is not ready
+        assert found  # noqa: S101  admission rejects a job whose file is not ready
         return self._folder.file(found["digest"])
 
     async def _one(self, id: str) -> None:
@@ -129,13 +133,13 @@ class Runner(_Work):
         if not self._store.move(id, "running", of=("queued", "running")):
             return
         job = self._store.job(id)
-        assert job  # noqa: S101  it was just moved
+        assert job  # noqa: S101  `move` just updated it
         task = self._task(job, folder)
         running = asyncio.create_task(self._executor.run(task, _Report(self._store, id)))
         self._running[id] = running
         try:
             await asyncio.wait([running])
-        except asyncio.CancelledError:  # the service ends; the job resumes after its next start
+        except asyncio.CancelledError:  # the service is ending; the job resumes when it starts again
             running.cancel(SERVICE_ENDS)
             await asyncio.wait([running])
             raise
@@ -146,7 +150,7 @@ class Runner(_Work):
 
 
 def _fate(ended: asyncio.Task[str]) -> tuple[str, str, str | None]:
-    """Return the status of a job that has ended, the reason and the model."""
+    """Return the status, error message and model of a job that has ended."""
     if ended.cancelled():
         return "cancelled", "", None
     match ended.exception():
@@ -159,7 +163,7 @@ def _fate(ended: asyncio.Task[str]) -> tuple[str, str, str | None]:
 
 
 class _Report:
-    """Writes what an executor reports about a job to the store."""
+    """Writes the events and metrics of a job to the store."""
 
     def __init__(self, store: Store, id: str) -> None:
         self._store = store
@@ -168,14 +172,18 @@ class _Report:
 
     def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
         if type == "status":
-            raise ValueError("only the service adds events of the type `status`")
+            raise ValueError("only the service may add events of type `status`")
         self._store.event(self._id, type, message, data or {})
 
     def metric(self, name: str, step: int, value: float) -> None:
         if math.isfinite(value):
             self._odd.discard(name)
             self._store.metric(self._id, name, step, value)
-        elif name not in self._odd:  # once: a diverging run would report nothing else
+        elif name not in self._odd:  # only once: a diverging run would repeat it at every step
             self._odd.add(name)
             data = {"name": name, "step": step, "value": str(value)}
-            self.event("metric", f"{name} is {value} from step {step} on, which a metric cannot hold", data)
+            self.event(
+                "metric",
+                f"{name} is {value} from step {step} on; no points are recorded until it is finite again",
+                data,
+            )

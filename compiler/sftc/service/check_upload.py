@@ -1,7 +1,7 @@
 """The worker process that checks one upload: `python -m sftc.service.check_upload FILE`.
 
-It prints a `Verdict` as JSON. The check runs in a process of its own so that the service keeps
-answering, and so that a file that exhausts memory ends only this process.
+It prints a `Verdict` as JSON. The check runs in a separate process so that the service stays
+responsive, and so that a file that exhausts memory ends only this process.
 """
 
 import json
@@ -12,14 +12,14 @@ from sftc.dataset.check_files import CheckOptions, check_files
 
 
 class Verdict(NamedTuple):
-    """What a check found: the number of rows, and the first error, `None` if there is none."""
+    """The result of a check: the number of rows, and the first error or `None`."""
 
     rows: int
     error: str | None
 
 
 def check_upload(path: str) -> Verdict:
-    """Check the training file at `path` in this process."""
+    """Return the verdict on the training file at `path`."""
     [checked] = check_files([path], CheckOptions(max_errors=1))
     error = next((found for found in checked.findings if found.is_error), None)
     if error is None:

@@ -1,4 +1,4 @@
-"""The folder of the service: the database, files by their digest, a folder for each job."""
+"""The data folder of the service: the database, uploaded files by digest, and a folder per job."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from sftc.service import address
 from sftc.service.uploads import Upload
 
 _LEAVING = 5.0
-"""Seconds that a service may take to end."""
+"""Seconds to wait for a service that is ending to release the folder."""
 
 
 class InUseError(Exception):
@@ -18,16 +18,19 @@ class InUseError(Exception):
 
 
 class Folder:
-    """The places in the data folder, of which one service at a time makes use.
+    """The data folder, locked for one service.
 
-    Creating one removes the leftovers of a crash.
+    Opening it creates missing folders, and removes partial uploads that a crash left behind.
+
+    Args:
+        root: the path of the data folder.
 
     Raises:
-        InUseError: another service has it.
+        InUseError: another service uses the folder.
     """
 
     def __init__(self, root: Path) -> None:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)  # training data is not for everyone
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)  # training data may be confidential
         self.root = root.absolute()
         self._lock = _locked(root / "lock")
         self.incoming = root / "incoming"
@@ -44,7 +47,7 @@ class Folder:
         return self.root / "service.db"
 
     def file(self, digest: str) -> Path:
-        """Return the path of the file with that digest."""
+        """Return the path of the uploaded file with this digest."""
         return self._files / digest
 
     def job(self, id: str) -> Path:
@@ -52,15 +55,15 @@ class Folder:
         return self.root / "jobs" / id
 
     def close(self) -> None:
-        """Leave the folder to others."""
+        """Remove the address file, and release the folder for other services."""
         self._address.unlink(missing_ok=True)
         self._lock.close()
 
     def keep(self, upload: Upload) -> None:
-        """Put what was uploaded in its place, for good.
+        """Move an upload to its final path, durably.
 
         Raises:
-            OSError: it cannot be; it is gone.
+            OSError: the upload could not be moved. It is deleted.
         """
         try:
             os.replace(upload.path, self.file(upload.digest))
@@ -75,7 +78,11 @@ class Folder:
 
 
 def _locked(path: Path) -> IO[bytes]:
-    """Return the lock file, locked for as long as it is open; one that is being left is waited for."""
+    """Return the lock file, which stays locked until it is closed.
+
+    Raises:
+        InUseError: another service still holds the lock after `_LEAVING` seconds.
+    """
     lock = path.open("ab")
     end = time.monotonic() + _LEAVING
     while True:

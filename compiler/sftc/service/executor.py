@@ -1,17 +1,23 @@
-"""The interface of what runs a job, and the executor of an installation without a trainer."""
+"""The interface of executors, which run jobs, and the executor for installations without a trainer."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 SERVICE_ENDS: Final = "the service ends"
-"""The message of a cancellation after which the job is to resume when the service is back."""
+"""Cancellation message if the service is ending. The job resumes when the service starts again."""
 
 
 class Task(NamedTuple):
-    """A job to run: its payload, its files, and a folder of its own that survives crashes.
+    """A job to run.
 
-    `attempt` counts from 1; a later one resumes where an earlier one was stopped.
+    Attributes:
+        id: the id of the job.
+        payload: its payload.
+        training: the path of its training file.
+        validation: the path of its validation file, or `None`.
+        folder: a folder for this job only. It survives crashes.
+        attempt: the number of this attempt, from 1. Later attempts resume where the last one stopped.
     """
 
     id: str
@@ -26,22 +32,24 @@ class Report(Protocol):
     """How an executor reports its progress."""
 
     def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
-        """Add an event to the job; `data` has JSON types, and `nan` and `inf` in it become null.
+        """Add an event to the job.
+
+        `data` must have JSON types. `nan` and `inf` in it become null.
 
         Raises:
-            ValueError: `type` is `status`, which only the service adds, or `data` nests too deep.
+            ValueError: `type` is `status`, which is reserved, or `data` is nested too deep.
         """
 
     def metric(self, name: str, step: int, value: float) -> None:
         """Add a point of a metric, such as `train.loss`.
 
-        JSON cannot represent `nan` and `inf`: if a metric becomes one, an event of the type
-        `metric` reports it, and there are no points until the metric is finite again.
+        JSON cannot represent `nan` and `inf`. If a metric becomes one of them, an event of type
+        `metric` reports it, and no points are recorded until the metric is finite again.
         """
 
 
 class FailedError(Exception):
-    """The job cannot run; the message says why, and what to do."""
+    """The job failed. The message says why, and what to do."""
 
 
 class Executor(Protocol):
@@ -50,11 +58,11 @@ class Executor(Protocol):
     async def run(self, task: Task, report: Report) -> str:
         """Run `task` and return the name of the trained model.
 
-        A job is cancelled as asyncio tasks are. When the service ends, the cancellation has the
-        message `SERVICE_ENDS`.
+        To cancel a job, the service cancels the asyncio task. If the service is ending, the
+        cancellation has the message `SERVICE_ENDS`.
 
         Raises:
-            FailedError: the job cannot run.
+            FailedError: the job failed.
         """
 
 
@@ -62,9 +70,9 @@ class Missing:
     """The executor of an installation without a trainer: every job fails."""
 
     async def run(self, task: Task, report: Report) -> str:
-        """Fail with the package to install.
+        """Fail with a message that names the package to install.
 
         Raises:
             FailedError: always.
         """
-        raise FailedError("this installation cannot train: pip install 'sftc[train]'")
+        raise FailedError("training is not installed: pip install 'sftc[train]'")

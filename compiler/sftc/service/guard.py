@@ -1,4 +1,4 @@
-"""Middleware: each request gets an id, and only requests with the token pass."""
+"""Middleware that assigns request ids and checks the bearer token."""
 
 import hmac
 import uuid
@@ -10,11 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sftc.service.responses import failure
 
 OPEN = "/api/openapi.json"
-"""The path that needs no token."""
+"""The only path that needs no token."""
 
 
 class Guard:
-    """Middleware that lets requests with the `token` through."""
+    """Middleware that rejects requests without the bearer `token`, and adds `X-Request-Id` to responses."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Who uses the service of a data folder: it stays for as long as anybody does."""
+"""The lease on the embedded service, which runs as long as a command uses it."""
 
 import fcntl
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Self
 
 
 class Lease:
-    """A command's hold on the service of a data folder.
+    """A lock on the service of a data folder.
 
-    Many can share it. Whoever starts or ends the service holds it alone, and nobody comes in between.
+    Commands that use the service share it. A command that starts or ends the service holds it
+    exclusively.
     """
 
     def __init__(self, root: Path) -> None:
@@ -22,15 +23,15 @@ class Lease:
         self._file.close()
 
     def share(self) -> None:
-        """Hold it beside others; wait while somebody holds it alone."""
+        """Acquire the lock shared. Blocks while another command holds it exclusively."""
         fcntl.flock(self._file, fcntl.LOCK_SH)
 
     def take(self) -> None:
-        """Hold it alone; wait for all others to leave it."""
+        """Acquire the lock exclusively. Blocks while other commands hold it."""
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def take_now(self) -> bool:
-        """Hold it alone if nobody else does; else leave it."""
+        """Acquire the lock exclusively without blocking, and return whether that succeeded."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,16 +1,16 @@
-"""How much a client may send, and how many seconds the service waits."""
+"""Limits on request sizes and waiting times."""
 
 from typing import Final, NamedTuple
 
 
 class ServiceLimits(NamedTuple):
-    """ServiceLimits of one service; tests make them small.
+    """The limits of a service. Tests use smaller ones.
 
     Attributes:
-        upload: the most bytes that the body of an upload may have.
-        job: the most bytes that the body of a job may have.
-        patience: seconds that a client may take for the next piece of a request.
-        retry: seconds until background work that failed is tried again.
+        upload: the maximum size of an upload request, in bytes.
+        job: the maximum size of a job request, in bytes.
+        patience: the maximum time between two pieces of a request, in seconds.
+        retry: the delay before failed background work is retried, in seconds.
     """
 
     upload: int = 64 << 30

@@ -1,4 +1,4 @@
-"""What the service answers: bodies of files and jobs, and errors of one shape."""
+"""Responses of the service: files, jobs and errors."""
 
 import logging
 import sqlite3
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 class RequestRefusedError(Exception):
-    """A request is refused with an HTTP status, a code for programs and a message for people."""
+    """A request is rejected with an HTTP status, a machine-readable code and a message."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         self.status = status
@@ -26,15 +26,15 @@ class RequestRefusedError(Exception):
 
 
 async def refused(request: Request, error: Exception) -> JSONResponse:
-    """Return the answer to a request that is refused."""
-    assert isinstance(error, RequestRefusedError)  # noqa: S101  Starlette hands over what was raised
-    # Bytes that a slow client still sends are not a request: close the connection.
+    """Return the response to a rejected request."""
+    assert isinstance(error, RequestRefusedError)  # noqa: S101  registered for this type only
+    # After a timeout, late bytes would be parsed as a new request, so close the connection.
     headers = {"Connection": "close"} if error.status == 408 else None
     return failure(request, error.status, error.code, str(error), headers)
 
 
 async def http(request: Request, error: Exception) -> JSONResponse:
-    """Return the answer to a request that no route takes."""
+    """Return the response to a request that matches no route."""
     assert isinstance(error, HTTPException)  # noqa: S101  as above
     codes = {404: "not_found", 405: "method_not_allowed"}
     code = codes.get(error.status_code, "refused")
@@ -42,28 +42,28 @@ async def http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def database(request: Request, error: Exception) -> JSONResponse:
-    """Return the answer to a request on which the database fails."""
+    """Return the response to a request that failed with a database error."""
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_SPACE:
-        return failure(request, 507, "no_space", f"nothing can be kept: {error}")
+        return failure(request, 507, "no_space", f"the service cannot write to its disk: {error}")
     return await fault(request, error)
 
 
 async def fault(request: Request, error: Exception) -> JSONResponse:
-    """Return the answer to a request that the service fails on, and log why."""
-    _log.error("%s: a fault of the service", request.state.id, exc_info=error)
+    """Return the response to a request that failed with an internal error, and log the error."""
+    _log.error("%s: internal error", request.state.id, exc_info=error)
     return failure(request, 500, "fault", "a bug in the service; see its log")
 
 
 def failure(
     request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Return an error, in the one shape that all have."""
+    """Return an error response. All errors have the same JSON shape."""
     body = {"error": {"code": code, "message": message, "request_id": request.state.id}}
     return JSONResponse(body, status, headers)
 
 
 def file(row: Record) -> Record:
-    """Return the body of a file."""
+    """Return a file as JSON."""
     return {
         "id": row["id"],
         "object": "file",
@@ -79,7 +79,7 @@ def file(row: Record) -> Record:
 
 
 def job(row: Record) -> Record:
-    """Return the body of a job."""
+    """Return a job as JSON."""
     return {
         "job_id": row["id"],
         "id": row["id"],

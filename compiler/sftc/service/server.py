@@ -1,4 +1,4 @@
-"""The service on a port of this machine."""
+"""Serve the service over HTTP with uvicorn."""
 
 import asyncio
 import socket
@@ -11,30 +11,30 @@ from sftc.service.app import EmbeddedService
 from sftc.service.limits import DEFAULT_LIMITS
 
 MAX_HEAD = 1 << 16
-"""The most bytes that the head of a request may have, about."""
+"""Approximate maximum size of a request head, in bytes."""
 
 
 class HttpConnection(HttpToolsProtocol):
-    """A connection whose client has to come to the end of a head: uvicorn would wait and read for ever."""
+    """An HTTP connection that limits the size and duration of request heads. uvicorn limits neither."""
 
     patience = DEFAULT_LIMITS.patience
-    """Seconds that a client may take for a head."""
+    """Maximum time in seconds to receive a request head."""
 
     _late: asyncio.TimerHandle | None = None
     _head = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Wait for the head of a request."""
+        """Start the timeout for the first request head."""
         super().connection_made(transport)
         self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
+        """Stop the timeout."""
         self._end()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; while they are all of a head there may not be too many."""
+        """Parse received bytes, and reject a request head that is too large."""
         super().data_received(data)
         if self._late:
             self._head += len(data)
@@ -42,12 +42,12 @@ class HttpConnection(HttpToolsProtocol):
                 self.send_400_response("The head of the request is too large.")
 
     def on_message_begin(self) -> None:
-        """Wait for the head of another request, which begins."""
+        """Start the timeout for the head of the next request."""
         super().on_message_begin()
         self._begin()
 
     def on_headers_complete(self) -> None:
-        """Wait no more: what comes now is for `uploads` to wait for."""
+        """Stop the timeout: the head is complete, and `uploads.pieces` limits the body."""
         self._end()
         super().on_headers_complete()
 
@@ -63,7 +63,7 @@ class HttpConnection(HttpToolsProtocol):
 
 
 def http_connection(patience: float) -> type[HttpConnection]:
-    """Return the connections whose clients may take so many seconds for a head."""
+    """Return a connection class with a timeout of `patience` seconds for request heads."""
 
     class Connection(HttpConnection):
         pass
@@ -73,7 +73,7 @@ def http_connection(patience: float) -> type[HttpConnection]:
 
 
 class _Server(uvicorn.Server):
-    """A server that tells when it takes requests."""
+    """A server that calls `ready` once it accepts requests."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -86,19 +86,19 @@ class _Server(uvicorn.Server):
 
 
 def serve(service: EmbeddedService, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until interrupted; `ready` is told the URL once requests are taken.
+    """Serve requests until interrupted.
 
     Args:
         service: the service.
         host: the address to listen on.
-        port: the port; 0 takes a free one.
-        ready: is called with the URL.
+        port: the port to listen on; 0 for any free port.
+        ready: called with the URL once the service accepts requests.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: the service cannot listen on the address.
     """
     with socket.create_server((host, port), family=_family(host)) as listener:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an answer does not wait for more
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # send small responses without delay
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listener.getsockname()[1]}"
         config = uvicorn.Config(

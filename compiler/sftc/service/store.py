@@ -1,4 +1,4 @@
-"""The state of the service in SQLite: files, jobs, their events and metrics."""
+"""The SQLite database of the service: files, jobs, events and metrics."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from sftc.text.source import escaped
 Record = dict[str, Any]
 
 FINAL: Final = ("succeeded", "failed", "cancelled")
-"""The states in which a job stays."""
+"""The statuses of a job that has ended."""
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS files (
@@ -38,7 +38,7 @@ CREATE INDEX IF NOT EXISTS metrics_of_job ON metrics (job, step);
 
 
 class Store:
-    """The database in a folder; every method that changes something has it on disk when it returns."""
+    """The database. Every change is on disk when the method that makes it returns."""
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -72,9 +72,9 @@ class Store:
         return [dict(row) for row in self._db.execute(query, values)]
 
     def add_file(self, filename: str, purpose: str, digest: str, size: int) -> Record:
-        """Return the file of that content and purpose, made anew if there is none.
+        """Return the file with this digest and purpose, and create it if it does not exist.
 
-        One whose check was stopped is to be checked again.
+        If its check was stopped, the file is checked again.
         """
         with self._change() as db:
             db.execute(
@@ -84,19 +84,19 @@ class Store:
                 (f"file-{uuid.uuid4().hex}", filename, purpose, digest, size, _now()),
             )
         found = self._one("SELECT * FROM files WHERE digest = ? AND purpose = ?", digest, purpose)
-        assert found  # noqa: S101  it was just made, or was there
+        assert found  # noqa: S101  the INSERT created it, or it existed
         return found
 
     def file(self, id: str) -> Record | None:
-        """Return a file by its id."""
+        """Return the file with this id, or `None`."""
         return self._one("SELECT * FROM files WHERE id = ?", id)
 
     def unchecked_files(self) -> list[Record]:
-        """Return the files that are still to be checked."""
+        """Return the files that are not checked yet, oldest first."""
         return self._all("SELECT * FROM files WHERE status = 'processing' ORDER BY created_at")
 
     def checked(self, id: str, status: str, rows: int | None = None, error: str | None = None) -> None:
-        """Say what the check of a file gave: `ready`, `failed`, or `stopped` if it gave nothing."""
+        """Record the result of a check: `ready`, `failed`, or `stopped` if it had no result."""
         with self._change() as db:
             db.execute(
                 "UPDATE files SET status = ?, rows = ?, error = ? WHERE id = ?",
@@ -104,7 +104,7 @@ class Store:
             )
 
     def add_job(self, payload: Mapping[str, Any], digest: str, key: str | None) -> tuple[Record, bool]:
-        """Return a new job, or the existing job of the idempotency key, and whether it is new."""
+        """Return a job and whether it is new. If a job has the idempotency key, return that job."""
         with self._change() as db:
             if key is not None and (known := self._one("SELECT * FROM jobs WHERE idempotency_key = ?", key)):
                 return _job(known), False
@@ -116,16 +116,16 @@ class Store:
             )
             self._event(id, "status", "created", {"phase": "created"})
         job = self.job(id)
-        assert job  # noqa: S101  it was just made
+        assert job  # noqa: S101  just created
         return job, True
 
     def job(self, id: str) -> Record | None:
-        """Return a job by its id."""
+        """Return the job with this id, or `None`."""
         found = self._one("SELECT * FROM jobs WHERE id = ?", id)
         return _job(found) if found else None
 
     def jobs(self, status: str | None, created_after: datetime | None, limit: int) -> list[Record]:
-        """Return jobs, the newest first; `created_after` is in UTC."""
+        """Return jobs, newest first. `created_after` must be in UTC."""
         rows = self._all(
             "SELECT * FROM jobs WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR created_at > ?2)"
             " ORDER BY number DESC LIMIT ?3",
@@ -136,20 +136,20 @@ class Store:
         return [*map(_job, rows)]
 
     def waiting_jobs(self) -> list[str]:
-        """Return the ids of jobs that are to run, or that work was left off from."""
+        """Return the ids of jobs that are queued or were interrupted, oldest first."""
         rows = self._all("SELECT id FROM jobs WHERE status IN ('queued', 'running') ORDER BY number")
         return [row["id"] for row in rows]
 
     def move(
         self, id: str, to: str, *, of: tuple[str, ...], message: str = "", model: str | None = None
     ) -> bool:
-        """Give a job the status `to`, if it is one `of` those; return whether it was."""
+        """Set the status of a job to `to` if it is one of `of`, and return whether it was."""
         error = _plain(message) if to == "failed" else None
         finished = _now() if to in FINAL else None
         with self._change() as db:
             marks = ", ".join("?" * len(of))
             changed = db.execute(
-                "UPDATE jobs SET status = ?, error = ?, fine_tuned_model = ?, finished_at = ?,"  # noqa: S608  only marks
+                "UPDATE jobs SET status = ?, error = ?, fine_tuned_model = ?, finished_at = ?,"  # noqa: S608  only placeholders
                 f" attempt = attempt + ? WHERE id = ? AND status IN ({marks})",
                 (to, error, _plain(model), finished, to == "running", id, *of),
             )
@@ -170,7 +170,7 @@ class Store:
         )
 
     def events(self, id: str, since: int, limit: int, type: str | None = None) -> list[Record]:
-        """Return the events of a job behind `since`, in order."""
+        """Return the events of a job after the sequence number `since`, in order."""
         rows = self._all(
             "SELECT seq, type, message, data, created_at FROM events WHERE job = ?1 AND seq > ?2"
             " AND (?3 IS NULL OR type = ?3) ORDER BY seq LIMIT ?4",
@@ -182,7 +182,7 @@ class Store:
         return [{**row, "data": json.loads(row["data"])} for row in rows]
 
     def metric(self, id: str, name: str, step: int, value: float) -> None:
-        """Add a point of a metric to a job, in place of one of that name and step if it has it."""
+        """Add a point of a metric to a job. It replaces a point of the same name and step."""
         point = (id, _plain(name), step)
         with self._change() as db:
             db.execute("DELETE FROM metrics WHERE job = ? AND name = ? AND step = ?", point)
@@ -192,7 +192,7 @@ class Store:
             )
 
     def metrics(self, id: str, name: str | None, after: int, limit: int) -> list[Record]:
-        """Return the points of a job's metrics behind the step `after`, in order."""
+        """Return the metric points of a job after the step `after`, in order."""
         return self._all(
             "SELECT name, step, value, created_at FROM metrics WHERE job = ?1 AND step > ?2"
             " AND (?3 IS NULL OR name = ?3) ORDER BY step, number LIMIT ?4",
@@ -208,13 +208,15 @@ def _job(row: Record) -> Record:
 
 
 def _plain(value: Any, levels: int = 100) -> Any:
-    """Return `value` as JSON in UTF-8 has it: no `nan` and `inf` but null, half a pair as its escape.
+    """Return `value` in a form that JSON and UTF-8 can represent.
+
+    `nan` and `inf` become `None`, and lone surrogates become escapes.
 
     Raises:
-        ValueError: it nests more than so many levels deep, and could perhaps not be read again.
+        ValueError: the value is nested more than `levels` deep, so that reading it back could fail.
     """
     if not levels:
-        raise ValueError("nests too deep")
+        raise ValueError("nested too deep")
     if isinstance(value, str):
         return escaped(value)
     if isinstance(value, float):
@@ -231,4 +233,4 @@ def _now() -> str:
 
 
 def _stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds")  # of one length, so that text sorts as time does
+    return moment.isoformat(timespec="microseconds")  # fixed length, so that text order is time order

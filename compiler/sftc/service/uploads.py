@@ -1,4 +1,4 @@
-"""Uploads: a multipart body, written to disk as it comes, hashed on the way."""
+"""Receive multipart uploads: stream them to disk, and hash them on the way."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ _FIELD = 1 << 12
 
 
 class Upload(NamedTuple):
-    """A file that has arrived: where its bytes lie, and what it is."""
+    """A received file. `digest` is the hexadecimal SHA-256, and `size` is in bytes."""
 
     path: Path
     filename: str
@@ -33,15 +33,15 @@ class Upload(NamedTuple):
 
 
 async def pieces(request: Request, most: int, patience: float) -> AsyncIterator[bytes]:
-    """Yield the body of a request, as it comes.
+    """Yield the body of a request as it is received.
 
     Args:
         request: the request.
-        most: the most bytes that the body may have.
-        patience: seconds that the client may take for the next piece.
+        most: the maximum size of the body, in bytes.
+        patience: the maximum time between two pieces, in seconds.
 
     Raises:
-        Refusal: the body is too large, too slow or cut off.
+        RequestRefusedError: the body is too large, too slow or incomplete.
     """
     stream, size = request.stream().__aiter__(), 0
     while True:
@@ -51,30 +51,43 @@ async def pieces(request: Request, most: int, patience: float) -> AsyncIterator[
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise RequestRefusedError(408, "too_slow", f"no byte came for {patience:.0f} seconds") from None
+            raise RequestRefusedError(
+                408, "too_slow", f"no data was received for {patience:.0f} seconds"
+            ) from None
         except ClientDisconnect:
-            raise RequestRefusedError(400, "cut_off", "the connection ended inside the body") from None
+            raise RequestRefusedError(
+                400, "cut_off", "the connection was closed before the end of the request body"
+            ) from None
         size += len(piece)
         if size > most:
-            raise RequestRefusedError(413, "too_large", f"the body may have {most:,} bytes")
+            raise RequestRefusedError(
+                413, "too_large", f"the request body is larger than the limit of {most:,} bytes"
+            )
         yield piece
 
 
 async def receive(request: Request, folder: Path, limits: ServiceLimits) -> Upload:
-    """Write the part `file` of a multipart body into `folder`, and read the field `purpose`.
+    """Return the upload in a multipart request, with its part `file` written to `folder`.
+
+    Args:
+        request: the request. It must also have the field `purpose`.
+        folder: the folder for the file.
+        limits: the limits of the service.
 
     Raises:
-        Refusal: the body is too large, too slow or cut off, or not such a form.
-        OSError: it cannot be written.
+        RequestRefusedError: the body is too large, too slow, incomplete or malformed.
+        OSError: the file cannot be written.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         raise RequestRefusedError(
-            400, "not_multipart", "the body must be multipart/form-data, with a part `file`"
+            400, "not_multipart", "the request body must be multipart/form-data with a part `file`"
         )
     if int(request.headers.get("content-length") or 0) > limits.upload:
-        raise RequestRefusedError(413, "too_large", f"the body may have {limits.upload:,} bytes")
+        raise RequestRefusedError(
+            413, "too_large", f"the request body is larger than the limit of {limits.upload:,} bytes"
+        )
     form = _Form(folder)
     try:
         parser = MultipartParser(boundary, form.callbacks)
@@ -85,15 +98,15 @@ async def receive(request: Request, folder: Path, limits: ServiceLimits) -> Uplo
     except FormParserError as error:
         form.discard()
         raise RequestRefusedError(
-            400, "broken_multipart", f"the multipart body is broken: {error}"
+            400, "broken_multipart", f"the multipart body is malformed: {error}"
         ) from error
-    except BaseException:  # a request that is cancelled leaves no file, either
+    except BaseException:  # also if the request is cancelled
         form.discard()
         raise
 
 
 class _Form:
-    """The parts of a body as the parser finds them; what is not asked for is let go."""
+    """Collects the parts `file` and `purpose` from a multipart parser. Other parts are ignored."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / f"incoming-{uuid.uuid4().hex}"
@@ -127,7 +140,9 @@ class _Form:
             self._part = options.get(b"name", b"")
             if self._part == b"file":
                 if self._filename is not None:
-                    raise RequestRefusedError(400, "two_files", "the body has two parts `file`")
+                    raise RequestRefusedError(
+                        400, "two_files", "the request body has more than one part `file`"
+                    )
                 self._filename = options.get(b"filename", b"").decode("utf-8", "replace") or "file.jsonl"
 
     def _data(self, data: bytes, start: int, end: int) -> None:
@@ -149,16 +164,16 @@ class _Form:
 
     async def upload(self) -> Upload:
         if not self._done or not self._complete or self._filename is None:
-            raise RequestRefusedError(400, "no_file", "the body has no complete part `file`")
+            raise RequestRefusedError(400, "no_file", "the request body has no complete part `file`")
         purpose = self._purpose.decode("utf-8", "replace")
         if purpose != "fine-tune":
             raise RequestRefusedError(400, "bad_purpose", "the field `purpose` must be `fine-tune`")
         self._file.flush()
-        await asyncio.to_thread(os.fsync, self._file.fileno())  # of a large file it takes its time
+        await asyncio.to_thread(os.fsync, self._file.fileno())  # takes long for a large file
         self._file.close()
         return Upload(self._path, self._filename, purpose, self._hash.hexdigest(), self._size)
 
     def discard(self) -> None:
         self._path.unlink(missing_ok=True)
-        with suppress(OSError):  # to close is to write the rest, for which a full disk has no room
+        with suppress(OSError):  # closing flushes the buffer, which fails if the disk is full
             self._file.close()

@@ -52,7 +52,7 @@ class ServiceClient:
         SettingsError: the URL, or a proxy URL in the environment, is invalid.
     """
 
-    def __init__(self, backend: Backend, tell: Notify, patience: Patience = Patience()) -> None:  # noqa: B008  it cannot be changed
+    def __init__(self, backend: Backend, tell: Notify, patience: Patience = Patience()) -> None:  # noqa: B008  it is immutable
         self.url = backend.url
         self.key = backend.key
         self._tell = tell

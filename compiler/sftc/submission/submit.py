@@ -97,7 +97,7 @@ class Submission:
         journal: Journal,
         tell: Notify,
         progress: OnProgress = _ignore,
-        readiness: Readiness = Readiness(),  # noqa: B008  it cannot be changed
+        readiness: Readiness = Readiness(),  # noqa: B008  it is immutable
     ) -> None:
         self._service = service
         self._journal = journal

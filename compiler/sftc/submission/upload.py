@@ -52,7 +52,7 @@ def ensure_uploaded(
     service: ServiceClient,
     journal: Journal,
     progress: OnProgress,
-    readiness: Readiness = Readiness(),  # noqa: B008  it cannot be changed
+    readiness: Readiness = Readiness(),  # noqa: B008  it is immutable
 ) -> str:
     """Upload `file`, unless the service already has it, and return its id.
 

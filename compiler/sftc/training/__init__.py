@@ -1,5 +1,5 @@
-"""The executor that trains, in processes of its own: on this machine, or on a Ray cluster.
+"""The executors that train models in separate processes, on this machine or on a Ray cluster.
 
-In: a payload and its files. Out: a model on disk, events and metrics. Must not know TOML or
-HTTP; only `worker` and what it imports know torch.
+Input: a payload and its files. Output: a model on disk, events and metrics. This package must not
+depend on TOML or HTTP. Only `worker` and the modules that it imports may import torch.
 """

@@ -1,4 +1,4 @@
-"""The files that a job leaves: an adapter or a model, its tokenizer, and a model card."""
+"""The output of a job on disk: an adapter or a full model, its tokenizer and its model card."""
 
 import os
 import shutil
@@ -12,11 +12,14 @@ from sftc.training.plan import Plan
 from sftc.training.tokens import Counts
 
 _PACKAGES: Final = ("sftc", "torch", "transformers", "peft", "accelerate")
-"""Packages that every job depends on."""
+"""Packages that every job uses; the model card lists their versions."""
 
 
 def finish(aside: Path, folder: Path, tokenizer: Any, card: str) -> None:
-    """Move a model that was saved `aside` to its `folder`, with its tokenizer and its card."""
+    """Add the tokenizer and the model card to the model in `aside`, then move it to `folder` atomically.
+
+    Everything is synced to disk first, so `folder` never holds a partial model.
+    """
     tokenizer.save_pretrained(aside)
     (aside / "README.md").write_text(card, encoding="utf-8")
     for path in filter(Path.is_file, aside.rglob("*")):
@@ -29,8 +32,8 @@ def finish(aside: Path, folder: Path, tokenizer: Any, card: str) -> None:
 def card(
     payload: dict[str, Any], plan: Plan, files: Mapping[str, Counts], metrics: Mapping[str, float]
 ) -> str:
-    """Return the card of a model, in Markdown: the same for the same job, to the byte."""
-    kind = "LoRA adapter" if plan.adapter else "model"
+    """Return the model card in Markdown. The same job always gives the same bytes."""
+    kind = "LoRA adapter" if plan.adapter else "Fine-tuned model"
     data = "".join(f"- {name}: {each.rows:,} rows, {each.digest}\n" for name, each in files.items())
     figures = "".join(f"- {name}: {value:.6g}\n" for name, value in sorted(metrics.items()))
     deviations = "".join(f"- {each}\n" for each in plan.deviations) or "None.\n"
@@ -41,20 +44,20 @@ base_model: {payload["model"]}
 library_name: {"peft" if plan.adapter else "transformers"}
 ---
 
-# A {kind} of {payload["model"]}
+# {kind} of {payload["model"]}
 
-Fine-tuned by [sftc](https://pypi.org/project/sftc/).
+Trained with [sftc](https://pypi.org/project/sftc/).
 
-## Deviations
+## Deviations from the config
 
 {deviations}
-## Last figures
+## Final metrics
 
 {figures}
-## Data
+## Training data
 
 {data}
-## Versions
+## Package versions
 
 {versions}
 ## Payload

@@ -1,4 +1,4 @@
-"""Finding and loading the base model of a job."""
+"""Find the base model of a job on disk or in the Hugging Face cache."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,27 +11,27 @@ from sftc.training.machine import out_of_memory
 
 
 class BaseModel(NamedTuple):
-    """A model on disk: its folder, and the file in it if that is one of GGUF."""
+    """A model on disk: its folder, and the name of its GGUF file if it has one."""
 
     folder: str
     gguf: str | None
 
     def options(self) -> dict[str, str | bool]:
-        """Return what transformers needs to know to load it, and nothing from elsewhere."""
+        """Return the `from_pretrained` options that load the model without network access."""
         return {"local_files_only": True, **({"gguf_file": self.gguf} if self.gguf else {})}
 
 
 def find_base_model(name: str, models: Path | None, *, download: bool) -> BaseModel:
-    """Return the base model with the name in a config.
+    """Return the base model that a config calls `name`.
 
     Args:
-        name: a folder; the name of one in `models`, with or without its owner; or the id of a
-            model in the cache of the hub.
-        models: a folder of models.
-        download: whether it may be fetched from the hub.
+        name: a folder, the name of a folder in `models` (with or without its owner), or a model id
+            on the Hugging Face Hub.
+        models: a folder of models, searched before the Hub cache.
+        download: whether to download the model from the Hub if it is not in the cache.
 
     Raises:
-        FailedError: it is not found.
+        FailedError: the model does not exist or cannot be downloaded.
     """
     places = [Path(name)]
     if models:
@@ -47,15 +47,19 @@ def find_base_model(name: str, models: Path | None, *, download: bool) -> BaseMo
     except (HFValidationError, LocalEntryNotFoundError):
         return _none(name, models)
     except OSError as error:
-        raise FailedError(f"`job.model`: {name} cannot be fetched from the hub: {error}") from error
+        raise FailedError(
+            f"`job.model`: downloading {name} from the Hugging Face Hub failed: {error}"
+        ) from error
 
 
 @contextmanager
 def loading(base: BaseModel) -> Iterator[None]:
-    """Turn an error while loading the model into one that names the model.
+    """Turn errors from loading `base` into a `FailedError` that names the model.
+
+    Out-of-memory errors pass through unchanged.
 
     Raises:
-        FailedError: it is not as it should be.
+        FailedError: the model files are missing, broken or unsupported.
     """
     from safetensors import SafetensorError
 
@@ -73,13 +77,13 @@ def _model(folder: Path) -> BaseModel | None:
         return BaseModel(str(folder.absolute()), None)
     weights = sorted(folder.glob("*.gguf")) if folder.is_dir() else []
     if weights and not find_spec("gguf"):
-        raise FailedError(f"`job.model`: {weights[0].name} needs another package: pip install gguf")
+        raise FailedError(f"`job.model`: {weights[0].name} needs the `gguf` package: pip install gguf")
     return BaseModel(str(folder.absolute()), weights[0].name) if weights else None
 
 
 def _none(name: str, models: Path | None) -> BaseModel:
-    where = f", none in {models}" if models else ""
+    where = f", in {models}" if models else ""
     raise FailedError(
-        f"`job.model`: the model {name} was not found: no folder of that name{where}, nor the hub's cache. "
-        "Name a folder, say where models are with --models-dir, or let it be fetched with --allow-download"
+        f"`job.model`: the model {name} was not found: no folder has that name{where}, and it is not in the "
+        "Hugging Face cache. Set `job.model` to a folder, pass --models-dir, or pass --allow-download"
     )

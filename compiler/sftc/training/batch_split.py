@@ -1,19 +1,19 @@
-"""How the rows of a step are split over devices."""
+"""Split the batch of a step over devices and gradient accumulation."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 DEFAULT = 8
-"""The rows of a step by default."""
+"""Rows per step if the config sets no batch size."""
 
 _LARGEST = 8
-"""The maximum rows on a device by default."""
+"""Maximum rows per device and forward pass if the config does not set `per_device_batch`."""
 
 
 class Batches(NamedTuple):
-    """The rows on a device at a time, and how many times before a step.
+    """Rows per device and forward pass, and forward passes per optimizer step.
 
-    `contradictions` are the keys that do not divide evenly, and why.
+    `contradictions` lists batch settings that do not fit together, as pairs of key and reason.
     """
 
     per_device: int
@@ -22,14 +22,21 @@ class Batches(NamedTuple):
 
 
 def split_batch(asked: Mapping[str, Any], devices: int) -> Batches:
-    """Return the split over `devices`; a step's rows are the product of all three numbers.
+    """Return the batch split for `devices` devices.
 
-    `global_batch`, or else `batch_size`, is the rows of a step over all devices.
+    Rows per step = rows per device x accumulation x devices. `global_batch` is the number of rows
+    per step over all devices; `batch_size` is used if `global_batch` is not set.
+
+    Args:
+        asked: the payload's settings by config key, `None` if not set.
+        devices: the number of devices that train.
     """
     wrong = []
     rows, size = asked["hyperparameters.global_batch"], asked["hyperparameters.batch_size"]
     if rows and size and rows != size:
-        wrong.append(("hyperparameters.batch_size", f"it is {size}, but `global_batch` is {rows}"))
+        wrong.append(
+            ("hyperparameters.batch_size", f"it is {size}, but `global_batch` is {rows}; set only one")
+        )
     device = asked["hyperparameters.per_device_batch"]
     times = asked["hyperparameters.gradient_accumulation_steps"]
     key = "hyperparameters.global_batch" if rows else "hyperparameters.batch_size"

@@ -1,4 +1,4 @@
-"""A conversation as tokens, and which of them are trained on."""
+"""Tokenize conversations with a chat template, and find the tokens that the assistant wrote."""
 
 import re
 from collections.abc import Mapping
@@ -10,28 +10,35 @@ from jinja2 import TemplateError
 
 _MARKS: Final = re.compile(r"{%-?\s*generation\s*-?%}")
 _STAND_IN: Final = "\ue000"
-"""A text that answers do not begin or end with."""
+"""A private-use character: replaces an answer to find its position in the rendered text."""
 
 ChatMessage = dict[str, Any]
 
 
 class UnspeakableError(Exception):
-    """The model's chat template cannot render a conversation; the message says why."""
+    """The model's chat template cannot render a conversation. The message says why."""
 
 
 def encode(row: Mapping[str, Any], tokenizer: Any) -> tuple[list[int], list[bool], int]:
-    """Return the tokens of a row, which of them are trained on, and how many answers were not found.
+    """Return the token ids of a row, a mask of the tokens to train on, and the number of lost answers.
 
-    If the chat template marks what the assistant says, those tokens are trained on. Otherwise they
-    are what a message adds to the rendering of the messages before it with a generation prompt; or,
-    if the template rewrites earlier answers, what changes with the message.
+    A lost answer is an assistant message that does not appear in the rendered text. The tokens to
+    train on are found in one of three ways:
+
+    1. If the chat template has `{% generation %}` blocks, they are the tokens inside them.
+    2. Otherwise, an answer is the text that its message adds after the generation prompt.
+    3. If the template renders earlier messages differently once later ones follow (as templates
+       that drop reasoning do), an answer is the text that changes if its content is replaced.
 
     Args:
-        row: an object of a training file.
-        tokenizer: a tokenizer of transformers with a chat template.
+        row: an object of a training file, with `messages` and optionally `tools`.
+        tokenizer: a transformers tokenizer with a chat template.
+
+    Returns:
+        The token ids, a mask of the same length, and the number of lost answers.
 
     Raises:
-        UnspeakableError: the template cannot render it, or it has images.
+        UnspeakableError: the template rejects the row, or the row has content other than text.
     """
     template = _Template(tokenizer, row.get("tools") or None)
     messages = [_plain(message) for message in row["messages"]]
@@ -56,7 +63,7 @@ def encode(row: Mapping[str, Any], tokenizer: Any) -> tuple[list[int], list[bool
 
 
 class _Template:
-    """The chat template of a tokenizer, with the tools of a row."""
+    """The chat template of a tokenizer, applied with the tools of a row."""
 
     def __init__(self, tokenizer: Any, tools: list[Any] | None) -> None:
         self._tokenizer = tokenizer
@@ -81,11 +88,18 @@ class _Template:
 def _answer(
     messages: list[ChatMessage], number: int, text: str, template: _Template
 ) -> tuple[int, int] | None:
-    """Return the span in `text`, the rendering of `messages`, of the answer with that number."""
+    """Return the start and end of message `number` in `text`, or `None` if it does not appear.
+
+    Args:
+        messages: the conversation.
+        number: the index of an assistant message.
+        text: the rendered conversation.
+        template: the template that rendered it.
+    """
     try:
         before = template.text(messages[:number], ask=True)
         through = template.text(messages[: number + 1])
-    except UnspeakableError:  # some templates refuse the beginning of a conversation
+    except UnspeakableError:  # some templates reject an incomplete conversation
         before = through = "\0"
     if text.startswith(before) and text.startswith(through) and len(before) < len(through):
         return len(before), len(through)
@@ -99,13 +113,13 @@ def _answer(
 
 
 def _common(one: str, other: str) -> int:
-    """Return the length of the common beginning of two texts."""
+    """Return the length of the common prefix of two texts."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _plain(message: Mapping[str, Any]) -> ChatMessage:
-    """Return a message in the form of chat templates: content is text, arguments are objects."""
+    """Return a message in the form that chat templates expect: text content, tool arguments as objects."""
     content = message.get("content")
     parts = content if isinstance(content, list) else [content or ""]
     made = {**message, "content": "".join(map(_text, parts))}

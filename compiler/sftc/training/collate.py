@@ -1,4 +1,4 @@
-"""Rows collated to batches."""
+"""Collate tokenized rows into padded batches."""
 
 from collections.abc import Callable
 from inspect import signature
@@ -14,13 +14,17 @@ Batch = dict[str, torch.Tensor]
 
 
 def collator(model: Any) -> Callable[[list[TokenRow]], Batch]:
-    """Return the function that collates rows for `model`, a transformers model or an adapter on one."""
+    """Return the collate function for `model`: `chosen` if the model supports it, otherwise `whole`.
+
+    Args:
+        model: a transformers model, or a PEFT adapter on one.
+    """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     return chosen if "logits_to_keep" in signature(base.forward).parameters else whole
 
 
 def whole(rows: list[TokenRow]) -> Batch:
-    """Return rows as the columns of a batch, as long as the longest of them: (rows, tokens) each."""
+    """Return a batch padded to its longest row. Every tensor has the shape (rows, tokens)."""
     lengths = torch.tensor([len(row["input_ids"]) for row in rows])
     return {
         "input_ids": pad_sequence([row["input_ids"] for row in rows], batch_first=True),
@@ -30,11 +34,13 @@ def whole(rows: list[TokenRow]) -> Batch:
 
 
 def chosen(rows: list[TokenRow]) -> Batch:
-    """Return a batch, and the positions at which the model computes logits.
+    """Return a padded batch that computes logits only at positions with a label.
 
-    Most tokens of a prompt are not trained on, and their logits are expensive: one for each word of
-    the vocabulary. The labels belong to the tokens after these positions; a trainer counts the same
-    number whether it shifts them or not.
+    Logits are expensive: one number per position and vocabulary entry. Prompt tokens have no label,
+    so the model does not need logits there. `logits_to_keep` lists the positions, and
+    `shift_labels`, of shape (rows, positions), has the labels of the tokens that follow them.
+    `labels` is the same with a first column of `IGNORED`: trainers that shift labels before they
+    count them and trainers that do not both get the same count.
     """
     batch = whole(rows)
     next_ones = batch["labels"][:, 1:]

@@ -1,4 +1,4 @@
-"""Training a model by its plan, in each process of a job."""
+"""Train a model according to a plan. Each process of a job runs this."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -18,28 +18,31 @@ from sftc.training.trainable import build_trainable
 SEED: Final = 42
 
 _SAVES: Final = 10
-"""The approximate number of checkpoints of a run."""
+"""Approximate number of checkpoints per run."""
 
 _POINTS: Final = 1000
-"""The approximate maximum points of a metric."""
+"""Approximate maximum number of points per metric."""
 
 
 def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporter) -> dict[str, float] | None:
-    """Train, from the last checkpoint in `folder` if there is one, and save the result.
+    """Train the model, save it to `into`, and return its final metrics.
+
+    Training resumes from the last complete checkpoint in `folder`, if there is one.
 
     Args:
-        plan: the plan.
+        plan: the training plan.
         base: the base model.
-        folder: has the rows as arrays, `training` and perhaps `validation`; checkpoints go there.
-        into: is the folder for the model.
+        folder: the folder of the job: it has the tokenized rows in `training` and optionally
+            `validation`. Checkpoints are written here.
+        into: the folder to save the model to.
         reporter: receives events and metrics.
 
     Returns:
-        The last metrics; `None` in any process but the first.
+        The last value of each metric, or `None` if this process does not have rank 0.
     """
     set_seed(SEED)
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it is there
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # missing from the stubs
     training = TokenRows(folder / "training")
     validation = TokenRows(folder / "validation") if plan.evaluation != "no" else None
     arguments = _arguments(plan, folder, len(training))
@@ -49,10 +52,10 @@ def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporte
     progress.trainer = trainer
     trainer.train(resume_from_checkpoint=checkpoint(folder))
     trainer.accelerator.unwrap_model(trainer.model).config.use_cache = True
-    trainer.save_model(str(into))  # in all processes, of which each may hold a part
+    trainer.save_model(str(into))  # every process calls it: with sharding, each holds a part
     if not trainer.is_world_process_zero():
         return None
-    (into / TRAINING_ARGS_NAME).unlink()  # it names folders of this machine
+    (into / TRAINING_ARGS_NAME).unlink()  # it contains paths of this machine
     return progress.last
 
 
@@ -92,7 +95,7 @@ def _arguments(plan: Plan, folder: Path, rows: int) -> TrainingArguments:
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=False if plan.processes > 1 else None,
         deepspeed=_deepspeed(plan) if plan.deepspeed >= 0 else None,
-        fsdp=plan.fsdp or None,  # type: ignore[arg-type]  # they take a truth value, and mean to take no other
+        fsdp=plan.fsdp or None,  # type: ignore[arg-type]  # accepts a bool, but the annotation lacks it
         fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"} if plan.fsdp else None,
         remove_unused_columns=False,
         disable_tqdm=True,

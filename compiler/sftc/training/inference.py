@@ -1,4 +1,4 @@
-"""Inference with a trained model, and with its base model."""
+"""Generate answers with a trained model and with its base model."""
 
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ Message = dict[str, str]
 
 
 class TrainedModel:
-    """A model that a job trained; for an adapter, also its base model."""
+    """The model that a job trained, with its base model if it is an adapter."""
 
     def __init__(self, folder: Path) -> None:
         """Load the model in `folder`.
 
         Raises:
-            FailedError: its base model is gone.
+            FailedError: the base model of the adapter is no longer there.
         """
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # theirs
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
@@ -39,7 +39,7 @@ class TrainedModel:
         self._model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     def before(self, messages: list[Message], most: int) -> str:
-        """Return the answer of the base model, of at most `most` tokens."""
+        """Return the answer of the base model, of at most `most` tokens. Only for adapters (`has_base`)."""
         with self._model.disable_adapter():
             return self._answer(messages, most)
 

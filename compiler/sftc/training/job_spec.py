@@ -1,4 +1,4 @@
-"""The specification of a job for its training process, as a file in the job's folder."""
+"""The job specification: a file in the job's folder that the training process reads."""
 
 import os
 from pathlib import Path
@@ -13,11 +13,17 @@ REPEATABLE: Final = {
     "PYTHONHASHSEED": "0",
     "TOKENIZERS_PARALLELISM": "false",
 }
-"""Environment variables without which the same job does not give the same bytes."""
+"""Environment variables that make training reproducible: the same job gives the same bytes."""
 
 
 class ExecutorOptions(NamedTuple):
-    """How this machine trains jobs: where base models are, and what is allowed."""
+    """How an executor trains jobs.
+
+    Attributes:
+        models: the folder of base models (`--models-dir`).
+        download: whether base models may be downloaded (`--allow-download`).
+        substitutes: whether settings may be substituted (`--allow-substitutions`).
+    """
 
     models: str | None = None
     download: bool = False
@@ -25,7 +31,7 @@ class ExecutorOptions(NamedTuple):
 
 
 class JobSpec(NamedTuple):
-    """A job for a training process; `training` and `validation` are paths of files."""
+    """A job for a training process. `training`, `validation` and `folder` are paths."""
 
     id: str
     payload: dict[str, Any]
@@ -36,9 +42,9 @@ class JobSpec(NamedTuple):
 
 
 def write_spec(task: Task, options: ExecutorOptions) -> Path:
-    """Write the specification of `task` into its folder, once, and return the file.
+    """Write the specification of `task` to its folder, and return the path of the file.
 
-    A job that resumes keeps the options that it was started with.
+    An existing file is kept, so a job that resumes keeps the options it was started with.
     """
     path = task.folder / "work.json"
     if not path.exists():
@@ -57,6 +63,6 @@ def write_spec(task: Task, options: ExecutorOptions) -> Path:
 
 
 def read_spec(path: Path) -> JobSpec:
-    """Return the specification that `write_spec` wrote."""
+    """Return the specification in a file that `write_spec` wrote."""
     values = orjson.loads(path.read_bytes())
     return JobSpec(**{**values, "options": ExecutorOptions(**values["options"])})

@@ -1,6 +1,6 @@
-"""Several processes for one job, started and watched by torchrun.
+"""Start the processes of a distributed job with torchrun's elastic launcher.
 
-They find each other through files, because torch's own store listens on every address of the machine.
+The processes rendezvous through files, because torch's TCP store listens on all network interfaces.
 """
 
 import os
@@ -17,12 +17,17 @@ _SECONDS = 0.5
 
 
 def launch(file: Path, processes: int) -> None:
-    """Run the worker in that many processes, each of which finds the job in `file`.
+    """Run the worker for the job in `file` in several processes.
 
-    If one of them is killed, this process ends in the same way.
+    If one of them is killed by SIGKILL, this process kills itself with SIGKILL too, so that the
+    executor sees the signal and restarts the job.
+
+    Args:
+        file: the job specification.
+        processes: the number of processes.
 
     Raises:
-        ChildFailedError: one of them failed.
+        ChildFailedError: a process failed for another reason.
     """
     for name in ("agent", "ranks"):
         _meeting(file.parent, name).unlink(missing_ok=True)
@@ -48,7 +53,7 @@ def launch(file: Path, processes: int) -> None:
 
 
 def join(file: Path) -> None:
-    """Meet the other processes of the job in `file`."""
+    """Initialize the process group with the other processes of the job in `file`."""
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     init_process_group(
@@ -60,7 +65,10 @@ def join(file: Path) -> None:
 
 
 def process_group_backend(*, gpus: bool) -> str:
-    """Return what processes speak through; on GPUs, too, FSDP saves and loads by way of the CPU."""
+    """Return the torch.distributed backend.
+
+    GPU jobs need gloo as well as NCCL, because FSDP saves and loads through the CPU.
+    """
     return "cpu:gloo,cuda:nccl" if gpus else "gloo"
 
 

@@ -1,4 +1,4 @@
-"""The executor that trains: a process a job, watched, stopped and started again."""
+"""The local executor: trains each job in a child process, and restarts it if it is killed."""
 
 import asyncio
 import json
@@ -14,17 +14,19 @@ from sftc.training import job_spec as tasks
 from sftc.training.job_spec import REPEATABLE, ExecutorOptions
 
 _TRIES: Final = 3
-"""How often a killed process is restarted without progress."""
+"""Maximum number of attempts that are killed without a new checkpoint."""
 
 _GRACE: Final = 3.0
-"""Seconds that a process has to end by itself."""
+"""Seconds that a process has to exit after SIGTERM before SIGKILL."""
 
 _LINE: Final = 1 << 20
+"""Maximum length of a line that a training process prints, in bytes."""
 
 _HERE: Final = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
-"""Variables that keep what processes say to each other on this machine."""
+"""Environment variables that keep distributed traffic on the loopback interface."""
 
 _TORCHRUN: Final = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
+"""Environment variables that torchrun sets for its processes."""
 
 
 class LocalExecutor:
@@ -37,7 +39,7 @@ class LocalExecutor:
         """Train, and return the folder of the model.
 
         Raises:
-            FailedError: the job cannot run.
+            FailedError: training failed.
         """
         file = tasks.write_spec(task, self._options)
         tries = 0
@@ -50,17 +52,19 @@ class LocalExecutor:
             if worker.model:
                 return worker.model
             if code >= 0:
-                raise FailedError(f"the training process ended with {code}: {_last_words(task.folder)}")
+                raise FailedError(
+                    f"the training process exited with status {code}: {_last_words(task.folder)}"
+                )
             tries = tries + 1 if _progress(task.folder) == before else 1
             report.event("restart", f"the training process was killed ({signal.Signals(-code).name})")
         raise FailedError(
-            "the training process was killed repeatedly; if memory runs out, lower "
-            "`hyperparameters.per_device_batch` or `hyperparameters.sequence_length`"
+            f"the training process was killed {_TRIES} times without progress; if the machine ran out of "
+            "memory, lower `hyperparameters.per_device_batch` or `hyperparameters.sequence_length`"
         )
 
 
 class _Worker:
-    """A training process, and its reports."""
+    """A training process, and the result that it reported."""
 
     def __init__(self, file: Path, report: Report) -> None:
         self._file = file
@@ -80,7 +84,7 @@ class _Worker:
                 limit=_LINE,
             )
         try:
-            assert process.stdout  # noqa: S101  a pipe was asked for
+            assert process.stdout  # noqa: S101  stdout=PIPE
             async for line in process.stdout:
                 self._take(json.loads(line))
             return await process.wait()
@@ -100,7 +104,7 @@ class _Worker:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """End a process and all that it started."""
+    """End a process and its process group: SIGTERM, then SIGKILL."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -109,7 +113,10 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 
 
 def _without_torchrun() -> dict[str, str]:
-    """Return the variables of this process, less those that say which one of several it is."""
+    """Return the environment without torchrun's variables.
+
+    They are set if the service itself runs under torchrun or in a cluster job.
+    """
     return {name: value for name, value in os.environ.items() if name not in _TORCHRUN}
 
 
@@ -118,6 +125,6 @@ def _progress(folder: Path) -> list[str]:
 
 
 def _last_words(folder: Path) -> str:
-    """Return the last line that the process wrote to its log."""
+    """Return the last line of the log of the training process, and the path of the log."""
     lines = (folder / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"{lines[-1][:500] if lines else 'its log is empty'} (more in {folder / 'worker.log'})"
+    return f"{lines[-1][:500] if lines else 'no output'} (full log: {folder / 'worker.log'})"

@@ -1,18 +1,25 @@
-"""The machine: its devices and packages, and how it runs out of memory."""
+"""Detect the training hardware, and recognize out-of-memory errors."""
 
 import os
 from importlib.util import find_spec
 from typing import Final, NamedTuple
 
 PACKAGES: Final = ("bitsandbytes", "deepspeed")
-"""Packages that extras bring, and that some settings need."""
+"""Optional packages that some settings need; the extras `qlora` and `deepspeed` install them."""
 
 
 class Machine(NamedTuple):
-    """The devices of one kind (`cuda`, `mps` or `cpu`) by name, and the installed packages.
+    """The hardware and packages that are available for training.
 
-    Without a GPU, at most `cpus` processes train side by side. A cluster is a machine with several
-    `nodes`.
+    A Ray cluster is one `Machine` with several `nodes`.
+
+    Attributes:
+        kind: the kind of the devices: `cuda`, `mps` or `cpu`.
+        names: the name of each device.
+        bf16: whether the devices support bf16.
+        packages: the installed packages of `PACKAGES`.
+        nodes: the number of machines.
+        cpus: the maximum number of processes if `kind` is `cpu`.
     """
 
     kind: str
@@ -24,7 +31,7 @@ class Machine(NamedTuple):
 
 
 def probe() -> Machine:
-    """Return this machine; it imports torch."""
+    """Return the hardware and packages of this machine. Imports torch."""
     import torch
 
     packages = frozenset(name for name in PACKAGES if find_spec(name))
@@ -38,7 +45,7 @@ def probe() -> Machine:
 
 
 def out_of_memory(error: Exception) -> str | None:
-    """Return advice if `error` means that memory has run out, else `None`."""
+    """Return advice for the user if `error` is an out-of-memory error, otherwise `None`."""
     import torch
 
     text = str(error)
@@ -46,6 +53,6 @@ def out_of_memory(error: Exception) -> str | None:
         return None
     return (
         "out of memory: lower `hyperparameters.sequence_length` or `hyperparameters.per_device_batch` "
-        "(and raise `hyperparameters.gradient_accumulation_steps` to keep the batch), or set "
+        "(raise `hyperparameters.gradient_accumulation_steps` to keep the global batch), or set "
         "`hyperparameters.parallelism.activation_checkpointing = true`"
     )

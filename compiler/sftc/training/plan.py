@@ -1,4 +1,4 @@
-"""The plan of a job: its payload and the machine to settings of the trainer, or refusals by key."""
+"""Turn a payload into a training plan for a machine, or refuse settings that are not supported."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -13,10 +13,10 @@ from sftc.training.settings import PayloadSettings
 _PARALLELISM = "hyperparameters.parallelism"
 _VALIDATION = "training.validation"
 _LEARNING_RATES = {True: 2e-4, False: 2e-5}
-"""The default rates: of an adapter, of all weights."""
+"""Default learning rate, by whether an adapter is trained."""
 
 _METRICS = ("val.loss", "eval_loss", "loss")
-"""Names of the one metric that is measured."""
+"""Accepted names of the only metric for model selection, the validation loss."""
 
 
 KEYS: Final = (
@@ -49,16 +49,19 @@ KEYS: Final = (
     "hyperparameters.parallelism.tensor_parallel_size",
     "hyperparameters.parallelism.pipeline_parallel_size",
 )
-"""The trainer's table: the keys that it reads. It refuses a payload that sets any other."""
+"""The config keys that the trainer reads. It refuses a payload that sets any other key."""
 
 Asked = Mapping[str, Any]
-"""What a payload sets, by key; `None` for a key that it lacks."""
+"""The settings of a payload by config key, `None` if not set."""
 
 
 class Refusal(NamedTuple):
-    """A setting that cannot be honoured, by its key in the config, and why.
+    """A setting that the trainer cannot apply on this machine.
 
-    `instead` is the substitute, empty if there is none.
+    Attributes:
+        key: its key in the config.
+        reason: what is wrong, with the value.
+        instead: what the trainer does if substitutions are allowed; empty if there is no substitute.
     """
 
     key: str
@@ -70,23 +73,39 @@ class Refusal(NamedTuple):
 
 
 class UnsupportedJobError(Exception):
-    """A job asks for settings that cannot be honoured; `refusals` list them."""
+    """A job has settings that the trainer cannot apply. `refusals` lists them."""
 
     def __init__(self, refusals: list[Refusal]) -> None:
         lines = [str(each) for each in refusals]
         if all(each.instead for each in refusals):
             substitutes = "; ".join(f"{each.instead}" for each in refusals)
             lines.append(f"with --allow-substitutions: {substitutes}")
-        super().__init__("this machine cannot honour the config: " + "; ".join(lines))
+        super().__init__("the job cannot run as configured: " + "; ".join(lines))
         self.refusals = refusals
 
 
 class Plan(NamedTuple):
-    """The plan: every setting of a run, in JSON types.
+    """All settings of a training run. Every field has a JSON type.
 
-    `precision` is `fp32`, `bf16` or `fp16`; `evaluation` is `no`, `steps` or `epoch`; a
-    `sequence_length` of 0 is the model's own; `deepspeed` is a stage, -1 for none;
-    `deviations` list the substitutes.
+    Attributes:
+        adapter: whether to train a LoRA adapter instead of all weights.
+        four_bit: whether to load the base model in 4 bits.
+        processes: the number of processes, one per device.
+        precision: `fp32`, `bf16` or `fp16`.
+        epochs: the number of epochs.
+        learning_rate: the peak learning rate.
+        warmup_ratio: the share of steps used for warmup, 0 to 1.
+        per_device: rows per device and forward pass.
+        accumulation: forward passes per optimizer step.
+        sequence_length: the maximum tokens of a row; 0 for the model's own limit.
+        evaluation: when to evaluate: `no`, `steps` or `epoch`.
+        eval_steps: steps between evaluations; 0 for once an epoch.
+        keep_best: whether to keep the best checkpoint instead of the last one.
+        greater_is_better: whether a higher metric is better.
+        checkpointing: whether to use activation checkpointing.
+        deepspeed: the ZeRO stage; -1 to train without DeepSpeed.
+        fsdp: whether to shard the model with FSDP.
+        deviations: for each substituted setting, what the trainer does instead.
     """
 
     adapter: bool
@@ -110,14 +129,14 @@ class Plan(NamedTuple):
 
     @property
     def is_distributed(self) -> bool:
-        """Whether processes communicate, or a single one shards its model."""
+        """Whether training needs a process group: several processes, DeepSpeed or FSDP."""
         return self.processes > 1 or self.deepspeed >= 0 or self.fsdp
 
 
 def make_plan(
     payload: Mapping[str, Any], contracts: Contracts, machine: Machine, *, substitutes: bool, validates: bool
 ) -> Plan:
-    """Return the plan of `payload` on `machine`.
+    """Return the plan that trains `payload` on `machine`.
 
     Args:
         payload: a bound payload.
@@ -127,7 +146,7 @@ def make_plan(
         validates: whether there is a validation file.
 
     Raises:
-        UnsupportedJobError: a setting cannot be honoured.
+        UnsupportedJobError: a setting cannot be applied and has no permitted substitute.
     """
     settings = PayloadSettings(payload, contracts)
     asked = {key: settings[key] for key in KEYS}
@@ -142,7 +161,10 @@ def make_plan(
         *_spread(asked, machine),
         *_evaluates(asked, validates=validates),
         *(Refusal(key, reason) for key, reason in batches.contradictions),
-        *(Refusal(key, "the trainer does not read it", "trained without it") for key in settings.unread()),
+        *(
+            Refusal(key, "the trainer does not support this key", "trained without it")
+            for key in settings.unread()
+        ),
     ]
     if blocking := [each for each in refusals if not (substitutes and each.instead)]:
         raise UnsupportedJobError(blocking)
@@ -188,10 +210,9 @@ def _compute(asked: Asked, machine: Machine, processes: int, most: int) -> Itera
             f"trained on {most}",
         )
     if (nodes := asked["compute.nodes"] or 1) > machine.nodes:
-        there, on = ("this is one", "it") if machine.nodes == 1 else (f"there are {machine.nodes}", "them")
-        yield Refusal(
-            "compute.nodes", f"the config asks for {nodes} machines, but {there}", f"trained on {on}"
-        )
+        there = "is one machine" if machine.nodes == 1 else f"are {machine.nodes} machines"
+        reason = f"the config asks for {nodes} machines, but there {there}"
+        yield Refusal("compute.nodes", reason, f"trained on {machine.nodes}")
 
 
 def _plain(name: str) -> str:
@@ -221,13 +242,13 @@ def _kind(asked: Asked, settings: PayloadSettings, machine: Machine) -> Iterator
 def _precision(asked: Asked, machine: Machine) -> Iterator[Refusal]:
     bf16, fp16 = (asked[f"{_PARALLELISM}.{name}"] is True for name in ("bf16", "fp16"))
     if bf16 and fp16:
-        yield Refusal(f"{_PARALLELISM}.fp16", "`bf16` is also on")
+        yield Refusal(f"{_PARALLELISM}.fp16", "it is on, but `bf16` is also on; set only one")
     elif fp16 and machine.kind == "cpu":
         yield Refusal(
             f"{_PARALLELISM}.fp16", "this machine has no GPU, and a CPU computes in fp32", "trained in fp32"
         )
     elif bf16 and not machine.bf16:
-        yield Refusal(f"{_PARALLELISM}.bf16", f"a {machine.names[0]} does not have bf16", "trained in fp32")
+        yield Refusal(f"{_PARALLELISM}.bf16", f"{machine.names[0]} does not support bf16", "trained in fp32")
 
 
 def _stage(asked: Asked) -> int:
@@ -238,23 +259,25 @@ def _stage(asked: Asked) -> int:
 def _spread(asked: Asked, machine: Machine) -> Iterator[Refusal]:
     for name in ("tensor_parallel_size", "pipeline_parallel_size"):
         if (size := asked[f"{_PARALLELISM}.{name}"] or 1) > 1:
-            reason = f"it is {size}, but the trainer does not split a model in this way"
+            reason = f"it is {size}, but the trainer supports only 1"
             yield Refusal(f"{_PARALLELISM}.{name}", reason)
     sharded = _stage(asked) >= 0
     fsdp = asked[f"{_PARALLELISM}.fsdp"] is True
     if fsdp and sharded:
-        yield Refusal(f"{_PARALLELISM}.fsdp", "`use_deepspeed` is also on")
+        yield Refusal(f"{_PARALLELISM}.fsdp", "it is on, but `use_deepspeed` is also on; set only one")
     elif fsdp and machine.kind != "cuda":
         yield Refusal(
-            f"{_PARALLELISM}.fsdp", "this machine has no GPU to shard over", "trained with a whole copy each"
+            f"{_PARALLELISM}.fsdp",
+            "FSDP needs CUDA GPUs, and this machine has none",
+            "trained without sharding",
         )
     if sharded and "deepspeed" not in machine.packages:
-        reason = "it needs another package: pip install 'sftc[deepspeed]'"
-        yield Refusal(f"{_PARALLELISM}.use_deepspeed", reason, "trained without")
+        reason = "it needs the package deepspeed: pip install 'sftc[deepspeed]'"
+        yield Refusal(f"{_PARALLELISM}.use_deepspeed", reason, "trained without DeepSpeed")
 
 
 def _evaluation(asked: Asked) -> str:
-    """Return the evaluation strategy, in the words of the config."""
+    """Return the evaluation strategy of the config; `no` if evaluation is off."""
     strategy = asked[f"{_VALIDATION}.evaluation_strategy"]
     enabled = asked[f"{_VALIDATION}.enabled"]
     return "no" if strategy is None or enabled is False else str(strategy)
@@ -264,16 +287,16 @@ def _evaluates(asked: Asked, *, validates: bool) -> Iterator[Refusal]:
     strategy = _evaluation(asked)
     if strategy not in ("no", "steps", "epoch"):
         reason = f"it is {strategy!r}; write `steps`, `epoch` or `no`"
-        yield Refusal(f"{_VALIDATION}.evaluation_strategy", reason, "not evaluated")
+        yield Refusal(f"{_VALIDATION}.evaluation_strategy", reason, "trained without evaluation")
     if (
         asked[f"{_VALIDATION}.save_best_model_at_end"] is True
         and asked[f"{_VALIDATION}.enabled"] is not False
     ):
         metric = asked[f"{_VALIDATION}.metric_for_best_model"]
         if strategy == "no" or not validates:
-            why = "there is no validation file" if not validates else "nothing is evaluated"
-            reason = f"{why} to select the best model with"
-            yield Refusal(f"{_VALIDATION}.save_best_model_at_end", reason, "the last one is kept")
+            why = "there is no validation file" if not validates else "evaluation is off"
+            reason = f"the best model cannot be selected: {why}"
+            yield Refusal(f"{_VALIDATION}.save_best_model_at_end", reason, "the last model is kept")
         elif metric not in _METRICS:
-            reason = f"it is {metric!r}, but the trainer measures `val.loss`"
+            reason = f"it is {metric!r}, but the trainer measures only `val.loss`"
             yield Refusal(f"{_VALIDATION}.metric_for_best_model", reason, "the best by `val.loss` is kept")

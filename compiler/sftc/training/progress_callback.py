@@ -1,4 +1,4 @@
-"""Events and metrics of the trainer as they happen."""
+"""Report the progress of the transformers trainer."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from sftc.training.reporter import Reporter
 
 _WHOLE: Final = "whole"
-"""A file that marks a complete checkpoint."""
+"""Marker file in a checkpoint that was written completely."""
 
 _METRICS: Final = {
     "loss": "train.loss",
@@ -20,13 +20,13 @@ _METRICS: Final = {
 
 
 def checkpoint(folder: Path) -> str | None:
-    """Return the last complete checkpoint of a job."""
+    """Return the path of the latest complete checkpoint in `folder`, or `None`."""
     found = [path for path in folder.glob("checkpoint-*") if (path / _WHOLE).exists()]
     return str(max(found, key=lambda path: int(path.name.partition("-")[2]))) if found else None
 
 
 class ProgressCallback(TrainerCallback):
-    """Reports events and metrics, and marks complete checkpoints."""
+    """Report events and metrics, and mark complete checkpoints."""
 
     trainer: Trainer
 
@@ -37,7 +37,7 @@ class ProgressCallback(TrainerCallback):
         self.last: dict[str, float] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
-        """Report the settings that are really in use, read back from the trainer."""
+        """Report the settings in effect, as read back from the trainer."""
         used = {
             "steps": state.max_steps,
             "step": state.global_step,
@@ -65,7 +65,7 @@ class ProgressCallback(TrainerCallback):
             self._reporter.metric("train.tokens_per_second", state.global_step, speed)
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
-        """Mark a checkpoint as complete."""
+        """Mark a checkpoint as complete, and report it."""
         if state.is_world_process_zero:
             place = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
             (place / _WHOLE).touch()

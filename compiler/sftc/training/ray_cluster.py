@@ -1,9 +1,15 @@
-"""The executor that has jobs trained by a Ray cluster: submitted, followed and stopped by Ray's job API.
+"""The Ray executor: submits, follows and stops jobs on a Ray cluster through Ray's job API.
 
-All machines of the cluster see the service's data folder and its models, at the same paths; a
-model of the hub's cache is in the cache of each. All have this version of this package with its
-extra `ray`, and the head's `python` is the one that has it. The machines, or their GPUs, are alike,
-and they are there: what the cluster does not hold when a job starts is refused, not waited for.
+Requirements on the cluster:
+
+- Every machine sees the service's data folder and models folder at the same paths.
+- A model from the Hugging Face cache is in the cache of every machine.
+- Every machine has this version of sftc with the extra `ray`, and `python` on the head node is the
+  interpreter that has it.
+- All machines have the same kind of GPU.
+
+A job that needs more machines or GPUs than the cluster has when it starts is refused. It does not
+wait for an autoscaler.
 """
 
 import asyncio
@@ -23,19 +29,19 @@ if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
 
 MARK: Final = "sftc tells: "
-"""What a line of the job's log begins with that is told to the executor."""
+"""Prefix of the lines in the job's log that are reports to the executor."""
 
 _PAUSE: Final = 5.0
-"""Seconds until a cluster that does not answer is asked again."""
+"""Polling interval in seconds."""
 
 _GLANCE: Final = 0.2
-"""Seconds until a job that is being stopped is looked at again."""
+"""Polling interval in seconds while a job is being stopped."""
 
 
 class RayExecutor:
-    """Has jobs trained by the Ray cluster whose dashboard is at `address`, as `http://HOST:PORT`.
+    """Trains jobs on the Ray cluster whose dashboard is at `address` (`http://HOST:PORT`).
 
-    A job is one Ray job of the same id, and Ray alone places its processes and starts them again.
+    Each job becomes one Ray job with the same id. Ray places and restarts its processes.
     """
 
     def __init__(self, options: ExecutorOptions, address: str) -> None:
@@ -44,25 +50,26 @@ class RayExecutor:
         self._address = address
 
     async def run(self, task: Task, report: Report) -> str:
-        """Train, and return the folder of the model; a Ray job that is there already is followed.
+        """Train, and return the folder of the model.
 
-        Where it is cancelled the Ray job is stopped, unless the message is `SERVICE_ENDS`.
+        If the Ray job already exists, it is followed and not submitted again. Cancellation stops
+        the Ray job, unless the message of the cancellation is `SERVICE_ENDS`.
 
         Raises:
-            FailedError: the job cannot be done.
+            FailedError: training failed, or the cluster rejected the job.
         """
         begun = asyncio.create_task(asyncio.to_thread(self._begin, task))
         try:
             client = await asyncio.shield(begun)
             return await _follow(client, task, report)
         except asyncio.CancelledError as error:
-            await asyncio.wait([begun])  # or a job would be submitted after it was stopped
+            await asyncio.wait([begun])  # otherwise the job could be submitted after it was stopped
             if not begun.exception() and SERVICE_ENDS not in error.args:
                 await _stop(begun.result(), task.id, report)
             raise
 
     def _begin(self, task: Task) -> "JobSubmissionClient":
-        """Submit the job, if it is not there, and return who can tell of it."""
+        """Submit the job if the cluster does not have it, and return the client."""
         from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
 
@@ -77,12 +84,12 @@ class RayExecutor:
                     runtime_env={"env_vars": REPEATABLE},
                 )
         except (AuthenticationError, OSError, RuntimeError) as error:
-            raise FailedError(f"the Ray cluster at {self._address} does not take it: {error}") from error
+            raise FailedError(f"the Ray cluster at {self._address} rejected the job: {error}") from error
         return client
 
 
 async def _follow(client: "JobSubmissionClient", task: Task, report: Report) -> str:
-    """Tell what the job tells until it ends, and return the folder of the model."""
+    """Forward the job's reports until it ends, and return the folder of the model."""
     from aiohttp import ClientError
     from ray.exceptions import AuthenticationError
 
@@ -94,19 +101,22 @@ async def _follow(client: "JobSubmissionClient", task: Task, report: Report) -> 
             details = await asyncio.to_thread(_find, client, task.id)
         except (AuthenticationError, ClientError, OSError, RuntimeError) as error:
             if not away:
-                report.event("cluster", f"the Ray cluster does not answer, and is asked again: {error}")
+                report.event("cluster", f"the Ray cluster does not respond; retrying: {error}")
             away = True
         else:
             away = False
             if not details:
-                raise FailedError("the Ray cluster does not know the job any more: was it started anew?")
+                raise FailedError("the Ray cluster no longer has the job; it may have been restarted")
             if details.status.is_terminal():
                 return ears.outcome(details)
         await asyncio.sleep(_PAUSE)
 
 
 class _Ears:
-    """Hears what a job tells in its log, and tells it once, however often the log is read."""
+    """Reads reports from a job's log, and forwards each report once even if the log is read again.
+
+    `file` stores the number of forwarded reports.
+    """
 
     def __init__(self, file: Path, report: Report) -> None:
         self._file = file
@@ -116,7 +126,7 @@ class _Ears:
         self._failed = ""
 
     async def listen(self, log: AsyncIterator[str]) -> None:
-        """Hear a log from its beginning to its end."""
+        """Read a log from start to end."""
         rest, number = "", 0
         async for text in log:
             *lines, rest = (rest + text).split("\n")
@@ -138,22 +148,26 @@ class _Ears:
             case {"metric": [name, step, value]} if new:
                 self._report.metric(name, step, value)
             case {"failed": reason}:
-                self._failed = self._failed or reason  # what the others say then is a consequence
+                self._failed = self._failed or reason  # later failures are consequences of the first
             case {"done": model}:
                 self._model = model
 
     def outcome(self, details: "JobDetails") -> str:
-        """Return the folder of the model that the job made."""
+        """Return the folder of the model of a job that has ended.
+
+        Raises:
+            FailedError: the job did not succeed.
+        """
         if details.status == "SUCCEEDED" and self._model:
             return self._model
         if details.status == "STOPPED":
-            raise FailedError("the Ray job was stopped, and not from here")
-        last = (details.message or "it said nothing").strip().splitlines()[-1]
-        raise FailedError(self._failed or f"the Ray job ended as {details.status}: {last[:500]}")
+            raise FailedError("the Ray job was stopped outside sftc")
+        last = (details.message or "no message").strip().splitlines()[-1]
+        raise FailedError(self._failed or f"the Ray job ended with status {details.status}: {last[:500]}")
 
 
 async def _stop(client: "JobSubmissionClient", id: str, report: Report) -> None:
-    """Stop a job, and wait for its end."""
+    """Stop a job, and wait until it has ended."""
     from ray.exceptions import AuthenticationError
 
     def stop() -> None:
@@ -164,7 +178,7 @@ async def _stop(client: "JobSubmissionClient", id: str, report: Report) -> None:
     try:
         await asyncio.to_thread(stop)
     except (AuthenticationError, OSError, RuntimeError) as error:
-        report.event("cluster", f"the Ray job {id} could not be stopped, and may go on: {error}")
+        report.event("cluster", f"the Ray job {id} could not be stopped and may still run: {error}")
 
 
 def _find(client: "JobSubmissionClient", id: str) -> "JobDetails | None":

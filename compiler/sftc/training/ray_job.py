@@ -1,7 +1,8 @@
-"""What a Ray job runs: `python -m sftc.training.ray_job FILE`, with a job as `task` writes it.
+"""The entry point of a Ray job: `python -m sftc.training.ray_job FILE`.
 
-A Ray task settles the plan on a machine of the cluster, and Ray Train's workers train. What they
-tell is written to the job's log, each line after `cluster.MARK`, where the executor reads it.
+`FILE` is a job specification. A Ray task makes the plan on a machine of the cluster, then Ray
+Train's workers train. Their reports go to the job's log, each on a line that starts with
+`ray_cluster.MARK`, and the executor reads them there.
 """
 
 import io
@@ -29,23 +30,23 @@ from sftc.training.reporter import Reporter
 from sftc.training.settings import PayloadSettings
 
 _RESTARTS: Final = 2
-"""How often Ray Train starts the processes again where one is lost; they go on from a checkpoint."""
+"""Maximum number of restarts by Ray Train if a process is lost. Each resumes from a checkpoint."""
 
 
 def main() -> None:
-    """Train a job on the cluster that this process is a job of, and write what is told of it."""
+    """Train a job on the cluster that this process runs in, and print its reports."""
     ray.init(log_to_driver=False)
     queue = Queue(actor_options={"num_cpus": 0})
     Thread(target=_run, args=(Path(sys.argv[1]), queue), daemon=True).start()
     while line := queue.get():
         sys.stdout.write(MARK + line)
         sys.stdout.flush()
-        if "failed" in json.loads(line):  # for a reason that Ray's next try would meet again
+        if "failed" in json.loads(line):  # end now: a retry by Ray would fail for the same reason
             sys.exit(1)
 
 
 class _Lines(io.StringIO):
-    """A stream to the process that writes the log."""
+    """A text stream that sends each write to a queue."""
 
     def __init__(self, queue: Queue) -> None:
         super().__init__()
@@ -57,29 +58,32 @@ class _Lines(io.StringIO):
 
 
 def _run(file: Path, queue: Queue) -> None:
-    """Train, and put an empty line at the end."""
+    """Train, and put an empty line in the queue at the end."""
     reporter = Reporter(_Lines(queue))
     try:
         _fit(file, queue)
     except WorkerGroupError as error:
         traceback.print_exc()
         reporter.failed(_lost(error))
-    except Exception as error:  # noqa: BLE001  nobody would be told of it
+    except Exception as error:  # noqa: BLE001  in a thread, it would go unreported
         traceback.print_exc()
         reporter.failed(f"{type(error).__name__}: {error}")
     queue.put("")
 
 
 def _lost(error: WorkerGroupError) -> str:
-    """Return why training was given up; where a process is dead the others fail for that alone."""
+    """Return why training failed.
+
+    If a process is dead, the errors of the others are consequences of that and are ignored.
+    """
     failures = error.worker_failures
     dead = [rank for rank, each in failures.items() if hasattr(each, "health_check_failure")]
     if not dead:
         first = next(iter(failures.values()))
         return f"{type(first).__name__}: {first}"
     return (
-        f"process {dead[0]} of those that train was lost again and again; where memory runs out, lower "
-        "`hyperparameters.per_device_batch` or `hyperparameters.sequence_length`"
+        f"training process {dead[0]} was lost more than {_RESTARTS} times; if the machine ran out of "
+        "memory, lower `hyperparameters.per_device_batch` or `hyperparameters.sequence_length`"
     )
 
 
@@ -89,7 +93,7 @@ def _fit(file: Path, queue: Queue) -> None:
     if not cpus and not gpus:
         raise FailedError("the Ray cluster has no CPU and no GPU")
     nodes = sum(node.get("GPU" if gpus else "CPU", 0) >= 1 for node in alive)
-    needs = {"num_cpus": 0, "num_gpus": 1} if gpus else {"num_cpus": 1}  # as Ray Train's workers do
+    needs = {"num_cpus": 0, "num_gpus": 1} if gpus else {"num_cpus": 1}  # the same as a worker of Ray Train
     processes = ray.get(ray.remote(_prepare).options(**needs).remote(file, queue, nodes, cpus, gpus))
     TorchTrainer(
         _train,
@@ -105,7 +109,10 @@ def _fit(file: Path, queue: Queue) -> None:
 
 
 def _prepare(file: Path, queue: Queue, nodes: int, cpus: int, gpus: int) -> int:
-    """Settle the plan with the facts of this machine, which the others are like; return the processes."""
+    """Make the plan with the hardware of this machine, and return the number of processes.
+
+    All machines of the cluster are assumed to have the same hardware.
+    """
     from sftc.training.run_job import prepare_job
 
     reporter = Reporter(_Lines(queue))
@@ -113,18 +120,18 @@ def _prepare(file: Path, queue: Queue, nodes: int, cpus: int, gpus: int) -> int:
         return prepare_job(job_spec.read_spec(file), _cluster(nodes, cpus, gpus), reporter).processes
     except Exception as error:
         reporter.failed(_known(error) or f"{type(error).__name__}: {error}")
-        raise FailedError from error  # one that can be sent to another process
+        raise FailedError from error  # the original may not be picklable
 
 
 def _cluster(nodes: int, cpus: int, gpus: int) -> Machine:
     here = probe()
     if gpus and here.kind != "cuda":
-        raise FailedError("the Ray cluster has GPUs, and the torch of its machines cannot use them")
+        raise FailedError("the Ray cluster has GPUs, but the torch installed on its machines cannot use them")
     return here._replace(names=here.names[:1] * (gpus or 1), nodes=nodes, cpus=cpus)
 
 
 def _train(config: dict[str, Any]) -> None:
-    """Train, in one of the processes that Ray has brought together."""
+    """Train in one process of Ray Train's worker group."""
     from sftc.training.run_job import train_job
 
     reporter = Reporter(_Lines(config["queue"]))
@@ -139,12 +146,12 @@ def _train(config: dict[str, Any]) -> None:
 
 
 def _known(error: Exception) -> str | None:
-    """Return the reason where it is one that is the same at every try."""
+    """Return the message of an error that a retry cannot fix, otherwise `None`."""
     return str(error) if isinstance(error, FailedError | UnsupportedJobError) else out_of_memory(error)
 
 
 def _report_placement(work: job_spec.JobSpec, reporter: Reporter) -> None:
-    """Tell where the processes really are."""
+    """Report the machines and devices that Ray placed the processes on."""
     import torch
     from torch import distributed
 
@@ -157,7 +164,7 @@ def _report_placement(work: job_spec.JobSpec, reporter: Reporter) -> None:
     reporter.event("workers", f"{said} on {len(machines)} of the cluster's machines", {"machines": machines})
     asked = PayloadSettings(work.payload, PACKAGED)["compute.nodes"] or 1
     if len(machines) != asked:
-        reporter.event("deviation", f"`compute.nodes`: it is {asked}; Ray placed them on {len(machines)}")
+        reporter.event("deviation", f"`compute.nodes`: it is {asked}, but Ray used {len(machines)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reports of a training process to the executor: JSON lines on its standard output."""
+"""Report from a training process to the executor, as JSON lines on standard output."""
 
 import json
 import os
@@ -8,7 +8,10 @@ from typing import Any, TextIO
 
 
 class Reporter:
-    """Reports events and metrics. Of several processes only the first reports, and one that fails."""
+    """Writes reports to a stream.
+
+    In a distributed job, only the process with rank 0 reports, except for failures.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -16,14 +19,14 @@ class Reporter:
 
     @classmethod
     def take_stdout(cls) -> "Reporter":
-        """Keep standard output for reports; anything else that is printed goes to standard error."""
+        """Return a reporter on standard output, and redirect all other output to standard error."""
         stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
         os.dup2(2, 1)
         sys.stdout = sys.stderr
         return cls(stream)
 
     def give_stdout_back(self) -> None:
-        """Leave reporting to processes that are started from now on."""
+        """Restore standard output, so that child processes can report on it."""
         os.dup2(self._stream.fileno(), 1)
 
     def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
@@ -31,19 +34,19 @@ class Reporter:
         self._say({"event": [type, message, data or {}]})
 
     def metric(self, name: str, step: int, value: float) -> None:
-        """Report a metric."""
+        """Report a point of a metric."""
         self._say({"metric": [name, step, value]})
 
     def failed(self, reason: str) -> None:
-        """Report that the job cannot run, and why."""
+        """Report that the job failed, and why."""
         self._speaks = True
         self._say({"failed": reason})
 
     def done(self, model: str) -> None:
-        """Report the folder of the model."""
+        """Report that training is complete, and the folder of the model."""
         self._say({"done": model})
 
     def _say(self, what: Mapping[str, Any]) -> None:
         if self._speaks:
-            self._stream.write(json.dumps(what) + "\n")  # json has NaN
+            self._stream.write(json.dumps(what) + "\n")  # orjson would write NaN as null
             self._stream.flush()

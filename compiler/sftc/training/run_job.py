@@ -1,4 +1,4 @@
-"""A job, from payload and files to a model on disk: prepared once, then trained in each process."""
+"""Run a job in two steps: prepare it once, then train it in each process."""
 
 import subprocess
 import sys
@@ -18,11 +18,13 @@ _LENGTH = "hyperparameters.sequence_length"
 
 
 def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) -> Plan:
-    """Make the plan of a job for `machine`, and turn its files into tokens, once.
+    """Make the plan for `machine`, tokenize the training files, and return the plan.
+
+    The plan is kept in the job's folder. A job that resumes reuses it and skips the tokenization.
 
     Raises:
-        FailedError: the model or the rows are missing or broken.
-        UnsupportedJobError: a setting cannot be honoured.
+        FailedError: the base model or the rows are missing or broken.
+        UnsupportedJobError: a setting cannot be applied on `machine`.
     """
     folder = Path(work.folder)
     kept = folder / "plan.json"
@@ -41,14 +43,15 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         base = _base(work)
     for deviation in plan.deviations:
         reporter.event("deviation", deviation)
-    from transformers import AutoConfig, AutoTokenizer  # seconds: a job that is refused does without
+    # Imported here, because the import takes seconds and a refused job does not need it.
+    from transformers import AutoConfig, AutoTokenizer
 
     with base_model.loading(base):
         tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
         config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
     if not tokenizer.chat_template:
         raise FailedError(
-            f"`job.model`: {work.payload['model']} has no chat template: it is not a chat model"
+            f"`job.model`: {work.payload['model']} has no chat template; use an instruction-tuned model"
         )
     if not tokenizer("a")["input_ids"]:
         raise FailedError(f"`job.model`: the model in {base.folder} has no tokenizer")
@@ -73,7 +76,7 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
 
 
 def _base(work: job_spec.JobSpec) -> base_model.BaseModel:
-    """Return the base model: as it was unpacked for the job, or where it is found."""
+    """Return the base model, or the copy that `_unpack` made of it for the job."""
     unpacked = Path(work.folder) / "base"
     if unpacked.is_dir():
         return base_model.BaseModel(str(unpacked.absolute()), None)
@@ -84,7 +87,7 @@ def _base(work: job_spec.JobSpec) -> base_model.BaseModel:
 
 
 def _unpack(base: base_model.BaseModel, folder: Path) -> None:
-    """Write a model of GGUF as one of safetensors: as it is, transformers neither trains nor writes it."""
+    """Convert a GGUF model to safetensors, because transformers can neither train nor save GGUF."""
     aside = folder / "base.part"
     command = [
         sys.executable,
@@ -95,10 +98,10 @@ def _unpack(base: base_model.BaseModel, folder: Path) -> None:
         str(base.gguf),
         str(aside),
     ]
-    try:  # in a process of its own, which frees its memory
-        subprocess.run(command, check=True)  # noqa: S603  it is this program
+    try:  # in a child process, so that its memory is released
+        subprocess.run(command, check=True)  # noqa: S603  it runs this package
     except subprocess.CalledProcessError as error:
-        raise FailedError(f"`job.model`: {base.gguf} cannot be unpacked; see the log") from error
+        raise FailedError(f"`job.model`: converting {base.gguf} failed; see the log of the job") from error
     aside.rename(folder / "base")
 
 
@@ -121,10 +124,10 @@ def _summary(plan: Plan) -> str:
 
 
 def train_job(work: job_spec.JobSpec, reporter: Reporter) -> None:
-    """Train a prepared job in this process; the first process writes the model."""
+    """Train a prepared job in this process. The process with rank 0 also writes the model."""
     from transformers import AutoTokenizer
 
-    from sftc.training.fit import fit  # seconds more, for the processes that train and no other
+    from sftc.training.fit import fit  # takes seconds, and only processes that train need it
 
     folder, base = Path(work.folder), _base(work)
     plan = Plan(**orjson.loads((folder / "plan.json").read_bytes()))

@@ -9,7 +9,7 @@ from sftc.contract.versions import SELECTOR, Contracts
 from sftc.text.keys import ABSENT, Path, dotted, look_up, pointer, split
 
 NOTES: Final = ("data.topology",)
-"""Keys that are documented as notes: they are sent, and change nothing in a run."""
+"""Keys that the contract documents as notes. They are in the payload but do not affect the run."""
 
 _BOUND: Final = (
     ("training_type",),
@@ -17,14 +17,18 @@ _BOUND: Final = (
     ("metadata", SELECTOR),
     ("metadata", "effective_config", "data", "validation_files"),
 )
-"""What the service reads of a payload: the kind of job, its files, its version."""
+"""Payload locations that the service reads: the kind of job, its files and its version."""
 
 
 class PayloadSettings:
     """The settings of a payload of any version, in the terms of the newest.
 
-    `settings["hyperparameters.n_epochs"]` is a setting, `None` if the payload lacks it. What is
-    sent and was not read is in `unread`.
+    `settings["hyperparameters.n_epochs"]` returns the value, or `None` if the payload does not set
+    it. `unread()` lists the settings that the payload has and nothing has read.
+
+    Args:
+        payload: a bound payload.
+        contract: the contract version of the payload.
     """
 
     def __init__(self, payload: Mapping[str, Any], contracts: Contracts) -> None:
@@ -61,7 +65,7 @@ class PayloadSettings:
         return [(each, look_up(self._values, each.path)) for each in self._current.conflicts]
 
     def unread(self) -> list[str]:
-        """Return the keys of everything that the payload sends and nothing has read."""
+        """Return the config keys of all payload values that nothing has read."""
         return [self._key(at) for at in _values(self._payload) if not self._is_read(at)]
 
     def _config(self) -> dict[str, Any]:
@@ -89,7 +93,7 @@ class PayloadSettings:
         return True
 
     def _key(self, at: Path) -> str:
-        """Return the config's key for the payload pointer `at`; the pointer itself if it has none."""
+        """Return the config key for the payload pointer `at`, or the pointer itself if it has none."""
         for row in self._mapping.rows:
             if row.path and not row.values and at[: len(row.to)] == row.to:
                 return dotted((*row.path, *at[len(row.to) :]))

@@ -1,4 +1,4 @@
-"""Training files as tokens, and the label of each: whether it is trained on."""
+"""Tokenize training files, and label the tokens to train on."""
 
 import hashlib
 from array import array
@@ -18,11 +18,17 @@ _BLANK = b" \t\r\n"
 
 
 class Counts(NamedTuple):
-    """What happened to the rows of a file.
+    """Statistics of a tokenized training file.
 
-    `rows` of `read` rows are trained on. `cut` rows were longer than the limit; `empty` rows had no
-    tokens to train on and are left out. `silent` answers could not be found in the output of the
-    chat template. `trained_tokens` of `tokens` tokens are trained on.
+    Attributes:
+        read: rows in the file.
+        rows: rows that are trained on.
+        cut: rows truncated to the sequence length.
+        empty: rows skipped because no token to train on is left.
+        silent: answers that the chat template does not render.
+        tokens: tokens in the rows that are trained on.
+        trained_tokens: tokens that have a label.
+        digest: SHA-256 of the file, as `sha256:HEX`.
     """
 
     read: int
@@ -36,10 +42,13 @@ class Counts(NamedTuple):
 
 
 class TokenRows:
-    """The rows of a file as arrays on disk: tokens and labels, one after the other, and where each begins."""
+    """A dataset of tokenized rows, memory-mapped from disk.
+
+    `tokens.npy` and `labels.npy` hold all rows back to back, `starts.npy` the offset of each row.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Open what `write` made in `folder`."""
+        """Open the arrays that `write_tokens` wrote to `folder`."""
         self._tokens, self._labels = (
             np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("tokens", "labels")
         )
@@ -59,19 +68,16 @@ class TokenRows:
 
 
 def write_tokens(path: Path, folder: Path, tokenizer: Any, limit: int) -> Counts:
-    """Turn a training file into arrays.
+    """Tokenize a training file into arrays in `folder`, and return its statistics.
 
     Args:
-        path: a file of JSON Lines that `sftc dataset check` has no error in.
-        folder: the folder for the arrays; it is created.
-        tokenizer: a tokenizer of transformers with a chat template.
-        limit: the maximum tokens of a row.
-
-    Returns:
-        What happened to the rows.
+        path: a JSON Lines file without errors from `sftc dataset check`.
+        folder: the folder for the arrays; created if it does not exist.
+        tokenizer: a transformers tokenizer with a chat template.
+        limit: the maximum tokens of a row. Longer rows are truncated.
 
     Raises:
-        FailedError: the chat template refuses a row, or there are no tokens to train on.
+        FailedError: the chat template cannot render a row, or no row has a token to train on.
     """
     folder.mkdir(exist_ok=True)
     tokens, labels, starts = array("i"), array("i"), array("q", [0])
@@ -88,7 +94,7 @@ def write_tokens(path: Path, folder: Path, tokenizer: Any, limit: int) -> Counts
             except UnspeakableError as error:
                 raise FailedError(f"row {read:,} of the {folder.name} file: {error}") from error
             silent += missed
-            marks[:1] = [False]  # the first token follows no other
+            marks[:1] = [False]  # no token predicts the first one
             cut += len(ids) > limit
             if not any(marks[:limit]):
                 empty += 1

@@ -1,4 +1,4 @@
-"""The model of a job, ready for training."""
+"""Load the base model and prepare it for training."""
 
 from typing import Any, Final
 
@@ -11,13 +11,16 @@ from sftc.training.plan import Plan
 RANK: Final = 16
 ALPHA: Final = 32
 DROPOUT: Final = 0.05
-"""Settings of the adapter: the service chooses them, as configs have no key for them."""
+"""Fixed LoRA hyperparameters: the config has no keys for them."""
 
 _DTYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def build_trainable(plan: Plan, base: BaseModel) -> Any:
-    """Return the model to train: the base with an adapter on all linear layers, or the base itself."""
+    """Return the model to train.
+
+    It is the base model, with a LoRA adapter on all linear layers if `plan.adapter` is set.
+    """
     dtype = _DTYPES[plan.precision]
     options: dict[str, Any] = {"dtype": dtype if plan.adapter else torch.float32, **base.options()}
     if plan.four_bit:
@@ -28,7 +31,7 @@ def build_trainable(plan: Plan, base: BaseModel) -> Any:
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=dtype,
-            bnb_4bit_quant_storage=dtype if plan.fsdp else torch.uint8,  # FSDP shards floats alone
+            bnb_4bit_quant_storage=dtype if plan.fsdp else torch.uint8,  # FSDP shards only float tensors
         )
     with loading(base):
         model: Any = AutoModelForCausalLM.from_pretrained(base.folder, **options)
@@ -38,9 +41,8 @@ def build_trainable(plan: Plan, base: BaseModel) -> Any:
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
 
     if plan.four_bit:
-        for (
-            layer
-        ) in model.modules():  # on a CPU, evaluating would pack weights: no gradient comes through them
+        # On a CPU, evaluation would pack the weights, and no gradient flows through packed weights.
+        for layer in model.modules():
             if hasattr(layer, "support_avx512bf16_for_cpu"):
                 layer.support_avx512bf16_for_cpu = False
         model = prepare_model_for_kbit_training(  # type: ignore[no-untyped-call]  # theirs

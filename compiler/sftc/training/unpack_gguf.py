@@ -1,4 +1,4 @@
-"""A model of GGUF as one of safetensors: `python -m sftc.training.unpack_gguf FOLDER FILE INTO`."""
+"""Convert a GGUF model to safetensors: `python -m sftc.training.unpack_gguf FOLDER FILE INTO`."""
 
 import sys
 from functools import cache
@@ -9,18 +9,18 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from sftc.training.base_model import BaseModel
 
-# transformers reads the file for each of the three, and makes the names of all weights for each weight
+# Without the caches, transformers parses the file three times and rebuilds the name map per weight.
 gguf.GGUFReader = cache(gguf.GGUFReader)
 gguf.get_tensor_name_map = cache(gguf.get_tensor_name_map)
 
 
 def main() -> None:
-    """Write the model, its weights in fp32, and its tokenizer."""
+    """Write the model with fp32 weights, and its tokenizer."""
     folder, file, into = sys.argv[1:]
     options = BaseModel(folder, file).options()
     config = AutoConfig.from_pretrained(folder, **options)
     loaded = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32, **options)
-    with torch.device("meta"):  # it has no weights of its own
+    with torch.device("meta"):  # allocates no weights: they come from `loaded`
         plain = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]  # theirs
             config, dtype=torch.float32
         )

@@ -1,4 +1,4 @@
-"""The process that trains: `python -m sftc.training.worker FILE`, with a job as `job_spec` writes it."""
+"""The training process: `python -m sftc.training.worker FILE`, where `FILE` is a job specification."""
 
 import fcntl
 import os
@@ -15,16 +15,16 @@ from sftc.training.plan import UnsupportedJobError
 from sftc.training.reporter import Reporter
 
 _PARENT_CHECK = 0.5
-"""Seconds between looks at whether the parent is still there."""
+"""Interval in seconds at which the process checks that its parent is alive."""
 
 
 def main() -> None:
-    """Train a job and report its progress; under torchrun, be one of several processes."""
+    """Train a job and report its progress. Under torchrun, this is one process of several."""
     exit_with_parent()
     reporter = Reporter.take_stdout()
     file = Path(sys.argv[1])
     lock = (file.parent / f"lock{os.environ.get('RANK', '')}").open("ab")
-    fcntl.flock(lock, fcntl.LOCK_EX)  # the process of a killed service may still be ending
+    fcntl.flock(lock, fcntl.LOCK_EX)  # a worker of a killed service may still be running
     work = job_spec.read_spec(file)
     try:
         from sftc.training.run_job import prepare_job, train_job
@@ -43,7 +43,7 @@ def main() -> None:
             train_job(work, reporter)
     except (FailedError, UnsupportedJobError) as error:
         reporter.failed(str(error))
-        sys.exit(1)  # so that the other processes of the job are ended
+        sys.exit(1)  # makes torchrun end the other processes
     except Exception as error:
         if not (reason := out_of_memory(error)):
             raise
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def exit_with_parent() -> None:
-    """End this process, and those in its group, soon after the one that started it."""
+    """Kill this process and its process group soon after its parent exits."""
     Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
 
 

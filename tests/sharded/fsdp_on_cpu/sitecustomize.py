@@ -1,6 +1,6 @@
-"""What a process begins with where this folder is on its path: accelerate takes its CPUs for GPUs.
+"""Makes accelerate treat CPUs as GPUs, in processes with this folder on their path.
 
-FSDP runs on CPUs; accelerate alone keeps it to GPUs.
+FSDP itself runs on CPUs; only accelerate limits it to GPUs.
 """
 
 from typing import Any
