@@ -24,6 +24,7 @@ WITHOUT_EXAMPLES = {
     "value-not-allowed",
     "missing-schema-file",
     "renamed-key",
+    "migrate-by-hand",
     "unreadable-data",
     "damaged-archive",
     "file-changed",

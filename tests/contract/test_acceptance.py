@@ -33,6 +33,7 @@ def test_valid_configs_are_accepted_by_both(config: dict[str, Any]) -> None:
     payload = payload_of(config)
     assert contract.accepts_payload(payload)
     assert not payload_faults(contract, payload)
+    assert PACKAGED.of_payload(payload).accepts_payload(payload)
 
 
 @given((valid | valid_2).flatmap(spoiled))

@@ -80,7 +80,7 @@ def test_unsafe_fixes(wrong: str, right: str) -> None:
     "text",
     [
         JOB + "gpu_count = 1\ngpu_cout = 2\n",
-        JOB + "hyperparameters = { n_epochs = 3, eval_steps = 4 }\n",
+        "hyperparameters = { n_epochs = 3, eval_steps = 4 }\n" + JOB,
         JOB + "learning_rate = 1e-4\n[hyperparameters]\nlearning_rate = 2e-4\n",
         JOB + "[training]\nuse_qlora = true\n[Training]\nmode = 'm'\n",
     ],

@@ -1,161 +1,246 @@
-"""Migrating to a later version of the contract applies the renames and keeps the rest."""
+"""Migration from version 1 to 2: the file means what it meant, comments and layout are kept."""
 
-import json
-from pathlib import Path
+import tomllib
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sftc.contract.versions import PACKAGED, Contracts
+import sftc
+from sftc.checks.migration import Migration
+from sftc.contract.versions import PACKAGED
 from sftc.findings.finding import ConfigError
-from sftc.pipeline import examine
 from sftc.text.source import Source
+from sftc.tools.lint import lint
 from sftc.tools.migrate import migrate
-from support.scratch import Scratch, edit
+from support.configs import odd_configs, payload_of, toml, valid
 
 BEFORE = """\
+#:schema ./sftc.schema.json
 # our best run
-schema_version = 1 # pinned
 [job]
 model = "m"   # the model
+poll_seconds = 5 # as in the old script
 
 [compute]
 gpu_type = "H100"
 
 [training]
 use_qlora=true  # LoRA
+# rank and scale
+[lora]
+rank = 8 # enough
+lora_alpha = 16
+
 [hyperparameters] # figures
 n_epochs    = 3 # three is enough
 # not too high
 learning_rate = 1e-4
+weight_decay = 0.01
+world_size = 8
+lora_dropout = 0.1
 """
 AFTER = """\
+#:schema ./sftc.schema.json
+schema_version = 2
+
 # our best run
-schema_version = 3 # pinned
 [job]
 model = "m"   # the model
+# as in the old script
 
 [compute]
 gpu_type = "H100"
 
 [training]
-adapter=true  # LoRA
+mode="qlora"  # LoRA
+# rank and scale
+[training.lora]
+dropout = 0.1
+r = 8 # enough
+alpha = 16
+
 [hyperparameters] # figures
+n_epochs    = 3 # three is enough
 # not too high
-lr = 1e-4
-
-[schedule]
-epochs    = 3 # three is enough
+learning_rate = 1e-4
+weight_decay = 0.01
 """
+JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n\n'
 
 
-@pytest.fixture
-def contracts(tmp_path: Path) -> Contracts:
-    """Return three versions: the second moves a key, the third renames two."""
-    scratch = Scratch(tmp_path)
-    scratch.add_version(2)
-    epochs = pop(scratch.config(2, "hyperparameters"), "n_epochs")
-    schedule = {
-        "title": "[schedule]",
-        "type": "object",
-        "description": "How long.",
-        "properties": {"epochs": epochs},
-        "additionalProperties": False,
-    }
-    scratch.config(2, "schedule").write_text(json.dumps(schedule))
-    reference = {"$ref": "schedule.schema.json"}
-    edit(scratch.config(2), lambda schema: schema["properties"].update(schedule=reference))
-    rename(scratch.mapping(2), {"hyperparameters.n_epochs": "schedule.epochs"})
-    scratch.add_version(3)
-    for name, (old, new) in {
-        "training": ("use_qlora", "adapter"),
-        "hyperparameters": ("learning_rate", "lr"),
-    }.items():
-        pop(scratch.config(3, name), old, new)
-    rename(
-        scratch.mapping(3),
-        {"training.use_qlora": "training.adapter", "hyperparameters.learning_rate": "hyperparameters.lr"},
-    )
-    return scratch.contracts()
+def migrated(text: str) -> Migration:
+    return migrate(Source("c", text), PACKAGED)
 
 
-def pop(path: Path, name: str, to: str | None = None) -> object:
-    schema = json.loads(path.read_bytes())
-    value = schema["properties"].pop(name)
-    if to:
-        schema["properties"][to] = value
-    path.write_text(json.dumps(schema))
-    return value
+def test_comments_and_layout_are_kept() -> None:
+    assert migrated(BEFORE).source.text == AFTER
+    assert migrated(BEFORE.replace("\n", "\r\n")).source.text == AFTER.replace("\n", "\r\n")
+    assert lint(Source("c", AFTER.partition("\n")[2])) == []
 
 
-def rename(mapping: Path, names: dict[str, str]) -> None:
-    text = mapping.read_text().partition("\n[[rename]]")[0]
-    for old, new in names.items():
-        text = text.replace(f'from = "{old}"', f'from = "{new}"')
-        text += f'\n[[rename]]\nfrom = "{old}"\nto = "{new}"\nwhy = "It is clearer what it is."\n'
-    mapping.write_text(text)
+def test_every_change_is_reported_with_its_line_and_the_reason() -> None:
+    changes = migrated(BEFORE).changes
+    assert [(change.span.line, change.what) for change in changes] == [
+        (21, "`hyperparameters.weight_decay` takes effect"),
+        (22, "`hyperparameters.world_size` is removed"),
+        (5, "`job.poll_seconds` is removed"),
+        (11, '`training.use_qlora` is now `training.mode = "qlora"`'),
+        (13, "`lora` is now `training.lora`"),
+        (14, "`rank` in it is now `r`"),
+        (15, "`lora_alpha` in it is now `alpha`"),
+        (23, "`hyperparameters.lora_dropout` is now `training.lora.dropout`"),
+        (1, "`schema_version = 2`"),
+    ]
+    assert all(change.why.endswith(".") for change in changes)
 
 
-def test_comments_and_layout_are_kept(contracts: Contracts) -> None:
-    assert migrate(Source("c", BEFORE), contracts).text == AFTER
-    windows = migrate(Source("c", BEFORE.replace("\n", "\r\n")), contracts).text
-    assert windows == AFTER.replace("\n", "\r\n")
+@pytest.mark.parametrize(
+    ("training", "mode"),
+    [
+        ("use_qlora = true", "qlora"),
+        ("use_qlora = false", "full"),
+        ('use_qlora = true\nmode = "lora"', "qlora"),
+        ('mode = "LoRA"\nuse_qlora = true', "qlora"),
+        ('use_qlora = true\nmode = "sft_offline"', "qlora"),
+        ('mode = "sft_offline"', "full"),
+        ('mode = "full_finetune"', "full"),
+        ('mode = "fft"\nuse_qlora = false', "full"),
+    ],
+)
+def test_the_switch_becomes_the_mode(training: str, mode: str) -> None:
+    text = migrated(f"{JOB}[training]\n{training}\n").source.text
+    assert tomllib.loads(text)["training"] == {"mode": mode}
 
 
-def test_a_migrated_config_is_valid_and_stable(contracts: Contracts) -> None:
-    findings = examine(lambda: Source("c", AFTER), contracts=contracts).findings
-    assert [found.id for found in findings] == []
-    assert migrate(Source("c", AFTER), contracts).text == AFTER
+@pytest.mark.parametrize(
+    ("training", "path"),
+    [
+        ('mode = "lora"', "training.mode"),
+        ('mode = "full"\nuse_qlora = true', "training.mode"),
+        ('mode = "lora"\nuse_qlora = false', "training.mode"),
+        ('mode = "our own word"\nuse_qlora = true', "training.mode"),
+        ("use_qlora = 1", "training.use_qlora"),
+    ],
+)
+def test_a_contradiction_is_left_to_the_person_and_the_file_stays(training: str, path: str) -> None:
+    text = f"{JOB}[training]\n{training}\n[hyperparameters]\nlora_r = 8\n"
+    result = migrated(text)
+    assert result.source.text == text
+    assert result.changes == ()
+    [found] = result.problems
+    assert (found.id, found.severity, ".".join(map(str, found.path))) == ("migrate-by-hand", "error", path)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        'schema_version = 1\njob = {model = "m"}\nhyperparameters = {n_epochs = 3}\n',
-        'schema_version = 1\njob.model = "m"\nhyperparameters.n_epochs = 3\n',
-        'schema_version = 1\n[job]\nmodel = "m"\n["hyperparameters"]\nn_epochs = 3\n',
-        BEFORE + "\n[schedule]\nepochs = 4\n",
+        'job = {model = "m", poll_seconds = 5}\n',
+        '[job]\nmodel = "m"\n[training]\nlora_r = 8\n[lora]\nr = 16\n',
+        '[job]\nmodel = "m"\n[training.lora]\nr = 8\n[lora]\nalpha = 16\n',
+        '[job]\nmodel = "m"\n[lora]\nr = 8\nrank = 8\n',
+        'lora.r = 8\n[job]\nmodel = "m"\n',
+        '[policy]\nmodel_name = "a"\n[job]\nmodel = "b"\n',
     ],
 )
-def test_a_key_that_cannot_be_moved_is_reported_and_nothing_changes(contracts: Contracts, text: str) -> None:
-    with pytest.raises(ConfigError) as raised:
-        migrate(Source("c", text), contracts)
-    [found] = raised.value.findings
-    assert (found.id, found.severity) == ("renamed-key", "error")
-    assert found.path == ("hyperparameters", "n_epochs")
+def test_what_has_to_be_moved_by_hand_is_reported(text: str) -> None:
+    result = migrated(text)
+    assert result.source.text == text
+    assert {found.id for found in result.problems} == {"migrate-by-hand"}
 
 
-def test_keys_move_to_the_last_header_of_a_table(contracts: Contracts) -> None:
-    text = BEFORE.replace(
-        "[hyperparameters] # figures", "[hyperparameters.parallelism]\n[hyperparameters] # figures"
-    )
-    expected = AFTER.replace(
-        "[hyperparameters] # figures", "[hyperparameters.parallelism]\n[hyperparameters] # figures"
-    )
-    assert migrate(Source("c", text), contracts).text == expected
+def test_the_model_of_later_configs_is_moved() -> None:
+    text = migrated('[policy]\nmodel_name = "m" # base\n\n[compute]\ngpu_type = "H100"\n').source.text
+    assert text == ('schema_version = 2\n\n[compute]\ngpu_type = "H100"\n\n[job]\nmodel = "m" # base\n')
 
 
-def test_an_unknown_version_is_not_migrated(contracts: Contracts) -> None:
-    with pytest.raises(ConfigError, match="unknown-schema-version"):
-        migrate(Source("c", BEFORE.replace("version = 1", "version = 99")), contracts)
+@pytest.mark.parametrize("table", ["lora", "peft_config", "training.lora_config", "hyperparameters.lora"])
+@pytest.mark.parametrize("name", ["r", "rank", "lora_r", "lora_rank"])
+def test_the_rank_takes_effect_wherever_it_was_written(table: str, name: str) -> None:
+    text = migrated(f"{JOB}[{table}]\n{name} = 8\n").source.text
+    values = tomllib.loads(text)
+    assert values["schema_version"] == 2
+    assert values["training"]["lora"] == {"r": 8}
 
 
-def test_a_config_without_a_version_is_treated_as_the_oldest(contracts: Contracts) -> None:
-    text = BEFORE.replace("schema_version = 1 # pinned\n", "")
-    assert migrate(Source("c", text), contracts).text == AFTER.replace("schema_version = 3 # pinned\n", "")
+@pytest.mark.parametrize("section", ["hyperparameters", "training"])
+@pytest.mark.parametrize(
+    ("name", "value", "key"),
+    [
+        ("lora_r", 8, "r"),
+        ("lora_rank", 8, "r"),
+        ("lora_alpha", 16, "alpha"),
+        ("lora_dropout", 0.1, "dropout"),
+        ("lora_target_modules", ["q_proj"], "target_modules"),
+    ],
+)
+def test_flat_settings_of_an_adapter_are_moved_into_its_table(
+    section: str, name: str, value: Any, key: str
+) -> None:
+    text = migrated(JOB + toml({section: {name: value}})).source.text
+    assert tomllib.loads(text)["training"]["lora"] == {key: value}
 
 
-def test_a_renamed_key_is_a_finding_with_a_safe_fix(contracts: Contracts) -> None:
-    text = BEFORE.replace("schema_version = 1 # pinned\n", "")
-    findings = examine(lambda: Source("c", text), contracts=contracts).findings
-    renamed = {found.path: found for found in findings if found.id == "renamed-key"}
-    assert renamed.keys() == {("training", "use_qlora"), ("hyperparameters", "learning_rate")}
-    assert all(found.fix and found.fix.safe for found in renamed.values())
+@pytest.mark.parametrize("line", ["", "schema_version = 1 # pinned\n"])
+def test_the_version_is_written_at_the_top(line: str) -> None:
+    text = migrated(line + JOB).source.text
+    assert text.startswith("schema_version = 2 # pinned\n[job]" if line else "schema_version = 2\n\n[job]")
 
 
-def test_with_one_version_there_is_nothing_to_do() -> None:
-    assert migrate(Source("c", BEFORE), PACKAGED).text == BEFORE
+def test_a_config_of_the_newest_version_stays_as_it_is() -> None:
+    text = "schema_version = 2\n" + JOB
+    assert migrated(text).source.text == text
+    assert migrated(text).changes == ()
 
 
-def test_invalid_toml_is_not_migrated(contracts: Contracts) -> None:
+@pytest.mark.parametrize("text", ["a = ", "schema_version = 99\n" + JOB])
+def test_what_cannot_be_read_is_not_migrated(text: str) -> None:
     with pytest.raises(ConfigError):
-        migrate(Source("c", "a = "), contracts)
+        migrated(text)
+
+
+MODES = {None: "full", False: "full", True: "qlora"}
+
+
+def newer(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what a valid config of version 1 is in version 2, written down by hand."""
+    training = {name: value for name, value in config.get("training", {}).items() if name != "use_qlora"}
+    if "training" in config and ("mode" in training or "use_qlora" in config["training"]):
+        training["mode"] = MODES[config["training"].get("use_qlora")]
+    renewed = {**config, "schema_version": 2}
+    return renewed | ({"training": training} if "training" in config else {})
+
+
+agreeing = st.sampled_from(["sft_offline", "SFT", None])
+
+
+@given(valid, agreeing)
+def test_a_migrated_config_compiles_to_what_it_meant(config: dict[str, Any], word: str | None) -> None:
+    training = config.get("training", {})
+    training.pop("mode", None)
+    if word and "training" in config:
+        training["mode"] = word
+    result = migrated(toml(config))
+    assert result.problems == ()
+    after = newer(config)
+    assert tomllib.loads(result.source.text) == after
+    assert sftc.compile(result.source.text.encode()).payload == payload_of(after)
+    before = sftc.compile(toml(config).encode()).payload
+    assert without_mode(before) == without_mode(payload_of(after))
+
+
+def without_mode(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the payload without the word for its mode, and with the switch as version 1 reads it."""
+    training = payload["metadata"]["effective_config"]["training"]
+    training.pop("mode", None)
+    training["use_qlora"] = training.get("use_qlora", False)
+    return payload
+
+
+@given(valid | odd_configs)
+def test_migrating_twice_changes_nothing(config: dict[str, Any]) -> None:
+    once = migrated(toml(config))
+    twice = migrate(once.source, PACKAGED)
+    assert twice.source.text == once.source.text
+    assert twice.problems == once.problems or once.source.text != toml(config)

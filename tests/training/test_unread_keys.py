@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomlkit
 
 import sftc
-from sftc.contract.versions import PACKAGED, Contract
+from sftc.contract.versions import PACKAGED, Contracts
 from sftc.pipeline import run
+from sftc.text.keys import Path as KeyPath
+from sftc.text.keys import dotted
 from sftc.text.source import Source
 from sftc.training.machine import Machine
 from sftc.training.plan import KEYS, Plan, UnsupportedJobError, make_plan
@@ -15,7 +18,7 @@ from sftc.training.settings import NOTES, PayloadSettings
 from support.scratch import Scratch, edit
 
 CPU = Machine("cpu", ("CPU",), bf16=True, packages=frozenset({"bitsandbytes"}), cpus=1)
-JOB = '[job]\nmodel = "m"\n[compute]\ngpu_type = "CPU"\n'
+JOB = 'schema_version = 2\n[job]\nmodel = "m"\n[compute]\ngpu_type = "CPU"\n'
 ADAPTER = """
 [[rule]]
 id = "adapter-rank"
@@ -34,61 +37,96 @@ why = "The layers are a part of the job."
 
 
 @pytest.fixture
-def contract(tmp_path: Path) -> Contract:
+def contracts(tmp_path: Path) -> Contracts:
     """Return a contract with a new table of two keys."""
     scratch = Scratch(tmp_path)
     keys: dict[str, Any] = {"rank": {"type": "integer"}, "layers": {"type": "array"}}
     adapter = {"type": "object", "properties": keys, "additionalProperties": False}
-    edit(scratch.config(1), lambda schema: schema["properties"].update(adapter=adapter))
+    edit(scratch.config(2), lambda schema: schema["properties"].update(adapter=adapter))
     edit(
-        scratch.payload(1),
+        scratch.payload(2),
         lambda schema: schema["properties"]["metadata"]["properties"]["effective_config"][
             "properties"
         ].update(adapter=adapter),
     )
-    with scratch.mapping(1).open("a", encoding="utf-8") as mapping:
+    with scratch.mapping(2).open("a", encoding="utf-8") as mapping:
         mapping.write(ADAPTER)
-    return scratch.contracts().newest
+    named = (
+        scratch.mapping(2).read_text(encoding="utf-8").replace("when = [", 'when = [\n  { key = "adapter" },')
+    )
+    scratch.mapping(2).write_text(named, encoding="utf-8")
+    return scratch.contracts()
 
 
-def payload_of(text: str, contract: Contract) -> dict[str, Any]:
-    from sftc.payload.mapping import check_payload, to_payload
-
-    config = run(lambda: Source("c.toml", text)).config
-    assert config
-    payload = to_payload(contract.mapping, config.document.values)
-    check_payload(payload, contract)
-    return payload
+def plan(text: str, contracts: Contracts = PACKAGED, *, substitutes: bool = False) -> Plan:
+    payload = run(lambda: Source("c.toml", text), contracts=contracts).payload
+    return make_plan(payload, contracts, CPU, substitutes=substitutes, validates=False)
 
 
-def plan(text: str, contract: Contract, *, substitutes: bool = False) -> Plan:
-    payload = payload_of(text, contract)
-    return make_plan(payload, contract, CPU, substitutes=substitutes, validates=False)
-
-
-def test_a_key_that_the_trainer_does_not_read_is_refused_by_name(contract: Contract) -> None:
-    assert not plan(JOB, contract).deviations
+def test_a_key_that_the_trainer_does_not_read_is_refused_by_name(contracts: Contracts) -> None:
+    assert not plan(JOB, contracts).deviations
     with pytest.raises(UnsupportedJobError) as refused:
-        plan(JOB + "[adapter]\nrank = 8\nlayers = []\n", contract)
+        plan(JOB + "[adapter]\nrank = 8\nlayers = []\n", contracts)
     assert {each.key for each in refused.value.refusals} == {"adapter.rank", "adapter.layers"}
 
 
-def test_with_substitutions_an_unread_key_is_a_deviation(contract: Contract) -> None:
-    made = plan(JOB + "[adapter]\nrank = 8\n", contract, substitutes=True)
+def test_with_substitutions_an_unread_key_is_a_deviation(contracts: Contracts) -> None:
+    made = plan(JOB + "[adapter]\nrank = 8\n", contracts, substitutes=True)
     assert made.deviations == ["`adapter.rank`: the trainer does not support this key; trained without it"]
 
 
-def test_the_trainer_reads_every_key_of_the_contract_except_notes() -> None:
+def test_the_trainer_reads_every_key_of_version_1_except_notes() -> None:
     text = JOB + '[data.topology]\nnodes = 1\nnested = { deep = [1] }\n[algorithm]\nnote = "x"\n'
-    assert not plan(text, PACKAGED.newest).deviations
-    sent = {".".join(map(str, row.path)) for row in PACKAGED.newest.mapping.rows if row.path}
-    tables = {"hyperparameters.parallelism"}
+    assert not plan(text).deviations
+    sent = {".".join(map(str, row.path)) for row in PACKAGED.version(1).mapping.rows if row.path}
+    tables = {"hyperparameters.parallelism", "training.use_qlora"}
     assert sent - {*NOTES} - tables == {key for key in KEYS if not key.startswith((*tables,))}
+
+
+NEW = [
+    path
+    for path, schema in PACKAGED.version(2).properties.items()
+    if path not in PACKAGED.version(1).properties and schema["type"] != "object"
+]
+
+
+@pytest.mark.parametrize("path", [*NEW, ("tags", "team")], ids=dotted)
+def test_a_key_of_version_2_is_refused_by_name(path: KeyPath) -> None:
+    schema = PACKAGED.newest.properties.get(path, {"examples": ["x"]})
+    text = tomlkit.dumps({"schema_version": 2, **_nested(path, schema["examples"][0])})
+    overrides = {"job.model": "m", "compute.gpu_type": "CPU"}
+    with pytest.raises(UnsupportedJobError) as refused:
+        make_plan(
+            sftc.compile(text, overrides=overrides).payload, PACKAGED, CPU, substitutes=False, validates=False
+        )
+    keys = {each.key for each in refused.value.refusals}
+    assert dotted(path) in keys
+
+
+def _nested(path: KeyPath, value: Any) -> dict[str, Any]:
+    for part in reversed(path):
+        value = {part: value}
+    table: dict[str, Any] = value
+    return table
+
+
+@pytest.mark.parametrize(("mode", "four_bit"), [("lora", False), ("qlora", True)])
+def test_the_mode_decides_whether_the_base_is_in_4_bits(mode: str, *, four_bit: bool) -> None:
+    made = plan(f'{JOB}[training]\nmode = "{mode}"\n')
+    assert (made.adapter, made.four_bit) == (True, four_bit)
+    assert plan(f'{JOB}[training]\nmode = "full"\n').adapter is False
+
+
+def test_a_switch_that_contradicts_the_mode_of_a_payload_is_refused() -> None:
+    payload = sftc.compile(f'{JOB}[training]\nmode = "lora"\n').payload
+    payload["metadata"]["effective_config"]["training"]["use_qlora"] = False
+    with pytest.raises(UnsupportedJobError, match="use_qlora"):
+        make_plan(payload, PACKAGED, CPU, substitutes=False, validates=False)
 
 
 def test_a_value_without_a_config_key_is_named_by_its_pointer() -> None:
     compiled = sftc.compile(JOB)
     payload = {**compiled.payload, "surprise": {"a": 1}}
-    settings = PayloadSettings(payload, PACKAGED.newest)
+    settings = PayloadSettings(payload, PACKAGED)
     assert [settings[key] for key in KEYS if key in ("job.model", "compute.gpu_type")] == ["m", "CPU"]
     assert settings.unread() == ["hyperparameters.n_epochs", "/surprise/a"]

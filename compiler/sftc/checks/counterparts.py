@@ -34,7 +34,8 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
     names, table, name = config.contract.names, path[:-1], str(path[-1])
     places = names.homes(name, is_table=is_table)
     spelled = next((place for place in places if place[:-1] == table), None)
-    others = _fitting(config, path, names.others(name, is_table=is_table))
+    others = names.others(name, is_table=is_table)
+    others = others if is_table else _fitting(config, path, others)
     known = [each for each in names.in_table(table) if (*table, each) in config.contract.properties]
     similar, alike = None, list[Path]()
     if not places and not others:
@@ -42,7 +43,11 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
         similar = (*table, meant) if meant else None
         if not meant and not sure and (other := near(name, names.all(tables=is_table), sure=True)):
             alike = names.homes(other, is_table=is_table)
-    return Counterparts(spelled, places, others, _newer(config, path, is_table=is_table), similar, alike)
+    newer = _newer(config, path, is_table=is_table)
+    if others and not is_table:  # a name of both: the one whose value fits
+        value = config.document.get(path)
+        newer = [place for place in newer if is_section(config, place) or config.newest.allows(place, value)]
+    return Counterparts(spelled, places, others, newer, similar, alike)
 
 
 def _fitting(config: Config, path: Path, places: list[Path]) -> list[Path]:
@@ -72,11 +77,21 @@ def _newer(config: Config, path: Path, *, is_table: bool) -> list[Path]:
     return moved or [place for place in named if place not in known]
 
 
+def home(config: Config, name: str, *, is_table: bool, inside: Path | None) -> Path | None:
+    """Return the key that `name` stands for in any table, preferably `inside` one, and the version's own."""
+    for names in (config.contract.names, config.newest.names):
+        places = [*names.homes(name, is_table=is_table), *names.others(name, is_table=is_table)]
+        own = next((place for place in places if place[:-1] == inside), None)
+        if found := own or next(iter(places), None):
+            return found
+    return None
+
+
 def fix_of(config: Config, path: Path, to: Path) -> Fix | None:
     """Return the fix that makes the key or table at `path` the one at `to`, if its value fits there."""
     document = config.document
     value = document.get(path)
-    if not isinstance(value, dict) and not config.contract.allows(to, value):
+    if not is_section(config, to) and not config.contract.allows(to, value):
         return None
     if path[:-1] == to[:-1]:
         return rename(document, path, str(to[-1]))

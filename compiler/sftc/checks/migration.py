@@ -152,7 +152,7 @@ class _Step:
             for name in moved:
                 if (meant := self._contract.names.meant(to, name)) and meant[-1] != name:
                     fix = edits.rename(self.document, (*to, name), str(meant[-1]), safe=True)
-                    self._apply(fix, (*to, name), f"`{name}` in it is now `{meant[-1]}`", move.why)
+                    self._apply(fix, (*path, name), f"`{name}` in it is now `{meant[-1]}`", move.why)
         if path[:-1] and path[:-1] not in self._contract.properties:
             fix = edits.remove_header(self.document, path[:-1], safe=True)
             self.document = self._edited(fix) if fix else self.document

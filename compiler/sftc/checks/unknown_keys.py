@@ -1,9 +1,10 @@
 """Keys and tables that the contract does not know: never sent, and reported by name."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from sftc.checks.config import Config
-from sftc.checks.counterparts import Counterparts, choices, counterparts, fix_of, is_section
+from sftc.checks.counterparts import Counterparts, choices, counterparts, fix_of, home, is_section
 from sftc.checks.migration import migration_fix
 from sftc.checks.rules.forwarded import MISPLACED_KEY
 from sftc.checks.rules.renamed import NEWER_KEY, RENAMED_KEY
@@ -37,7 +38,8 @@ def explain_unknown_key(config: Config, path: Path) -> Finding:
     found = counterparts(config, path, is_table=is_table)
     other, help, fix = _help(config, path, found)
     if is_table and other is not NEWER_KEY:
-        help = "; ".join([*([help] if help else []), *_keys_inside(config, path, tables[0], found)]) or None
+        inside = ", ".join(_keys_inside(config, path, tables[0], found))
+        help = " ".join(filter(None, [help, inside]))
     help = help or (_NO_TABLE if is_table else _NO_KEY)
     return (other or rule).finding(span, what, path=path, help=help, fix=fix)
 
@@ -75,17 +77,14 @@ def _did_you_mean(config: Config, path: Path, places: list[Path]) -> str:
     )
 
 
-def _keys_inside(config: Config, path: Path, table: dict[str, Any], found: Counterparts) -> list[str]:
-    """Return where the keys of an unknown table belong, if that is not a key of the table that it means."""
+def _keys_inside(config: Config, path: Path, table: dict[str, Any], found: Counterparts) -> Iterator[str]:
+    """Yield where the keys of an unknown table belong."""
     section = found.spelled or next(iter((*found.places, *found.others, *found.alike)), found.similar)
-    names, homes = config.contract.names, list[str]()
     for name, value in list(table.items())[:_SHOWN]:
-        is_table = isinstance(value, dict)
-        places = [*names.homes(name, is_table=is_table), *names.others(name, is_table=is_table)]
-        inside = [place for place in places if section and place[:-1] == section]
-        if places and (not inside or str(inside[0][-1]) != name):
-            homes.append(f"`{key(name)}` belongs at {choices(config, (inside or places)[:2])}")
-    return homes
+        place = home(config, name, is_table=isinstance(value, dict), inside=section)
+        if place:
+            newer = "" if place in config.contract.properties else f" in version {config.newest.version}"
+            yield f"`{key(name)}` belongs at {choices(config, [place])}{newer}"
 
 
 def _contents(tables: list[Any]) -> str:

@@ -105,7 +105,7 @@ def _kind(value: Any) -> str:
 
 def _type(violation: Violation) -> Iterator[Finding]:
     value = violation.value
-    expected = [violation.limit] if isinstance(violation.limit, str) else violation.limit
+    expected = _types(violation.schema)
     wants_number = not {"integer", "number"}.isdisjoint(expected)
     if _kind(value) == "integer" and wants_number:
         yield _great_integer(violation)
@@ -154,6 +154,10 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
         if any(TYPES[each](toml_value(meant[1])) for each in expected):
             help = f"remove the quotes: `{meant[1]}`"
             fix = rewrite(violation.config.document, violation.path, meant[1], safe=False)
+    elif expected == ["array"] and not isinstance(value, dict):
+        text = f"[{violation.config.document.span(violation.path).text}]"
+        help = f"write it as an array: `[{violation.config.document.snippet(violation.path)}]`"
+        fix = rewrite(violation.config.document, violation.path, text, safe=False)
     elif isinstance(value, list) and "number" in expected and (number := _decimal_comma(value)):
         help = f"write a point, not a comma: `{number}`"
     if form := violation.form:
@@ -196,6 +200,8 @@ def _text(violation: Violation) -> Iterator[Finding]:
 
 
 def _choice(violation: Violation) -> Iterator[Finding]:
+    if not any(TYPES[each](violation.value) for each in _types(violation.schema)):
+        return  # another violation reports the wrong type
     allowed = violation.schema.get("enum", [violation.schema.get("const")])
     choices = ", ".join(f"`{orjson.dumps(each).decode()}`" for each in allowed)
     message = (
@@ -203,17 +209,23 @@ def _choice(violation: Violation) -> Iterator[Finding]:
     )
     help, fix, value = None, None, violation.value
     words = [each for each in allowed if isinstance(each, str)]
-    if isinstance(value, str) and (meant := near(value, words) or _spelled(value, words)):
+    if isinstance(value, str) and (meant := _meant(value, words)):
         help = f'did you mean "{meant}"?'
         fix = rewrite(violation.config.document, violation.path, quoted(meant), safe=False)
     yield violation.finding(schema.VALUE_NOT_ALLOWED, message, help, fix)
 
 
-def _spelled(word: str, words: list[str]) -> str | None:
-    """Return the one of `words` that is `word` in another spelling, or begins or ends it: `adamw_torch`."""
+def _types(schema: Schema) -> list[str]:
+    types = schema.get("type", list(TYPES))
+    return [types] if isinstance(types, str) else types
+
+
+def _meant(word: str, words: list[str]) -> str | None:
+    """Return the one of `words` that `word` is in another spelling, almost is, or contains: `adamw_torch`."""
     written = plain(word)
-    matches = [each for each in words if plain(each) in written]
-    return max(matches, key=len, default=None)
+    same = next((each for each in words if plain(each) == written), None)
+    inside = (each for each in words if plain(each) in written)
+    return same or near(word, words) or max(inside, key=len, default=None)
 
 
 def _other(violation: Violation) -> Iterator[Finding]:

@@ -38,10 +38,11 @@ def prepare_files(
     Prints the findings. Exits if there are errors.
 
     Args:
-        paths: the training file and, if there is one, the validation file.
+        training: the training files, in order.
+        validation: the validation file, if there is one.
+        stack: removes the temporary copies when it is closed.
         examples: the number of rows to keep of each file; `None` keeps all.
         tokens: the longest sequence of the config, in tokens, if it is known.
-        stack: removes the temporary copies when it is closed.
 
     Raises:
         click.UsageError: a path is not a file.

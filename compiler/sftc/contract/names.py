@@ -30,8 +30,8 @@ class Names:
                 continue
             is_table, name = "properties" in schema or schema.get("type") == "object", str(path[-1])
             self._homes.setdefault((plain(name), is_table), []).append(path)
-            for other in schema.get("x-sftc", {}).get("also", ()):
-                self._others.setdefault((plain(other), is_table), []).append(path)
+            for other in {plain(each) for each in schema.get("x-sftc", {}).get("also", ())}:
+                self._others.setdefault((other, is_table), []).append(path)
             self._tables.setdefault(path[:-1], []).append(name)
 
     def in_table(self, table: Path) -> list[str]:

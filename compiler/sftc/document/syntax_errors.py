@@ -8,6 +8,7 @@ from sftc.document.places import Scanner
 from sftc.findings.finding import Finding
 from sftc.findings.stage_rules.schema import INTEGER_OUT_OF_RANGE
 from sftc.findings.stage_rules.syntax import DUPLICATE_KEY, TOML_SYNTAX
+from sftc.text.characters import character_name, is_invisible
 from sftc.text.keys import dotted
 from sftc.text.source import Source
 
@@ -87,6 +88,9 @@ def _syntax_error(source: Source, scanner: Scanner, reason: str) -> Finding:
             return TOML_SYNTAX.finding(
                 span, message, help="close the quote or bracket that is opened further up"
             )
+    if span.text and is_invisible(span.text):
+        message = f"not valid TOML: {character_name(span.text)} is not a plain space"
+        return TOML_SYNTAX.finding(span, message, help="delete the character, or write a plain space instead")
     line = source.line(span.line)
     help = next((help for pattern, help in _HINTS if re.search(pattern, line)), None)
     return TOML_SYNTAX.finding(span, message, help=help)

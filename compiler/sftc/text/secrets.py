@@ -47,16 +47,17 @@ _VALUE = re.compile(r"[A-Za-z0-9+/=_.-]{20,}")
 _ASSIGNED = rf"""(?i)({_NAME}(?:_?(?:key|id))?["']?\s*=\s*["'])([A-Za-z0-9+/=_.-]{{20,}})"""
 
 
-def service_of(text: str, name: str) -> str | None:
-    """Return whose key is in `text`, the value of a key called `name`; `None` if there is none.
+def find_secret(text: str, name: str) -> tuple[str, str] | None:
+    """Return whose key is in `text`, the value of a key called `name`, and the first letters of it.
 
-    Where only the name says so it is `a service`: `wandb_api_key` with 20 letters and digits or more.
+    Where only the name says so it is of "a service": `wandb_api_key` with 20 letters and digits or more.
+    `None` if there is none.
     """
     for service, mark, form in FORMS:
-        if mark in text and re.search(form, text):
-            return service
+        if mark in text and (found := re.search(form, text)):
+            return service, found[0][:_SHOWN]
     is_named = _NAMED.search(name.replace("-", "_")) and any(map(str.isdigit, text))
-    return "a service" if is_named and _VALUE.fullmatch(text) else None
+    return ("a service", text[:_SHOWN]) if is_named and _VALUE.fullmatch(text) else None
 
 
 def masked(text: str) -> str:

@@ -57,7 +57,7 @@ def _contradiction(config: Config) -> Iterator[Finding]:
 
 
 def _unused(config: Config) -> Iterator[Finding]:
-    if config.is_set(LORA) and not trains_adapter(config):
+    if config.given(LORA) is not None and config.effective(MODE) == "full":
         message = f"`[{config.key(LORA)}]` has no effect, because {_meaning(config)}"
         help = 'add `mode = "lora"` to `[training]`, or `mode = "qlora"` for a base model in 4 bits; to train all weights, remove the table'
         span = config.span(LORA, "key")

@@ -10,7 +10,7 @@ from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.characters import character_name, is_control, is_invisible
 from sftc.text.keys import Path, dotted, leaves, look_up, quoted
-from sftc.text.secrets import service_of
+from sftc.text.secrets import find_secret
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 
@@ -72,27 +72,35 @@ def _is_unseen(text: str, at: int) -> bool:
 
 
 def _unseen_at(config: Config, path: Path, text: str, at: int) -> Finding:
-    char, written = text[at], config.document.span(path).text
+    char, written, name = text[at], config.document.span(path).text, dotted(path)
     if is_invisible(char):
-        clean = "".join(
-            " " if each.isspace() else "" if _is_unseen(text, i) else each for i, each in enumerate(text)
-        )
-        message = f"`{dotted(path)}` contains {character_name(char)}, which one does not see"
-        return _unseen_finding(config, path, message, clean.strip())
-    escape, name = _ESCAPES.get(char, (None, "a control character"))
-    clean = "".join(" " if is_control(each) else each for each in text).strip()
-    message, more = f"`{dotted(path)}` contains {name} (U+{ord(char):04X})", ""
-    if escape and escape in written and written.startswith('"'):
-        message = f"`{escape}` in `{dotted(path)}` is {name} (U+{ord(char):04X}): in double quotes a backslash starts an escape"
-        if _names_file(config, path):
-            clean = written.strip('"').replace("\\\\", "/").replace("\\", "/")
-            more = "or single quotes, in which it is a backslash"
-    return _unseen_finding(config, path, message, clean, more)
+        message = f"`{name}` contains {character_name(char)}, which is hard to see"
+        return _unseen_finding(config, path, message, _clean(text))
+    escape, what = _ESCAPES.get(char, (None, "a control character"))
+    code = f"U+{ord(char):04X}"
+    if not (escape and escape in written and written.startswith('"')):
+        return _unseen_finding(config, path, f"`{name}` contains {what} ({code})", _clean(text))
+    message = f"`{escape}` in `{name}` is {what} ({code}): in double quotes a backslash starts an escape"
+    if not _names_file(config, path):
+        return _unseen_finding(config, path, message, _clean(text))
+    slashes = written.strip('"').replace("\\\\", "/").replace("\\", "/")
+    return _unseen_finding(config, path, message, slashes, "or single quotes, in which it is a backslash")
+
+
+def _clean(text: str) -> str:
+    """Return `text` with spaces for tabs and the like, without characters that show as nothing."""
+    kept = (
+        (" " if char.isspace() or is_control(char) else "") if _is_unseen(text, at) else char
+        for at, char in enumerate(text)
+    )
+    return "".join(kept).strip()
 
 
 def _unseen_finding(config: Config, path: Path, message: str, clean: str, more: str = "") -> Finding:
-    help = ", ".join(filter(None, [f"write `{quoted(clean)}`", more]))
-    fix = rewrite(config.document, path, quoted(clean), safe=False)
+    help, fix = "write it without", None
+    if clean:
+        help = ", ".join(filter(None, [f"write `{quoted(clean)}`", more]))
+        fix = rewrite(config.document, path, quoted(clean), safe=False)
     return UNSEEN_CHARACTER.finding(config.document.span(path), message, path=path, help=help, fix=fix)
 
 
@@ -115,13 +123,14 @@ def _secret(config: Config) -> Iterator[Finding]:
         if len(text) < _SHORTEST_KEY:
             continue
         names = [part for part in path if isinstance(part, str)]
-        if service := service_of(text, names[-1] if names else ""):
+        if secret := find_secret(text, names[-1] if names else ""):
+            service, start = secret
             is_sent = any(
                 row.op == "verbatim" and path[: len(row.path)] == row.path
                 for row in config.contract.mapping.rows
             )
             fate = "forwarded with the payload" if is_sent else "kept in the config"
-            message = f"`{dotted(path)}` looks like a key of {service} (`{text[:4]}…`), and is {fate}"
+            message = f"`{dotted(path)}` looks like a key of {service} (`{start}…`), and is {fate}"
             help = "remove it, and revoke the key if the file was shared; give keys to programs in environment variables"
             found = SECRET.finding(config.document.span(path), message, path=path, help=help)
             yield found._replace(severity=Severity.ERROR) if is_sent else found

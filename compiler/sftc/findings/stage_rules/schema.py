@@ -10,7 +10,7 @@ UNKNOWN_SCHEMA_VERSION = Rule(
     severity=Severity.ERROR,
     title="the version of the contract is unknown",
     why="The version decides what every key means, so nothing else in the config can be checked.",
-    act="Write a version that this release knows, or leave `schema_version` out to use the newest one.",
+    act="Write a version that this release knows. A config without `schema_version` is of version 1.",
     invalid="schema_version = 99\n" + _JOB,
     valid="schema_version = 1\n" + _JOB,
 )
@@ -129,7 +129,7 @@ UNKNOWN_TABLE = Rule(
     title="a table is unknown",
     why="Nothing in it is ever sent, so it has no effect on the run.",
     act="Move its keys to the sections that they belong to, or to `[algorithm]` if they are notes, or remove the table. `--strict` makes such a config fail.",
-    invalid=_JOB + '\n[tags]\nteam = "research"\n',
+    invalid=_JOB + '\n[notes]\nteam = "research"\n',
     valid=_JOB + '\n[algorithm]\nteam = "research"\n',
 )
 
