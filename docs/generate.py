@@ -27,14 +27,26 @@ from sftc.text.keys import Path, dotted, pointer
 
 FOLDER = File(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py: do not edit. -->"
-_LIMITS = {"minimum": ">= {}", "exclusiveMinimum": "> {}", "maximum": "<= {}", "const": "must be {}"}
+_LIMITS = {
+    "minimum": ">= {}",
+    "exclusiveMinimum": "> {}",
+    "maximum": "<= {}",
+    "exclusiveMaximum": "< {}",
+    "const": "must be {}",
+}
 _SENT = re.compile(r" (?:Sent (?:as|under) `[^`]+`|(?:Not|Never) sent)\.(?= |$)")
 
 
 def keys() -> Iterator[str]:
     """Yield the lines of the page of all keys."""
     contract = PACKAGED.newest
-    yield from ("# Keys", "", f"Version {contract.version} of the contract.")
+    yield from (
+        "# Keys",
+        "",
+        f"Version {contract.version} of the contract. A config of this version begins with",
+    )
+    yield f"`schema_version = {contract.version}`. Without that line it is of version {PACKAGED.default.version}, which lacks"
+    yield "the keys marked *new*; `sftc migrate` rewrites it."
     for section in ((), *contract.sections):
         yield from _section(contract, section)
 
@@ -50,7 +62,7 @@ def _section(contract: Contract, section: Path) -> Iterator[str]:
     for path in paths:
         schema = contract.properties[path]
         place = _place(contract, path)
-        facts = [_value(schema), *_default(schema)]
+        facts = [_value(schema), *_default(schema), *_new(path)]
         if place is None:
             facts.append("not sent")
         elif home is None or place != (*home, path[-1]):
@@ -78,8 +90,17 @@ def _table_row(cells: tuple[str, ...]) -> str:
 def _value(schema: dict[str, Any]) -> str:
     if schema.get("deprecated"):
         return "legacy"
+    if form := schema.get("x-sftc", {}).get("form"):
+        return str(form)
+    if "enum" in schema:
+        return " or ".join(f'`"{each}"`' for each in schema["enum"])
     limits = [words.format(schema[each]) for each, words in _LIMITS.items() if each in schema]
-    return ", ".join([schema["type"], *limits]).replace("object", "table")
+    type = f"array of {_value(schema['items'])}" if schema["type"] == "array" else schema["type"]
+    return ", ".join([type, *limits]).replace("object", "table")
+
+
+def _new(path: Path) -> list[str]:
+    return [] if path in PACKAGED.default.properties else ["*new*"]
 
 
 def _default(schema: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from support.language_server import LanguageServer
 
 TOML = """\
 #:schema ./sftc.schema.json
+schema_version = 2
 [job]
 model = "Qwen/Qwen3-4B"
 
@@ -50,24 +52,30 @@ class Editor:
 
 @pytest.fixture(params=SERVERS)
 def editor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Editor]:
-    name, *arguments = SERVERS[request.param]
-    program = Path(sys.executable).parent / name
+    with opened(request.param, tmp_path, TOML) as editor:
+        yield editor
+
+
+@contextmanager
+def opened(name: str, folder: Path, text: str) -> Iterator[Editor]:
+    """Open a config beside the schema of the newest version."""
+    program, *arguments = SERVERS[name]
     schema = PACKAGED.newest.bundle(PACKAGED.newest.config_schema)
-    (tmp_path / "sftc.schema.json").write_bytes(schema)
-    config = tmp_path / "config.toml"
-    config.write_text(TOML, encoding="utf-8")
-    with LanguageServer([program, *arguments], tmp_path) as server:
+    (folder / "sftc.schema.json").write_bytes(schema)
+    config = folder / "config.toml"
+    config.write_text(text, encoding="utf-8")
+    with LanguageServer([Path(sys.executable).parent / program, *arguments], folder) as server:
         yield Editor(server, config)
 
 
 def test_completion_offers_the_keys_of_the_section(editor: Editor) -> None:
     offered = editor.completions(LINES.index("[training]") + 1)
-    assert {"mode", "use_qlora"} <= offered
+    assert {"mode", "lora", "checkpoints", "validation"} <= offered
     assert "gpu_type" not in offered
 
 
 def test_hover_shows_the_description_of_a_key(editor: Editor) -> None:
-    description = PACKAGED.version(1).properties["compute", "gpu_type"]["description"]
+    description = PACKAGED.newest.properties["compute", "gpu_type"]["description"]
     assert description in editor.ask("hover", LINES.index('gpu_type = "H100"'), 2)
 
 
@@ -75,3 +83,15 @@ def test_a_misspelt_key_is_marked_on_its_line(editor: Editor) -> None:
     [mark] = editor.marks
     assert "gpu_cout" in mark["message"]
     assert mark["range"]["start"]["line"] == LINES.index("gpu_cout = 2")
+
+
+@pytest.mark.parametrize("line", ["", "schema_version = 1\n"])
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_config_of_version_1_gets_one_hint_and_no_wall_of_errors(
+    name: str, line: str, tmp_path: Path, root: Path
+) -> None:
+    text = (root / "golden/accept/lora-one-gpu/config.toml").read_text(encoding="utf-8")
+    with opened(name, tmp_path, f"#:schema ./sftc.schema.json\n{line}{text}") as editor:
+        errors = [mark for mark in editor.marks if mark.get("severity", 1) == 1]
+    assert len(errors) == 1, errors
+    assert "schema_version" in str(errors) or errors[0]["range"]["start"]["line"] == 1
