@@ -243,4 +243,4 @@ def test_migrating_twice_changes_nothing(config: dict[str, Any]) -> None:
     once = migrated(toml(config))
     twice = migrate(once.source, PACKAGED)
     assert twice.source.text == once.source.text
-    assert twice.problems == once.problems or once.source.text != toml(config)
+    assert bool(twice.problems) == bool(once.problems)

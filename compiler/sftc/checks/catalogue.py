@@ -5,12 +5,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sftc.checks import rules
-from sftc.checks.rules import run
+from sftc.checks.rules import model, run
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import comments, conversations, files, lengths, rows, schema, syntax
 
-CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, comments)
-"""The families that a config alone can raise."""
+CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, model, comments)
+"""The families of `sftc lint`."""
 
 FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, run, lengths)
 

@@ -17,7 +17,7 @@ from sftc.text.keys import ABSENT, Path, dotted
 from sftc.text.source import Source, Span
 
 
-class Change(NamedTuple):
+class MigrationNote(NamedTuple):
     """One change of a migration: where in the text before it, what it does, and why."""
 
     span: Span
@@ -29,7 +29,7 @@ class Migration(NamedTuple):
     """A migrated text and its changes, or the text as it was and what is left to the person."""
 
     source: Source
-    changes: tuple[Change, ...]
+    changes: tuple[MigrationNote, ...]
     problems: tuple[Finding, ...]
 
 
@@ -39,7 +39,7 @@ def migration(source: Source, version: int, contracts: Contracts) -> Migration:
     If anything is left to the person the text stays as it is: in a half-migrated config the same
     words could mean another run.
     """
-    steps, changes = source, list[Change]()
+    steps, changes = source, list[MigrationNote]()
     for number in contracts.versions:
         if number > version:
             step = _Step(steps, contracts.version(number))
@@ -77,7 +77,7 @@ class _Step:
         self._before = parse(source)
         self._contract = contract
         self.document = self._before
-        self.changes: list[Change] = []
+        self.changes: list[MigrationNote] = []
         self.problems: list[Finding] = []
 
     def take(self, older: Contract) -> None:
@@ -100,7 +100,7 @@ class _Step:
             if is_new and self.document.get(path) is not ABSENT:
                 what = f"`{dotted(path)}` takes effect"
                 why = f"Version {older.version} did not know it, and never sent it."
-                self.changes.append(Change(self._before.span(path, "key"), what, why))
+                self.changes.append(MigrationNote(self._before.span(path, "key"), what, why))
 
     def _choose(self, choice: Choice) -> None:
         old, word = self.document.get(choice.source), self.document.get(choice.to)
@@ -173,13 +173,15 @@ class _Step:
             span = self._before.source.span(0, 0)
         if not self.problems and fix:
             self.document = self._edited(fix)
-            self.changes.append(Change(span, f"`{SELECTOR} = {number}`", "It says what the other keys mean."))
+            self.changes.append(
+                MigrationNote(span, f"`{SELECTOR} = {number}`", "It says what the other keys mean.")
+            )
 
     def _apply(self, fix: Fix | None, path: Path, what: str, why: str) -> None:
         span = self._before.span(path, "key")
         if fix:
             self.document = self._edited(fix)
-            self.changes.append(Change(span, what, why))
+            self.changes.append(MigrationNote(span, what, why))
             return
         message = f"{what}, which has to be written by hand"
         help = "write each key on a line of its own below its `[section]`, and the new key once"

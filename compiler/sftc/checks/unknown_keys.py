@@ -8,7 +8,7 @@ from sftc.checks.counterparts import Counterparts, choices, counterparts, fix_of
 from sftc.checks.migration import migration_fix
 from sftc.checks.rules.forwarded import MISPLACED_KEY
 from sftc.checks.rules.renamed import NEWER_KEY, RENAMED_KEY
-from sftc.checks.rules.version import late_version
+from sftc.checks.rules.schema_version import late_version
 from sftc.contract.versions import SELECTOR
 from sftc.document.edits import move
 from sftc.findings.finding import Finding, Fix

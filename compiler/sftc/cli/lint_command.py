@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import click
 from sftc.checks.catalogue import CONFIG_RULES
 from sftc.cli.configs import expand_configs
 from sftc.cli.exits import FINDINGS
-from sftc.cli.options import ProjectCommand
+from sftc.cli.options import ProjectCommand, check_offline_model, offline_model_option
 from sftc.cli.output import write_files, write_stdout
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, Severity
@@ -52,6 +53,7 @@ FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
 )
 @click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: also apply the other fixes.")
 @click.option("--diff", is_flag=True, help="Show the changes of --fix without making them.")
+@offline_model_option
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are errors.")
 def lint_command(
     paths: Sequence[str],
@@ -61,6 +63,7 @@ def lint_command(
     fixing: bool,
     unsafe_fixes: bool,
     diff: bool,
+    offline_model: str | None,
     exit_zero: bool,
 ) -> None:
     """Check configs; exit with 1 on errors and warnings.
@@ -68,6 +71,9 @@ def lint_command(
     PATH is a TOML file, `-` for stdin, or a folder: all its `*.sft.toml` files, and every TOML file
     whose `#:schema` line names a file called `sftc...`. The table `[tool.sftc]` of the nearest
     pyproject.toml sets defaults for these options, by the same names.
+
+    If the base model is a folder or in the Hugging Face cache, its files are read as well: the names
+    of its modules, its longest sequence, its chat template.
     """
     if unsafe_fixes and not (fixing or diff):
         raise click.UsageError("--unsafe-fixes needs --fix or --diff.")
@@ -76,15 +82,22 @@ def lint_command(
     def chosen(found: Finding) -> bool:
         return found.id not in ignore and (not select or found.id in select)
 
+    if offline_model:
+        check_offline_model(offline_model)
     changed: list[tuple[Source, Source]] = []
     if fixing or diff:
-        changed = _fixed(configs, lambda found: chosen(found) and (unsafe_fixes or _is_safe(found)))
+        changed = _fixed(
+            configs, offline_model, lambda found: chosen(found) and (unsafe_fixes or _is_safe(found))
+        )
     if fixing and not diff:
         write_files({after.name: after.text.encode() for _, after in changed})
         if changed:
             click.echo(f"Fixed {', '.join(after.name for _, after in changed)}.", err=True)
     fixed = {after.name: after for _, after in changed}
-    findings = ((path, lint(fixed[path]) if path in fixed else lint_file(path)) for path in configs)
+    findings = (
+        (path, lint(fixed[path], offline_model) if path in fixed else lint_file(path, offline_model))
+        for path in configs
+    )
     reports = {path: list(filter(chosen, found)) for path, found in findings}
     failing = any(found.severity is not Severity.NOTE for each in reports.values() for found in each)
     if diff:
@@ -98,7 +111,7 @@ def _is_safe(found: Finding) -> bool:
     return found.fix is not None and found.fix.safe
 
 
-def _fixed(configs: Iterable[str], wanted: "FixFilter") -> list[tuple[Source, Source]]:
+def _fixed(configs: Iterable[str], model: str | None, wanted: "FixFilter") -> list[tuple[Source, Source]]:
     """Return each config that the fixes accepted by `wanted` change, before and after."""
     from sftc.tools.fix import fix
 
@@ -108,7 +121,7 @@ def _fixed(configs: Iterable[str], wanted: "FixFilter") -> list[tuple[Source, So
             before = read_source(path)
         except ConfigError:
             continue
-        after = fix(before, lint, wanted)
+        after = fix(before, partial(lint, model=model), wanted)
         if after.text != before.text:
             changed.append((before, after))
     return changed

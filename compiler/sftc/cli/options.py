@@ -28,6 +28,28 @@ set_option = click.option(
 )
 """The option `--set`, for commands that compile a config."""
 
+offline_model_option = click.option(
+    "--offline-model",
+    metavar="DIR",
+    help="Folder of the base model, if it has another name on the service.",
+)
+"""The option `--offline-model` of commands that read the files of a model."""
+
+
+def check_offline_model(folder: str) -> None:
+    """Check what `--offline-model` names.
+
+    Raises:
+        click.UsageError: it is not the folder of a model.
+    """
+    from sftc.tools.model_files import read_model
+
+    try:
+        read_model(folder)
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{folder} is not the folder of a model: {error}.") from error
+
+
 table_option = click.option(
     "--format",
     type=click.Choice(["text", "json"]),

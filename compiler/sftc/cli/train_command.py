@@ -26,13 +26,15 @@ from sftc.cli.connection import (
 from sftc.cli.data_files import prepare_files
 from sftc.cli.dry_run import dry_run_report
 from sftc.cli.exits import FINDINGS
+from sftc.cli.options import check_offline_model, offline_model_option
 from sftc.cli.output import write_stdout
 from sftc.cli.training_options import training_of, training_options
 from sftc.document.overrides import Override
 from sftc.document.reading import read_source
-from sftc.findings.finding import Finding, Severity
+from sftc.findings.finding import Finding, Severity, in_order
 from sftc.payload.encoding import to_bytes
 from sftc.pipeline import run
+from sftc.tools.lint import model_findings
 
 if TYPE_CHECKING:
     from sftc.submission.failures import RefusedError
@@ -53,6 +55,7 @@ class _Files(NamedTuple):
     "--examples", type=click.IntRange(1), metavar="N", help="Send only the first N rows of each file."
 )
 @click.option("--model", metavar="MODEL", help="Base model; overrides `job.model`.")
+@offline_model_option
 @click.option(
     "--dry-run", is_flag=True, help="Show the payload and the requests; send nothing, and need no key."
 )
@@ -72,6 +75,7 @@ def train_command(
     dataset: str | None,
     examples: int | None,
     model: str | None,
+    offline_model: str | None,
     dry_run: bool,
     idempotency: str | None,
     preflight: bool,
@@ -96,8 +100,12 @@ def train_command(
     overrides = [Override.of("job.model", model)] if model is not None else []
     compiled = run(lambda: read_source(config), overrides)
     refusals = [found for found in compiled.findings if found.id == MISSING_GPU_TYPE.id] if preflight else []
-    _show([found for found in compiled.findings if found.severity is not Severity.NOTE])
-    if not compiled.ok or refusals:
+    if offline_model:
+        check_offline_model(offline_model)
+    about_model = list(model_findings(compiled.config, offline_model)) if compiled.config else []
+    findings = in_order([*compiled.findings, *about_model])
+    _show([found for found in findings if found.severity is not Severity.NOTE])
+    if not compiled.ok or refusals or any(found.is_error for found in about_model):
         say(
             "the service is certain to refuse this job; nothing was sent (--no-preflight sends it)"
             if compiled.ok and refusals

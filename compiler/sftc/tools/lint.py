@@ -3,30 +3,52 @@
 import os
 import shlex
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from urllib.parse import unquote
 
+from sftc.checks.config import Config
+from sftc.checks.rules.model import MODEL, check_model
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, in_order
 from sftc.findings.stage_rules.comments import MISSING_SCHEMA_FILE
 from sftc.pipeline import examine
 from sftc.text.source import Source
+from sftc.tools.model_files import find_model, read_model
 
 SUFFIX = ".sft.toml"
 DIRECTIVE = "#:schema"
 
 
-def lint(source: Source) -> list[Finding]:
-    """Return every finding about `source`, whose name is its path, in the order of the text."""
-    return in_order([*examine(lambda: source).findings, *_schema_line(source)])
+def lint(source: Source, model: str | None = None) -> list[Finding]:
+    """Return every finding about `source`, whose name is its path, in the order of the text.
+
+    `model` is the folder of its base model. Without it, the model is looked for as `find_model` does.
+    """
+    findings, config = examine(lambda: source)
+    about_model = model_findings(config, model) if config else ()
+    return in_order([*findings, *about_model, *_schema_line(source)])
 
 
-def lint_file(path: str) -> list[Finding]:
-    """Return every finding about the file at `path`, or standard input for `-`."""
+def lint_file(path: str, model: str | None = None) -> list[Finding]:
+    """Return every finding about the file at `path`, or standard input for `-`; `model` as in `lint`."""
     try:
         source = read_source(path)
     except ConfigError as error:
         return list(error.findings)
-    return lint(source)
+    return lint(source, model)
+
+
+def model_findings(config: Config, folder: str | None) -> Iterator[Finding]:
+    """Yield the findings about a config and its base model, if its files are in `folder` or are found.
+
+    Files that cannot be read show nothing.
+    """
+    name = config.given(MODEL)
+    found = folder or (find_model(name) if name else None)
+    if not found:
+        return
+    with suppress(OSError, ValueError):
+        yield from check_model(config, read_model(found))
 
 
 def files(paths: Iterable[str]) -> list[str]:

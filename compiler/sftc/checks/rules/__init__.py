@@ -17,12 +17,12 @@ from sftc.checks.rules import (
     refusals,
     renamed,
     schedule,
+    schema_version,
     strings,
-    version,
 )
 
 FAMILIES: Final = (
-    version,
+    schema_version,
     forwarded,
     strings,
     refusals,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sftc.checks.config import Config
 from sftc.checks.counterparts import Counterparts, choices, counterparts, fix_of, sections
-from sftc.checks.rules.version import late_version
+from sftc.checks.rules.schema_version import late_version
 from sftc.contract.versions import SELECTOR
 from sftc.document.edits import rewrite
 from sftc.document.overrides import toml_value

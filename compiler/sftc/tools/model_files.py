@@ -1,0 +1,119 @@
+"""What the files of a base model say, without loading it: config, names of the weights, tokenizer."""
+
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from sftc.checks.rules.model import ModelFacts
+
+_LARGEST: Final = 64 << 20
+"""The bytes that a header or a JSON file may have."""
+
+_LIMITS: Final = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_sequence_length",
+    "max_seq_len",
+    "seq_length",
+)
+_TIED: Final = ("lm_head", "embed_out")
+"""Output layers that may share their weights with the embeddings, and are not in the files then."""
+
+_FUSED: Final = ("gate_up_proj", "down_proj")
+"""Modules of experts, which libraries fuse; the files have each expert apart."""
+
+
+def find_model(name: str) -> str | None:
+    """Return the folder of the model that a config calls `name`: a folder, or a model in the hub's cache."""
+    if os.path.isfile(os.path.join(name, "config.json")):
+        return name
+    home = os.environ.get("HF_HOME") or os.path.join(os.path.expanduser("~"), ".cache", "huggingface")
+    cache = os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")
+    model = os.path.join(cache, f"models--{name.replace('/', '--')}")
+    try:
+        with open(os.path.join(model, "refs", "main"), encoding="ascii") as file:
+            folder = os.path.join(model, "snapshots", file.read(100).strip())
+    except (OSError, ValueError):
+        return None
+    return folder if os.path.isfile(os.path.join(folder, "config.json")) else None
+
+
+@lru_cache
+def read_model(folder: str) -> ModelFacts:
+    """Return what the files in `folder` say about the model.
+
+    Raises:
+        ValueError: a file is not what it should be; the message names it.
+        OSError: a file cannot be read.
+    """
+    config = _json(os.path.join(folder, "config.json"))
+    text = config.get("text_config")
+    config = text if isinstance(text, dict) else config
+    limits = [config[name] for name in _LIMITS if type(config.get(name)) is int]
+    named = set(_modules(folder))
+    fused = _FUSED if any(".experts." in name for name in named) else ()
+    return ModelFacts(
+        folder,
+        frozenset(named.union(_TIED, fused)) if named else frozenset(),
+        next((limit for limit in limits if limit > 0), None),
+        _has_template(folder),
+    )
+
+
+def _modules(folder: str) -> Iterator[str]:
+    """Yield the name of each module that has weights, and of each module around it."""
+    names = set[str]()
+    for tensor in _tensors(folder):
+        name = tensor.rpartition(".")[0]
+        while name and name not in names:
+            names.add(name)
+            yield name
+            name = name.rpartition(".")[0]
+
+
+def _tensors(folder: str) -> Iterator[str]:
+    index = os.path.join(folder, "model.safetensors.index.json")
+    if os.path.isfile(index):
+        yield from map(str, _table(_json(index).get("weight_map"), index))
+        return
+    weights = os.path.join(folder, "model.safetensors")
+    if os.path.isfile(weights):
+        yield from (name for name in _header(weights) if name != "__metadata__")
+
+
+def _header(path: str) -> dict[str, Any]:
+    """Return the header of a safetensors file: its length in 8 bytes, then JSON."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _LARGEST:
+            raise ValueError(f"{path} is not a safetensors file")
+        return _table(_parsed(file.read(length), path), path)
+
+
+def _has_template(folder: str) -> bool:
+    if os.path.isfile(os.path.join(folder, "chat_template.jinja")):
+        return True
+    files = ("tokenizer_config.json", "chat_template.json")
+    present = [path for name in files if os.path.isfile(path := os.path.join(folder, name))]
+    return any(bool(_json(path).get("chat_template")) for path in present)
+
+
+def _json(path: str) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        return _table(_parsed(file.read(_LARGEST), path), path)
+
+
+def _parsed(data: bytes, path: str) -> object:
+    try:
+        return orjson.loads(data)
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+
+
+def _table(value: object, path: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} is not a JSON object")  # noqa: TRY004  a fault of the file, not the call
+    return value
