@@ -35,9 +35,9 @@ def test_the_package_installs_and_compiles_outside_the_checkout(
         "for number in PACKAGED.versions:\n"
         "    contract = PACKAGED.version(number)\n"
         "    contract.schemas.file(contract.payload_schema), contract.accepts, contract.accepts_payload\n"
-        "PACKAGED.accepts_row(None), PACKAGED.read('wire/openapi.json')\n"
-        "contract.refusals, contract.templates\n"
-        "print(*sorted(PACKAGED.schemas.names))\n"
+        "    contract.refusals, contract.mapping, contract.upgrade\n"
+        "PACKAGED.accepts_row(None), PACKAGED.read('wire/openapi.json'), PACKAGED.newest.templates\n"
+        "print(*sorted(PACKAGED.schemas.files))\n"
     )
     files = run([tmp_path / "env/bin/python", "-c", loaded], cwd=tmp_path).decode().split()
     folder = root / "schemas/sftc_schemas"

@@ -151,12 +151,11 @@ def test_init_writes_a_config_that_lints_clean(sftc: Program, template: str) -> 
         "Wrote new/job.sft.toml and new/sftc.schema.json. Next: sftc lint new/job.sft.toml\n",
     )
     text = Path("new/job.sft.toml").read_text()
-    assert text.startswith("#:schema ./sftc.schema.json\n")
+    assert text.startswith("#:schema ./sftc.schema.json\nschema_version = 2\n\n")
     assert sftc("lint", "new") == (0, "no findings in 1 file\n", "")
     schema = json.loads(Path("new/sftc.schema.json").read_text())
     Draft7Validator(schema).validate(tomllib.loads(text))
-    compute = tomllib.loads(text)["training"]
-    assert compute["use_qlora"] == (template != "full")
+    assert tomllib.loads(text)["training"]["mode"] == ("full" if template == "full" else "lora")
 
 
 def test_init_overwrites_nothing(sftc: Program) -> None:
@@ -189,18 +188,43 @@ def test_schemas_are_listed_and_printed(sftc: Program) -> None:
 
 
 def test_the_bundled_schema_accepts_the_same_configs(sftc: Program) -> None:
-    bundle = Draft7Validator(json.loads(sftc("schema", "--bundle")[1]))
-    payload = Draft7Validator(json.loads(sftc("schema", "payload", "--bundle")[1]))
-    assert bundle.is_valid(tomllib.loads(A.replace("lora_rank = 8\n", "")))
-    assert not bundle.is_valid(tomllib.loads(A))
-    assert payload.is_valid(json.loads(sftc("compile", "a.toml")[1]))
+    old = Draft7Validator(json.loads(sftc("schema", "--bundle", "--version", "1")[1]))
+    new = Draft7Validator(json.loads(sftc("schema", "--bundle")[1]))
+    text = A.replace("lora_rank = 8\n", "")
+    assert old.is_valid(tomllib.loads(text))
+    assert not old.is_valid(tomllib.loads(A))
+    assert not new.is_valid(tomllib.loads(text))
+    Path("new.toml").write_text(text)
+    assert sftc("migrate", "new.toml")[0] == 0
+    assert new.is_valid(tomllib.loads(Path("new.toml").read_text()))
+    for version, config in (("1", "a.toml"), ("2", "new.toml")):
+        payload = Draft7Validator(json.loads(sftc("schema", "payload", "--bundle", "--version", version)[1]))
+        assert payload.is_valid(json.loads(sftc("compile", config)[1]))
 
 
-def test_migrate_has_nothing_to_do_with_one_version(sftc: Program) -> None:
-    code, out, said = sftc("migrate", "a.toml", "b.toml")
-    assert (code, out, said) == (0, "", "Nothing to do: version 1 is the newest.\n")
-    assert sftc("migrate", "a.toml", "--diff")[:2] == (0, "")
-    assert Path("a.toml").read_text() == A
+def test_migrate_rewrites_files_and_reports_each_change(sftc: Program) -> None:
+    text = A.replace("lora_rank = 8\n", "") + "lora_rank = 8\n"
+    Path("a.toml").write_text(text)
+    code, out, said = sftc("migrate", "a.toml", "--diff")
+    assert (code, Path("a.toml").read_text()) == (0, text)
+    assert "+schema_version = 2\n" in out
+    assert "`hyperparameters.lora_rank` is now `training.lora.r`." in said
+    assert sftc("migrate", "a.toml") == (0, "", said)
+    assert tomllib.loads(Path("a.toml").read_text())["training"]["lora"] == {"r": 8}
+    assert sftc("migrate", "a.toml") == (0, "", "Nothing to do: version 2 is the newest.\n")
+
+
+def test_migrate_leaves_what_only_a_person_can_decide(sftc: Program) -> None:
+    text = '[job]\nmodel = "m"\n[training]\nmode = "lora"\n'
+    Path("undecided.toml").write_text(text)
+    code, out, said = sftc("migrate", "undecided.toml", "a.toml")
+    assert (code, out) == (1, "")
+    assert "undecided.toml:4:8: error[migrate-by-hand]" in said
+    assert Path("undecided.toml").read_text() == text
+    assert Path("a.toml").read_text() != A
+
+
+def test_migrate_needs_files_that_are_toml(sftc: Program) -> None:
     Path("empty").mkdir()
     assert sftc("migrate", "empty")[0] == sftc("migrate", "-")[0] == 2
     Path("bad.toml").write_text("a =")

@@ -103,7 +103,7 @@ def test_nesting_levels_of_keys_and_values_are_added(levels: int) -> None:
 def test_findings_about_flags_have_a_stable_order() -> None:
     table = "{ eval_steps = 1, n_epochs = 2, use_deepsped = true, gpu_type = 3 }"
     found = sftc.compile(JOB, overrides=[Override.parse(f"hyperparameters.parallelism={table}")]).findings
-    assert [each.path[-1] for each in found] == ["eval_steps", "n_epochs", "gpu_type", "use_deepsped"]
+    assert [each.path[-1] for each in found] == ["eval_steps", "n_epochs", "use_deepsped", "gpu_type"]
 
 
 @pytest.mark.parametrize(

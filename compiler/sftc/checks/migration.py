@@ -114,8 +114,9 @@ class _Step:
         text = orjson.dumps(chosen).decode()
         what = f"`{dotted(choice.to)} = {text}`"
         if word is not ABSENT:
-            fix = edits.rewrite(self.document, choice.to, text, safe=True)
-            self._apply(fix, choice.to, what, choice.why)
+            if word != chosen:
+                fix = edits.rewrite(self.document, choice.to, text, safe=True)
+                self._apply(fix, choice.to, what, choice.why)
             if old is not ABSENT:
                 fix = edits.remove(self.document, choice.source, safe=True)
                 self._apply(fix, choice.source, f"`{dotted(choice.source)}` is removed", choice.why)

@@ -12,18 +12,18 @@ Schema = dict[str, Any]
 
 
 class Schemas:
-    """Schema files by path, read when they are first referred to."""
+    """Schema files by path, read when they are first referred to; `files` has those that were read."""
 
     def __init__(self, read: Callable[[str], bytes]) -> None:
         """Take `read`, which returns the bytes of the schema file at a path."""
         self._read = read
-        self._files: dict[str, Schema] = {}
+        self.files: dict[str, Schema] = {}
 
     def file(self, name: str) -> Schema:
         """Return the schema in the file at the path `name`."""
-        if name not in self._files:
-            self._files[name] = orjson.loads(self._read(name))
-        return self._files[name]
+        if name not in self.files:
+            self.files[name] = orjson.loads(self._read(name))
+        return self.files[name]
 
     def resolve(self, schema: Schema, name: str) -> tuple[Schema, str]:
         """Follow the references of `schema`, which is in file `name`; return the schema and its file.
