@@ -27,6 +27,7 @@ from sftc.text.keys import Path, dotted, pointer
 
 FOLDER = File(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py: do not edit. -->"
+_OLD = PACKAGED.default
 _LIMITS = {
     "minimum": ">= {}",
     "exclusiveMinimum": "> {}",
@@ -45,8 +46,8 @@ def keys() -> Iterator[str]:
         "",
         f"Version {contract.version} of the contract. A config of this version begins with",
     )
-    yield f"`schema_version = {contract.version}`. Without that line it is of version"
-    yield f"{PACKAGED.default.version}, which lacks the keys marked *new*; [`sftc migrate`](../how-to/migrate.md) rewrites it."
+    yield f"`schema_version = {contract.version}`. Without that line it is of version {_OLD.version}, which lacks the"
+    yield "keys marked *new*; [`sftc migrate`](../how-to/migrate.md) rewrites it."
     for section in ((), *contract.sections):
         yield from _section(contract, section)
 
@@ -100,7 +101,7 @@ def _value(schema: dict[str, Any]) -> str:
 
 
 def _new(path: Path) -> list[str]:
-    return [] if path in PACKAGED.default.properties else ["*new*"]
+    return [] if path in _OLD.properties else ["*new*"]
 
 
 def _default(schema: dict[str, Any]) -> list[str]:
