@@ -46,8 +46,8 @@ def keys() -> Iterator[str]:
         "",
         f"Version {contract.version} of the contract. A config of this version begins with",
     )
-    yield f"`schema_version = {contract.version}`. Without that line it is of version {_OLD.version}, which lacks the"
-    yield "keys marked *new*; [`sftc migrate`](../how-to/migrate.md) rewrites it."
+    yield f"`schema_version = {contract.version}`. Without that line it is of version {_OLD.version}, which"
+    yield "lacks the keys marked *new*; [`sftc migrate`](../how-to/migrate.md) rewrites it."
     for section in ((), *contract.sections):
         yield from _section(contract, section)
 

@@ -1,6 +1,6 @@
 """A config as rules read it: a document, its contract, and the one accessor for keys by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
@@ -56,6 +56,11 @@ class Config:
         """The values in the terms of the newest version."""
         return self.contracts.upgraded(self.document.values, self.contract.version)
 
+    @cached_property
+    def strings(self) -> list[tuple[Path, str]]:
+        """Every string of the config as it is written, with its path."""
+        return list(_strings(self.document.values, ()))
+
     @property
     def is_older(self) -> bool:
         """Whether the config is of a version before the newest."""
@@ -96,3 +101,12 @@ class Config:
     def _raw(self, setting: Setting[Any]) -> Any:
         values: Mapping[str, Any] = self.current.values
         return look_up(values, setting.path) if setting.path in self.newest.properties else ABSENT
+
+
+def _strings(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    children = value.items() if isinstance(value, dict) else enumerate(value)
+    for part, child in children:
+        if isinstance(child, str):
+            yield (*path, part), child
+        elif isinstance(child, dict | list):
+            yield from _strings(child, (*path, part))

@@ -11,7 +11,7 @@ from sftc.document.edits import rewrite
 from sftc.document.overrides import toml_value
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.text.keys import Path, dotted, leaves, look_up
+from sftc.text.keys import Path, dotted
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 
@@ -31,36 +31,37 @@ def _forwarded(config: Config) -> Iterator[tuple[Path, Path]]:
 
 
 def _misplaced(config: Config) -> Iterator[Finding]:
-    document = config.document
     for table, path in _forwarded(config):
         name = str(path[-1])
         if name == SELECTOR:
             yield late_version(config, path)
-            continue
-        if name in _SHORT_WORDS:
-            continue
-        is_table = isinstance(document.get(path), dict)
-        found = counterparts(config, path, is_table=is_table, sure=True)
-        span = document.span(path, "key")
-        typo = found.spelled or found.similar
-        if (mirrored := config.contract.mirrored(table)) and mirrored in _tables(found):
-            continue
-        others = found.others if "_" in name or len(name) >= _LONG else []
-        places = found.places or others
-        if typo:
-            message = f"`{dotted(path)}` is forwarded unchanged, but looks like a misspelt `{typo[-1]}`"
-            help, fix = f"did you mean `{typo[-1]}`?", fix_of(config, path, typo)
-            yield LIKELY_TYPO.finding(span, message, path=path, help=help, fix=fix)
-            continue
-        message = f"`{name}` is forwarded inside `[{dotted(table)}]`, where the service does not look for it"
-        if places:
-            named = all(place[-1] == name for place in places)
-            help = f"move it to {sections(places)}" if named else f"did you mean {choices(config, places)}?"
-            fix = fix_of(config, path, places[0]) if len(places) == 1 else None
-            yield MISPLACED_KEY.finding(span, message, path=path, help=help, fix=fix)
-        elif found.newer and ("_" in name or len(name) >= _LONG):
-            help = f"version {config.newest.version} has {choices(config, found.newer)}: move it there, and run `sftc migrate`"
-            yield MISPLACED_KEY.finding(span, message, path=path, help=help)
+        elif name not in _SHORT_WORDS:
+            yield from _meant_elsewhere(config, table, path)
+
+
+def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Finding]:
+    document, name = config.document, str(path[-1])
+    found = counterparts(config, path, is_table=isinstance(document.get(path), dict), sure=True)
+    if typo := found.spelled or found.similar:
+        message = f"`{dotted(path)}` is forwarded unchanged, but looks like a misspelt `{typo[-1]}`"
+        help, fix = f"did you mean `{typo[-1]}`?", fix_of(config, path, typo)
+        yield LIKELY_TYPO.finding(document.span(path, "key"), message, path=path, help=help, fix=fix)
+        return
+    if (mirrored := config.contract.mirrored(table)) and mirrored in _tables(found):
+        return
+    is_clear = "_" in name or len(name) >= _LONG
+    places = found.places or (found.others if is_clear else [])
+    if places:
+        named = all(place[-1] == name for place in places)
+        help = f"move it to {sections(places)}" if named else f"did you mean {choices(config, places)}?"
+        fix = fix_of(config, path, places[0]) if len(places) == 1 else None
+    elif found.newer and is_clear:
+        newer, fix = choices(config, found.newer), None
+        help = f"version {config.newest.version} has {newer}: move it there, and run `sftc migrate`"
+    else:
+        return
+    message = f"`{name}` is forwarded inside `[{dotted(table)}]`, where the service does not look for it"
+    yield MISPLACED_KEY.finding(document.span(path, "key"), message, path=path, help=help, fix=fix)
 
 
 def _tables(found: Counterparts) -> list[Path]:
@@ -68,22 +69,20 @@ def _tables(found: Counterparts) -> list[Path]:
 
 
 def _quoted(config: Config) -> Iterator[Finding]:
-    for table in config.contract.forwarded:
-        values = config.document.get(table)
-        if not isinstance(values, dict):
+    for path, text in config.strings:
+        if not (meant := without_quotes(text)) or not _is_forwarded(config, path):
             continue
-        for inner in leaves(values):
-            value, path = look_up(values, inner), (*table, *inner)
-            if (
-                isinstance(value, str)
-                and (meant := without_quotes(value))
-                and path not in config.contract.properties
-            ):
-                message = f"`{dotted(path)}` is the string {config.document.snippet(path)}, and looks like a {meant[0]}"
-                fix = rewrite(config.document, path, meant[1], safe=False)
-                help = f"remove the quotes: `{meant[1]}`"
-                span = config.document.span(path)
-                yield QUOTED_VALUE.finding(span, message, path=path, help=help, fix=fix)
+        kind, value = meant
+        message = f"`{dotted(path)}` is the string {config.document.snippet(path)}, and looks like a {kind}"
+        help, fix = f"remove the quotes: `{value}`", rewrite(config.document, path, value, safe=False)
+        yield QUOTED_VALUE.finding(config.document.span(path), message, path=path, help=help, fix=fix)
+
+
+def _is_forwarded(config: Config, path: Path) -> bool:
+    """Return whether the value at `path` is in a table that is forwarded with any key, and not described."""
+    tables = config.contract.forwarded
+    inside = any(path[: len(table)] == table for table in tables)
+    return inside and path not in config.contract.properties
 
 
 def without_quotes(text: str) -> tuple[str, str] | None:

@@ -44,14 +44,14 @@ def _meaning(config: Config) -> str:
 
 
 def _contradiction(config: Config) -> Iterator[Finding]:
-    document, meaning = config.document, _meaning(config)
+    document = config.document
     words = [conflict.path for conflict in config.current.conflicts]
     kind = config.given(TRAIN_KIND)
     says = says_adapter(kind) if kind else None
     if says is not None and says != trains_adapter(config):
         words.append(config.place(TRAIN_KIND))
     for path in words:
-        message = f"`{dotted(path)}` is {document.snippet(path)}, but {meaning}"
+        message = f"`{dotted(path)}` is {document.snippet(path)}, but {_meaning(config)}"
         help = f"only `{config.key(MODE)}` decides: change it, or change this word"
         yield CONTRADICTING_MODE.finding(document.span(path), message, path=path, help=help)
 

@@ -9,7 +9,7 @@ from sftc.document.edits import rewrite
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.characters import character_name, is_control, is_invisible
-from sftc.text.keys import Path, dotted, leaves, look_up, quoted
+from sftc.text.keys import Path, dotted, quoted
 from sftc.text.secrets import find_secret
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
@@ -29,14 +29,6 @@ _PLACEHOLDER = re.compile(
 _SHORTEST_KEY: Final = 16
 
 
-def _strings(config: Config) -> Iterator[tuple[Path, str]]:
-    values = config.document.values
-    for path in leaves(values):
-        value = look_up(values, path)
-        if isinstance(value, str):
-            yield path, value
-
-
 def _names_file(config: Config, path: Path) -> bool:
     files = (row.path for row in config.contract.mapping.unsent if row.used_by == "submission")
     return any(path[: len(file)] == file for file in files)
@@ -48,7 +40,7 @@ def _is_used(config: Config, path: Path) -> bool:
 
 
 def _unseen(config: Config) -> Iterator[Finding]:
-    for path, written in _strings(config):
+    for path, written in config.strings:
         if written.isascii() and written.isprintable() and written == written.strip():
             continue
         # The schema's own finding is about white space around such a string.
@@ -105,7 +97,7 @@ def _unseen_finding(config: Config, path: Path, message: str, clean: str, more: 
 
 
 def _placeholder(config: Config) -> Iterator[Finding]:
-    for path, text in _strings(config):
+    for path, text in config.strings:
         if (
             not set(text).isdisjoint("$%~{<")
             and (found := _PLACEHOLDER.search(text))
@@ -119,7 +111,7 @@ def _placeholder(config: Config) -> Iterator[Finding]:
 
 
 def _secret(config: Config) -> Iterator[Finding]:
-    for path, text in _strings(config):
+    for path, text in config.strings:
         if len(text) < _SHORTEST_KEY:
             continue
         names = [part for part in path if isinstance(part, str)]
