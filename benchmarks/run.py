@@ -15,6 +15,7 @@ from measure import ENVIRONMENTS, HERE, QUIET, Command, environment, paired, pub
 
 ROOT = HERE.parent
 CONFIG = HERE / "config.toml"
+NEWER = HERE / "config_2.toml"
 SCHEMA = ROOT / "schemas/sftc_schemas/config/v1/config.schema.json"
 RUNS = 31
 FEW = 7
@@ -40,22 +41,29 @@ def measure() -> dict[str, Any]:
     compiling: Command = [ours / "sftc", "compile", CONFIG]
     floor: Command = [ours / "python", "-c", "import click, orjson, tomllib"]
     checking: Command = [peers / "check-jsonschema", "--schemafile", SCHEMA, CONFIG]
-    throughput = subprocess.run(
-        [ours / "python", HERE / "throughput.py", CONFIG], env=QUIET, check=True, capture_output=True
+    throughput, throughput_2 = (
+        subprocess.run(
+            [ours / "python", HERE / "throughput.py", each], env=QUIET, check=True, capture_output=True
+        )
+        for each in (CONFIG, NEWER)
     )
     wrong = ENVIRONMENTS / "wrong.toml"
     wrong.write_text(
         CONFIG.read_text(encoding="utf-8").replace("n_epochs = 3", "n_epochs = 0"), encoding="utf-8"
     )
     bundle = ENVIRONMENTS / "sftc.schema.json"
-    subprocess.run([ours / "sftc", "schema", "--bundle", "--output", bundle], env=QUIET, check=True)
+    subprocess.run(
+        [ours / "sftc", "schema", "--bundle", "--version", "1", "--output", bundle], env=QUIET, check=True
+    )
     files = many_files(FILES)
     linting: Command = [ours / "sftc", "lint", *files]
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "cold_start": paired(compiling, floor, RUNS),
         "beside_check_jsonschema": paired(compiling, checking, RUNS),
+        "version_2": paired([ours / "sftc", "compile", NEWER], compiling, RUNS),
         "throughput": json.loads(throughput.stdout),
+        "throughput_2": json.loads(throughput_2.stdout),
         "cold_lint": paired([ours / "sftc", "lint", CONFIG], compiling, RUNS),
         "one_error": paired([ours / "sftc", "lint", "--exit-zero", wrong], floor, RUNS),
         "lint_beside_check_jsonschema": paired(
@@ -74,6 +82,7 @@ def table(figures: dict[str, Any]) -> str:
         ("`sftc compile`, cold start / importing click, orjson and tomllib", "cold_start", "at most 1.3"),
         ("`sftc compile`, cold start / check-jsonschema", "beside_check_jsonschema", "at most 0.35"),
         ("`sftc lint` of one file, cold start / `sftc compile`", "cold_lint", "at most 1.1"),
+        ("`sftc compile` of a config of version 2, cold start / of version 1", "version_2", "at most 1.1"),
         (f"`sftc lint` of {FILES} files / check-jsonschema", "lint_beside_check_jsonschema", "at most 0.6"),
         (f"`sftc lint` of {FILES} files / taplo", "lint_beside_taplo", "at most 2"),
         (
@@ -89,6 +98,11 @@ def table(figures: dict[str, Any]) -> str:
         text += f"| {name} | {each['ratio']:.3f} | {seconds} | {aim} |\n"
     rates = [
         ("`sftc.compile` on one core, configs per second", f"{through['configs_a_second']:.0f}", "3000"),
+        (
+            "the same, configs of version 2",
+            f"{figures['throughput_2']['configs_a_second']:.0f}",
+            "3000",
+        ),
         ("time of `sftc.compile` / `tomllib.loads`", f"{through['ratio_to_tomllib']:.2f}", ""),
         ("time per line at 4,000 lines / at 40 lines", f"{through['growth_in_topology']:.2f}", "linear"),
         (

@@ -241,3 +241,72 @@ def test_a_missing_validation_file_is_a_warning(live: Program, service: Embedded
     assert "warning: no validation file sub/other.jsonl; the job runs without" in errors
     [job] = service.jobs()
     assert "validation_files" not in job["payload"]
+
+
+NEWER = f'schema_version = 2\n{CONFIG}\n[tags]\nteam = "research"\n[hyperparameters]\nmax_steps = 5\n'
+
+
+def test_a_service_that_lists_version_2_gets_a_payload_of_version_2(
+    live: Program, service: Embedded, folder: Path
+) -> None:
+    (folder / "newer.toml").write_text(NEWER)
+    assert live("train", "--config", "newer.toml", *QUICK)[0] == 0
+    [job] = service.jobs()
+    assert json.loads(job["payload"])["metadata"]["schema_version"] == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer({}, 404),
+        Answer({"openapi": "3.0.3"}),
+        Answer({"x-sftc-payload": {"versions": [1]}}),
+        Answer({"x-sftc-payload": {"versions": ["2", True]}}),
+        Answer({"x-sftc-payload": 2}),
+    ],
+)
+def test_a_service_that_does_not_list_version_2_is_a_warning_before_the_upload(
+    sftc_program: str, folder: Path, answer: Answer
+) -> None:
+    (folder / "newer.toml").write_text(NEWER)
+    with odd_service([answer]) as service:
+        code, out, errors = Program(sftc_program, service.url)("train", "--config", "newer.toml")
+        assert [each.path for each in service.asked] == ["/api/openapi.json"]
+    assert (code, out) == (1, "")
+    assert (
+        "does not list version 2 of the payload, and will ignore `hyperparameters.max_steps`, `tags`"
+        in errors
+    )
+    assert "nothing was sent (--no-preflight sends it)" in errors
+
+
+def test_without_a_preflight_such_a_service_gets_the_payload(sftc_program: str, folder: Path) -> None:
+    (folder / "newer.toml").write_text(NEWER)
+    with odd_service([Answer({}, 400)]) as service:
+        program = Program(sftc_program, service.url)
+        assert program("train", "--config", "newer.toml", "--no-preflight")[0] == 3
+        assert {each.path for each in service.asked} == {"/api/learning/files"}
+
+
+def test_a_payload_of_version_1_asks_for_no_versions(sftc_program: str, folder: Path) -> None:
+    with odd_service([Answer({}, 400)]) as service:
+        assert Program(sftc_program, service.url)("train", "--config", "config.toml")[0] == 3
+        assert {each.path for each in service.asked} == {"/api/learning/files"}
+
+
+def test_several_training_files_are_sent_as_one_in_order(
+    live: Program, service: Embedded, folder: Path
+) -> None:
+    text = CONFIG.replace('data = "rows.jsonl"', 'data = ["sub/other.jsonl", "rows.jsonl"]')
+    (folder / "several.toml").write_text(f"schema_version = 2\n{text}")
+    code, _, errors = live("train", "--config", "several.toml", *QUICK)
+    assert code == 0, errors
+    [job] = service.jobs()
+    whole = (folder / "sub/other.jsonl").read_bytes() + (folder / "rows.jsonl").read_bytes()
+    digest = sha256(whole).hexdigest()
+    stored = [path.read_bytes() for path in (folder / "data").rglob("*") if path.is_file()]
+    assert whole in stored, digest
+    dry = live("train", "--config", "several.toml", "--dry-run")
+    assert "sub/other.jsonl + rows.jsonl" in dry[2]
+    assert f"sha256:{digest}" in dry[2]
+    assert job["status"] == "succeeded"

@@ -161,3 +161,8 @@ def parsed(request: httpx.Request, answer: bytes) -> httpx.Response:
     top, _, body = answer.partition(b"\r\n\r\n")
     headers = [(name, value) for name, _, value in (line.partition(b": ") for line in top.split(b"\r\n")[1:])]
     return httpx.Response(status(answer), headers=headers, content=body, request=request)
+
+
+def test_the_document_lists_the_versions_of_the_payload() -> None:
+    document = json.loads(PACKAGED.read("wire/openapi.json"))
+    assert document["x-sftc-payload"]["versions"] == [*PACKAGED.versions]

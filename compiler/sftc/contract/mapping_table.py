@@ -64,6 +64,10 @@ class MappingTable(NamedTuple):
     unsent: tuple[Unsent, ...]
     renames: tuple[Rename, ...]
 
+    def newer(self, values: Mapping[str, Any]) -> list[Path]:
+        """Return the keys because of which the payload for `values` names its version."""
+        return [each.path for row in self.rows for each in row.when if each.holds(values)]
+
     def pointers(self, path: Path) -> list[tuple[str, ...]]:
         """Return where in the payload the key at `path` goes; a key of a table goes where the table goes.
 
