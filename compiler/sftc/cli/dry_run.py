@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from sftc.contract.versions import SELECTOR
 from sftc.report.tables import columns
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def dry_run_report(order: "Order", backend: str | None, env_file: str | None) ->
     import click
 
     from sftc.submission import endpoint
+    from sftc.submission.preflight import DOCUMENT
 
     try:
         url = endpoint.base_url(backend, endpoint.environment(env_file))
@@ -29,7 +31,9 @@ def dry_run_report(order: "Order", backend: str | None, env_file: str | None) ->
     ]
     where = "(the embedded service) /api" if url == endpoint.LOCAL else url
     uploads = [("POST", f"{where}/learning/files", name) for name, _ in files]
+    named = SELECTOR in order.payload["metadata"]
     requests = [
+        *[("GET", f"{where}/{DOCUMENT}", "versions of the payload")] * named,
         *uploads,
         ("GET", f"{where}/learning/files/ID", "until ready"),
         ("POST", f"{where}/learning/jobs", f"Idempotency-Key: {next(order.names())}"),

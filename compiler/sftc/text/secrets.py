@@ -41,7 +41,7 @@ FORMS: Final = (
     SecretForm("a signed token", "eyJ", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
 )
 
-_NAME = r"(?:api_?key|access_?key|secret|token|password|passwd|credential)"
+_NAME = r"(?:api_?key|access_?key|secret|token(?!i)|password|passwd|credential)"
 _NAMED = re.compile(rf"(?i){_NAME}(?:_?(?:key|id))?")
 _VALUE = re.compile(r"[A-Za-z0-9+/=_.-]{20,}")
 _ASSIGNED = rf"""(?i)({_NAME}(?:_?(?:key|id))?["']?\s*=\s*["'])([A-Za-z0-9+/=_.-]{{20,}})"""
