@@ -39,7 +39,7 @@ def explain_unknown_key(config: Config, path: Path) -> Finding:
     other, help, fix = _help(config, path, found)
     if is_table and other is not NEWER_KEY:
         inside = ", ".join(_keys_inside(config, path, tables[0], found))
-        help = " ".join(filter(None, [help, inside]))
+        help = (" " if (help or "").endswith("?") else "; ").join(filter(None, [help, inside]))
     help = help or (_NO_TABLE if is_table else _NO_KEY)
     return (other or rule).finding(span, what, path=path, help=help, fix=fix)
 
@@ -55,7 +55,12 @@ def _help(config: Config, path: Path, found: Counterparts) -> tuple[Rule | None,
     if found.spelled:
         return None, _did_you_mean(config, path, [found.spelled]), fix_of(config, path, found.spelled)
     if found.newer and (path in config.newest.properties or not (found.places or found.others)):
-        return NEWER_KEY, newer, migration_fix(config)
+        own = (
+            f"; in version {contract.version}, {choices(config, found.others)} is the nearest"
+            if found.others
+            else ""
+        )
+        return NEWER_KEY, newer + own, migration_fix(config)
     for rule, places in ((MISPLACED_KEY, found.places), (None, found.others)):
         if places:
             help = f"it belongs at {choices(config, places)}" if rule else _did_you_mean(config, path, places)

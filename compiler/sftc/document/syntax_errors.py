@@ -57,6 +57,7 @@ _HINTS = (
         r"=\s*\"[^\"]*\\",
         "in double quotes a backslash starts an escape: use single quotes, '…'",
     ),
+    (r"=\s*[+-]?\d+,\d+[\deE+-]*\s*(#|$)", "write a decimal point, not a comma"),
     (r"=\s*[+-]?(\.\d|\d+\.(?!\d))", "write digits on both sides of the decimal point"),
     (r"=\s*[+-]?0\d", "remove the leading zeros"),
     (r"=[^\[{\"']*,\s*(#|$)", "remove the comma at the end of the line"),

@@ -41,7 +41,8 @@ def _misplaced(config: Config) -> Iterator[Finding]:
 
 def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Finding]:
     document, name = config.document, str(path[-1])
-    found = counterparts(config, path, is_table=isinstance(document.get(path), dict), sure=True)
+    is_table = isinstance(document.get(path), dict)
+    found = counterparts(config, path, is_table=is_table, sure=True)
     if typo := found.spelled or found.similar:
         message = f"`{dotted(path)}` is forwarded unchanged, but looks like a misspelt `{typo[-1]}`"
         help, fix = f"did you mean `{typo[-1]}`?", fix_of(config, path, typo)
@@ -49,7 +50,7 @@ def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Findin
         return
     if (mirrored := config.contract.mirrored(table)) and mirrored in _tables(found):
         return
-    is_clear = "_" in name or len(name) >= _LONG
+    is_clear = is_table or "_" in name or len(name) >= _LONG
     places = found.places or (found.others if is_clear else [])
     if places:
         named = all(place[-1] == name for place in places)
