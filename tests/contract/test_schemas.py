@@ -157,7 +157,7 @@ def test_the_table_of_an_upgrade_names_keys_of_both_versions() -> None:
         assert choice.source in old.properties
         assert {*choice.values.values(), choice.absent} <= {*new.properties[choice.to]["enum"]}
         allowed = new.properties[choice.to]["enum"]
-        assert all(values and {*values} <= {*allowed} for values in choice.words.values())
+        assert all({*each.values} <= {*allowed} and each.begins + each.inside for each in choice.words)
     for move in upgrade.moves:
         assert move.to in new.properties
         assert not {*move.sources} & (old.properties.keys() | new.properties.keys())

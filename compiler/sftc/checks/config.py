@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 from sftc.contract.upgrade import Upgraded
 from sftc.contract.versions import Contract, Contracts
 from sftc.document.toml import Document
-from sftc.text.keys import ABSENT, Path, dotted, look_up, split
+from sftc.text.keys import Path, dotted, split
 from sftc.text.source import Span
 
 _T = TypeVar("_T")
@@ -57,6 +57,13 @@ class Config:
         return self.contracts.upgraded(self.document.values, self.contract.version)
 
     @cached_property
+    def _settings(self) -> dict[Path, Any]:
+        """The values in the terms of the newest version, of known keys and tables, by path."""
+        known, places = self.contract.properties, self.current.places
+        settings = _tables(self.current.values, ())
+        return {path: value for path, value in settings if path in known or path in places}
+
+    @cached_property
     def strings(self) -> list[tuple[Path, str]]:
         """Every string of the config as it is written, with its path."""
         return list(_strings(self.document.values, ()))
@@ -68,19 +75,22 @@ class Config:
 
     def given(self, setting: Setting[_T]) -> _T | None:
         """Return the value that the config sets, if it is of the setting's type."""
-        value = self._raw(setting)
+        value = self._settings.get(setting.path)
         return value if setting.fits(value) else None
 
     def effective(self, setting: Setting[_T]) -> _T | None:
         """Return the value that the config sets, else the contract's default; of the setting's type."""
         if self.is_set(setting):
             return self.given(setting)
-        default = self.newest.properties.get(setting.path, {}).get("default")
-        return default if setting.fits(default) else None
+        for contract in (self.contract, self.newest):
+            default = contract.properties.get(setting.path, {}).get("default")
+            if setting.fits(default):
+                return default
+        return None
 
     def is_set(self, setting: Setting[Any]) -> bool:
         """Return whether the config sets the key, to a value of any type."""
-        return self._raw(setting) is not ABSENT
+        return setting.path in self._settings
 
     def place(self, setting: Setting[Any]) -> Path:
         """Return the key of the config as it is written that decides the setting."""
@@ -98,9 +108,12 @@ class Config:
         """Return the value as it is written, shortened to a few words."""
         return self.document.snippet(self.place(setting))
 
-    def _raw(self, setting: Setting[Any]) -> Any:
-        values: Mapping[str, Any] = self.current.values
-        return look_up(values, setting.path) if setting.path in self.newest.properties else ABSENT
+
+def _tables(table: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Any]]:
+    for name, value in table.items():
+        yield (*path, name), value
+        if isinstance(value, dict):
+            yield from _tables(value, (*path, name))
 
 
 def _strings(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -1,6 +1,5 @@
 """How a config of the version before becomes one of this version, as a table and in memory."""
 
-import re
 import tomllib
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
@@ -9,25 +8,36 @@ from sftc.contract.json_types import json_text
 from sftc.text.keys import ABSENT, Path, look_up, split
 
 
+class Words(NamedTuple):
+    """Words of the version before, in lower case, and the values of this version that they agree with."""
+
+    begins: tuple[str, ...]
+    inside: tuple[str, ...]
+    values: Collection[Any]
+
+    def fits(self, word: str) -> bool:
+        """Return whether `word` is one of them."""
+        return word.startswith(self.begins) or any(each in word for each in self.inside)
+
+
 class Choice(NamedTuple):
     """The key `to` gets what `values` has for the value of the older key `source`, else `absent`.
 
-    `words` are the forms of what the version before allowed at `to`, each with the values of this
-    version that it agrees with.
+    `words` are what the version before allowed at `to`; the first that fits counts.
     """
 
     source: tuple[str, ...]
     to: tuple[str, ...]
     values: Mapping[str, Any]
     absent: Any
-    words: Mapping[re.Pattern[str], Collection[Any]]
+    words: tuple[Words, ...]
     why: str
 
     def agreeing(self, word: Any) -> Collection[Any] | None:
-        """Return the values that `word` agrees with, `None` for a word of no known form."""
+        """Return the values that `word` agrees with, `None` for a word that the table does not know."""
         if not isinstance(word, str):
             return None
-        return next((values for form, values in self.words.items() if form.fullmatch(word)), None)
+        return next((each.values for each in self.words if each.fits(word.lower())), None)
 
 
 class Move(NamedTuple):
@@ -136,7 +146,7 @@ def load_upgrade(text: str) -> Upgrade:
                 split(row["to"]),
                 row["values"],
                 row.get("absent", ABSENT),
-                {re.compile(word["form"]): word["values"] for word in row["words"]},
+                tuple(map(_words, row["words"])),
                 row["why"],
             )
             for row in table.get("choice", ())
@@ -147,3 +157,7 @@ def load_upgrade(text: str) -> Upgrade:
         ),
         removals=tuple(Removal(split(row["from"]), row["why"]) for row in table.get("remove", ())),
     )
+
+
+def _words(row: Mapping[str, Any]) -> Words:
+    return Words(tuple(row.get("begins", ())), tuple(row.get("with", ())), row["values"])

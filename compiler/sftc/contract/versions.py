@@ -40,7 +40,11 @@ class Contract:
         self._folder = f"config/v{version}"
         self.config_schema = f"{self._folder}/config.schema.json"
         self.payload_schema = f"{TARGET}/v{version}/payload.schema.json"
-        self.properties: Mapping[Path, Schema] = schemas.properties(self.config_schema)
+
+    @cached_property
+    def properties(self) -> Mapping[Path, Schema]:
+        """The schema of every key and table."""
+        return self.schemas.properties(self.config_schema)
 
     @cached_property
     def mapping(self) -> MappingTable:
@@ -88,7 +92,7 @@ class Contract:
     def forwarded(self) -> Mapping[Path, Collection[str]]:
         """The tables that are sent with any key in them, and the names of those that they describe."""
         return {
-            path: schema.get("properties", {}).keys()
+            path: {*schema.get("properties", ()), *schema.get("x-sftc", {}).get("known", ())}
             for path, schema in self.properties.items()
             if "$ref" in (schema.get("additionalProperties") or ()) and self.mapping.pointers(path)
         }
@@ -170,7 +174,10 @@ class Contracts:
         """
         known = Upgraded(values, {}, ())
         for number in self.versions[self.versions.index(version) :]:
-            step = self.version(number).upgrade.apply(known.values, is_older=number > version)
+            upgrade = self.version(number).upgrade
+            if not upgrade.choices:
+                continue
+            step = upgrade.apply(known.values, is_older=number > version)
             places = {
                 path: tuple(old for each in made_of for old in known.places.get(each, (each,)))
                 for path, made_of in step.places.items()

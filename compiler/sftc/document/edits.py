@@ -1,12 +1,15 @@
 """Fixes as edits of the text: a value rewritten, a key renamed, removed, or moved to where it belongs."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from sftc.document.places import Place
 from sftc.document.toml import Document
 from sftc.findings.finding import Edit, Fix
 from sftc.text.keys import ABSENT, Path, dotted, key
 from sftc.text.source import Source
+
+if TYPE_CHECKING:
+    from sftc.document.places import Place
 
 
 def move(document: Document, path: Path, to: Path, *, safe: bool) -> Fix | None:
@@ -36,7 +39,7 @@ def move(document: Document, path: Path, to: Path, *, safe: bool) -> Fix | None:
     return insert and Fix(f"move it to {where}", (Edit(source.span(above, end), ""), insert), safe)
 
 
-def _own_line(document: Document, place: Place) -> tuple[int, int] | None:
+def _own_line(document: Document, place: "Place") -> tuple[int, int] | None:
     """Return where the lines of a key and its value begin and end, if nothing but a comment shares them."""
     text, (at, _), (_, value_end) = document.source.text, place.key, place.value or place.key
     start, end = text.rfind("\n", 0, at) + 1, text.find("\n", value_end) + 1 or len(text)

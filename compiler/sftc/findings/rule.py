@@ -5,7 +5,6 @@ from typing import Literal, NamedTuple
 from sftc.findings.finding import Finding, Fix, Severity
 from sftc.text.characters import visible
 from sftc.text.keys import Path
-from sftc.text.secrets import masked
 from sftc.text.source import Span
 
 
@@ -35,5 +34,7 @@ class Rule(NamedTuple):
         fix: Fix | None = None,
     ) -> Finding:
         """Return a finding of this rule; its texts show invisible characters by code point, no secrets."""
+        from sftc.text.secrets import masked
+
         shown, more = (text and masked(visible(text)) for text in (message, help))
         return Finding(self.id, self.severity, shown or "", span, path, more, fix)

@@ -42,8 +42,7 @@ FORMS: Final = (
 )
 
 _NAME = r"(?:api_?key|access_?key|secret|token(?!i)|password|passwd|credential)"
-_NAMED = re.compile(rf"(?i){_NAME}(?:_?(?:key|id))?")
-_VALUE = re.compile(r"[A-Za-z0-9+/=_.-]{20,}")
+_VALUE = r"[A-Za-z0-9+/=_.-]{20,}"
 _ASSIGNED = rf"""(?i)({_NAME}(?:_?(?:key|id))?["']?\s*=\s*["'])([A-Za-z0-9+/=_.-]{{20,}})"""
 
 
@@ -56,8 +55,8 @@ def find_secret(text: str, name: str) -> tuple[str, str] | None:
     for service, mark, form in FORMS:
         if mark in text and (found := re.search(form, text)):
             return service, found[0][:_SHOWN]
-    is_named = _NAMED.search(name.replace("-", "_")) and any(map(str.isdigit, text))
-    return ("a service", text[:_SHOWN]) if is_named and _VALUE.fullmatch(text) else None
+    is_named = any(map(str.isdigit, text)) and re.search(f"(?i){_NAME}", name.replace("-", "_"))
+    return ("a service", text[:_SHOWN]) if is_named and re.fullmatch(_VALUE, text) else None
 
 
 def masked(text: str) -> str:

@@ -18,10 +18,10 @@ def near(name: str, names: Collection[str], *, sure: bool = False) -> str | None
     >>> near("fdsp", ["bf16", "fsdp"]), near("fp8", ["fp16"]), near("grad_clip", ["grad"])
     ('fsdp', None, None)
     """
+    if len(name) > _LONGEST or not names:
+        return None
     from difflib import get_close_matches
 
-    if len(name) > _LONGEST:
-        return None
     lower = name.lower()
     slips = [each for each in names if len(lower) >= _SHORTEST and is_slip(lower, each)]
     matches = get_close_matches(lower, names, n=3, cutoff=_ALMOST_SURE if sure else _LIKELY)

@@ -1,10 +1,9 @@
 """Rules about keys in a table where they have no effect, or an unintended effect."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sftc.checks.config import Config
-from sftc.checks.counterparts import Counterparts, choices, counterparts, fix_of, sections
 from sftc.checks.rules.schema_version import late_version
 from sftc.contract.versions import SELECTOR
 from sftc.document.edits import rewrite
@@ -13,10 +12,16 @@ from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.keys import Path, dotted
 
+if TYPE_CHECKING:
+    from sftc.checks.counterparts import Counterparts
+
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 
 _SHORT_WORDS: Final = frozenset({"r", "rank", "alpha", "to", "keep", "name", "project", "tags"})
 """Names of keys that mean many things: in a table that takes any key they are not misplaced."""
+
+_STARTS: Final = frozenset("0123456789+-.tfTF")
+"""How numbers and booleans begin."""
 
 _LONG: Final = 10
 """The letters of a word that hardly means two things."""
@@ -40,6 +45,8 @@ def _misplaced(config: Config) -> Iterator[Finding]:
 
 
 def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Finding]:
+    from sftc.checks.counterparts import choices, counterparts, fix_of, sections
+
     document, name = config.document, str(path[-1])
     is_table = isinstance(document.get(path), dict)
     found = counterparts(config, path, is_table=is_table, sure=True)
@@ -65,7 +72,7 @@ def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Findin
     yield MISPLACED_KEY.finding(document.span(path, "key"), message, path=path, help=help, fix=fix)
 
 
-def _tables(found: Counterparts) -> list[Path]:
+def _tables(found: "Counterparts") -> list[Path]:
     return [place[:-1] for place in (*found.places, *found.others)]
 
 
@@ -92,6 +99,8 @@ def without_quotes(text: str) -> tuple[str, str] | None:
     A comma in a number is taken for a decimal point. `None` if it is neither a number nor a boolean.
     """
     word = text.strip()
+    if word[:1] not in _STARTS:
+        return None
     if word.lower() in {"true", "false"}:
         return "boolean", word.lower()
     if not word or not set(word) <= set("0123456789+-.,eE_"):

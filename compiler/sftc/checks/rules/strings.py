@@ -23,9 +23,7 @@ _ESCAPES: Final = {
     "\x1b": ("\\e", "an escape character"),
 }
 _JOINERS: Final = "\u200c\u200d"
-_PLACEHOLDER = re.compile(
-    r"\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_]\w*|\{\{[^{}]*\}\}|\{[A-Za-z_]\w*\}|%[A-Za-z_]\w+%|^~(?=[/\\])|^<[^<>]+>$"
-)
+_PLACEHOLDER: Final = r"\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_]\w*|\{\{[^{}]*\}\}|\{[A-Za-z_]\w*\}|%[A-Za-z_]\w+%|^~(?=[/\\])|^<[^<>]+>$"
 _SHORTEST_KEY: Final = 16
 
 
@@ -100,7 +98,7 @@ def _placeholder(config: Config) -> Iterator[Finding]:
     for path, text in config.strings:
         if (
             not set(text).isdisjoint("$%~{<")
-            and (found := _PLACEHOLDER.search(text))
+            and (found := re.search(_PLACEHOLDER, text))
             and _is_used(config, path)
         ):
             message = (
