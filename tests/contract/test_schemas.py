@@ -88,6 +88,14 @@ def test_mapping_rules_are_valid_by_their_schema() -> None:
         Draft7Validator(schema).validate(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap())
 
 
+def test_upgrade_tables_match_their_schema() -> None:
+    schema = json.loads((FOLDER / "upgrade.schema.json").read_bytes())
+    paths = [*FOLDER.glob("config/v*/upgrade.toml")]
+    assert len(paths) == len(PACKAGED.versions) - 1
+    for path in paths:
+        Draft7Validator(schema).validate(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap())
+
+
 @of_each_version
 def test_every_property_is_sent_or_declared_unsent(contract: Contract) -> None:
     read = [row.path for row in contract.mapping.rows if row.path and row.op != "choose"]
