@@ -87,7 +87,7 @@ def test_every_change_is_reported_with_its_line_and_the_reason() -> None:
         (22, "`hyperparameters.world_size` is removed"),
         (5, "`job.poll_seconds` is removed"),
         (11, '`training.use_qlora` is now `training.mode = "qlora"`'),
-        (13, "`lora` is now `training.lora`"),
+        (13, "`[lora]` is now `[training.lora]`"),
         (14, "`rank` in it is now `r`"),
         (15, "`lora_alpha` in it is now `alpha`"),
         (23, "`hyperparameters.lora_dropout` is now `training.lora.dropout`"),
@@ -155,7 +155,9 @@ def test_the_model_of_later_configs_is_moved() -> None:
     assert text == ('schema_version = 2\n\n[compute]\ngpu_type = "H100"\n\n[job]\nmodel = "m" # base\n')
 
 
-@pytest.mark.parametrize("table", ["lora", "peft_config", "training.lora_config", "hyperparameters.lora"])
+@pytest.mark.parametrize(
+    "table", ["lora", "peft_config", "training.lora", "training.lora_config", "hyperparameters.lora"]
+)
 @pytest.mark.parametrize("name", ["r", "rank", "lora_r", "lora_rank"])
 def test_the_rank_takes_effect_wherever_it_was_written(table: str, name: str) -> None:
     text = migrated(f"{JOB}[{table}]\n{name} = 8\n").source.text
@@ -180,6 +182,31 @@ def test_flat_settings_of_an_adapter_are_moved_into_its_table(
 ) -> None:
     text = migrated(JOB + toml({section: {name: value}})).source.text
     assert tomllib.loads(text)["training"]["lora"] == {key: value}
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "key"),
+    [
+        ("hyperparameters", 'lr_scheduler_type = "cosine"', "hyperparameters.lr_scheduler"),
+        ("training", "save_steps = 50", "training.checkpoints.every_steps"),
+        ("training", "weightDecay = 0.1", "hyperparameters.weight_decay"),
+        ("job", 'run_name = "bot"', "job.name"),
+    ],
+)
+def test_a_setting_of_version_2_is_moved_from_the_name_that_other_trainers_give_it(
+    section: str, line: str, key: str
+) -> None:
+    text = JOB.replace("[job]\n", f"[job]\n{line}\n") if section == "job" else f"{JOB}[{section}]\n{line}\n"
+    result = migrated(text)
+    assert any(f"is now `{key}`" in change.what for change in result.changes)
+    [found] = [found for found in lint(Source("c", text)) if found.id == "newer-key"]
+    assert found.fix
+    assert lint(Source("c", result.source.text)) == []
+
+
+def test_a_name_whose_value_does_not_fit_is_left() -> None:
+    text = migrated(f"{JOB}[training]\nsave_steps = 0.5\nlr = 1e-4\n").source.text
+    assert tomllib.loads(text)["training"] == {"save_steps": 0.5, "lr": 1e-4}
 
 
 @pytest.mark.parametrize("line", ["", "schema_version = 1 # pinned\n"])

@@ -77,6 +77,7 @@ class _Step:
         self._before = parse(source)
         self._contract = contract
         self.document = self._before
+        self._moved: dict[Path, Path] = {}
         self.changes: list[MigrationNote] = []
         self.problems: list[Finding] = []
 
@@ -92,6 +93,8 @@ class _Step:
         for move in upgrade.moves:
             for path in move.sources:
                 self._move(move, path)
+            self._rename_inside(move)
+        self._move_named(older)
         self._name_version()
 
     def _report_new(self, older: Contract) -> None:
@@ -144,19 +147,46 @@ class _Step:
         is_table = "properties" in self._contract.properties[to]
         if value is ABSENT or isinstance(value, dict) != is_table:
             return
-        what = f"`{dotted(path)}` is now `{dotted(to)}`"
+        what = (
+            f"`[{dotted(path)}]` is now `[{dotted(to)}]`"
+            if is_table
+            else f"`{dotted(path)}` is now `{dotted(to)}`"
+        )
+        self._moved[to] = path
         if self.document.get(to) == value and not is_table:
             self._apply(edits.remove(self.document, path, safe=True), path, what, move.why)
         else:
             self._apply(edits.move(self.document, path, to, safe=True), path, what, move.why)
-        if is_table and isinstance(moved := self.document.get(to), dict):
-            for name in moved:
-                if (meant := self._contract.names.meant(to, name)) and meant[-1] != name:
-                    fix = edits.rename(self.document, (*to, name), str(meant[-1]), safe=True)
-                    self._apply(fix, (*path, name), f"`{name}` in it is now `{meant[-1]}`", move.why)
         if path[:-1] and path[:-1] not in self._contract.properties:
             fix = edits.remove_header(self.document, path[:-1], safe=True)
             self.document = self._edited(fix) if fix else self.document
+
+    def _move_named(self, older: Contract) -> None:
+        """Move each key that only this version has a setting for, by the name that other trainers give it."""
+        names = self._contract.names
+        for table in [(), *older.sections]:
+            values = self.document.get(table)
+            for name in list(values) if isinstance(values, dict) and table not in older.forwarded else ():
+                path, value = (*table, name), values[name]
+                known = path in older.properties or path in self._contract.properties
+                if known or isinstance(value, dict) or older.names.homes(name) or older.names.others(name):
+                    continue
+                places = {*names.homes(name), *names.others(name)}
+                fitting = [to for to in places if len(places) == 1 and self._contract.allows(to, value)]
+                for to in fitting:
+                    if fix := edits.move(self.document, path, to, safe=True):
+                        why = f"Version {older.version} never sent it; now it takes effect."
+                        self._apply(fix, path, f"`{dotted(path)}` is now `{dotted(to)}`", why)
+
+    def _rename_inside(self, move: Move) -> None:
+        """Give the keys of a table that moved, or that was at its place before, the names that it knows."""
+        table = self.document.get(move.to)
+        for name in table if isinstance(table, dict) else ():
+            meant = self._contract.names.meant(move.to, name)
+            if meant and meant[-1] != name:
+                fix = edits.rename(self.document, (*move.to, name), str(meant[-1]), safe=True)
+                written = (*self._moved.get(move.to, move.to), name)
+                self._apply(fix, written, f"`{name}` in it is now `{meant[-1]}`", move.why)
 
     def _name_version(self) -> None:
         number = str(self._contract.version)
