@@ -1,13 +1,13 @@
 """A config as rules read it: a document, its contract, and the one accessor for keys by name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
 from sftc.contract.upgrade import Upgraded
 from sftc.contract.versions import Contract, Contracts
 from sftc.document.toml import Document
-from sftc.text.keys import Path, dotted, split
+from sftc.text.keys import ABSENT, Path, dotted, look_up, split
 from sftc.text.source import Span
 
 _T = TypeVar("_T")
@@ -59,9 +59,12 @@ class Config:
     @cached_property
     def _settings(self) -> dict[Path, Any]:
         """The values in the terms of the newest version, of known keys and tables, by path."""
-        known, places = self.contract.properties, self.current.places
-        settings = _tables(self.current.values, ())
-        return {path: value for path, value in settings if path in known or path in places}
+        values, children = self.current.values, self.contract.children
+        settings = dict(_settings(values, (), children))
+        for path in self.current.places:
+            if (value := look_up(values, path)) is not ABSENT:
+                settings[path] = value
+        return settings
 
     @cached_property
     def strings(self) -> list[tuple[Path, str]]:
@@ -109,11 +112,15 @@ class Config:
         return self.document.snippet(self.place(setting))
 
 
-def _tables(table: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Any]]:
-    for name, value in table.items():
-        yield (*path, name), value
-        if isinstance(value, dict):
-            yield from _tables(value, (*path, name))
+def _settings(
+    table: Mapping[str, Any], path: Path, children: Mapping[Path, Collection[str]]
+) -> Iterator[tuple[Path, Any]]:
+    for name in children.get(path, ()):
+        if name in table:
+            value, inner = table[name], (*path, name)
+            yield inner, value
+            if isinstance(value, dict) and inner in children:
+                yield from _settings(value, inner, children)
 
 
 def _strings(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -33,6 +33,11 @@ class Names:
             for other in {plain(each) for each in schema.get("x-sftc", {}).get("also", ())}:
                 self._others.setdefault((other, is_table), []).append(path)
             self._tables.setdefault(path[:-1], []).append(name)
+        self._plain = frozenset(name for name, _ in (*self._homes, *self._others))
+
+    def knows(self, name: str) -> bool:
+        """Return whether any key is called `name`, however it is spelled, here or by another trainer."""
+        return plain(name) in self._plain
 
     def in_table(self, table: Path) -> list[str]:
         """Return the names of the keys of `table`."""

@@ -11,6 +11,7 @@ from sftc.document.overrides import toml_value
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.keys import Path, dotted
+from sftc.text.suggest import near
 
 if TYPE_CHECKING:
     from sftc.checks.counterparts import Counterparts
@@ -40,8 +41,15 @@ def _misplaced(config: Config) -> Iterator[Finding]:
         name = str(path[-1])
         if name == SELECTOR:
             yield late_version(config, path)
-        elif name not in _SHORT_WORDS:
+        elif name not in _SHORT_WORDS and _may_be_meant(config, table, name):
             yield from _meant_elsewhere(config, table, path)
+
+
+def _may_be_meant(config: Config, table: Path, name: str) -> bool:
+    """Return whether `name` is a name of some key, or almost one of the table: most forwarded keys are not."""
+    if config.contract.names.knows(name) or (config.is_older and config.newest.names.knows(name)):
+        return True
+    return near(name, config.contract.names.in_table(table), sure=True) is not None
 
 
 def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Finding]:
