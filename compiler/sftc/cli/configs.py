@@ -1,7 +1,6 @@
 """Find the configs that command-line arguments refer to, and compile them."""
 
 import os
-import subprocess
 from collections.abc import Iterable, Sequence
 
 import click
@@ -54,6 +53,8 @@ def load_compiled(path: str, overrides: Iterable[Override] = ()) -> Compiled:
 
 
 def _from_git(name: str) -> Source:
+    import subprocess
+
     command = ["git", "show", "--end-of-options", name]
     try:
         show = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  no shell; `name` is not an option

@@ -1,10 +1,8 @@
 """Linting: the findings of `compile`, and those about the file that a config is in."""
 
 import os
-import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from urllib.parse import unquote
 
 from sftc.checks.config import Config
 from sftc.checks.rules.model import MODEL, check_model
@@ -93,7 +91,7 @@ def _names_our_schema(path: str) -> bool:
     except OSError:
         return False
     schema = _schema(head)
-    return schema is not None and os.path.basename(unquote(schema[2])).startswith("sftc")
+    return schema is not None and os.path.basename(schema[2]).startswith("sftc")
 
 
 def _schema(text: str) -> tuple[int, int, str] | None:
@@ -119,6 +117,8 @@ def _paths(named: str) -> set[str]:
 
     tombi takes the text as it is. taplo takes its first word, percent-decoded.
     """
+    from urllib.parse import unquote
+
     return {named, unquote(named.split(maxsplit=1)[0])}
 
 
@@ -129,6 +129,9 @@ def _schema_line(source: Source) -> Iterator[Finding]:
     start, end, named = schema
     folder = os.path.dirname(source.name)
     if not any(os.path.isfile(os.path.join(folder, path)) for path in _paths(named)):
+        import shlex
+        from urllib.parse import unquote
+
         message = f"the schema file `{named}` does not exist"
         path = unquote(named)
         help = f"correct the path, or write the file: `sftc schema --bundle --output {shlex.quote(path)}`"
