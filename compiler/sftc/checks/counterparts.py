@@ -10,7 +10,7 @@ from sftc.text.suggest import near
 
 
 class Counterparts(NamedTuple):
-    """Keys that a name may stand for, the likeliest kind first.
+    """Keys that a name may mean, the likeliest kind first.
 
     `spelled` is a key of the same table, in another spelling; `places` are keys of other tables
     with that name; `others` are keys that other trainers call so; `newer` are keys of a newer
@@ -27,7 +27,7 @@ class Counterparts(NamedTuple):
 
 
 def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = False) -> Counterparts:
-    """Return what the unknown name at `path` may stand for.
+    """Return what the unknown name at `path` may mean.
 
     In a table that takes any key, a guess must be `sure`.
     """
@@ -78,7 +78,7 @@ def _newer(config: Config, path: Path, *, is_table: bool) -> list[Path]:
 
 
 def home(config: Config, name: str, *, is_table: bool, inside: Path | None) -> Path | None:
-    """Return the key that `name` stands for in any table, preferably `inside` one, and the version's own."""
+    """Return the key that `name` means in any table, preferably `inside` one, and the version's own."""
     for names in (config.contract.names, config.newest.names):
         places = [*names.homes(name, is_table=is_table), *names.others(name, is_table=is_table)]
         own = next((place for place in places if place[:-1] == inside), None)
