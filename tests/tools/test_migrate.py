@@ -107,6 +107,8 @@ def test_every_change_is_reported_with_its_line_and_the_reason() -> None:
         ('mode = "sft_offline"', "full"),
         ('mode = "full_finetune"', "full"),
         ('mode = "fft"\nuse_qlora = false', "full"),
+        ('use_qlora = true\nmode = "lora"\n[hyperparameters]\ntrain_kind = "peft"', "qlora"),
+        ('use_qlora = true\n[hyperparameters]\ntrain_kind = "our own"', "qlora"),
     ],
 )
 def test_the_switch_becomes_the_mode(training: str, mode: str) -> None:
@@ -122,10 +124,12 @@ def test_the_switch_becomes_the_mode(training: str, mode: str) -> None:
         ('mode = "lora"\nuse_qlora = false', "training.mode"),
         ('mode = "our own word"\nuse_qlora = true', "training.mode"),
         ("use_qlora = 1", "training.use_qlora"),
+        ('[hyperparameters]\ntrain_kind = "peft"', "hyperparameters.train_kind"),
+        ('use_qlora = true\n[hyperparameters]\ntrain_kind = "fft"', "hyperparameters.train_kind"),
     ],
 )
 def test_a_contradiction_is_left_to_the_person_and_the_file_stays(training: str, path: str) -> None:
-    text = f"{JOB}[training]\n{training}\n[hyperparameters]\nlora_r = 8\n"
+    text = f"{JOB}[training]\n{training}\n[lora]\nr = 8\n"
     result = migrated(text)
     assert result.source.text == text
     assert result.changes == ()
@@ -246,6 +250,7 @@ agreeing = st.sampled_from(["sft_offline", "SFT", None])
 def test_a_migrated_config_compiles_to_what_it_meant(config: dict[str, Any], word: str | None) -> None:
     training = config.get("training", {})
     training.pop("mode", None)
+    config.get("hyperparameters", {}).pop("train_kind", None)
     if word and "training" in config:
         training["mode"] = word
     result = migrated(toml(config))

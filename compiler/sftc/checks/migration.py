@@ -1,5 +1,6 @@
 """A config of an older version rewritten for the newest, step by step; comments and layout are kept."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -107,12 +108,12 @@ class _Step:
 
     def _choose(self, choice: Choice) -> None:
         old, word = self.document.get(choice.source), self.document.get(choice.to)
-        if old is ABSENT and word is ABSENT:
-            return
         chosen = choice.absent if old is ABSENT else choice.values.get(json_text(old))
-        agreeing = (chosen,) if word is ABSENT else choice.agreeing(word) or ()
-        if chosen is None or chosen not in agreeing:
-            self._leave_word(choice, chosen)
+        wrong = [path for path in (choice.to, *choice.beside) if not self._agrees(choice, path, chosen)]
+        if chosen is None or wrong:
+            self._leave_words(choice, wrong or [choice.source], chosen)
+            return
+        if old is ABSENT and word is ABSENT:
             return
         text = orjson.dumps(chosen).decode()
         what = f"`{dotted(choice.to)} = {text}`"
@@ -132,15 +133,24 @@ class _Step:
         else:
             self._apply(None, choice.source, what, choice.why)
 
-    def _leave_word(self, choice: Choice, chosen: Any) -> None:
+    def _agrees(self, choice: Choice, path: Path, chosen: Any) -> bool:
+        """Return whether the word at `path` agrees; one that the table does not know may only stay."""
+        word = self.document.get(path)
+        agreeing = choice.agreeing(word)
+        return word is ABSENT or (path != choice.to if agreeing is None else chosen in agreeing)
+
+    def _leave_words(self, choice: Choice, paths: Iterable[Path], chosen: Any) -> None:
         document, decider = self.document, dotted(choice.source)
         is_set = document.get(choice.source) is not ABSENT
         state = f"is {document.snippet(choice.source)}" if is_set else "is not set"
-        at = choice.to if document.get(choice.to) is not ABSENT else choice.source
-        means = f", which means `{chosen}`" if chosen is not None else ""
-        message = f"`{dotted(at)}` is `{document.snippet(at)}`, but `{decider}` {state}{means}"
-        help = f"make the two agree, then migrate: only `{decider}` decided until now"
-        self.problems.append(MIGRATE_BY_HAND.finding(document.span(at), message, path=at, help=help))
+        for path in paths:
+            written = f"`{dotted(path)}` is {document.snippet(path)}"
+            message = f"{written}, but `{decider}` {state}, which means `{chosen}`"
+            help = f"make the two agree, then migrate: only `{decider}` decided until now"
+            if chosen is None:
+                message = f"`{decider}` {state}, which is not one of its values"
+                help = "correct it, then migrate"
+            self.problems.append(MIGRATE_BY_HAND.finding(document.span(path), message, path=path, help=help))
 
     def _move(self, move: Move, path: Path) -> None:
         value, to = self.document.get(path), move.to

@@ -23,7 +23,8 @@ class Words(NamedTuple):
 class Choice(NamedTuple):
     """The key `to` gets what `values` has for the value of the older key `source`, else `absent`.
 
-    `words` are what the version before allowed at `to`; the first that fits counts.
+    `words` are what the version before allowed at `to`; the first that fits counts. `beside` are
+    keys that stay, whose words must agree as well.
     """
 
     source: tuple[str, ...]
@@ -31,6 +32,7 @@ class Choice(NamedTuple):
     values: Mapping[str, Any]
     absent: Any
     words: tuple[Words, ...]
+    beside: tuple[tuple[str, ...], ...]
     why: str
 
     def agreeing(self, word: Any) -> Collection[Any] | None:
@@ -147,6 +149,7 @@ def load_upgrade(text: str) -> Upgrade:
                 row["values"],
                 row.get("absent", ABSENT),
                 tuple(map(_words, row["words"])),
+                tuple(map(split, row.get("beside", ()))),
                 row["why"],
             )
             for row in table.get("choice", ())
