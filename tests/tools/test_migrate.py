@@ -276,3 +276,33 @@ def test_migrating_twice_changes_nothing(config: dict[str, Any]) -> None:
     twice = migrate(once.source, PACKAGED)
     assert twice.source.text == once.source.text
     assert bool(twice.problems) == bool(once.problems)
+
+
+def test_notes_stay_notes() -> None:
+    notes = '[algorithm]\nname = "sft"\nweight_decay = 0.1\nlora_alpha = 4\nseed = 1\n'
+    text = f"{JOB}[training]\nuse_qlora = true\n{notes}"
+    assert migrated(text).source.text.endswith(notes)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '[training.lora]\nr = "8"\n',
+        "[lora]\nr = 8.0\n",
+        '[hyperparameters]\nweight_decay = "0.1"\n',
+        "[hyperparameters]\nseed = -1\n",
+        "[training]\nlora = true\n",
+    ],
+)
+def test_a_config_that_would_no_longer_compile_stays_as_it_is(more: str) -> None:
+    result = migrated(JOB + more)
+    assert (result.source.text, result.changes) == (JOB + more, ())
+    assert result.problems
+    assert all(found.is_error for found in result.problems)
+
+
+@pytest.mark.parametrize("line", ["load_in_8bit = false", "load_in_4bit = false", "use_lora = true"])
+def test_a_switch_of_another_trainer_is_a_hint_and_no_fix(line: str) -> None:
+    [found] = lint(Source("c", f"{JOB}[training]\n{line}\n"))
+    assert "training.use_qlora" in str(found.help)
+    assert found.fix is None

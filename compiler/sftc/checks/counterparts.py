@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from sftc.checks.config import Config
+from sftc.contract.names import plain
 from sftc.document.edits import move, rename
 from sftc.findings.finding import Fix
 from sftc.text.keys import Path, dotted
@@ -91,7 +92,10 @@ def fix_of(config: Config, path: Path, to: Path) -> Fix | None:
     """Return the fix that makes the key or table at `path` the one at `to`, if its value fits there."""
     document = config.document
     value = document.get(path)
-    if not is_section(config, to) and not config.contract.allows(to, value):
+    is_hint = config.contract.properties[to].get("x-sftc", {}).get("hint")  # other names mean other values
+    if (is_hint and plain(str(path[-1])) != plain(str(to[-1]))) or (
+        not is_section(config, to) and not config.contract.allows(to, value)
+    ):
         return None
     if path[:-1] == to[:-1]:
         return rename(document, path, str(to[-1]))

@@ -174,9 +174,15 @@ class _Step:
     def _move_named(self, older: Contract) -> None:
         """Move each key that only this version has a setting for, by the name that other trainers give it."""
         names = self._contract.names
-        for table in [(), *older.sections]:
+        closed = [
+            table
+            for table in older.sections
+            if older.properties[table].get("additionalProperties")
+            is False  # not notes, nor what is forwarded
+        ]
+        for table in [(), *closed]:
             values = self.document.get(table)
-            for name in list(values) if isinstance(values, dict) and table not in older.forwarded else ():
+            for name in list(values) if isinstance(values, dict) else ():
                 path, value = (*table, name), values[name]
                 known = path in older.properties or path in self._contract.properties
                 if known or isinstance(value, dict) or older.names.homes(name) or older.names.others(name):

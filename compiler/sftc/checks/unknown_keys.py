@@ -51,7 +51,8 @@ def _help(config: Config, path: Path, found: Counterparts) -> tuple[Rule | None,
     moved = [to for to in moves if is_section(config, to) == isinstance(config.document.get(path), dict)]
     renamed = [row.to for row in contract.mapping.renames if row.path == path]
     if to := next(iter((*renamed, *moved)), None):
-        return RENAMED_KEY, f"it is called `{dotted(to)}` now", move(config.document, path, to, safe=True)
+        fix = move(config.document, path, to, safe=not moved)  # what had no effect takes effect
+        return RENAMED_KEY, f"it is called `{dotted(to)}` now", fix
     if found.spelled:
         return None, _did_you_mean(config, path, [found.spelled]), fix_of(config, path, found.spelled)
     if found.newer and (path in config.newest.properties or not (found.places or found.others)):

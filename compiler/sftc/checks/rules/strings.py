@@ -115,15 +115,20 @@ def _secret(config: Config) -> Iterator[Finding]:
         names = [part for part in path if isinstance(part, str)]
         if secret := find_secret(text, names[-1] if names else ""):
             service, start = secret
-            is_sent = any(
-                row.op == "verbatim" and path[: len(row.path)] == row.path
-                for row in config.contract.mapping.rows
-            )
+            is_sent = _is_forwarded_whole(config, path)
             fate = "forwarded with the payload" if is_sent else "kept in the config"
             message = f"`{dotted(path)}` looks like a key of {service} (`{start}…`), and is {fate}"
             help = "remove it, and revoke the key if the file was shared; give keys to programs in environment variables"
             found = SECRET.finding(config.document.span(path), message, path=path, help=help)
             yield found._replace(severity=Severity.ERROR) if is_sent else found
+
+
+def _is_forwarded_whole(config: Config, path: Path) -> bool:
+    """Return whether the value at `path` is sent in a table that is forwarded; its unknown keys may not be."""
+    rows = (row for row in config.contract.mapping.rows if row.op == "verbatim")
+    row = next((each for each in rows if path[: len(each.path)] == each.path), None)
+    known = path[: len(row.path) + 1] if row else path
+    return row is not None and (not row.closed or known in config.contract.properties)
 
 
 UNSEEN_CHARACTER = Rule(
