@@ -126,12 +126,11 @@ class Store:
 
     def jobs(self, status: str | None, created_after: datetime | None, limit: int) -> list[Record]:
         """Return jobs, newest first. `created_after` must be in UTC."""
+        since = created_after and _stamp(created_after)
         rows = self._all(
-            "SELECT * FROM jobs WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR created_at > ?2)"
-            " ORDER BY number DESC LIMIT ?3",
-            status,
-            created_after and _stamp(created_after),
-            limit,
+            "SELECT * FROM jobs WHERE (? IS NULL OR status = ?) AND (? IS NULL OR created_at > ?)"
+            " ORDER BY number DESC LIMIT ?",
+            *(status, status, since, since, limit),
         )
         return [*map(_job, rows)]
 
@@ -164,20 +163,16 @@ class Store:
 
     def _event(self, id: str, type: str, message: str, data: Mapping[str, Any]) -> None:
         self._db.execute(
-            "INSERT INTO events SELECT ?1, COALESCE(MAX(seq), 0) + 1, ?2, ?3, ?4, ?5"
-            " FROM events WHERE job = ?1",
-            (id, _plain(type), _plain(message), json.dumps(_plain(data)), _now()),
+            "INSERT INTO events SELECT ?, COALESCE(MAX(seq), 0) + 1, ?, ?, ?, ? FROM events WHERE job = ?",
+            (id, _plain(type), _plain(message), json.dumps(_plain(data)), _now(), id),
         )
 
     def events(self, id: str, since: int, limit: int, type: str | None = None) -> list[Record]:
         """Return the events of a job after the sequence number `since`, in order."""
         rows = self._all(
-            "SELECT seq, type, message, data, created_at FROM events WHERE job = ?1 AND seq > ?2"
-            " AND (?3 IS NULL OR type = ?3) ORDER BY seq LIMIT ?4",
-            id,
-            since,
-            type,
-            limit,
+            "SELECT seq, type, message, data, created_at FROM events WHERE job = ? AND seq > ?"
+            " AND (? IS NULL OR type = ?) ORDER BY seq LIMIT ?",
+            *(id, since, type, type, limit),
         )
         return [{**row, "data": json.loads(row["data"])} for row in rows]
 
@@ -194,12 +189,9 @@ class Store:
     def metrics(self, id: str, name: str | None, after: int, limit: int) -> list[Record]:
         """Return the metric points of a job after the step `after`, in order."""
         return self._all(
-            "SELECT name, step, value, created_at FROM metrics WHERE job = ?1 AND step > ?2"
-            " AND (?3 IS NULL OR name = ?3) ORDER BY step, number LIMIT ?4",
-            id,
-            after,
-            name,
-            limit,
+            "SELECT name, step, value, created_at FROM metrics WHERE job = ? AND step > ?"
+            " AND (? IS NULL OR name = ?) ORDER BY step, number LIMIT ?",
+            *(id, after, name, name, limit),
         )
 
 

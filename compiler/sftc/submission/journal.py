@@ -82,8 +82,8 @@ class Journal:
     def intend(self, key: str, identity: str) -> bool:
         """Record that a job is about to be created, and return whether there was no such record yet."""
         query = (
-            "INSERT INTO orders (key, identity) VALUES (?1, ?2)"
-            " ON CONFLICT DO UPDATE SET identity = ?2, job = NULL, started = 0 WHERE identity != ?2"
+            "INSERT INTO orders (key, identity) VALUES (?, ?) ON CONFLICT DO UPDATE"
+            " SET identity = excluded.identity, job = NULL, started = 0 WHERE identity != excluded.identity"
         )
         return self._db.execute(query, (key, identity)).rowcount > 0
 
