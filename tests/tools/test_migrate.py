@@ -83,15 +83,15 @@ def test_comments_and_layout_are_kept() -> None:
 def test_every_change_is_reported_with_its_line_and_the_reason() -> None:
     changes = migrated(BEFORE).changes
     assert [(change.span.line, change.what) for change in changes] == [
-        (21, "`hyperparameters.weight_decay` takes effect"),
-        (22, "`hyperparameters.world_size` is removed"),
+        (1, "`schema_version = 2`"),
         (5, "`job.poll_seconds` is removed"),
         (11, '`training.use_qlora` is now `training.mode = "qlora"`'),
         (13, "`[lora]` is now `[training.lora]`"),
         (14, "`rank` in it is now `r`"),
         (15, "`lora_alpha` in it is now `alpha`"),
+        (21, "`hyperparameters.weight_decay` takes effect"),
+        (22, "`hyperparameters.world_size` is removed"),
         (23, "`hyperparameters.lora_dropout` is now `training.lora.dropout`"),
-        (1, "`schema_version = 2`"),
     ]
     assert all(change.why.endswith(".") for change in changes)
 

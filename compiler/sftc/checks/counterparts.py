@@ -92,9 +92,8 @@ def fix_of(config: Config, path: Path, to: Path) -> Fix | None:
     """Return the fix that makes the key or table at `path` the one at `to`, if its value fits there."""
     document = config.document
     value = document.get(path)
-    is_hint = (
-        config.contract.properties[to].get("x-sftc", {}).get("hint")
-    )  # its other names mean other values
+    # The other names of some keys take other values: they only hint at the key.
+    is_hint = config.contract.properties[to].get("x-sftc", {}).get("hint")
     if is_hint and plain(str(path[-1])) != plain(str(to[-1])):
         return None
     if not is_section(config, to) and not config.contract.allows(to, value):

@@ -48,7 +48,7 @@ def migration(source: Source, version: int, contracts: Contracts) -> Migration:
             if step.problems:
                 return Migration(source, (), tuple(step.problems))
             steps, changes = step.document.source, changes + step.changes
-    return Migration(steps, tuple(changes), ())
+    return Migration(steps, tuple(sorted(changes, key=lambda change: change.span.start)), ())
 
 
 @lru_cache(maxsize=1)  # each newer key of a config has the same fix
@@ -172,13 +172,13 @@ class _Step:
             self.document = self._edited(fix) if fix else self.document
 
     def _move_named(self, older: Contract) -> None:
-        """Move each key that only this version has a setting for, by the name that other trainers give it."""
+        """Move each key that only this version has a setting for, by the name that other trainers give it.
+
+        Notes, and tables that are forwarded with any key, stay as they are.
+        """
         names = self._contract.names
         closed = [
-            table
-            for table in older.sections
-            if older.properties[table].get("additionalProperties")
-            is False  # not notes, nor what is forwarded
+            table for table in older.sections if older.properties[table]["additionalProperties"] is False
         ]
         for table in [(), *closed]:
             values = self.document.get(table)

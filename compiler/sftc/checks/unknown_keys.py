@@ -14,7 +14,7 @@ from sftc.document.edits import move
 from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules.schema import UNKNOWN_KEY, UNKNOWN_TABLE
-from sftc.text.keys import Path, dotted, key
+from sftc.text.keys import Path, dotted, key, quoted
 
 _SHOWN = 10
 _NO_TABLE = "remove it: no section has this name; notes belong in `[algorithm]`"
@@ -77,10 +77,12 @@ def _did_you_mean(config: Config, path: Path, places: list[Path]) -> str:
     value = config.document.get(path)
     if isinstance(value, dict | list) or any(config.contract.allows(place, value) for place in places):
         return help
-    example = config.contract.properties[places[0]].get("examples")
-    return (
-        f"{help} For example: `{places[0][-1]} = {config.contract.example(places[0])}`" if example else help
-    )
+    schema = config.contract.properties[places[0]]
+    if "enum" in schema:  # which of them is meant, only the person knows
+        return f"{help} It takes {', '.join(f'`{quoted(each)}`' for each in schema['enum'])}"
+    if "const" in schema:
+        return help
+    return f"{help} For example: `{places[0][-1]} = {config.contract.example(places[0])}`"
 
 
 def _keys_inside(config: Config, path: Path, table: dict[str, Any], found: Counterparts) -> Iterator[str]:

@@ -57,23 +57,16 @@ class Removal(NamedTuple):
     why: str
 
 
-class Conflict(NamedTuple):
-    """The word at `path` does not agree with the value that a choice made, by the key `decider`."""
-
-    path: Path
-    decider: Path
-    chosen: Any
-
-
 class Upgraded(NamedTuple):
     """The values of a config in the terms of a version.
 
     `places` has the older keys that a key was made of: the first is the one that decided.
+    `conflicts` are the keys whose words do not agree with what was decided.
     """
 
     values: Mapping[str, Any]
     places: Mapping[Path, tuple[Path, ...]]
-    conflicts: tuple[Conflict, ...]
+    conflicts: tuple[Path, ...]
 
     def place(self, path: Path) -> Path:
         """Return the key of the config as it is written that decides the key at `path`."""
@@ -107,15 +100,14 @@ def _choose(choice: Choice, before: Upgraded, *, is_older: bool) -> Upgraded:
         agreeing = choice.agreeing(word)
         if agreeing is None or choice.values.get(json_text(old), word) in agreeing:
             return before
-        conflict = Conflict(choice.source, choice.to, word)
-        return before._replace(conflicts=(*before.conflicts, conflict))
+        return before._replace(conflicts=(*before.conflicts, choice.source))
     places = {**before.places, choice.to: (choice.source, choice.to)}
     if old is ABSENT and word is ABSENT:
         return before._replace(places=places)
     chosen = choice.absent if old is ABSENT else choice.values.get(json_text(old), ABSENT)
     conflicts, agreeing = before.conflicts, choice.agreeing(word)
     if agreeing is not None and chosen is not ABSENT and chosen not in agreeing:
-        conflicts = (*conflicts, Conflict(choice.to, choice.source, chosen))
+        conflicts = (*conflicts, choice.to)
     return Upgraded(_with(before.values, choice.to, chosen), places, conflicts)
 
 

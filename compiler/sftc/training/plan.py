@@ -226,8 +226,8 @@ def _mode(asked: Asked) -> str:
 def _kind(asked: Asked, settings: PayloadSettings, machine: Machine) -> Iterator[Refusal]:
     mode, decider = _mode(asked), settings.key("training.mode")
     meaning = "all weights are" if mode == "full" else "an adapter is"
-    for conflict, word in settings.conflicts:
-        yield Refusal(dotted(conflict.path), f"it is {word!r}, but {meaning} trained by `{decider}`")
+    for path, word in settings.conflicts:
+        yield Refusal(dotted(path), f"it is {word!r}, but {meaning} trained by `{decider}`")
     kind = asked["hyperparameters.train_kind"]
     says = says_adapter(kind or "")
     if says is not None and says != (mode != "full"):

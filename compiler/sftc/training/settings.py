@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sftc.contract.json_types import json_text
-from sftc.contract.upgrade import Conflict
 from sftc.contract.versions import SELECTOR, Contracts
 from sftc.text.keys import ABSENT, Path, dotted, look_up, pointer, split
 
@@ -60,9 +59,9 @@ class PayloadSettings:
         return dotted(self._current.place(split(key)))
 
     @property
-    def conflicts(self) -> list[tuple[Conflict, Any]]:
+    def conflicts(self) -> list[tuple[Path, Any]]:
         """The words that do not agree with the key that decides, each with the word."""
-        return [(each, look_up(self._values, each.path)) for each in self._current.conflicts]
+        return [(path, look_up(self._values, path)) for path in self._current.conflicts]
 
     def unread(self) -> list[str]:
         """Return the config keys of all payload values that nothing has read."""

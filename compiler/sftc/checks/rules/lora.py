@@ -45,7 +45,7 @@ def _meaning(config: Config) -> str:
 
 def _contradiction(config: Config) -> Iterator[Finding]:
     document = config.document
-    words = [conflict.path for conflict in config.current.conflicts]
+    words = list(config.current.conflicts)
     kind = config.given(TRAIN_KIND)
     says = says_adapter(kind) if kind else None
     if says is not None and says != trains_adapter(config):
