@@ -58,7 +58,7 @@ def test_safe_fixes(wrong: str, right: str) -> None:
         (JOB + "epochs = 3 # three\n", JOB + "\n[hyperparameters]\nn_epochs = 3 # three\n"),
         (
             JOB + "lr = 1e-4\n\n[hyperparameters] # hp\nn_epochs = 2\n",
-            JOB + "\n[hyperparameters] # hp\nlearning_rate = 1e-4\nn_epochs = 2\n",
+            JOB + "\n[hyperparameters] # hp\nn_epochs = 2\nlearning_rate = 1e-4\n",
         ),
         (
             JOB + "\n[hyperparameters]\nepochs = 3\nnum_epochs = 4\n",
@@ -67,6 +67,14 @@ def test_safe_fixes(wrong: str, right: str) -> None:
         (
             JOB + "[hyperparameters.parallelism]\neval_steps = 20\n[data]\nvalidation_path = 'v'\n",
             JOB + "[hyperparameters.parallelism]\n[data]\nvalidation_path = 'v'\n" + EVALUATION,
+        ),
+        (
+            "hyperparameters = { n_epochs = 3, eval_steps = 4 }\n" + JOB,
+            "hyperparameters = { n_epochs = 3 }\n" + JOB + "\n[training.validation]\neval_steps = 4\n",
+        ),
+        (
+            "training = { use_qlora = true }\n" + JOB + "eval_steps = 20\n",
+            "training = { use_qlora = true, validation.eval_steps = 20 }\n" + JOB,
         ),
     ],
 )
@@ -80,7 +88,6 @@ def test_unsafe_fixes(wrong: str, right: str) -> None:
     "text",
     [
         JOB + "gpu_count = 1\ngpu_cout = 2\n",
-        "hyperparameters = { n_epochs = 3, eval_steps = 4 }\n" + JOB,
         JOB + "learning_rate = 1e-4\n[hyperparameters]\nlearning_rate = 2e-4\n",
         JOB + "[training]\nuse_qlora = true\n[Training]\nmode = 'm'\n",
     ],
@@ -98,7 +105,6 @@ def test_there_is_no_fix_if_the_target_key_exists(text: str) -> None:
         JOB + "[compte]\ngpu_count = 1\n[compte.extra]\na = 1\n",
         JOB + "gpu_count = 1 # sftc: ignore[unknown-key]: agreed until March\n",
         JOB + "gpu_count = 1 # sftc: ignore[unknown-key, legacy-key]\n",
-        "training = { use_qlora = true }\n" + JOB + "eval_steps = 20\n",
     ],
 )
 def test_ambiguous_findings_have_no_fix(text: str) -> None:
@@ -177,3 +183,41 @@ def test_a_valid_config_is_not_changed(config: dict[str, Any]) -> None:
     assert not errors(fixed(text, unsafe=True))
     assume(not any(each.fix for each in lint(Source("c.toml", text))))
     assert fixed(text, unsafe=True) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "id", "at"),
+    [
+        ("[job]\nbase_model = 'm'\n[compute]\ngpu_type = 'H'\n", "missing-key", "base_model"),
+        ("[job]\nmodel = 'm'\n[compute]\ngpu = 'H'\n", "missing-gpu-type", "gpu"),
+        (JOB + "[training]\nuse_qlora = '${X}'\n", "wrong-type", "'${X}'"),
+        (JOB + "gpu_count = ' 1 '\n", "wrong-type", "' 1 '"),
+        (
+            "schema_version = 2\n" + JOB + "[hyperparameters]\noptimizer = 'adam'\nadam_beta1 = 0.8\n",
+            "value-not-allowed",
+            "'adam'",
+        ),
+        ("schema_version = 2\n" + JOB + "[tracking]\nto = 'wandb'\nproject = 'p'\n", "wrong-type", "'wandb'"),
+        ("schema_version = 2\n" + JOB + "[training]\nmode = '${MODE}'\n", "value-not-allowed", "'${MODE}'"),
+    ],
+)
+def test_one_cause_is_one_finding(text: str, id: str, at: str) -> None:
+    assert [(found.id, found.span.text) for found in lint(Source("c.toml", text))] == [(id, at)]
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("[job]\npoll_seconds = 5", ""),
+        ("[hyperparameters]\nworld_size = 8", ""),
+        ("[training]\nuse_qlora = true", 'mode = "qlora"'),
+        ("[training]\nuse_qlora = false # all", 'mode = "full" # all'),
+    ],
+)
+def test_legacy_keys_of_version_2_are_rewritten(line: str, key: str) -> None:
+    head = "schema_version = 2\n" + JOB
+    header, _, _ = line.partition("\n")
+    text = head.replace("[job]", line) if header == "[job]" else head + line + "\n"
+    after = fixed(text, unsafe=True)
+    expected = head if header == "[job]" else f"{head}{header}\n{key}\n" if key else f"{head}{header}\n"
+    assert after == expected

@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sftc
-from sftc.checks.migration import Migration
 from sftc.contract.versions import PACKAGED
 from sftc.findings.finding import ConfigError
 from sftc.text.source import Source
 from sftc.tools.lint import lint
-from sftc.tools.migrate import migrate
+from sftc.tools.migrate import Migrated, migrate
 from support.configs import odd_configs, payload_of, toml, valid
 
 BEFORE = """\
@@ -57,9 +56,9 @@ gpu_type = "H100"
 mode="qlora"  # LoRA
 # rank and scale
 [training.lora]
-dropout = 0.1
 r = 8 # enough
 alpha = 16
+dropout = 0.1
 
 [hyperparameters] # figures
 n_epochs    = 3 # three is enough
@@ -70,7 +69,7 @@ weight_decay = 0.01
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n\n'
 
 
-def migrated(text: str) -> Migration:
+def migrated(text: str) -> Migrated:
     return migrate(Source("c", text), PACKAGED)
 
 
@@ -87,9 +86,9 @@ def test_every_change_is_reported_with_its_line_and_the_reason() -> None:
         (5, "`job.poll_seconds` is removed"),
         (11, '`training.use_qlora` is now `training.mode = "qlora"`'),
         (13, "`[lora]` is now `[training.lora]`"),
-        (14, "`rank` in it is now `r`"),
-        (15, "`lora_alpha` in it is now `alpha`"),
-        (21, "`hyperparameters.weight_decay` takes effect"),
+        (14, "`lora.rank` is now `training.lora.r`"),
+        (15, "`lora.lora_alpha` is now `training.lora.alpha`"),
+        (21, "`hyperparameters.weight_decay` is sent"),
         (22, "`hyperparameters.world_size` is removed"),
         (23, "`hyperparameters.lora_dropout` is now `training.lora.dropout`"),
     ]
@@ -137,21 +136,63 @@ def test_a_contradiction_is_left_to_the_person_and_the_file_stays(training: str,
     assert (found.id, found.severity, ".".join(map(str, found.path))) == ("migrate-by-hand", "error", path)
 
 
+FORMS = [
+    ('job = {model = "m", poll_seconds = 5}\n', 'job = {model = "m"}\n'),
+    ('job = {poll_seconds = 5, model = "m"}\n', 'job = {model = "m"}\n'),
+    ("job.poll_seconds = 5 # s\njob.model = 'm'\n", "# s\n\njob.model = 'm'\n"),
+    ("lora.r = 8\n[job]\nmodel = 'm'\n", "[job]\nmodel = 'm'\n\n[training.lora]\nr = 8\n"),
+    ("[training]\nlora.rank = 8 # r\n", "[training]\nlora.r = 8 # r\n"),
+    ("lora = {rank = 8}\n", "\n[training]\nlora = {r = 8}\n"),
+    ("hyperparameters.lora_r = 8\n", "\n[training.lora]\nr = 8\n"),
+    (
+        "hyperparameters = {lora_r = 8, n_epochs = 1}\n",
+        "hyperparameters = {n_epochs = 1}\n\n[training.lora]\nr = 8\n",
+    ),
+    ("training = {use_qlora = true, lora_r = 8}\n", None),
+    ("training.use_qlora = true\ntraining.lora_r = 8\n", None),
+    (
+        '[training]\nuse_qlora = true\n[ "lora" ] # ours\nr = 8\n',
+        '[training]\nmode = "qlora"\n[training.lora] # ours\nr = 8\n',
+    ),
+    ("[training.lora]\nr = 8\n[lora]\nalpha = 16\n", "[training.lora]\nr = 8\nalpha = 16\n"),
+    ("[lora]\nr = 8\nrank = 8 # r\n", "[training.lora]\nr = 8\n# r\n"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), FORMS)
+def test_every_form_of_toml_is_migrated(before: str, after: str | None) -> None:
+    result = migrated(before)
+    assert result.problems == ()
+    if after:
+        assert result.source.text.removeprefix("schema_version = 2\n").removeprefix(
+            "\n"
+        ) == after.removeprefix("\n")
+    else:
+        assert tomllib.loads(result.source.text)["training"] == {"mode": "qlora", "lora": {"r": 8}}
+    assert migrated(result.source.text).changes == ()
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "message"),
     [
-        'job = {model = "m", poll_seconds = 5}\n',
-        '[job]\nmodel = "m"\n[training]\nlora_r = 8\n[lora]\nr = 16\n',
-        '[job]\nmodel = "m"\n[training.lora]\nr = 8\n[lora]\nalpha = 16\n',
-        '[job]\nmodel = "m"\n[lora]\nr = 8\nrank = 8\n',
-        'lora.r = 8\n[job]\nmodel = "m"\n',
-        '[policy]\nmodel_name = "a"\n[job]\nmodel = "b"\n',
+        (
+            "[training]\nlora_r = 8\n[lora]\nr = 16\n",
+            "`training.lora_r` is 8, but `lora.r` is 16: both are `training.lora.r` now",
+        ),
+        (
+            "[lora]\nrank = 8\nlora_r = 16\n",
+            "`lora.lora_r` is 16, but `lora.rank` is 8: both are `training.lora.r` now",
+        ),
+        (
+            '[policy]\nmodel_name = "a"\n[job]\nmodel = "b"\n',
+            '`policy.model_name` is "a", but `job.model` is "b": both are `job.model` now',
+        ),
     ],
 )
-def test_what_has_to_be_moved_by_hand_is_reported(text: str) -> None:
+def test_two_values_for_one_key_are_left_to_the_person(text: str, message: str) -> None:
     result = migrated(text)
     assert result.source.text == text
-    assert {found.id for found in result.problems} == {"migrate-by-hand"}
+    assert [(found.id, found.message) for found in result.problems] == [("migrate-by-hand", message)]
 
 
 def test_the_model_of_later_configs_is_moved() -> None:
@@ -306,3 +347,36 @@ def test_a_switch_of_another_trainer_is_a_hint_and_no_fix(line: str) -> None:
     [found] = lint(Source("c", f"{JOB}[training]\n{line}\n"))
     assert "training.use_qlora" in str(found.help)
     assert found.fix is None
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "id"),
+    [
+        ('[training]\noptim = "adamw_torch"\n', "training.optim", "unknown-key"),
+        ('[hyperparameters]\nlora_target = "all"\n', "hyperparameters.lora_target", "renamed-key"),
+        ("[[lora]]\nr = 8\n", "lora", "misplaced-key"),
+        ("[lora]\nr = 8\n", "training.lora", "unused-adapter"),
+        ("[training]\nlora_r = 8 # sftc: ignore[newer-key]\nuse_qlora = true\n", "", "unused-suppression"),
+    ],
+)
+def test_what_is_left_after_the_change_is_said(more: str, path: str, id: str) -> None:
+    result = migrated(JOB + more)
+    assert (result.problems, result.changes != ()) == ((), True)
+    assert [(found.id, ".".join(map(str, found.path))) for found in result.left] == [(id, path)]
+
+
+def test_a_version_inside_a_table_is_not_written_twice() -> None:
+    result = migrated("[job]\nschema_version = 1 # old\nmodel = 'm'\n")
+    assert result.source.text == "schema_version = 2\n\n[job]\n# old\n\nmodel = 'm'\n"
+    assert (result.problems, result.left) == ((), ())
+
+
+def test_a_version_inside_a_table_that_names_another_is_left_to_the_person() -> None:
+    text = "[job]\nmodel = 'm'\n[training]\nschema_version = 2\n"
+    [found] = migrated(text).problems
+    assert (found.id, found.path) == ("migrate-by-hand", ("training", "schema_version"))
+
+
+def test_an_error_is_shown_where_the_person_wrote_the_key() -> None:
+    [found] = migrated("[job]\nmodel = 'm'\n\n[lora]\nr = '8'\n").problems
+    assert (found.span.line, found.span.text, found.fix) == (5, "'8'", None)

@@ -1,12 +1,15 @@
 """What a name that the contract does not know where it is written was probably meant to be."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sftc.checks.config import Config
+from sftc.checks.rules.forwarded import without_quotes
 from sftc.contract.names import plain
 from sftc.document.edits import move, rename
+from sftc.document.overrides import toml_value
 from sftc.findings.finding import Fix
-from sftc.text.keys import Path, dotted
+from sftc.text.keys import ABSENT, Path, dotted, quoted
 from sftc.text.suggest import near
 
 
@@ -45,18 +48,21 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
         if not meant and not sure and (other := near(name, names.all(tables=is_table), sure=True)):
             alike = names.homes(other, is_table=is_table)
     newer = _newer(config, path, is_table=is_table)
-    if others and not is_table:  # a name of both: the one whose value fits
+    if newer and others and not is_table:  # a name of both: the one whose value fits
         value = config.document.get(path)
         newer = [place for place in newer if is_section(config, place) or config.newest.allows(place, value)]
+        if newer and not any(config.contract.allows(place, value) for place in others):
+            others = []
     return Counterparts(spelled, places, others, newer, similar, alike)
 
 
 def _fitting(config: Config, path: Path, places: list[Path]) -> list[Path]:
-    """Return the places that allow the value at `path`; all of them if none does."""
+    """Return the places that allow the value at `path`, those of the same table first; all if none does."""
     if len(places) < 2:
         return places
     value = config.document.get(path)
-    return [place for place in places if config.contract.allows(place, value)] or places
+    fitting = [place for place in places if config.contract.allows(place, value)] or places
+    return [place for place in fitting if place[:-1] == path[:-1]] or fitting
 
 
 def _newer(config: Config, path: Path, *, is_table: bool) -> list[Path]:
@@ -76,6 +82,21 @@ def _newer(config: Config, path: Path, *, is_table: bool) -> list[Path]:
         *newest.names.others(name, is_table=is_table),
     ]
     return moved or [place for place in named if place not in known]
+
+
+def stand_ins(config: Config, missing: Collection[Path]) -> dict[Path, Path]:
+    """Return for `missing` keys the unknown key of the same table that was meant to be it."""
+    found: dict[Path, Path] = {}
+    for table in {path[:-1] for path in missing}:
+        values = config.document.get(table)
+        for name in values if isinstance(values, dict) else ():
+            if (*table, name) not in config.contract.properties and isinstance(name, str):
+                meant = counterparts(config, (*table, name), is_table=isinstance(values[name], dict))
+                places = [meant.spelled, *meant.places, *meant.others, meant.similar]
+                for path in missing:
+                    if path in places:
+                        found.setdefault(path, (*table, name))
+    return found
 
 
 def home(config: Config, name: str, *, is_table: bool, inside: Path | None) -> Path | None:
@@ -101,6 +122,40 @@ def fix_of(config: Config, path: Path, to: Path) -> Fix | None:
     if path[:-1] == to[:-1]:
         return rename(document, path, str(to[-1]))
     return move(document, path, to, safe=False)
+
+
+def what_fits(config: Config, path: Path, places: list[Path]) -> str | None:
+    """Return what the first of `places` takes, as a sentence, if none of them takes the value at `path`."""
+    value, place = config.document.get(path), places[0]
+    contract = config.contract if place in config.contract.properties else config.newest
+    schema, name = contract.properties[place], place[-1]
+    is_switch = "const" in schema or isinstance(value, dict)
+    if is_switch or is_section(config, place) or any(contract.allows(each, value) for each in places):
+        return None
+    meant = without_quotes(value) if isinstance(value, str) else None
+    if meant and contract.allows(place, toml_value(meant[1])):
+        return f"Write it without the quotes: `{name} = {meant[1]}`"
+    if form := schema.get("x-sftc", {}).get("form"):
+        return f"It must be {form}"
+    if "enum" in schema:  # which of them is meant, only the person knows
+        return f"It takes {', '.join(f'`{quoted(each)}`' for each in schema['enum'])}"
+    is_item = contract.allows(place, [value])
+    example = f"[{config.document.snippet(path)}]" if is_item else contract.example(place)
+    return f"{'Write it as an array' if is_item else 'For example'}: `{name} = {example}`"
+
+
+def also_set(config: Config, places: list[Path]) -> str | None:
+    """Return what to do, as a sentence, if the only key that is meant is set as well."""
+    is_key = len(places) == 1 and not is_section(config, places[0])
+    is_taken = is_key and config.document.get(places[0]) is not ABSENT
+    return f"`{dotted(places[0])}` is set as well: remove one of the two" if is_taken else None
+
+
+def sentences(first: str, *more: str | None) -> str:
+    """Return help of several sentences, those that are `None` left out."""
+    for each in filter(None, more):
+        first += f"{'' if first.endswith('?') else '.'} {each}"
+    return first
 
 
 def choices(config: Config, places: list[Path]) -> str:

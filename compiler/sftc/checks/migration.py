@@ -1,6 +1,6 @@
 """A config of an older version rewritten for the newest, step by step; comments and layout are kept."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from sftc.contract.upgrade import Choice, Move
 from sftc.contract.versions import SELECTOR, Contract, Contracts
 from sftc.document import edits
 from sftc.document.toml import Document, parse
-from sftc.findings.finding import Edit, Finding, Fix
+from sftc.findings.finding import Edit, Finding, Fix, Severity
 from sftc.text.keys import ABSENT, Path, dotted
 from sftc.text.source import Source, Span
 
@@ -27,11 +27,21 @@ class MigrationNote(NamedTuple):
 
 
 class Migration(NamedTuple):
-    """A migrated text and its changes, or the text as it was and what is left to the person."""
+    """A migrated text and its changes, or the text as it was and the problems that are left to the person.
+
+    `moved` has the place in the text before of each key that is elsewhere now.
+    """
 
     source: Source
     changes: tuple[MigrationNote, ...]
     problems: tuple[Finding, ...]
+    moved: Mapping[Path, Path]
+
+    def written(self, path: Path) -> Path:
+        """Return where the key at `path` of the migrated config was in the text before."""
+        depths = (depth for depth in range(len(path), 0, -1) if path[:depth] in self.moved)
+        depth = next(depths, 0)
+        return (*self.moved.get(path[:depth], ()), *path[depth:])
 
 
 def migration(source: Source, version: int, contracts: Contracts) -> Migration:
@@ -40,23 +50,28 @@ def migration(source: Source, version: int, contracts: Contracts) -> Migration:
     If anything is left to the person the text stays as it is: in a half-migrated config the same
     words could mean another run.
     """
-    steps, changes = source, list[MigrationNote]()
+    result = Migration(source, (), (), {})
     for number in contracts.versions:
         if number > version:
-            step = _Step(steps, contracts.version(number))
+            step = _Step(result.source, contracts.version(number))
             step.take(contracts.version(number - 1))
             if step.problems:
-                return Migration(source, (), tuple(step.problems))
-            steps, changes = step.document.source, changes + step.changes
-    return Migration(steps, tuple(sorted(changes, key=lambda change: change.span.start)), ())
+                return Migration(source, (), tuple(step.problems), {})
+            moved = {path: result.written(before) for path, before in step.moved.items()}
+            changes = (*result.changes, *step.changes)
+            result = Migration(step.document.source, changes, (), {**result.moved, **moved})
+    return result._replace(changes=tuple(sorted(result.changes, key=lambda change: change.span.start)))
 
 
 @lru_cache(maxsize=1)  # each newer key of a config has the same fix
 def migration_fix(config: Config) -> Fix | None:
-    """Return the fix that migrates the file that a config is in; `None` if anything is left to the person."""
+    """Return the fix that migrates the file that a config is in.
+
+    `None` if anything is left to the person, or if there would be findings about what takes effect.
+    """
     source = config.document.source
     migrated = migration(source, config.contract.version, config.contracts)
-    if migrated.problems or config.document.overrides:
+    if migrated.problems or config.document.overrides or _brings_findings(config, migrated):
         return None
     before, after = source.text, migrated.source.text
     start = _shared(before, after)
@@ -65,10 +80,31 @@ def migration_fix(config: Config) -> Fix | None:
     return Fix(f"migrate to version {config.newest.version}", (edit,), safe=False)
 
 
+def _brings_findings(config: Config, migrated: Migration) -> bool:
+    from sftc.checks.validate import validate  # it explains the keys that this is the fix of
+
+    after = Config(parse(migrated.source), config.newest, config.contracts)
+    older = config.contract.properties
+    return any(
+        found.path in config.newest.properties and found.path not in older and found.severity != Severity.NOTE
+        for found in validate(after)
+    )
+
+
 def _shared(one: str, other: str) -> int:
     """Return with how many characters both texts begin."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def replacement(document: Document, choice: Choice) -> Fix | None:
+    """Return the fix that writes the new key of `choice` in place of the older one; `None` if it is set."""
+    chosen = choice.values.get(json_text(document.get(choice.source)))
+    renamed = edits.move(document, choice.source, choice.to, safe=True)
+    if chosen is None or not renamed:
+        return None
+    rewritten = edits.rewrite(document, choice.source, orjson.dumps(chosen).decode(), safe=True)
+    return rewritten and rewritten._replace(edits=(*renamed.edits, *rewritten.edits))
 
 
 class _Step:
@@ -78,7 +114,7 @@ class _Step:
         self._before = parse(source)
         self._contract = contract
         self.document = self._before
-        self._moved: dict[Path, Path] = {}
+        self.moved: dict[Path, Path] = {}
         self.changes: list[MigrationNote] = []
         self.problems: list[Finding] = []
 
@@ -96,14 +132,14 @@ class _Step:
                 self._move(move, path)
             self._rename_inside(move)
         self._move_named(older)
-        self._name_version()
+        self._name_version(older)
 
     def _report_new(self, older: Contract) -> None:
         for path in self._contract.properties:
             is_new = path not in older.properties and (not path[:-1] or path[:-1] in older.properties)
             if is_new and self.document.get(path) is not ABSENT:
-                what = f"`{dotted(path)}` takes effect"
-                why = f"Version {older.version} did not know it, and never sent it."
+                what = f"`{dotted(path)}` is sent"
+                why = f"Version {older.version} did not know it."
                 self.changes.append(MigrationNote(self._before.span(path, "key"), what, why))
 
     def _choose(self, choice: Choice) -> None:
@@ -125,13 +161,8 @@ class _Step:
                 fix = edits.remove(self.document, choice.source, safe=True)
                 self._apply(fix, choice.source, f"`{dotted(choice.source)}` is removed", choice.why)
             return
-        fix = edits.rewrite(self.document, choice.source, text, safe=True)
-        renamed = edits.rename(self.document, choice.source, choice.to[-1])
-        if fix and renamed and choice.source[:-1] == choice.to[:-1]:
-            fix = Fix(fix.title, (*renamed.edits, *fix.edits), safe=True)
-            self._apply(fix, choice.source, f"`{dotted(choice.source)}` is now {what}", choice.why)
-        else:
-            self._apply(None, choice.source, what, choice.why)
+        fix = replacement(self.document, choice)
+        self._apply(fix, choice.source, f"`{dotted(choice.source)}` is now {what}", choice.why)
 
     def _agrees(self, choice: Choice, path: Path, chosen: Any) -> bool:
         """Return whether the word at `path` agrees; one that the table does not know may only stay."""
@@ -157,65 +188,96 @@ class _Step:
         is_table = "properties" in self._contract.properties[to]
         if value is ABSENT or isinstance(value, dict) != is_table:
             return
-        what = (
-            f"`[{dotted(path)}]` is now `[{dotted(to)}]`"
-            if is_table
-            else f"`{dotted(path)}` is now `{dotted(to)}`"
-        )
-        self._moved[to] = path
-        if self.document.get(to) == value and not is_table:
-            self._apply(edits.remove(self.document, path, safe=True), path, what, move.why)
+        if not is_table:
+            self._move_key(path, to, move.why)
+        elif self.document.get(to) is ABSENT and (fix := edits.move(self.document, path, to, safe=True)):
+            self.moved[to] = path
+            self._apply(fix, path, f"`[{dotted(path)}]` is now `[{dotted(to)}]`", move.why)
         else:
-            self._apply(edits.move(self.document, path, to, safe=True), path, what, move.why)
+            for name in value:
+                if meant := self._contract.names.meant(to, name):
+                    self._move_key((*path, name), meant, move.why)
+            self._remove_header(path)
         if path[:-1] and path[:-1] not in self._contract.properties:
-            fix = edits.remove_header(self.document, path[:-1], safe=True)
-            self.document = self._edited(fix) if fix else self.document
+            self._remove_header(path[:-1])
+
+    def _remove_header(self, table: Path) -> None:
+        if fix := edits.remove_header(self.document, table, safe=True):
+            self.document = self._edited(fix)
 
     def _move_named(self, older: Contract) -> None:
         """Move each key that only this version has a setting for, by the name that other trainers give it.
 
         Notes, and tables that are forwarded with any key, stay as they are.
         """
-        names = self._contract.names
+        why = f"Version {older.version} never sent it."
         closed = [
             table for table in older.sections if older.properties[table]["additionalProperties"] is False
         ]
         for table in [(), *closed]:
             values = self.document.get(table)
             for name in list(values) if isinstance(values, dict) else ():
-                path, value = (*table, name), values[name]
+                path = (*table, name)
                 known = path in older.properties or path in self._contract.properties
-                if known or isinstance(value, dict) or older.names.homes(name) or older.names.others(name):
+                if known or isinstance(values[name], dict):
                     continue
-                places = {*names.homes(name), *names.others(name)}
-                fitting = [to for to in places if len(places) == 1 and self._contract.allows(to, value)]
-                for to in fitting:
-                    if fix := edits.move(self.document, path, to, safe=True):
-                        why = f"Version {older.version} never sent it; now it takes effect."
-                        self._apply(fix, path, f"`{dotted(path)}` is now `{dotted(to)}`", why)
+                if not older.names.homes(name) and not older.names.others(name):
+                    places = {*self._contract.names.homes(name), *self._contract.names.others(name)}
+                    for to in places if len(places) == 1 else ():
+                        self._move_key(path, to, why)
 
     def _rename_inside(self, move: Move) -> None:
         """Give the keys of a table that moved, or that was at its place before, the names that it knows."""
         table = self.document.get(move.to)
-        for name in table if isinstance(table, dict) else ():
+        for name in list(table) if isinstance(table, dict) else ():
             meant = self._contract.names.meant(move.to, name)
             if meant and meant[-1] != name:
-                fix = edits.rename(self.document, (*move.to, name), str(meant[-1]), safe=True)
-                written = (*self._moved.get(move.to, move.to), name)
-                self._apply(fix, written, f"`{name}` in it is now `{meant[-1]}`", move.why)
+                self._move_key((*move.to, name), meant, move.why)
 
-    def _name_version(self) -> None:
+    def _move_key(self, path: Path, to: Path, why: str) -> None:
+        """Move one key to `to`; a value that the contract does not allow there stays, as an unknown key."""
+        document, written = self.document, self._written(path)
+        value, taken = document.get(path), document.get(to)
+        if to in self._contract.properties and not self._contract.allows(to, value):
+            return
+        what = f"`{dotted(written)}` is now `{dotted(to)}`"
+        if taken is ABSENT:
+            self.moved[to] = written
+            self._apply(edits.move(document, path, to, safe=True), written, what, why)
+        elif taken == value:
+            self._apply(edits.remove(document, path, safe=True), written, what, why)
+        else:
+            one, other = (
+                f"`{dotted(self._written(each))}` is {document.snippet(each)}" for each in (path, to)
+            )
+            message = f"{one}, but {other}: both are `{dotted(to)}` now"
+            self._leave(written, message, "keep one of the two, then migrate")
+
+    def _written(self, path: Path) -> Path:
+        """Return where the key at `path` is in the text before this step."""
+        return Migration(self.document.source, (), (), self.moved).written(path)
+
+    def _name_version(self, older: Contract) -> None:
         number = str(self._contract.version)
+        for path in [(*table, SELECTOR) for table in older.sections if table]:
+            if (late := self.document.get(path)) is ABSENT:
+                continue
+            what = f"`{SELECTOR}` is inside `[{dotted(path[:-1])}]`, where it does not choose the version"
+            if late == older.version:
+                self._apply(edits.remove(self.document, path, safe=True), path, what, "It is at the top now.")
+            else:
+                help = "move it to the top of the file, above every table, or remove it; then migrate"
+                self._leave(path, what, help)
         if self.document.get((SELECTOR,)) is not ABSENT:
             fix = edits.rewrite(self.document, (SELECTOR,), number, safe=True)
             span = self._before.span((SELECTOR,))
         else:
             source = self.document.source
-            at, newline = edits.top_of(source), edits.newline_of(source)
-            line = f"{SELECTOR} = {number}{newline}"
+            at = edits.top_of(source)
+            line = f"{SELECTOR} = {number}{source.newline}"
             if source.text[at:].strip() and not source.text.startswith(("\n", "\r\n"), at):
-                line += newline
-            gap = newline if at and not source.text[:at].endswith("\n") else ""
+                line += source.newline
+            gap = source.newline if at and not source.text[:at].endswith("\n") else ""
             fix = Fix("name the version", (Edit(source.span(at, at), gap + line),), safe=True)
             span = self._before.source.span(0, 0)
         if not self.problems and fix:
@@ -225,14 +287,17 @@ class _Step:
             )
 
     def _apply(self, fix: Fix | None, path: Path, what: str, why: str) -> None:
-        span = self._before.span(path, "key")
         if fix:
             self.document = self._edited(fix)
-            self.changes.append(MigrationNote(span, what, why))
+            self.changes.append(MigrationNote(self._before.span(path, "key"), what, why))
             return
-        message = f"{what}, which has to be written by hand"
-        help = "write each key on a line of its own below its `[section]`, and the new key once"
-        self.problems.append(MIGRATE_BY_HAND.finding(span, message, path=path, help=help))
+        help = "write each key on a line of its own below its `[section]`, then migrate"
+        self._leave(path, f"{what}, which has to be written by hand", help)
+
+    def _leave(self, path: Path, message: str, help: str) -> None:
+        if all(found.path != path for found in self.problems):
+            span = self._before.span(path, "key")
+            self.problems.append(MIGRATE_BY_HAND.finding(span, message, path=path, help=help))
 
     def _edited(self, fix: Fix) -> Document:
         return parse(edits.apply_fixes(self.document.source, [fix]))

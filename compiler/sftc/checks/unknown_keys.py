@@ -1,10 +1,21 @@
 """Keys and tables that the contract does not know: never sent, and reported by name."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from sftc.checks.config import Config
-from sftc.checks.counterparts import Counterparts, choices, counterparts, fix_of, home, is_section
+from sftc.checks.counterparts import (
+    Counterparts,
+    also_set,
+    choices,
+    counterparts,
+    fix_of,
+    home,
+    is_section,
+    sentences,
+    what_fits,
+)
 from sftc.checks.migration import migration_fix
 from sftc.checks.rules.forwarded import MISPLACED_KEY
 from sftc.checks.rules.renamed import NEWER_KEY, RENAMED_KEY
@@ -14,7 +25,7 @@ from sftc.document.edits import move
 from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules.schema import UNKNOWN_KEY, UNKNOWN_TABLE
-from sftc.text.keys import Path, dotted, key, quoted
+from sftc.text.keys import Path, dotted, key
 
 _SHOWN = 10
 _NO_TABLE = "remove it: no section has this name; notes belong in `[algorithm]`"
@@ -38,7 +49,7 @@ def explain_unknown_key(config: Config, path: Path) -> Finding:
     found = counterparts(config, path, is_table=is_table)
     other, help, fix = _help(config, path, found)
     if is_table and other is not NEWER_KEY:
-        inside = ", ".join(_keys_inside(config, path, tables[0], found))
+        inside = ", ".join(_keys_inside(config, tables[0], found))
         help = (" " if (help or "").endswith("?") else "; ").join(filter(None, [help, inside]))
     help = help or (_NO_TABLE if is_table else _NO_KEY)
     return (other or rule).finding(span, what, path=path, help=help, fix=fix)
@@ -47,12 +58,17 @@ def explain_unknown_key(config: Config, path: Path) -> Finding:
 def _help(config: Config, path: Path, found: Counterparts) -> tuple[Rule | None, str | None, Fix | None]:
     contract, version = config.contract, config.newest.version
     newer = f"version {version} has {choices(config, found.newer)}: `sftc migrate` rewrites the config for it"
+    if wrong := found.newer and what_fits(config, path, found.newer):
+        newer = f"version {version} has {choices(config, found.newer)}"
+        newer = sentences(newer, wrong, "Then run `sftc migrate`")
     moves = (row.to for row in contract.upgrade.moves if path in row.sources)
     moved = [to for to in moves if is_section(config, to) == isinstance(config.document.get(path), dict)]
     renamed = [row.to for row in contract.mapping.renames if row.path == path]
     if to := next(iter((*renamed, *moved)), None):
-        fix = move(config.document, path, to, safe=not moved)  # what had no effect takes effect
-        return RENAMED_KEY, f"it is called `{dotted(to)}` now", fix
+        wrong = what_fits(config, path, [to])
+        help = sentences(f"it is called `{dotted(to)}` now", wrong)
+        # A key that had no effect takes effect.
+        return RENAMED_KEY, help, None if wrong else move(config.document, path, to, safe=not moved)
     if found.spelled:
         return None, _did_you_mean(config, path, [found.spelled]), fix_of(config, path, found.spelled)
     if found.newer and (path in config.newest.properties or not (found.places or found.others)):
@@ -61,10 +77,11 @@ def _help(config: Config, path: Path, found: Counterparts) -> tuple[Rule | None,
             if found.others
             else ""
         )
-        return NEWER_KEY, newer + own, migration_fix(config)
+        return NEWER_KEY, newer + own, None if wrong else migration_fix(config)
     for rule, places in ((MISPLACED_KEY, found.places), (None, found.others)):
         if places:
             help = f"it belongs at {choices(config, places)}" if rule else _did_you_mean(config, path, places)
+            help = sentences(help, also_set(config, places))
             fix = fix_of(config, path, places[0]) if len(places) == 1 else None
             return rule, f"{help}; {newer}" if found.newer else help, fix
     if found.similar:
@@ -73,26 +90,28 @@ def _help(config: Config, path: Path, found: Counterparts) -> tuple[Rule | None,
 
 
 def _did_you_mean(config: Config, path: Path, places: list[Path]) -> str:
-    help = f"did you mean {choices(config, places)}?"
-    value = config.document.get(path)
-    if isinstance(value, dict | list) or any(config.contract.allows(place, value) for place in places):
-        return help
-    schema = config.contract.properties[places[0]]
-    if "enum" in schema:  # which of them is meant, only the person knows
-        return f"{help} It takes {', '.join(f'`{quoted(each)}`' for each in schema['enum'])}"
-    if "const" in schema:
-        return help
-    return f"{help} For example: `{places[0][-1]} = {config.contract.example(places[0])}`"
+    return " ".join(
+        filter(None, [f"did you mean {choices(config, places)}?", what_fits(config, path, places)])
+    )
 
 
-def _keys_inside(config: Config, path: Path, table: dict[str, Any], found: Counterparts) -> Iterator[str]:
+def _keys_inside(config: Config, table: dict[str, Any], found: Counterparts) -> Iterator[str]:
     """Yield where the keys of an unknown table belong."""
     section = found.spelled or next(iter((*found.places, *found.others, *found.alike)), found.similar)
-    for name, value in list(table.items())[:_SHOWN]:
-        place = home(config, name, is_table=isinstance(value, dict), inside=section)
-        if place:
-            newer = "" if place in config.contract.properties else f" in version {config.newest.version}"
-            yield f"`{key(name)}` belongs at {choices(config, [place])}{newer}"
+    for path, place in islice(_homes_inside(config, (), table, section), _SHOWN):
+        newer = "" if place in config.contract.properties else f" in version {config.newest.version}"
+        yield f"`{dotted(path)}` belongs at {choices(config, [place])}{newer}"
+
+
+def _homes_inside(
+    config: Config, around: Path, table: dict[str, Any], section: Path | None
+) -> Iterator[tuple[Path, Path]]:
+    for name, value in islice(table.items(), _SHOWN):
+        is_table = isinstance(value, dict)
+        if place := home(config, name, is_table=is_table, inside=section):
+            yield (*around, name), place
+        elif is_table:
+            yield from _homes_inside(config, (*around, name), value, section)
 
 
 def _contents(tables: list[Any]) -> str:

@@ -2,10 +2,13 @@
 
 from sftc.checks import rules
 from sftc.checks.config import Config
+from sftc.checks.rules.refusals import MISSING_GPU_TYPE
 from sftc.findings.finding import Finding, in_order
 from sftc.findings.stage_rules.comments import SUPPRESSION
+from sftc.findings.stage_rules.schema import MISSING_KEY
 
 _CHECKS = tuple(check for family in rules.FAMILIES for check in family.CHECKS)
+_MISSING = {MISSING_KEY.id, MISSING_GPU_TYPE.id}
 
 
 def validate(config: Config) -> list[Finding]:
@@ -18,8 +21,28 @@ def validate(config: Config) -> list[Finding]:
         findings += explain_violations(config)
     for check in _CHECKS:
         findings += check(config)
+    if any(found.id in _MISSING for found in findings):
+        findings = _without_stand_ins(config, findings)
     if SUPPRESSION in document.source.text:
         from sftc.checks.suppressions import suppress
 
         findings = suppress(document, findings)
     return in_order(findings)
+
+
+def _without_stand_ins(config: Config, findings: list[Finding]) -> list[Finding]:
+    """Return `findings` with one for a missing key and the unknown key that was meant to be it."""
+    from sftc.checks.counterparts import stand_ins
+
+    stand_in = stand_ins(config, {found.path for found in findings if found.id in _MISSING})
+    written = {path: missing for missing, path in stand_in.items()}
+    unknown = {written[found.path]: found for found in findings if found.path in written}
+    kept = [found for found in findings if found.path not in written]
+    return [
+        found._replace(
+            span=other.span, message=f"{found.message}; {other.message}", help=other.help, fix=other.fix
+        )
+        if found.id in _MISSING and (other := unknown.get(found.path))
+        else found
+        for found in kept
+    ]

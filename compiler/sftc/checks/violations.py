@@ -13,12 +13,13 @@ import orjson
 
 from sftc.checks import unknown_keys
 from sftc.checks.config import Config
+from sftc.checks.migration import replacement
 from sftc.checks.rules.forwarded import without_quotes
 from sftc.contract.dialect import violations
 from sftc.contract.json_types import TYPES, fits_64_bits
 from sftc.contract.names import plain
 from sftc.contract.schemas import Schema
-from sftc.document.edits import rewrite
+from sftc.document.edits import remove, rewrite
 from sftc.document.overrides import toml_value
 from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
@@ -275,11 +276,13 @@ def _unknown(violation: Violation) -> Iterator[Finding]:
 
 
 def _legacy(violation: Violation) -> Iterator[Finding]:
-    read = any(violation.path == choice.source for choice in violation.config.contract.upgrade.choices)
-    message = f"{violation.name} is a legacy key" + ("" if read else " and is never sent")
-    span = violation.config.document.span(violation.path, "key")
+    document, path = violation.config.document, violation.path
+    choices = violation.config.contract.upgrade.choices
+    choice = next((each for each in choices if each.source == path), None)
+    message = f"{violation.name} is a legacy key" + ("" if choice else " and is never sent")
+    fix = replacement(document, choice) if choice else remove(document, path, safe=False)
     help = violation.schema["x-sftc"]["instead"]
-    yield schema.LEGACY_KEY.finding(span, message, path=violation.path, help=help)
+    yield schema.LEGACY_KEY.finding(document.span(path, "key"), message, path=path, help=help, fix=fix)
 
 
 EXPLANATIONS: Final[Mapping[str, Callable[[Violation], Iterator[Finding]]]] = {

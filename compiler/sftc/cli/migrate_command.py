@@ -10,7 +10,7 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_files, write_stdout
 from sftc.contract.versions import PACKAGED
 from sftc.document.reading import read_source
-from sftc.findings.finding import ConfigError
+from sftc.findings.finding import ConfigError, Severity
 from sftc.tools.migrate import migrate
 
 
@@ -20,8 +20,8 @@ from sftc.tools.migrate import migrate
 def migrate_command(paths: Sequence[str], diff: bool) -> None:
     """Rewrite configs for the newest version of the contract; comments and layout are kept.
 
-    PATH is a file or a folder, as for `sftc lint`. Each change is listed on stderr. A file with
-    something that only you can decide stays as it is.
+    PATH is a file or a folder, as for `sftc lint`. Each change is listed on stderr, and so is what
+    is left to you. A file stays as it is if it contradicts itself, or would have errors.
 
     Exit codes: 0 every file is of the newest version; 1 a file has something that is left to you.
     """
@@ -31,7 +31,7 @@ def migrate_command(paths: Sequence[str], diff: bool) -> None:
     for path in expand_configs(paths, to_change=True):
         try:
             before = read_source(path)
-            after, changes, problems = migrate(before, PACKAGED)
+            after, changes, problems, left = migrate(before, PACKAGED)
         except ConfigError as error:
             problems = error.findings
         if problems:
@@ -42,6 +42,10 @@ def migrate_command(paths: Sequence[str], diff: bool) -> None:
             click.echo(printable(f"{path}:{span.line}: {what}. {why}"), err=True)
         if after.text != before.text:
             changed.append((before, after))
+        if left:
+            click.echo(f"Left in {printable(path)}, by the lines of the changed file:", err=True)
+            click.echo(render(left), err=True, nl=False)
+            failed |= any(found.severity is not Severity.NOTE for found in left)
     if diff:
         from sftc.report.patch import patch
 

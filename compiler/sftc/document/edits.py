@@ -1,7 +1,7 @@
 """Fixes as edits of the text: a value rewritten, a key renamed, removed, or moved to where it belongs."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sftc.document.toml import Document
 from sftc.findings.finding import Edit, Fix
@@ -13,61 +13,110 @@ if TYPE_CHECKING:
 
 
 def move(document: Document, path: Path, to: Path, *, safe: bool) -> Fix | None:
-    """Return the fix that moves the key at `path` to `to`, with the comment on its line.
+    """Return the fix that moves the key at `path` to `to`, with its comments.
 
-    A table that is written as a header gets another header. Return `None` for a key that does not
-    have a line of its own below a header, or whose new place is taken or would be inside an inline
-    table.
+    A table that is written as a header gets another header. Return `None` if the new place is
+    taken, or is inside a value that takes no keys or no comments, and for a table that is written
+    in parts.
     """
     if path[:-1] == to[:-1]:
         return rename(document, path, str(to[-1]), safe=safe)
     source, section = document.source, to[:-1]
     place = document.scan.places.get(path)
-    if document.override(path) or not place or document.get(to) is not ABSENT:
+    tables = (document.get(to[:depth]) for depth in range(1, len(to)))
+    is_free = document.get(to) is ABSENT and all(each is ABSENT or isinstance(each, dict) for each in tables)
+    if document.override(path) or not place or not is_free or to[: len(path)] == path:
         return None
     if not place.value:
         return _move_header(document, path, to, safe=safe)
-    if (len(path) > 1 and not _is_header(document, path[:-1])) or not (own := _own_line(document, place)):
-        return None
-    text, (start, end) = source.text, own
-    line = text[start : place.key[0]] + key(str(to[-1])) + text[place.key[1] : end]
-    line += "" if line.endswith("\n") else newline_of(source)
-    above = _comments_above(text, start)
-    left = text[:above] if end == len(text) else text
-    insert = _insertion(document, section, text[above:start] + line, left)
+    taken = _taken(source.text, place, place.value)
+    insert = _insertion(document, to, taken)
     where = f"[{dotted(section)}]" if section else "the top of the file"
-    return insert and Fix(f"move it to {where}", (Edit(source.span(above, end), ""), insert), safe)
+    return insert and Fix(f"move it to {where}", (Edit(source.span(*taken.cut), ""), insert), safe)
 
 
-def _own_line(document: Document, place: "Place") -> tuple[int, int] | None:
+class _Taken(NamedTuple):
+    """A key and its value, taken from a text.
+
+    `cut` is what goes, `above` are the comments above and the space before the key, `value` is the
+    value with its equals sign, and `beside` the comment behind it.
+    """
+
+    cut: tuple[int, int]
+    above: str
+    value: str
+    beside: str
+
+
+def _taken(text: str, place: "Place", value: tuple[int, int]) -> _Taken:
+    written = text[place.key[1] : value[1]]
+    if lines := _own_lines(text, place.start, value[1]):
+        start, end = lines
+        above = _comments_above(text, start)
+        return _Taken((above, end), text[above : place.start], written, text[value[1] : end].rstrip("\r\n"))
+    return _Taken(_member(text, place.start, value[1]), "", written, "")
+
+
+def _own_lines(text: str, at: int, value_end: int) -> tuple[int, int] | None:
     """Return where the lines of a key and its value begin and end, if nothing but a comment shares them."""
-    text, (at, _), (_, value_end) = document.source.text, place.key, place.value or place.key
     start, end = text.rfind("\n", 0, at) + 1, text.find("\n", value_end) + 1 or len(text)
     rest = text[value_end:end].strip()
     return None if text[start:at].strip() or (rest and not rest.startswith("#")) else (start, end)
 
 
-def _insertion(document: Document, section: Path, lines: str, left: str) -> Edit | None:
-    """Return the edit that adds `lines` to a section, `left` being what is left of the text."""
-    source, newline = document.source, newline_of(document.source)
-    text = source.text
-    if not section:
+def _member(text: str, at: int, value_end: int) -> tuple[int, int]:
+    """Return the bounds of a key in an inline table, with the comma that it leaves over."""
+    after = len(text) - len(text[value_end:].lstrip())
+    if text.startswith(",", after):
+        return at, len(text) - len(text[after + 1 :].lstrip())
+    before = len(text[:at].rstrip())
+    return (before - 1, value_end) if text[before - 1] == "," else (at, value_end)
+
+
+def _insertion(document: Document, to: Path, taken: _Taken) -> Edit | None:
+    """Return the edit that adds a key to the end of a table, or to the top of the file."""
+    source, scan, table = document.source, document.scan, to[:-1]
+
+    def lines(name: str) -> str:
+        return f"{taken.above}{name}{taken.value}{taken.beside}{source.newline}"
+
+    if not table:
         top = top_of(source)
-        return Edit(source.span(top, top), lines)
-    if _is_header(document, section):
-        below = text.find("\n", document.scan.places[section].key[1]) + 1 or len(text)
-        gap = "" if text[:below].endswith("\n") else newline
-        return Edit(source.span(below, below), gap + lines)
-    if document.get(section) is not ABSENT or _is_inline(document, section):
-        return None
-    gap = "" if not left or left.endswith("\n") else newline
-    at_end = source.span(len(text), len(text))
-    return Edit(at_end, f"{gap}{newline}[{dotted(section)}]{newline}{lines}")
+        return Edit(source.span(top, top), lines(key(str(to[-1]))))
+    for depth in range(len(table), 0, -1):
+        around = scan.places.get(to[:depth])
+        if around and around.value:
+            has_comments = bool((taken.above + taken.beside).strip())
+            return None if has_comments else _new_member(source, around.value, to[depth:], taken)
+    if table in scan.headers:
+        return _below(source, scan.ends[table], lines(key(str(to[-1]))), taken.cut)
+    if table in scan.last:
+        last = scan.last[table]
+        return _below(source, (last.value or last.key)[1], lines(dotted(to[last.depth :])), taken.cut)
+    header = f"{source.newline}[{dotted(table)}]{source.newline}{lines(key(str(to[-1])))}"
+    outer = (table[:depth] for depth in range(len(table), 0, -1))
+    at = next((scan.ends[each] for each in outer if each in scan.headers), len(source.text))
+    return _below(source, at, header, taken.cut)
 
 
-def newline_of(source: Source) -> str:
-    """Return the line break that a file uses."""
-    return "\r\n" if "\r\n" in source.text else "\n"
+def _below(source: Source, at: int, lines: str, cut: tuple[int, int]) -> Edit:
+    """Return the edit that adds lines below the line at offset `at`, in a text from which `cut` goes."""
+    below = source.text.find("\n", at) + 1 or len(source.text)
+    left = cut[0] if cut[1] == below else below
+    gap = "" if not left or source.text.endswith("\n", 0, left) else source.newline
+    return Edit(source.span(below, below), gap + lines)
+
+
+def _new_member(source: Source, table: tuple[int, int], name: Path, taken: _Taken) -> Edit:
+    """Return the edit that adds a key to an inline table."""
+    first, last = table[0] + 1, table[1] - 1
+    at = first + len(source.text[first:last].rstrip())
+    start, end = taken.cut
+    left = (
+        source.text[first:start] + source.text[end:last] if first <= start < last else source.text[first:last]
+    )
+    comma = ", " if left.strip() else ""
+    return Edit(source.span(at, at), f"{comma}{dotted(name)}{taken.value}")
 
 
 def top_of(source: Source) -> int:
@@ -80,35 +129,37 @@ def top_of(source: Source) -> int:
 
 def _move_header(document: Document, path: Path, to: Path, *, safe: bool) -> Fix | None:
     """Return the fix that gives the table at `path`, one header without tables in it, another name."""
-    if not _is_header(document, path) or document.scan.mentions[path] > 1 or _is_inline(document, to[:-1]):
+    around = (document.scan.places.get(to[:depth]) for depth in range(1, len(to)))
+    is_value = any(place and place.value for place in around)
+    if path not in document.scan.headers or document.scan.mentions[path] > 1 or is_value:
         return None
-    line = document.source.span(*document.scan.places[path].key).line
-    start, _ = document.source.line_bounds(line)
-    opening, closing = (document.source.text.index(each, start) for each in "[]")
-    edit = Edit(document.source.span(opening + 1, closing), dotted(to))
+    start, end = document.scan.headers[path]
+    edit = Edit(document.source.span(start + 1, end - 1), dotted(to))
     return Fix(f"call it [{dotted(to)}]", (edit,), safe)
 
 
 def remove(document: Document, path: Path, *, safe: bool) -> Fix | None:
     """Return the fix that removes the key at `path`; comments on its line and above it are kept.
 
-    Return `None` for a key that does not have a line of its own.
+    Return `None` for a table that is written as headers or dotted keys, and for a flag.
     """
     source, place = document.source, document.scan.places.get(path)
-    if document.override(path) or not place or not place.value or not (own := _own_line(document, place)):
+    if document.override(path) or not place or not place.value:
         return None
-    start, end = own
-    comment = source.text.find("#", place.value[1], end)
-    gone = source.span(start, end) if comment < 0 else source.span(place.key[0], comment)
-    return Fix("remove it", (Edit(gone, ""),), safe)
+    taken = _taken(source.text, place, place.value)
+    comments = [taken.above.rstrip(" \t").rstrip("\r\n"), taken.beside.strip()]
+    kept = "".join(f"{each}{source.newline}" for each in comments if each)
+    if kept and source.text[taken.cut[1] :].splitlines()[:1] not in ([], [""]):
+        kept += source.newline  # else they would be comments on the key below
+    return Fix("remove it", (Edit(source.span(*taken.cut), kept),), safe)
 
 
 def remove_header(document: Document, table: Path, *, safe: bool) -> Fix | None:
     """Return the fix that removes the header of a table without keys; `None` if it has no such header."""
-    if document.get(table) or not _is_header(document, table) or document.scan.mentions[table] > 1:
+    if document.get(table) or table not in document.scan.headers or document.scan.mentions[table] > 1:
         return None
     source = document.source
-    start, end = source.line_bounds(source.span(*document.scan.places[table].key).line)
+    start, end = source.line_bounds(source.span(*document.scan.headers[table]).line)
     comment = source.text.find("#", start, end)
     below = source.text.find("\n", end) + 1 or len(source.text)
     gone = source.span(start, below if comment < 0 else comment)
@@ -117,7 +168,7 @@ def remove_header(document: Document, table: Path, *, safe: bool) -> Fix | None:
 
 def apply_fixes(source: Source, fixes: Iterable[Fix]) -> Source:
     """Return `source` with the edits of `fixes`, which must not overlap."""
-    edits = sorted((edit for each in fixes for edit in each.edits), key=lambda edit: edit.span.start)
+    edits = sorted((edit for each in fixes for edit in each.edits), key=lambda edit: edit.span[1:])
     return Source(source.name, "".join(_pieces(source.text, edits)))
 
 
@@ -141,12 +192,6 @@ def _comments_above(text: str, start: int) -> int:
     return start
 
 
-def _is_inline(document: Document, table: Path) -> bool:
-    """Return whether a table around `table` is written as a value, which a header cannot extend."""
-    around = (document.scan.places.get(table[:depth]) for depth in range(1, len(table) + 1))
-    return any(place and place.value for place in around)
-
-
 def rename(document: Document, path: Path, name: str, *, safe: bool = False) -> Fix | None:
     """Return the fix that renames the key or table at `path`; `None` if the name is taken."""
     span = document.span(path, "key")
@@ -161,12 +206,3 @@ def rewrite(document: Document, path: Path, text: str, *, safe: bool) -> Fix | N
     """Return the fix that replaces the value at `path` by `text`; `None` for a value from a flag."""
     span = document.span(path)
     return None if span.source.is_flag else Fix(f"write {text}", (Edit(span, text),), safe)
-
-
-def _is_header(document: Document, table: Path) -> bool:
-    """Return whether `table` has a header of its own, below which keys can be added."""
-    place = document.scan.places.get(table)
-    if not place or not place.header:
-        return False
-    line = document.source.line(document.source.span(*place.key).line).strip()
-    return line.split("#")[0].replace(" ", "") == f"[{dotted(table)}]"

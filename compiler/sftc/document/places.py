@@ -28,12 +28,15 @@ class Place(NamedTuple):
     """The positions of a key and its value, as offsets in characters.
 
     `value` is `None` for a table that is written as headers or dotted keys. `header` is true if
-    the key is in a `[table]` or `[[table]]` header.
+    the key is in a `[table]` or `[[table]]` header. `start` is where the dotted key begins whose
+    last part this is, and `depth` is how many tables are around that dotted key.
     """
 
     key: tuple[int, int]
     value: tuple[int, int] | None
     header: bool
+    start: int = 0
+    depth: int = 0
 
 
 class TooDeep(Exception):
@@ -61,8 +64,10 @@ class Scanner:
 
     `places` maps each path to its first place; `repeats` lists keys and tables that
     are defined again, as (path, first place, repeated place); `comments` are the
-    offsets of all comments, and `mentions` counts how often each path is named. The scan stops
-    at text that is not TOML, and `complete` is false then.
+    offsets of all comments, and `mentions` counts how often each path is named. `headers` has the
+    offsets of each `[table]`, and `ends` where the last key below it ends. `last` has the last
+    place of a key that is dotted, by each table that the dots name. The scan stops at text that is
+    not TOML, and `complete` is false then.
     """
 
     def __init__(self, text: str) -> None:
@@ -75,6 +80,9 @@ class Scanner:
         self.repeats: list[tuple[Path, Place, Place]] = []
         self.comments: list[tuple[int, int]] = []
         self.mentions: Counter[Path] = Counter()
+        self.headers: dict[Path, tuple[int, int]] = {}
+        self.ends: dict[Path, int] = {}
+        self.last: dict[Path, Place] = {}
         self._text = text
         self._at = 0
         self._tables: set[Path] = set()
@@ -92,10 +100,12 @@ class Scanner:
                 table = self._header()
             else:
                 self._pair(table)
+                self.ends[table] = self._at
             self._skip(_BLANK)
 
     def _header(self) -> Path:
         brackets = 2 if self._text.startswith("[[", self._at) else 1
+        start = self._at
         self._at += brackets
         path: Path = ()
         parts = self._dotted_key(())
@@ -120,21 +130,27 @@ class Scanner:
                 self.places[path] = place  # its own header is a better place than the header of a table in it
             self._tables.add(path)
         self._expect("]" * brackets)
+        if brackets == 1:
+            self.headers.setdefault(path, (start, self._at))
+        self.ends[path] = self._at
         return path
 
     def _pair(self, table: Path) -> None:
+        start = self._at
         parts = self._dotted_key(table)
         self._expect("=")
         self._skip(_SPACE)
         path = table
         for name, key in parts[:-1]:
             path += (name,)
-            self._note(path, Place(key, None, header=False))
+            self._note(path, Place(key, None, False, start, len(table)))
         name, key = parts[-1]
         path += (name,)
-        start = self._at
+        value = self._at
         self._value(path)
-        self._define(path, Place(key, (start, self._at), header=False), again=path in self.places)
+        place = Place(key, (value, self._at), False, start, len(table))
+        self._define(path, place, again=path in self.places)
+        self.last.update((path[:depth], place) for depth in range(len(table) + 1, len(path)))
 
     def _dotted_key(self, table: Path) -> list[tuple[str, tuple[int, int]]]:
         parts = []

@@ -28,6 +28,11 @@ class Source:
         lengths = (len(line) + 1 for line in self.text.split("\n"))
         return [0, *accumulate(lengths)][:-1]
 
+    @cached_property
+    def newline(self) -> str:
+        """The line break that the text uses."""
+        return "\r\n" if "\r\n" in self.text else "\n"
+
     def position(self, offset: int) -> tuple[int, int]:
         """Return line and column of a character offset, both counted from 1."""
         line = bisect_right(self._line_starts, offset)

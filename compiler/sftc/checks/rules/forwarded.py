@@ -53,7 +53,7 @@ def _may_be_meant(config: Config, table: Path, name: str) -> bool:
 
 
 def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Finding]:
-    from sftc.checks.counterparts import choices, counterparts, fix_of, sections
+    from sftc.checks.counterparts import also_set, choices, counterparts, fix_of, sections, sentences
 
     document, name = config.document, str(path[-1])
     is_table = isinstance(document.get(path), dict)
@@ -68,8 +68,9 @@ def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Findin
     is_clear = is_table or "_" in name or len(name) >= _LONG
     places = found.places or (found.others if is_clear else [])
     if places:
-        named = all(place[-1] == name for place in places)
+        named, taken = all(place[-1] == name for place in places), also_set(config, places)
         help = f"move it to {sections(places)}" if named else f"did you mean {choices(config, places)}?"
+        help = taken if named and taken else sentences(help, taken)
         fix = fix_of(config, path, places[0]) if len(places) == 1 else None
     elif found.newer and is_clear:
         newer, fix = choices(config, found.newer), None

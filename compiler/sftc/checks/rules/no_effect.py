@@ -20,7 +20,7 @@ TRACKERS: Final = Setting("tracking.to", list)
 PROJECT: Final = Setting("tracking.project", str)
 
 _JOB = 'schema_version = 2\n\n[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\n\n[hyperparameters]\n'
-_ADAM: Final = ("adamw", "adamw_8bit")
+_NO_ADAM: Final = ("adafactor", "sgd")
 
 
 class _Idle(NamedTuple):
@@ -33,7 +33,7 @@ class _Idle(NamedTuple):
 
 
 def _is_no_adam(config: Config) -> bool:
-    return (config.effective(OPTIMIZER) or "") not in _ADAM
+    return (config.effective(OPTIMIZER) or "") in _NO_ADAM
 
 
 def _is_constant(config: Config) -> bool:
@@ -49,7 +49,7 @@ def _is_not_patient(config: Config) -> bool:
 
 
 def _is_not_tracked(config: Config) -> bool:
-    return not config.effective(TRACKERS)
+    return config.effective(TRACKERS) == []
 
 
 _TABLE: Final = (

@@ -9,7 +9,7 @@ from sftc.document.edits import rewrite
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.characters import character_name, is_control, is_invisible
-from sftc.text.keys import Path, dotted, quoted
+from sftc.text.keys import Path, dotted, key, quoted
 from sftc.text.secrets import find_secret
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
@@ -32,9 +32,11 @@ def _names_file(config: Config, path: Path) -> bool:
     return any(path[: len(file)] == file for file in files)
 
 
-def _is_used(config: Config, path: Path) -> bool:
-    """Return whether the string at `path` is sent, or names a file."""
-    return bool(config.contract.mapping.pointers(path)) or _names_file(config, path)
+def _is_used(config: Config, path: Path, text: str) -> bool:
+    """Return whether the string at `path` is sent, or names a file; not one that is an error as it is."""
+    if not (config.contract.mapping.pointers(path) or _names_file(config, path)):
+        return False
+    return path not in config.contract.properties or config.contract.allows(path, text.strip())
 
 
 def _unseen(config: Config) -> Iterator[Finding]:
@@ -44,7 +46,7 @@ def _unseen(config: Config) -> Iterator[Finding]:
         # The schema's own finding is about white space around such a string.
         is_told = not written.strip() or "not" in config.contract.properties.get(path, {})
         text = written.strip() if is_told else written
-        if not _is_used(config, path):
+        if not _is_used(config, path, text):
             continue
         at = next((at for at in range(len(text)) if _is_unseen(text, at)), None)
         if at is not None:
@@ -52,6 +54,20 @@ def _unseen(config: Config) -> Iterator[Finding]:
         elif text.strip() != text:
             message = f"`{dotted(path)}` begins or ends with white space"
             yield _unseen_finding(config, path, message, text.strip())
+
+
+def _unseen_names(config: Config) -> Iterator[Finding]:
+    for path, _ in config.strings:
+        name = str(path[-1])
+        if name.isascii() and name.isprintable():
+            continue
+        at = next((at for at in range(len(name)) if _is_unseen(name, at)), None)
+        if at is not None and config.contract.mapping.pointers(path):
+            char = name[at]
+            what = character_name(char) if is_invisible(char) else f"a control character (U+{ord(char):04X})"
+            message = f"the key `{dotted(path)}` contains {what}, which is hard to see"
+            help = f"write `{key(_clean(name))}`"
+            yield UNSEEN_CHARACTER.finding(config.document.span(path, "key"), message, path=path, help=help)
 
 
 def _is_unseen(text: str, at: int) -> bool:
@@ -99,12 +115,13 @@ def _placeholder(config: Config) -> Iterator[Finding]:
         if (
             not set(text).isdisjoint("$%~{<")
             and (found := re.search(_PLACEHOLDER, text))
-            and _is_used(config, path)
+            and _is_used(config, path, text)
         ):
             message = (
                 f"`{found[0]}` in `{dotted(path)}` is not replaced by anything: the text is used as it is"
             )
-            help = f"write the value, or pass it on the command line: `--set {dotted(path)}=...`"
+            flag = f", or pass it on the command line: `--set {dotted(path)}=...`"
+            help = "write the value" + flag * all(isinstance(part, str) for part in path)
             yield PLACEHOLDER.finding(config.document.span(path), message, path=path, help=help)
 
 
@@ -162,4 +179,4 @@ SECRET = Rule(
 )
 
 RULES = (UNSEEN_CHARACTER, PLACEHOLDER, SECRET)
-CHECKS = (_unseen, _placeholder, _secret)
+CHECKS = (_unseen, _unseen_names, _placeholder, _secret)
