@@ -128,10 +128,14 @@ def test_a_diff_reports_the_findings_that_remain(lint: Program, folder: Path) ->
 
 
 def test_a_fix_is_checked_by_all_rules_even_if_not_selected(lint: Program, folder: Path) -> None:
-    config = folder / "inline.toml"
-    text = "training = {use_qlora = true}\n" + GOOD + "[hyperparameters]\neval_steps = 20\n"
+    config = folder / "twice.toml"
+    text = (
+        "schema_version = 2\n"
+        + GOOD
+        + "[training]\nwarmup_steps = 20\n[hyperparameters]\nwarmup_ratio = 0.1\n"
+    )
     config.write_text(text)
-    lint("inline.toml", "--fix", "--unsafe-fixes", "--select", "misplaced-key")
+    lint("twice.toml", "--fix", "--unsafe-fixes", "--select", "misplaced-key")
     assert config.read_text() == text
 
 

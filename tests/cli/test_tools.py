@@ -203,13 +203,22 @@ def test_the_bundled_schema_accepts_the_same_configs(sftc: Program) -> None:
 
 
 def test_migrate_rewrites_files_and_reports_each_change(sftc: Program) -> None:
-    text = A.replace("lora_rank = 8\n", "") + "lora_rank = 8\n"
+    text = A.replace("[job]", "[training]\nuse_qlora = true\n[job]", 1)
     Path("a.toml").write_text(text)
     code, out, said = sftc("migrate", "a.toml", "--diff")
     assert (code, Path("a.toml").read_text()) == (0, text)
     assert "+schema_version = 2\n" in out
-    assert "`hyperparameters.lora_rank` is now `training.lora.r`." in said
+    assert "`job.lora_rank` is now `training.lora.r`." in said
     assert sftc("migrate", "a.toml") == (0, "", said)
+
+
+def test_migrate_says_what_is_left_and_exits_with_1(sftc: Program) -> None:
+    Path("a.toml").write_text(A)
+    code, out, said = sftc("migrate", "a.toml")
+    assert (code, out) == (1, "")
+    assert "Left in a.toml, by the lines of the changed file:" in said
+    assert "warning[unused-adapter]" in said
+    assert sftc("migrate", "a.toml") == (0, "", "Nothing to do: version 2 is the newest.\n")
     assert tomllib.loads(Path("a.toml").read_text())["training"]["lora"] == {"r": 8}
     assert sftc("migrate", "a.toml") == (0, "", "Nothing to do: version 2 is the newest.\n")
 

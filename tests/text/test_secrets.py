@@ -35,6 +35,7 @@ EXAMPLES = {
     "pypi-": f"pypi-{LETTERS[:80]}",
     "npm_": f"npm_{LETTERS[:36]}",
     "PRIVATE KEY-----": f"-----BEGIN RSA PRIVATE KEY-----{LETTERS}",
+    "://": f"postgres://me:{LETTERS[:12]}@example.com/db",
     "eyJ": f"eyJ{LETTERS[:20]}.eyJ{LETTERS[:40]}.{LETTERS[:43]}",
 }
 
@@ -45,14 +46,15 @@ def test_every_form_has_an_example() -> None:
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.mark)
 def test_a_key_is_found_and_masked(form: object) -> None:
-    [(service, mark, _)] = [each for each in FORMS if each is form]
+    [(what, mark, _)] = [each for each in FORMS if each is form]
     secret = EXAMPLES[mark]
     for text in (secret, f"Bearer {secret} and more"):
         found = find_secret(text, "note")
         assert found
-        assert found[0] == service
+        assert found[0] == what
         assert len(found[1]) == 4
-        assert secret[:5] not in masked(text)
+        at = text.index(found[1])
+        assert text[at : at + 5] not in masked(text)
         assert len(masked(text)) == len(text)
 
 
@@ -62,6 +64,13 @@ def test_a_key_is_found_and_masked(form: object) -> None:
         ("wandb_api_key", "0123456789abcdef" * 2, True),
         ("WANDB-API-KEY", "0123456789abcdef" * 2, True),
         ("aws_secret_access_key", f"{LETTERS[:40]}", True),
+        ("db_password", "hunter2hunter2", True),
+        ("password", "from the vault 1", False),
+        ("password_file", "secrets.txt", False),
+        ("url", "https://me:hunter2@example.com/set.jsonl", True),
+        ("url", "https://me:${TOKEN}@example.com/set.jsonl", False),
+        ("url", "https://example.com:8080/a@b", False),
+        ("token_ids", "0123456789" * 4, False),
         ("commit", "0123456789abcdef" * 2, False),
         ("api_key", "from the environment", False),
         ("token", "short1", False),

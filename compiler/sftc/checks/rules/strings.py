@@ -23,8 +23,9 @@ _ESCAPES: Final = {
     "\x1b": ("\\e", "an escape character"),
 }
 _JOINERS: Final = "\u200c\u200d"
-_PLACEHOLDER: Final = r"\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_]\w*|\{\{[^{}]*\}\}|\{[A-Za-z_]\w*\}|%[A-Za-z_]\w+%|^~(?=[/\\])|^<[^<>]+>$"
-_SHORTEST_KEY: Final = 16
+_SURE_PLACEHOLDER: Final = r"\$\{[^{}]*\}|\$\([^()]*\)|(?<![A-Za-z0-9])\$[A-Za-z_]\w*|\{\{[^{}]*\}\}|%[A-Za-z_]\w+%|^~(?=[/\\])|^<[^<>]+>$"
+_PLACEHOLDER: Final = _SURE_PLACEHOLDER + r"|\{[A-Za-z_]\w*\}"
+_SHORTEST_SECRET: Final = 8
 
 
 def _names_file(config: Config, path: Path) -> bool:
@@ -112,11 +113,11 @@ def _unseen_finding(config: Config, path: Path, message: str, clean: str, more: 
 
 def _placeholder(config: Config) -> Iterator[Finding]:
     for path, text in config.strings:
-        if (
-            not set(text).isdisjoint("$%~{<")
-            and (found := re.search(_PLACEHOLDER, text))
-            and _is_used(config, path, text)
-        ):
+        if set(text).isdisjoint("$%~{<"):
+            continue
+        # Other strings, such as tags and notes, may have words in braces for the person's own programs.
+        pattern = _PLACEHOLDER if path in config.contract.properties else _SURE_PLACEHOLDER
+        if (found := re.search(pattern, text)) and _is_used(config, path, text):
             message = (
                 f"`{found[0]}` in `{dotted(path)}` is not replaced by anything: the text is used as it is"
             )
@@ -127,15 +128,15 @@ def _placeholder(config: Config) -> Iterator[Finding]:
 
 def _secret(config: Config) -> Iterator[Finding]:
     for path, text in config.strings:
-        if len(text) < _SHORTEST_KEY:
+        if len(text) < _SHORTEST_SECRET:
             continue
         names = [part for part in path if isinstance(part, str)]
         if secret := find_secret(text, names[-1] if names else ""):
-            service, start = secret
+            what, start = secret
             is_sent = _is_forwarded_whole(config, path)
             fate = "forwarded with the payload" if is_sent else "kept in the config"
-            message = f"`{dotted(path)}` looks like a key of {service} (`{start}…`), and is {fate}"
-            help = "remove it, and revoke the key if the file was shared; give keys to programs in environment variables"
+            message = f"`{dotted(path)}` looks like {what} (`{start}…`), and is {fate}"
+            help = "remove it, and revoke it if the file was shared; give secrets to programs in environment variables"
             found = SECRET.finding(config.document.span(path), message, path=path, help=help)
             yield found._replace(severity=Severity.ERROR) if is_sent else found
 
@@ -171,9 +172,9 @@ PLACEHOLDER = Rule(
 SECRET = Rule(
     id="secret",
     severity=Severity.WARNING,
-    title="a string looks like a secret key",
-    why="Configs are committed, and payloads are stored and shown by services. In a table that is forwarded unchanged it is an error, since the key would be sent.",
-    act="Remove the key from the config, and revoke it if the file was shared. Programs read keys from environment variables.",
+    title="a string looks like a secret",
+    why="Configs are committed, and payloads are stored and shown by services. In a table that is forwarded unchanged it is an error, since the secret would be sent.",
+    act="Remove it from the config, and revoke it if the file was shared. Programs read secrets from environment variables.",
     invalid=_JOB + f'\n[algorithm]\ntoken = "{"hf_" + "a1B2" * 9}"\n',
     valid=_JOB,
 )
