@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from sftc.checks import rules
 from sftc.checks.config import Config
 from sftc.checks.rules.renamed import MIGRATE_BY_HAND
 from sftc.contract.json_types import json_text
@@ -81,14 +82,11 @@ def migration_fix(config: Config) -> Fix | None:
 
 
 def _brings_findings(config: Config, migrated: Migration) -> bool:
-    from sftc.checks.validate import validate  # it explains the keys that this is the fix of
-
     after = Config(parse(migrated.source), config.newest, config.contracts)
-    older = config.contract.properties
-    return any(
-        found.path in config.newest.properties and found.path not in older and found.severity != Severity.NOTE
-        for found in validate(after)
-    )
+    new = config.newest.properties.keys() - config.contract.properties.keys()
+    checks = (check for family in rules.FAMILIES for check in family.CHECKS)
+    findings = (found for check in checks for found in check(after))
+    return any(found.path in new and found.severity is not Severity.NOTE for found in findings)
 
 
 def _shared(one: str, other: str) -> int:
