@@ -155,7 +155,7 @@ FORMS = [
         '[training]\nmode = "qlora"\n[training.lora] # ours\nr = 8\n',
     ),
     ("[training.lora]\nr = 8\n[lora]\nalpha = 16\n", "[training.lora]\nr = 8\nalpha = 16\n"),
-    ("[lora]\nr = 8\nrank = 8 # r\n", "[training.lora]\nr = 8\n# r\n"),
+    ("[lora]\nr = 8\nrank = 8 # r\n", "[training.lora]\nr = 8\nrank = 8 # r\n"),
 ]
 
 

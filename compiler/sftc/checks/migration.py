@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -17,6 +17,9 @@ from sftc.document.toml import Document, parse
 from sftc.findings.finding import Edit, Finding, Fix, Severity
 from sftc.text.keys import ABSENT, Path, dotted
 from sftc.text.source import Source, Span
+
+_LARGEST_FIXED: Final = 1 << 16
+"""The characters of a config for which a finding offers a migration."""
 
 
 class MigrationNote(NamedTuple):
@@ -68,9 +71,12 @@ def migration(source: Source, version: int, contracts: Contracts) -> Migration:
 def migration_fix(config: Config) -> Fix | None:
     """Return the fix that migrates the file that a config is in.
 
-    `None` if anything is left to the person, or if there would be findings about what takes effect.
+    `None` if anything is left to the person, or if there would be findings about what takes effect,
+    and for a large file, which is read anew for each change.
     """
     source = config.document.source
+    if len(source.text) > _LARGEST_FIXED:
+        return None
     migrated = migration(source, config.contract.version, config.contracts)
     if migrated.problems or config.document.overrides or _brings_findings(config, migrated):
         return None
@@ -115,6 +121,7 @@ class _Step:
         self.moved: dict[Path, Path] = {}
         self.changes: list[MigrationNote] = []
         self.problems: list[Finding] = []
+        self._left: set[Path] = set()
 
     def take(self, older: Contract) -> None:
         self._report_new(older)
@@ -221,7 +228,8 @@ class _Step:
                     continue
                 if not older.names.homes(name) and not older.names.others(name):
                     places = {*self._contract.names.homes(name), *self._contract.names.others(name)}
-                    for to in places if len(places) == 1 else ():
+                    to = next(iter(places)) if len(places) == 1 else None
+                    if to and self.document.get(to) != values[name]:  # else it is a name too many
                         self._move_key(path, to, why)
 
     def _rename_inside(self, move: Move) -> None:
@@ -229,7 +237,7 @@ class _Step:
         table = self.document.get(move.to)
         for name in list(table) if isinstance(table, dict) else ():
             meant = self._contract.names.meant(move.to, name)
-            if meant and meant[-1] != name:
+            if meant and meant[-1] != name and self.document.get(meant) != table[name]:
                 self._move_key((*move.to, name), meant, move.why)
 
     def _move_key(self, path: Path, to: Path, why: str) -> None:
@@ -293,7 +301,8 @@ class _Step:
         self._leave(path, f"{what}, which has to be written by hand", help)
 
     def _leave(self, path: Path, message: str, help: str) -> None:
-        if all(found.path != path for found in self.problems):
+        if path not in self._left:
+            self._left.add(path)
             span = self._before.span(path, "key")
             self.problems.append(MIGRATE_BY_HAND.finding(span, message, path=path, help=help))
 

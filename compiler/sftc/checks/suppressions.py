@@ -50,13 +50,14 @@ def suppress(document: Document, findings: Iterable[Finding]) -> list[Finding]:
 def _suppressions(document: Document) -> Iterator[_Suppression]:
     source, places = document.source, document.scan.places.values()
     headers = sorted({source.span(*place.key).line for place in places if place.header})
+    following = _next_lines(source)
     for start, end in document.scan.comments:
         found = _COMMENT.match(source.text, start, end)
         if found:
             comment = source.span(start, end)
             alone = not source.line(comment.line)[: comment.column - 1].strip()
             lines = (
-                _what_follows(source, comment.line, headers)
+                _what_follows(following[comment.line], len(following) - 1, headers)
                 if alone
                 else range(comment.line, comment.line + 1)
             )
@@ -64,17 +65,26 @@ def _suppressions(document: Document) -> Iterator[_Suppression]:
                 yield _Suppression(each, comment, lines, alone)
 
 
-def _what_follows(source: Source, line: int, headers: list[int]) -> range:
-    last = source.position(len(source.text))[0]
-    while line < last:
-        line += 1
-        text = source.line(line).strip()
+def _next_lines(source: Source) -> list[int]:
+    """Return by line the next one after it that is neither empty nor a comment, 0 if there is none."""
+    lines = source.text.split("\n")
+    following, after = [0] * (len(lines) + 1), 0
+    for number in range(len(lines), 0, -1):
+        following[number] = after
+        text = lines[number - 1].strip()
         if text and not text.startswith("#"):
-            after = bisect_right(headers, line)
-            if not after or headers[after - 1] != line:
-                return range(line, line + 1)
-            return range(line, headers[after] if after < len(headers) else last + 1)
-    return range(0)
+            after = number
+    return following
+
+
+def _what_follows(line: int, last: int, headers: list[int]) -> range:
+    """Return the line that a comment is above, or the lines of the table if it is a header."""
+    if not line:
+        return range(0)
+    after = bisect_right(headers, line)
+    if not after or headers[after - 1] != line:
+        return range(line, line + 1)
+    return range(line, headers[after] if after < len(headers) else last + 1)
 
 
 def _lines(document: Document, found: Finding) -> range:

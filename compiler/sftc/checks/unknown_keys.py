@@ -33,26 +33,38 @@ _NO_KEY = "remove it: no setting has this name"
 
 
 def explain_unknown_key(config: Config, path: Path) -> Finding:
-    """Return the finding about the unknown key or table at `path` of a closed table."""
-    document = config.document
-    name, table, span = str(path[-1]), path[:-1], document.span(path, "key")
-    if name == SELECTOR:
+    """Return the finding about the unknown key or table at `path` of a closed table, and what it may mean."""
+    if path[-1] == SELECTOR:
         return late_version(config, path)
-    value = document.get(path)
-    tables = value if isinstance(value, list) else [value]  # [[name]] is a list of tables
-    is_table = bool(tables) and all(isinstance(each, dict) for each in tables)
-    if is_table:
-        rule, what = UNKNOWN_TABLE, f"the table `[{dotted(path)}]` is unknown: {_contents(tables)}"
-    else:
-        where = f"in `[{dotted(table)}]`" if table else "outside any section"
-        rule, what = UNKNOWN_KEY, f"the key `{key(name)}` is unknown {where}: it is never sent"
-    found = counterparts(config, path, is_table=is_table)
-    other, help, fix = _help(config, path, found)
-    if is_table and other is not NEWER_KEY:
+    tables = _tables(config, path)
+    found = counterparts(config, path, is_table=bool(tables))
+    rule, help, fix = _help(config, path, found)
+    if tables and rule is not NEWER_KEY:
         inside = ", ".join(_keys_inside(config, tables[0], found))
         help = (" " if (help or "").endswith("?") else "; ").join(filter(None, [help, inside]))
-    help = help or (_NO_TABLE if is_table else _NO_KEY)
-    return (other or rule).finding(span, what, path=path, help=help, fix=fix)
+    help = help or (_NO_TABLE if tables else _NO_KEY)
+    return unknown_key(config, path, rule, help, fix)
+
+
+def unknown_key(
+    config: Config, path: Path, rule: Rule | None = None, help: str | None = None, fix: Fix | None = None
+) -> Finding:
+    """Return the finding about the unknown key or table at `path`, by its own rule if `rule` is `None`."""
+    name, table, tables = str(path[-1]), path[:-1], _tables(config, path)
+    if tables:
+        what = f"the table `[{dotted(path)}]` is unknown: {_contents(tables)}"
+    else:
+        where = f"in `[{dotted(table)}]`" if table else "outside any section"
+        what = f"the key `{key(name)}` is unknown {where}: it is never sent"
+    rule = rule or (UNKNOWN_TABLE if tables else UNKNOWN_KEY)
+    return rule.finding(config.document.span(path, "key"), what, path=path, help=help, fix=fix)
+
+
+def _tables(config: Config, path: Path) -> list[dict[str, Any]]:
+    """Return the tables at `path`: one, those of `[[name]]`, or none if it is another value."""
+    value = config.document.get(path)
+    tables = value if isinstance(value, list) else [value]
+    return tables if all(isinstance(each, dict) for each in tables) else []
 
 
 def _help(config: Config, path: Path, found: Counterparts) -> tuple[Rule | None, str | None, Fix | None]:
@@ -114,7 +126,7 @@ def _homes_inside(
             yield from _homes_inside(config, (*around, name), value, section)
 
 
-def _contents(tables: list[Any]) -> str:
+def _contents(tables: list[dict[str, Any]]) -> str:
     names = [f"`{key(name)}`" for name in dict.fromkeys(name for table in tables for name in table)]
     if not names:
         return "it is never sent"

@@ -21,7 +21,7 @@ from sftc.contract.names import plain
 from sftc.contract.schemas import Schema
 from sftc.document.edits import remove, rewrite
 from sftc.document.overrides import toml_value
-from sftc.findings.finding import Finding, Fix
+from sftc.findings.finding import MOST_SHOWN, Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import schema
 from sftc.text.keys import Path, dotted, key, quoted
@@ -270,9 +270,11 @@ def _missing(violation: Violation, path: Path) -> Iterator[Finding]:
 
 def _unknown(violation: Violation) -> Iterator[Finding]:
     known = violation.schema.get("properties", {})
-    for name in violation.value:
-        if name not in known:
-            yield unknown_keys.explain_unknown_key(violation.config, (*violation.path, name))
+    unknown = [name for name in violation.value if name not in known]
+    for name in unknown[:MOST_SHOWN]:
+        yield unknown_keys.explain_unknown_key(violation.config, (*violation.path, name))
+    for name in unknown[MOST_SHOWN:]:  # what they may mean takes long to find, and is not shown
+        yield unknown_keys.unknown_key(violation.config, (*violation.path, name))
 
 
 def _legacy(violation: Violation) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.options import ProjectCommand, check_offline_model, offline_model_option
 from sftc.cli.output import write_files, write_stdout
 from sftc.document.reading import read_source
-from sftc.findings.finding import ConfigError, Finding, Severity
+from sftc.findings.finding import ConfigError, Finding, Severity, bounded
 from sftc.text.source import Source
 from sftc.tools.lint import lint, lint_file
 
@@ -138,7 +138,8 @@ def _show(changed: Sequence[tuple[Source, Source]], left: Mapping[str, Sequence[
 
 def _report(format: str, reports: Mapping[str, Sequence[Finding]]) -> str:
     if format != "text":
-        rendered: str = import_module(f"sftc.report.{format}").render(reports)
+        shown = {path: bounded(found) for path, found in reports.items()}
+        rendered: str = import_module(f"sftc.report.{format}").render(shown)
         return rendered
     findings = [found for each in reports.values() for found in each]
     where = f"in {len(reports)} file{'s' if len(reports) > 1 else ''}"
@@ -152,5 +153,5 @@ def _report(format: str, reports: Mapping[str, Sequence[Finding]]) -> str:
     fixes = [f"{number} with {flags}" for flags, number in ways.items() if number]
     fixable = f"; sftc can fix {' and '.join(fixes)}" if fixes else ""
     colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    text = f"{render(findings)}{summary(findings)} {where}{fixable}\n"
+    text = f"{''.join(map(render, reports.values()))}{summary(findings)} {where}{fixable}\n"
     return text if colored else click.unstyle(text)

@@ -70,6 +70,8 @@ _HINTS = (
 )
 
 
+_LONGEST_LINE = 1000
+
 _NAMES = re.compile(r"\((?:'[^'\\]*'(?:, )?)+,?\)")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -93,5 +95,6 @@ def _syntax_error(source: Source, scanner: Scanner, reason: str) -> Finding:
         message = f"not valid TOML: {character_name(span.text)} is not a plain space"
         return TOML_SYNTAX.finding(span, message, help="delete the character, or write a plain space instead")
     line = source.line(span.line)
-    help = next((help for pattern, help in _HINTS if re.search(pattern, line)), None)
+    hints = _HINTS if len(line) <= _LONGEST_LINE else ()  # some patterns take the square of its length
+    help = next((help for pattern, help in hints if re.search(pattern, line)), None)
     return TOML_SYNTAX.finding(span, message, help=help)

@@ -1,5 +1,6 @@
 """Text to a document: TOML parsed, flags applied, and where in the text each key is."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _SHOWN = 40
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 class Document:
@@ -124,8 +126,14 @@ def _apply(override: Override, values: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _may_nest_deep(text: str) -> bool:
-    brackets = text.count("[") + text.count("{")
-    return brackets > MAX_DEPTH or any(line.count(".") >= MAX_DEPTH for line in text.split("\n"))
+    """Return whether the text may nest too deep: brackets in strings and comments count as well."""
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        depth = 0
+        for bracket in _BRACKET.findall(text):
+            depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+            if depth > MAX_DEPTH:
+                return True
+    return any(line.count(".") >= MAX_DEPTH for line in text.split("\n"))
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -1,11 +1,15 @@
 """Findings, fixes and severities, as data."""
 
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sftc.text.keys import Path
 from sftc.text.source import Span
+
+MOST_SHOWN: Final = 100
+"""The findings of one kind in a config that a report shows; the rest are counted."""
 
 
 class Severity(StrEnum):
@@ -43,7 +47,8 @@ class Finding(NamedTuple):
     """One finding: what is wrong, where, and what to write instead.
 
     `id` names the rule, whose page explains why it matters. `path` is the TOML path of the key
-    or value at fault, empty if the finding is about the file.
+    or value at fault, empty if the finding is about the file. `number` is how many findings it
+    stands for: more than one only for the last of a kind with too many to show.
     """
 
     id: str
@@ -53,6 +58,7 @@ class Finding(NamedTuple):
     path: Path = ()
     help: str | None = None
     fix: Fix | None = None
+    number: int = 1
 
     @property
     def is_error(self) -> bool:
@@ -63,6 +69,35 @@ class Finding(NamedTuple):
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Return findings in the order of the text; those about flags come last, in their own order."""
     return sorted(findings, key=lambda found: (1,) if found.span.source.is_flag else (0, *found.span[1:]))
+
+
+def bounded(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the first `MOST_SHOWN` findings of each kind, and one more that stands for the rest of it."""
+    kept: list[Finding] = []
+    seen: Counter[tuple[str, Severity]] = Counter()
+    first: dict[tuple[str, Severity], int] = {}
+    for found in findings:
+        kind = (found.id, found.severity)
+        seen[kind] += 1
+        if seen[kind] <= MOST_SHOWN:
+            kept.append(found)
+        elif kind not in first:
+            first[kind] = len(kept)
+            kept.append(found)
+    for kind, at in first.items():
+        rest = seen[kind] - MOST_SHOWN
+        if rest > 1:
+            message = f"{rest:,} more findings of this kind, the first of them here"
+            kept[at] = kept[at]._replace(message=message, help=None, fix=None, number=rest)
+    return kept
+
+
+def count(findings: Iterable[Finding]) -> Counter[Severity]:
+    """Return how many findings there are of each severity."""
+    numbers: Counter[Severity] = Counter()
+    for found in findings:
+        numbers[found.severity] += found.number
+    return numbers
 
 
 class ConfigError(Exception):

@@ -1,11 +1,14 @@
 """The type of a rule: a row of the catalogue of findings."""
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from sftc.findings.finding import Finding, Fix, Severity
 from sftc.text.characters import visible
 from sftc.text.keys import Path
 from sftc.text.source import Span
+
+_LONGEST: Final = 2000
+"""The characters of a message that are shown."""
 
 
 class Rule(NamedTuple):
@@ -33,8 +36,16 @@ class Rule(NamedTuple):
         help: str | None = None,
         fix: Fix | None = None,
     ) -> Finding:
-        """Return a finding of this rule; its texts show invisible characters by code point, no secrets."""
+        """Return a finding of this rule.
+
+        Its texts show invisible characters by code point, no secrets, and no name or value of
+        thousands of characters.
+        """
         from sftc.text.secrets import masked
 
-        shown, more = (text and masked(visible(text)) for text in (message, help))
+        shown, more = (text and masked(visible(_shortened(text))) for text in (message, help))
         return Finding(self.id, self.severity, shown or "", span, path, more, fix)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from sftc.findings.finding import Edit, Finding, Severity
+from sftc.findings.finding import Edit, Finding, Severity, count
 from sftc.text.keys import dotted
 from sftc.text.source import Span, escaped
 
@@ -20,7 +20,7 @@ def render(files: Mapping[str, Sequence[Finding]], data: Mapping[str, object] | 
         data: additional facts about a file, by path.
     """
     data = data or {}
-    findings = [found for each in files.values() for found in each]
+    numbers = count(found for each in files.values() for found in each)
     report = {
         "version": VERSION,
         "files": [
@@ -31,7 +31,7 @@ def render(files: Mapping[str, Sequence[Finding]], data: Mapping[str, object] | 
             }
             for path, found in files.items()
         ],
-        "summary": {f"{each}s": sum(found.severity is each for found in findings) for each in Severity},
+        "summary": {f"{each}s": numbers[each] for each in Severity},
     }
     return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 

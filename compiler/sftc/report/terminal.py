@@ -1,16 +1,16 @@
 """Findings as text for a terminal: the source line, with the span underlined."""
 
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 import click
 
-from sftc.findings.finding import Finding, Severity
+from sftc.findings.finding import Finding, Severity, bounded, count
 from sftc.text.characters import visible
 from sftc.text.keys import dotted
 from sftc.text.secrets import masked
-from sftc.text.source import Span
+from sftc.text.source import Source, Span
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _WIDTH = 100
@@ -18,13 +18,13 @@ _BEFORE = 40
 
 
 def render(findings: Iterable[Finding]) -> str:
-    """Return `findings` styled for a terminal, with a blank line after each."""
-    return "".join(f"{_finding(found)}\n\n" for found in findings)
+    """Return the findings of one file styled for a terminal, with a blank line after each."""
+    return "".join(f"{_finding(found)}\n\n" for found in bounded(findings))
 
 
 def summary(findings: Iterable[Finding]) -> str:
     """Return the number of findings by severity, for example `1 error, 2 warnings`."""
-    numbers = Counter(found.severity for found in findings)
+    numbers = count(findings)
     found = ((each, numbers[each]) for each in Severity if numbers[each])
     return ", ".join(counted(number, each) for each, number in found)
 
@@ -69,13 +69,19 @@ def _location(span: Span) -> str:
 def _excerpt(span: Span) -> tuple[str, str, str]:
     """Return the first line of `span` as shown, the blanks before the mark, and the mark."""
     line_start, line_end = span.source.line_bounds(span.line)
-    text = span.source.text[:line_start] + masked(span.source.text[line_start:line_end])
-    left = max(line_start, span.start - _BEFORE) if line_end - line_start > _WIDTH else line_start
-    right = min(line_end, left + _WIDTH)
-    before = ("…" if left > line_start else "") + printable(text[left : span.start])
-    marked = printable(text[span.start : min(span.end, right)])
-    after = printable(text[max(span.start, min(span.end, right)) : right]) + ("…" if right < line_end else "")
+    text = _masked_line(span.source, line_start, line_end)
+    start, end = span.start - line_start, min(span.end - line_start, len(text))
+    left = max(0, start - _BEFORE) if len(text) > _WIDTH else 0
+    right = min(len(text), left + _WIDTH)
+    before = ("…" if left else "") + printable(text[left:start])
+    marked = printable(text[start : min(end, right)])
+    after = printable(text[max(start, min(end, right)) : right]) + ("…" if right < len(text) else "")
     return before + marked + after, " " * _columns(before), "^" * max(1, _columns(marked))
+
+
+@lru_cache(maxsize=1)  # many findings may be about one long line
+def _masked_line(source: Source, start: int, end: int) -> str:
+    return masked(source.text[start:end])
 
 
 def _glyph(char: str) -> str:

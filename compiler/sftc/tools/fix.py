@@ -3,25 +3,33 @@
 from collections.abc import Callable, Iterable
 
 from sftc.document.edits import apply_fixes
-from sftc.findings.finding import Finding, Fix, Severity
+from sftc.findings.finding import Finding, Fix, Severity, count
 from sftc.text.source import Source
 
 Lint = Callable[[Source], list[Finding]]
 FixFilter = Callable[[Finding], bool]
+
+_WORK = 4_000_000
+"""The characters that are linted to check fixes, so that the work grows with the file, not its square."""
 
 
 def fix(source: Source, lint: Lint, wanted: FixFilter) -> Source:
     """Apply the fixes of `wanted` findings until none is left, and return the fixed source.
 
     `lint` must return all findings, wanted or not: a fix that adds an error of any kind, or
-    does not remove a finding, is not applied.
+    does not remove a finding, is not applied. In a file with thousands of fixes some may be left.
     """
     better: Source | None = source
-    while better:
+    work = _WORK
+    while better and work > 0:
         source = better
         findings = lint(source)
         fixes = [found.fix for found in findings if found.fix and wanted(found)]
-        better = _all_at_once(source, findings, fixes, lint) or _one_by_one(source, findings, fixes, lint)
+        tries = work // (len(source.text) + 1)
+        better = _all_at_once(source, findings, fixes, lint) or _one_by_one(
+            source, findings, fixes[:tries], lint
+        )
+        work -= (2 + len(fixes)) * len(source.text)
     return source
 
 
@@ -49,4 +57,5 @@ def _is_better(after: list[Finding], before: list[Finding]) -> bool:
 
 def _weight(findings: list[Finding]) -> list[int]:
     """Return how many findings there are of each severity, the gravest first."""
-    return [sum(found.severity is each for found in findings) for each in Severity]
+    numbers = count(findings)
+    return [numbers[each] for each in Severity]
