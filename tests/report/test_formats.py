@@ -19,6 +19,7 @@ from sftc.checks.catalogue import RULES
 from sftc.cli.lint_command import lint_command
 from sftc.document.edits import apply_fixes
 from sftc.findings.finding import Finding, Severity
+from sftc.report.terminal import printable
 from sftc.text.source import Span
 from sftc.tools.lint import lint_file
 from support.golden import GOLDEN, cases
@@ -254,7 +255,7 @@ def test_github_commands_parse_back_to_the_findings(findings: Findings) -> None:
         kind, properties, message = parsed(command)
         assert kinds[kind] == found.severity
         assert message == "\n".join(filter(None, (found.message, found.help)))
-        assert properties.pop("file") == plain(path)
+        assert properties.pop("file") == printable(plain(path))
         assert properties.pop("title") == f"sftc: {found.id}"
         assert {name: int(value) for name, value in properties.items()} == lines_and_columns(found.span)
 

@@ -81,7 +81,9 @@ def compile_command(
         sys.exit(FINDINGS)
     if digest:
         for config, result in zip(configs, results, strict=True):
-            click.echo(f"{result.digest}  {config}", err=True)
+            from sftc.report.terminal import printable
+
+            click.echo(f"{result.digest}  {printable(config)}", err=True)
 
 
 class _Result(NamedTuple):

@@ -7,7 +7,7 @@ import click
 from sftc.cli.configs import load_compiled
 from sftc.cli.exits import DIFFERS, TROUBLE
 from sftc.cli.options import table_option
-from sftc.cli.output import write_stdout
+from sftc.cli.output import show_error, write_stdout
 from sftc.findings.finding import ConfigError
 from sftc.text.keys import ABSENT
 from sftc.text.source import escaped
@@ -27,7 +27,7 @@ def diff_command(before: str, after: str, format: str) -> None:
     try:
         a, b = load_compiled(before), load_compiled(after)
     except click.ClickException as error:
-        error.show()
+        show_error(error)
         sys.exit(TROUBLE)
     found, figures = list(changes(a, b)), list(sums(a, b))
     try:
@@ -38,13 +38,13 @@ def diff_command(before: str, after: str, format: str) -> None:
 
             write_stdout(comparison(found, figures))
     except ConfigError as error:
-        click.echo(f"Error: {error}", err=True)
+        show_error(click.ClickException(str(error)))
         sys.exit(TROUBLE)
     sys.exit(DIFFERS if found else 0)
 
 
-def _json(found: list[Change], figures: list[Sum]) -> bytes:
-    import orjson
+def _json(found: list[Change], figures: list[Sum]) -> str:
+    from sftc.report.json import to_json
 
     def side(value: object, place: str) -> object:
         return None if value is ABSENT else {"value": value, "from": escaped(place)}
@@ -61,4 +61,4 @@ def _json(found: list[Change], figures: list[Sum]) -> bytes:
         ],
         "consequences": [each._asdict() for each in figures],
     }
-    return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return to_json(report)

@@ -50,8 +50,8 @@ def _is_below(what: str, key: str, pointer: str | None) -> bool:
     return not what or key == what or key.startswith((f"{what}.", f"{what}["))
 
 
-def _json(found_keys: list[KeyAccount], found_values: list[ValueAccount]) -> bytes:
-    import orjson
+def _json(found_keys: list[KeyAccount], found_values: list[ValueAccount]) -> str:
+    from sftc.report.json import to_json
 
     report = {
         "version": 1,
@@ -69,7 +69,7 @@ def _json(found_keys: list[KeyAccount], found_values: list[ValueAccount]) -> byt
             for value in found_values
         ],
     }
-    return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return to_json(report)
 
 
 def _span(span: Span | None) -> dict[str, Any] | None:

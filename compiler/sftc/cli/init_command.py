@@ -35,4 +35,6 @@ def init_command(path: str, template: str) -> None:
     if not os.path.exists(schema):
         files[schema] = _CONTRACT.bundle(_CONTRACT.config_schema)
     write_files(files)
-    click.echo(f"Wrote {' and '.join(files)}. Next: sftc lint {path}", err=True)
+    from sftc.report.terminal import printable
+
+    click.echo(printable(f"Wrote {' and '.join(files)}. Next: sftc lint {path}"), err=True)

@@ -101,7 +101,7 @@ def metrics_command(job: str, plot: str | None, **service: Any) -> None:
         write_stdout("".join("\t".join(row) + "\n" for row in rows))
         return
     if not points:
-        click.echo(f"{job} has no metrics", err=True)
+        click.echo(f"{printable(job)} has no metrics", err=True)
         sys.exit(1)
     from sftc.report.metric_charts import curves
 

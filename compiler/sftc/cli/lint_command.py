@@ -92,7 +92,9 @@ def lint_command(
     if fixing and not diff:
         write_files({after.name: after.text.encode() for _, after in changed})
         if changed:
-            click.echo(f"Fixed {', '.join(after.name for _, after in changed)}.", err=True)
+            from sftc.report.terminal import printable
+
+            click.echo(f"Fixed {', '.join(printable(after.name) for _, after in changed)}.", err=True)
     fixed = {after.name: after for _, after in changed}
     findings = (
         (path, lint(fixed[path], offline_model) if path in fixed else lint_file(path, offline_model))

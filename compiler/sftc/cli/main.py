@@ -8,6 +8,7 @@ import click
 
 from sftc.cli.exits import FAULT, FINDINGS, INTERRUPTED
 from sftc.cli.lazy_group import LazyGroup
+from sftc.cli.output import show_error
 from sftc.findings.finding import ConfigError
 from sftc.version import __version__
 
@@ -76,7 +77,7 @@ def main() -> None:
     try:
         code = cli.main(prog_name="sftc", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        show_error(error)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
@@ -86,7 +87,9 @@ def main() -> None:
         click.echo(render(error.findings).rstrip("\n"), err=True)
         code = FINDINGS
     except OSError as error:
-        click.echo(f"sftc: {error}", err=True)
+        from sftc.report.terminal import printable
+
+        click.echo(f"sftc: {printable(str(error))}", err=True)
         code = FINDINGS
     except ModuleNotFoundError as error:
         code = FINDINGS
@@ -105,8 +108,10 @@ def _report_fault() -> None:
     import platform
     import traceback
 
+    from sftc.report.terminal import printable_lines
+
     click.echo(
-        f"{traceback.format_exc()}\n"
+        f"{printable_lines(traceback.format_exc())}\n"
         f"This is a bug in sftc {__version__} (Python {platform.python_version()}, {platform.system()}), "
         "not in your config; no payload was written.\n"
         "Please report it, with the lines above and the command that you ran.",

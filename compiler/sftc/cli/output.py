@@ -1,11 +1,14 @@
 """Write output to stdout or to files. Files are replaced atomically."""
 
 import errno
+import io
 import os
 import stat
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+
+import click
 
 from sftc.cli.exits import CLOSED_PIPE
 from sftc.findings.finding import ConfigError
@@ -83,6 +86,15 @@ def write_files(files: Mapping[str, Data]) -> None:
         for temporary, _ in staged:
             with suppress(OSError):
                 os.unlink(temporary)
+
+
+def show_error(error: click.ClickException) -> None:
+    """Print an error of the command line to stderr; names from outside in it move no cursor."""
+    from sftc.report.terminal import printable_lines
+
+    text = io.StringIO()
+    error.show(text)
+    click.echo(printable_lines(text.getvalue()), err=True, nl=False)
 
 
 def _stage(temporary: str, target: str, data: Data) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from sftc.findings.finding import Finding, Severity
+from sftc.report.terminal import printable
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
@@ -22,14 +23,14 @@ def _command(path: str, found: Finding) -> str:
     # GitHub rejects columns on a span of more than one line.
     columns = {"col": span.column, "endColumn": span.end_column} if span.line == span.end_line else {}
     properties = {
-        "file": os.path.normpath(path),
+        "file": printable(os.path.normpath(path)),
         "line": span.line,
         "endLine": span.end_line,
         **columns,
         "title": f"sftc: {found.id}",
     }
     listed = ",".join(f"{name}={_escape(str(value), ':,')}" for name, value in properties.items())
-    message = f"{found.message}\n{found.help}" if found.help else found.message
+    message = "\n".join(map(printable, filter(None, [found.message, found.help])))
     return f"::{_COMMANDS[found.severity]} {listed}::{_escape(message)}\n"
 
 

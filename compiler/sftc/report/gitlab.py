@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-import orjson
-
 from sftc.findings.finding import Finding, Severity
+from sftc.report.json import to_json
 from sftc.text.source import escaped
 
 _SEVERITIES = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
@@ -43,7 +42,7 @@ def render(files: Mapping[str, Sequence[Finding]]) -> str:
                     },
                 }
             )
-    return orjson.dumps(issues, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    return to_json(issues)
 
 
 def _path(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from sftc.findings.finding import Edit, Finding, Severity, count
+from sftc.text.characters import escaped_json
 from sftc.text.keys import dotted
 from sftc.text.source import Span, escaped
 
@@ -33,7 +34,12 @@ def render(files: Mapping[str, Sequence[Finding]], data: Mapping[str, object] | 
         ],
         "summary": {f"{each}s": numbers[each] for each in Severity},
     }
-    return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    return to_json(report)
+
+
+def to_json(report: object) -> str:
+    """Return a report as JSON that shows no hidden character and moves no cursor."""
+    return escaped_json(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
 
 
 def _finding(found: Finding) -> dict[str, Any]:

@@ -6,11 +6,10 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-import orjson
-
 from sftc.checks.catalogue import RULES
 from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
+from sftc.report.json import to_json
 from sftc.text.source import Span
 from sftc.version import __version__
 
@@ -41,7 +40,7 @@ def render(files: Mapping[str, Sequence[Finding]]) -> str:
         ],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return orjson.dumps(log, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    return to_json(log)
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

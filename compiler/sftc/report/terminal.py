@@ -39,6 +39,11 @@ def printable(text: str) -> str:
     return "".join(map(_glyph, visible(text)))
 
 
+def printable_lines(text: str) -> str:
+    """Return a text of several lines, each of them `printable`."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _finding(found: Finding) -> str:
     span, color = found.span, _COLORS[found.severity]
     shown = span.start < span.end

@@ -23,6 +23,19 @@ def character_name(char: str) -> str:
     return f"U+{ord(char):04X}" + (f" {name}" if name else "")
 
 
+def escaped_json(text: str) -> str:
+    """Return JSON text with invisible and control characters as escapes, which mean the same in JSON."""
+    if text.isascii():
+        return text
+    hidden = {char for char in set(text) if not char.isascii() and (is_control(char) or is_invisible(char))}
+    return text.translate({ord(char): _json_escape(char) for char in hidden})
+
+
+def _json_escape(char: str) -> str:
+    units = char.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
 def visible(text: str) -> str:
     """Return `text` with each invisible character as its code point: `a<U+00A0>b`."""
     if text.isascii():
