@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
-NAME = "a\x1b[31m\u202e%0A::error::x\x9b\u2028"
+NAME = "a\x1b[31m\u202e%0A::error::x\x9b"
 CONFIG = """\
 [job]
 model = "m\\u001b[31m\\u202e\\u009b%0A::warning::x\\u2028"

@@ -19,10 +19,16 @@ _ID = re.compile(r"[^,\s]+")
 
 
 class _Suppression(NamedTuple):
+    """An id in a comment, and the lines that it is for.
+
+    `alone` is whether nothing else is on the line of the comment, `only` whether nothing else is in it.
+    """
+
     id: str
     comment: Span
     lines: range
     alone: bool
+    only: bool
 
 
 def suppress(document: Document, findings: Iterable[Finding]) -> list[Finding]:
@@ -61,8 +67,10 @@ def _suppressions(document: Document) -> Iterator[_Suppression]:
                 if alone
                 else range(comment.line, comment.line + 1)
             )
-            for each in _ID.findall(found[1]):
-                yield _Suppression(each, comment, lines, alone)
+            ids = _ID.findall(found[1])
+            only = len(ids) == 1 and not source.text[found.end() : end].strip()
+            for each in ids:
+                yield _Suppression(each, comment, lines, alone, only)
 
 
 def _next_lines(source: Source) -> list[int]:
@@ -102,18 +110,17 @@ def _lines(document: Document, found: Finding) -> range:
 
 def _unused(suppression: _Suppression) -> Finding:
     message = f"no `{suppression.id}` finding here to suppress"
-    only = re.fullmatch(r"#\s*sftc: ignore\[[^,\]]*\]\s*", suppression.comment.text)
-    fix = Fix("remove the comment", (Edit(_with_its_space(suppression), ""),), safe=True)
-    help = "remove the comment" if only else f"remove `{suppression.id}` from the comment"
-    return UNUSED_SUPPRESSION.finding(suppression.comment, message, help=help, fix=fix if only else None)
+    fix, help = None, f"remove `{suppression.id}` from the comment"
+    if suppression.only:
+        fix = Fix("remove the comment", (Edit(_with_its_space(suppression), ""),), safe=True)
+        help = "remove the comment"
+    return UNUSED_SUPPRESSION.finding(suppression.comment, message, help=help, fix=fix)
 
 
 def _with_its_space(suppression: _Suppression) -> Span:
     """Return the comment with its line if it is alone there, else with the blanks before it."""
     source, start, end = suppression.comment
-    before = source.text[:start].rstrip(" \t")
-    if not suppression.alone:
-        return source.span(len(before), end)
-    rest = source.text[end:]
-    line_end = next((each for each in ("\r\n", "\n") if rest.startswith(each)), "")
-    return source.span(len(before), end + len(line_end))
+    line_start, line_end = source.line_bounds(suppression.comment.line)
+    if suppression.alone:
+        return source.span(line_start, source.text.find("\n", line_end) + 1 or len(source.text))
+    return source.span(line_start + len(source.text[line_start:start].rstrip(" \t")), end)

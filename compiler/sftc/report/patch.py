@@ -7,7 +7,9 @@ from difflib import unified_diff
 
 from sftc.text.source import Source
 
-_CURSOR = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CURSOR = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def patch(changed: Iterable[tuple[Source, Source]]) -> str:

@@ -1,5 +1,6 @@
 """Applying fixes to the text of a config; everything else stays as it is."""
 
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable
 
 from sftc.document.edits import apply_fixes
@@ -38,11 +39,18 @@ def _all_at_once(source: Source, findings: list[Finding], fixes: Iterable[Fix], 
     taken: list[tuple[int, int]] = []
     for each in fixes:
         spans = [(edit.span.start, edit.span.end) for edit in each.edits]
-        if not any(a <= d and c <= b for a, b in spans for c, d in taken):
+        if not any(_overlaps(span, taken) for span in spans):
             chosen.append(each)
-            taken += spans
+            for span in spans:
+                insort(taken, span)
     fixed = apply_fixes(source, chosen)
     return fixed if chosen and _is_better(lint(fixed), findings) else None
+
+
+def _overlaps(span: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
+    """Return whether `span` touches one of the spans, which are in order and touch no other."""
+    at = bisect_right(taken, span)
+    return any(start <= span[1] and span[0] <= end for start, end in taken[max(at - 1, 0) : at + 1])
 
 
 def _one_by_one(source: Source, findings: list[Finding], fixes: Iterable[Fix], lint: Lint) -> Source | None:

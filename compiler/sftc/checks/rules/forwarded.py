@@ -1,13 +1,13 @@
 """Rules about keys in a table where they have no effect, or an unintended effect."""
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sftc.checks.config import Config
 from sftc.checks.rules.schema_version import late_version
 from sftc.contract.versions import SELECTOR
 from sftc.document.edits import rewrite
-from sftc.document.overrides import toml_value
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.keys import Path, dotted
@@ -23,6 +23,11 @@ _SHORT_WORDS: Final = frozenset({"r", "rank", "alpha", "to", "keep", "name", "pr
 
 _STARTS: Final = frozenset("0123456789+-.tfTF")
 """How numbers and booleans begin."""
+
+_NUMBER: Final = re.compile(
+    r"[+-]?(?:0|[1-9](?:_?[0-9])*)(?:\.[0-9](?:_?[0-9])*)?(?:[eE][+-]?[0-9](?:_?[0-9])*)?"
+)
+"""An integer or a float, as TOML writes it."""
 
 _LONG: Final = 10
 """The letters of a word that hardly means two things."""
@@ -112,11 +117,8 @@ def without_quotes(text: str) -> tuple[str, str] | None:
         return None
     if word.lower() in {"true", "false"}:
         return "boolean", word.lower()
-    if not word or not set(word) <= set("0123456789+-.,eE_"):
-        return None
     plain = word.replace(",", ".") if word.count(",") == 1 and "." not in word else word
-    value: Any = toml_value(plain)
-    return ("number", plain) if type(value) in (int, float) else None
+    return ("number", plain) if _NUMBER.fullmatch(plain) else None
 
 
 MISPLACED_KEY = Rule(
