@@ -1,0 +1,56 @@
+"""Every hostile config comes to its end with all tools, is never an exception, and no fix makes it worse."""
+
+import pytest
+
+import sftc
+from sftc.contract.versions import PACKAGED
+from sftc.findings.finding import MOST_SHOWN, ConfigError, bounded
+from sftc.report.terminal import render
+from sftc.text.source import Source
+from sftc.tools import diff, explain
+from sftc.tools.fix import fix
+from sftc.tools.lint import lint
+from sftc.tools.migrate import migrate
+from support.hostile import HOSTILE, JOB
+
+SIZE = 20_000
+LIMIT = 1 << 20
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_config_ends_with_every_tool(name: str) -> None:
+    text = HOSTILE[name](SIZE)
+    assert SIZE / 2 < len(text) <= SIZE + 100
+    source = Source("c.toml", text)
+    findings = lint(source)
+    fixed = fix(source, lint, lambda found: True)
+    errors = {found.id for found in findings if found.is_error}
+    assert {found.id for found in lint(fixed) if found.is_error} <= errors
+    compiled = sftc.compile(text.encode())
+    if compiled.ok:
+        other = sftc.compile(JOB.replace('"m"', '"n"').encode())
+        assert list(explain.keys(compiled))
+        assert list(diff.changes(compiled, other))
+    if compiled.config:
+        migrated = migrate(source, PACKAGED)
+        assert migrated.source.text == text or not migrated.problems
+    else:
+        with pytest.raises(ConfigError):
+            migrate(source, PACKAGED)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_report_of_a_hostile_config_is_short(name: str) -> None:
+    findings = lint(Source("c.toml", HOSTILE[name](SIZE)))
+    shown = bounded(findings)
+    assert sum(found.number for found in shown) == len(findings)
+    assert len(shown) <= (MOST_SHOWN + 1) * len({(found.id, found.severity) for found in findings})
+    assert len(render(findings)) < LIMIT
+
+
+def test_more_than_a_hundred_findings_of_a_kind_are_counted() -> None:
+    text = JOB + "[hyperparameters]\n" + "".join(f"k{number} = 1\n" for number in range(3000))
+    shown = bounded(lint(Source("c.toml", text)))
+    assert [found.number for found in shown] == [1] * MOST_SHOWN + [2900]
+    assert shown[-1].message == "2,900 more findings of this kind, the first of them here"
+    assert shown[-1].span.text == f"k{MOST_SHOWN}"
