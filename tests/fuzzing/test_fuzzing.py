@@ -154,10 +154,13 @@ def _broken_bytes(data: bytes, chance: random.Random) -> bytes:
 def fuzz_rows(chance: random.Random) -> str:
     """Check one training file, plain or in an archive that may be damaged; return its bytes, escaped."""
     data = _broken_bytes(chance.choice(ROWS), chance)
-    name, packed = chance.choice(
-        [("r.jsonl", bytes), ("r.jsonl.gz", gzip.compress), ("r.jsonl.bz2", bz2.compress)]
-    )
-    data = packed(data)
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        "r.jsonl": bytes,
+        "r.jsonl.gz": gzip.compress,
+        "r.jsonl.bz2": bz2.compress,
+    }
+    name = chance.choice([*packers])
+    data = packers[name](data)
     if chance.random() < 0.3 and name != "r.jsonl":
         data = _broken_bytes(data, chance)
     with TemporaryDirectory() as folder:
