@@ -243,4 +243,4 @@ def test_an_unusable_proxy_is_reported(sftc: Program, monkeypatch: pytest.Monkey
     monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1")
     code, _, errors = sftc.at("https://example.org")("jobs", "list")
     assert code == 2
-    assert "Error: https://example.org/api, or the proxy for it, cannot be used: " in errors
+    assert "Error: ALL_PROXY is not the URL of a proxy: " in errors

@@ -225,11 +225,9 @@ def test_a_key_repeated_elsewhere_is_not_shown() -> None:
     assert KEY not in f"{silent.value}{client.told}"
 
 
-@pytest.mark.parametrize("url", ["http://999.1.1.1/api", "https://example.org/api"])
-def test_an_invalid_host_or_proxy_is_reported(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1")
-    with pytest.raises(SettingsError, match=f"^{url}, or the proxy for it, cannot be used: "):
-        Client(url)
+def test_an_invalid_host_is_reported() -> None:
+    with pytest.raises(SettingsError, match=r"^http://999\.1\.1\.1/api cannot be used: "):
+        Client("http://999.1.1.1/api")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple, Self
 
 import httpx
 
-from sftc.submission.endpoint import LOOPBACK, Backend, SettingsError
+from sftc.submission.endpoint import Backend, SettingsError
 from sftc.submission.failures import RefusedError, UnreachableError
+from sftc.submission.network import route_to
 
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _TIMEOUT: Final = httpx.Timeout(60.0, connect=15.0)
@@ -49,7 +50,7 @@ class ServiceClient:
         patience: how often to retry.
 
     Raises:
-        SettingsError: the URL, or a proxy URL in the environment, is invalid.
+        SettingsError: the URL, or a variable about proxies or certificates, cannot be used.
     """
 
     def __init__(self, backend: Backend, tell: Notify, patience: Patience = Patience()) -> None:  # noqa: B008  it is immutable
@@ -59,15 +60,17 @@ class ServiceClient:
         self._patience = patience
         try:
             url = httpx.URL(f"{backend.url}/learning/")
-            self._http = httpx.Client(
-                base_url=url,
-                auth=_Bearer(backend.key.secret, url),
-                timeout=_TIMEOUT,
-                # A proxy would send the key to another machine.
-                mounts={f"all://{_bracketed(url.host)}": None} if url.host in LOOPBACK else None,
-            )
-        except (ImportError, ValueError, httpx.InvalidURL) as error:
-            raise SettingsError(f"{backend.url}, or the proxy for it, cannot be used: {error}") from error
+        except httpx.InvalidURL as error:
+            raise SettingsError(f"{backend.url} cannot be used: {error}") from error
+        self._route = route_to(url)
+        self._http = httpx.Client(
+            base_url=url,
+            auth=_Bearer(backend.key.secret, url),
+            timeout=_TIMEOUT,
+            verify=self._route.certificates,
+            proxy=self._route.proxy,
+            trust_env=False,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -135,8 +138,8 @@ class ServiceClient:
             wait = _retry_after(answer)
             if wait > _ASKED:
                 break
-        reason = self.key.masked(reason)
-        raise UnreachableError(f"no valid response from {self.url}: {reason}", wait)
+        reason = self.key.masked(self._route.explained(reason))
+        raise UnreachableError(f"no valid response from {self.url}{self._route.via}: {reason}", wait)
 
     def _wait(self, number: int, tries: int, reason: str, asked: float) -> None:
         pause = min(self._patience.pause * 2 ** (number - 1), _LONGEST) * random.uniform(0.5, 1.5)  # noqa: S311  jitter
@@ -176,10 +179,6 @@ class _Bearer(httpx.Auth):
         if (request.url.scheme, request.url.host, request.url.port) == self._origin:
             request.headers["Authorization"] = f"Bearer {self._secret}"
         yield request
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _reason(error: Exception) -> str:
