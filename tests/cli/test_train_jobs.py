@@ -201,9 +201,42 @@ def test_errors_stop_the_submission_of_a_payload(sftc: Program, service: Embedde
     values["metadata"]["effective_config"]["compute"] = {}
     Path("payload.json").write_text(json.dumps(values))
     code, out, errors = sftc(*SUBMIT)
+    assert (code, out) == (1, "")
+    assert errors == (
+        "sftc: `compute.gpu_type` is missing: the service refuses the job with HTTP 400 `missing_gpu_type`\n"
+        "sftc: nothing was sent (--no-preflight sends it)\n"
+    )
+    assert service.files() == []
+    code, out, errors = sftc(*SUBMIT, "--no-preflight")
     assert (code, out) == (3, "")
     assert "sftc: the service refused the request: HTTP 400 `missing_gpu_type`: " in errors
     assert service.jobs() == []
+
+
+NEWER = f'schema_version = 2\n{CONFIG}\n[tags]\nteam = "research"\n[hyperparameters]\nmax_steps = 5\n'
+
+
+def test_a_payload_is_not_sent_to_a_service_that_would_ignore_keys_of_it(sftc_program: str) -> None:
+    Path("newer.toml").write_text(NEWER)
+    Path("payload.json").write_text(Program(sftc_program)("compile", "newer.toml")[1])
+    with odd_service([Answer({"openapi": "3.0.3"}), Answer({}, 400)]) as service:
+        sftc = Program(sftc_program, service.url)
+        code, out, errors = sftc(*SUBMIT)
+        assert (code, out) == (1, "")
+        assert "version 2 of the payload, and will ignore `hyperparameters.max_steps`, `tags`\n" in errors
+        assert "nothing was sent (--no-preflight sends it)" in errors
+        assert sftc(*SUBMIT, "--no-preflight")[0] == 3
+    paths = [asked.path for asked in service.asked]
+    assert paths == ["/api/openapi.json", "/api/learning/files"]
+
+
+def test_a_service_that_takes_the_version_gets_the_payload(sftc: Program, service: Embedded) -> None:
+    Path("newer.toml").write_text(NEWER)
+    Path("payload.json").write_text(sftc("compile", "newer.toml")[1])
+    code, _, errors = sftc(*SUBMIT)
+    assert code == 0, errors
+    [job] = service.jobs()
+    assert json.loads(job["payload"])["metadata"]["schema_version"] == 2
 
 
 def test_a_wrong_api_key_is_not_printed(sftc: Program, monkeypatch: pytest.MonkeyPatch) -> None:
