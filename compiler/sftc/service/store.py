@@ -91,6 +91,11 @@ class Store:
         """Return the file with this id, or `None`."""
         return self._one("SELECT * FROM files WHERE id = ?", id)
 
+    def files(self, digest: str | None, limit: int) -> list[Record]:
+        """Return files, newest first; with a `digest`, only the file with that content."""
+        query = "SELECT * FROM files WHERE ? IS NULL OR digest = ? ORDER BY created_at DESC, id LIMIT ?"
+        return self._all(query, digest, digest, limit)
+
     def unchecked_files(self) -> list[Record]:
         """Return the files that are not checked yet, oldest first."""
         return self._all("SELECT * FROM files WHERE status = 'processing' ORDER BY created_at")
