@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -17,6 +18,7 @@ from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.failures import JobCancelledError, JobFailedError, RefusedError, UnreachableError
 from sftc.submission.follow import Pace, follow_job
+from sftc.submission.statuses import CANCELLED, FAILED, SUCCEEDED
 from support.backends import Answer, Asked, Threads, odd_service
 from support.environment import KEY
 
@@ -221,6 +223,13 @@ def test_every_word_of_a_final_status_is_understood(name: str, status: str, erro
         with pytest.raises(error, match="job-1"):
             hear(tale, notes)
     assert notes.statuses == ["running", status.strip()]
+
+
+def test_the_documentation_lists_every_word_of_a_final_status(root: Path) -> None:
+    text = (root / "docs/how-to/submit.md").read_text()
+    for code, words in (("0", SUCCEEDED), ("5", FAILED), ("6", CANCELLED)):
+        listed = ", ".join(f"`{each}`" for each in sorted(words))
+        assert f"| exit code {code} | {listed} |" in text
 
 
 def test_a_job_that_expired_is_reported_as_such() -> None:

@@ -71,6 +71,7 @@ def serve_command(
     made = token is None
     token = token or secrets.token_urlsafe(24)
     options = TrainingOptions(**training)
+    os.umask(0o077)  # what the trainer writes is for its owner only, as the rest of the data folder
     try:
         service = EmbeddedService(folder, token, None if idle else executor(options))
     except InUseError as error:

@@ -9,7 +9,7 @@ import orjson
 from sftc.cli.connection import ServiceOptions, connected, failures, key_option, say, service_options
 from sftc.cli.data_files import prepare_files
 from sftc.cli.output import write_stdout
-from sftc.cli.preflight import check_refusals, check_version, preflight_option
+from sftc.cli.preflight_checks import check_refusals, check_version, preflight_option
 
 
 @click.command("submit", short_help="Submit a compiled payload.")

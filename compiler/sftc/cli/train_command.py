@@ -28,7 +28,7 @@ from sftc.cli.dry_run import dry_run_report
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import check_offline_model, offline_model_option
 from sftc.cli.output import write_stdout
-from sftc.cli.preflight import check_version, preflight_option
+from sftc.cli.preflight_checks import check_version, preflight_option
 from sftc.cli.training_options import training_of, training_options
 from sftc.document.overrides import Override
 from sftc.document.reading import read_source

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sftc.service.origins import is_foreign, is_ours
 from sftc.service.responses import failure
+from sftc.service.web_pages import is_foreign, is_ours
 
 OPEN = "/api/openapi.json"
 """The only path that needs no token."""
@@ -28,7 +28,7 @@ class Guard:
     Args:
         app: the application that gets the other requests.
         token: the bearer token.
-        names: the host names of the service; see `origins`.
+        names: the host names of the service; see `web_pages`.
     """
 
     def __init__(self, app: ASGIApp, token: str, names: Collection[str]) -> None:

@@ -11,7 +11,7 @@ from sftc.service import responses
 from sftc.service.app import EmbeddedService
 from sftc.service.guard import AUTHORIZED
 from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
-from sftc.service.origins import LOOPBACK, names_of
+from sftc.service.web_pages import LOOPBACK, names_of
 
 MAX_HEAD = 1 << 16
 """Approximate maximum size of a request head, in bytes."""
