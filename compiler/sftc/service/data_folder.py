@@ -57,6 +57,7 @@ class Folder:
     def job(self, id: str) -> Path:
         """Return the folder of a job, and create it if it does not exist."""
         folder = self.root / "jobs" / id
+        folder.mkdir(mode=0o700, exist_ok=True)  # and fail if the data folder is gone
         private_folder(folder)
         return folder
 
