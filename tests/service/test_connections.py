@@ -82,7 +82,7 @@ def test_a_peer_without_the_token_that_sends_slowly_is_disconnected(
     tmp_path: Path, start: bytes, piece: bytes
 ) -> None:
     """Also if no two pieces are far apart."""
-    with thread(tmp_path, limits=ServiceLimits(patience=0.5)) as client, connected(client) as link:
+    with thread(tmp_path, limits=ServiceLimits(patience=0.1)) as client, connected(client) as link:
         link.sendall(start)
         eventually(lambda: has_ended(link, piece))
 

@@ -10,9 +10,10 @@ import pytest
 
 from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend
-from sftc.submission.failures import SubmissionError, UnreachableError
+from sftc.submission.failures import RefusedError, SubmissionError, UnreachableError
 from sftc.submission.journal import Intent, Journal
 from sftc.submission.submit import Order, Submission
+from sftc.submission.upload import Readiness
 from support.backends import Answer, Asked, OddService, data_file, embedded, odd_service
 from support.environment import KEY
 from support.orders import LOST, Client, Hosted
@@ -161,6 +162,23 @@ def test_a_new_job_may_be_unknown_for_a_moment_when_it_is_started() -> None:
     assert missing == []
 
 
+def test_a_new_job_that_stays_unknown_is_refused(folder: Path) -> None:
+    hosted, told = Hosted(), list[str]()
+
+    def absent(asked: Asked) -> Answer:
+        return Answer({}, 404) if asked.path.endswith("/start") else hosted(asked)
+
+    with (
+        odd_service(absent) as service,
+        Journal("the service", folder / "journal") as journal,
+        ServiceClient(Backend(service.url, ApiKey(KEY)), told.append) as client,
+    ):
+        submission = Submission(client, journal, told.append, readiness=Readiness(0.01, appearing=0.02))
+        with pytest.raises(RefusedError, match="HTTP 404"):
+            submission.submit(order())
+    assert [asked.path for asked in service.asked].count("/api/learning/jobs/job-1/start") > 1
+
+
 def uploads(service: OddService) -> int:
     return sum(asked.method == "POST" and asked.path.endswith("/files") for asked in service.asked)
 
@@ -225,6 +243,13 @@ def test_a_file_whose_upload_got_no_response_is_looked_for(listed: Any, sent: in
         ][1:2]
     assert looked == {"sha256": digest, "limit": "100"}
     assert len(hosted.jobs) == 1
+
+
+def test_a_refused_api_key_ends_the_search_for_a_file() -> None:
+    with odd_service([LOST, Answer({}, 401)]) as service:
+        with pytest.raises(RefusedError, match="HTTP 401"):
+            submit(service.url, order(), tries=3)
+        assert len(service.asked) == 2
 
 
 @pytest.mark.parametrize("status", [401, 403])

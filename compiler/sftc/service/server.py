@@ -28,11 +28,12 @@ class HttpConnection(HttpToolsProtocol):
     """
 
     limits = DEFAULT_LIMITS
+    since = 0.0
+    """The time when the connection began to wait for a request."""
 
     _late: asyncio.TimerHandle | None = None
     _head = 0
     _is_body = False
-    _since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Start the timeout for the first request head, and make room if there are too many connections."""
@@ -85,11 +86,6 @@ class HttpConnection(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn sets it at the first request
         return not cycle or cycle.response_complete or not cycle.scope["state"].get(AUTHORIZED)
 
-    @property
-    def since(self) -> float:
-        """The time when the connection began to wait for a request."""
-        return self._since
-
     def _make_room(self) -> None:
         others = [each for each in self.connections if isinstance(each, HttpConnection) and each is not self]
         if waiting := [each for each in others if each.waits]:
@@ -99,7 +95,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _begin(self) -> None:
         self._end()
-        self._since = self.loop.time()
+        self.since = self.loop.time()
         self._late = self.loop.call_later(self.limits.patience, self.transport.abort)
 
     def _end(self) -> None:

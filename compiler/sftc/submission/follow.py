@@ -15,6 +15,9 @@ from sftc.submission.failures import (
 from sftc.submission.statuses import CANCELLED, OVER, SUCCEEDED, word
 
 _PAGE: Final = 200
+_SHOWN: Final = 200
+"""Maximum characters shown of a status."""
+
 _SHORTEST: Final = 1 / 50
 _LONGEST: Final = 1 / 5
 """The pauses between the requests of one poll, as parts of the polling interval: each pause is twice as
@@ -23,7 +26,7 @@ long as the one before."""
 _LEAST: Final = 0.01
 """The pause in seconds that is made even if there is no time left."""
 
-_GRACE: Final = 1.0
+_GRACE: Final = 0.5
 """The time in seconds that every request gets, even at the end."""
 
 APPEARING: Final = 60.0
@@ -81,7 +84,7 @@ def follow_job(
     while True:
         clock.begin_poll()
         body, silence = _body(job, service, clock)
-        status = str(body.get("status") or body.get("state") or seen).strip()
+        status = str(body.get("status") or body.get("state") or seen).strip()[:_SHOWN]
         is_over = word(status) in SUCCEEDED | OVER
         if status != seen and not is_over:
             watcher.status(status)
