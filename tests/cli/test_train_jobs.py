@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from sftc.cli.jobs_command import jobs_command
 from support.backends import Answer, Asked, Embedded, Waits, embedded, odd_service
 from support.environment import KEY
 from support.program import CONFIG, Program
@@ -137,6 +139,23 @@ def test_malformed_metrics_are_skipped(sftc_program: str, points: object) -> Non
         code, out, errors = Program(sftc_program, service.url)("jobs", "metrics", "job-1")
     assert (code, errors) == (0, "")
     assert out == ("a\t1\t2.0\n" if isinstance(points, list) else "")
+
+
+def test_metrics_without_end_are_read_up_to_a_limit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sftc.cli.jobs_command._PAGES", 5)
+    steps = count()
+
+    def endless(asked: Asked) -> Answer:
+        return Answer({"points": [{"name": "a", "step": next(steps), "value": 1.0}]})
+
+    with odd_service(endless) as service:
+        jobs_command(["metrics", "job-1", "--backend", service.url], standalone_mode=False)
+        assert len(service.asked) == 5
+    shown = capsys.readouterr()
+    assert shown.out.count("\n") == 5
+    assert "the metrics of job-1 do not end; these are the first 5 points" in shown.err
 
 
 def test_a_payload_from_a_file_or_a_pipe_is_submitted_once(sftc: Program, service: Embedded) -> None:
