@@ -106,6 +106,22 @@ def test_diff_reads_git_revisions(sftc: Program) -> None:
     assert sftc("diff", "HEAD:b.toml", "a.toml")[0] == 2
 
 
+def test_only_the_name_of_a_file_reaches_git(sftc: Program) -> None:
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e@localhost"]
+    Path("folder").mkdir()
+    Path("folder/b.toml").write_text(B)
+    for command in (["init", "-q"], ["add", "a.toml", "folder"], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *command], check=True)
+    before = sorted(Path().iterdir())
+    options = ("--output=stolen:a.toml", "--output=stolen HEAD:a.toml", "-pHEAD:a.toml", "--batch:a.toml")
+    for name in (*options, "^HEAD:a.toml", "HEAD:a.toml..HEAD:a.toml", "HEAD:folder", ":"):
+        code, out, errors = sftc("diff", "--", name, "a.toml")
+        assert (code, out) == (2, "")
+        assert errors.startswith("Error: fatal: ")
+        assert "must come before" not in errors
+    assert sorted(Path().iterdir()) == before
+
+
 def test_diff_ignores_changes_without_meaning(sftc: Program) -> None:
     meaning = A + "learning_rate = 1\n"
     Path("one.toml").write_text(meaning)

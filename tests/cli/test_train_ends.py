@@ -31,6 +31,7 @@ from support.backends import (
 )
 from support.environment import KEY, isolate, write_files
 from support.lossy_proxy import Passing, line
+from support.orders import Hosted
 from support.program import CONFIG, Program, processes, rest, told
 from support.training_files import GOOD
 from support.waiting import eventually
@@ -188,6 +189,23 @@ def test_ctrl_c_leaves_the_job_running_and_prints_the_command_to_follow_it(
         code, _, errors = elsewhere(*shlex.split(again)[1:])
         assert code == 0, f"{again}\n{errors}"
         assert len(service.jobs()) == 1
+
+
+def test_a_new_job_may_be_unknown_for_a_moment(sftc: Program) -> None:
+    """`sftc jobs follow` does not wait for it."""
+    hosted, missing = Hosted(), [Answer({}, 404)] * 3
+
+    def slow(asked: Asked) -> Answer:
+        if asked.path.endswith("job-1") and missing:
+            return missing.pop()
+        hosted.jobs.get("job-1", {})["status"] = "Done"
+        return hosted(asked)
+
+    with odd_service(slow) as service:
+        code, out, errors = sftc.at(service.url)(*TRAIN)
+        assert (code, out) == (0, "job-1\n"), errors
+        assert errors.count("the service does not know job-1 yet; still trying") == 1
+        assert sftc.at(service.url)("jobs", "follow", "job-2")[0] == 3
 
 
 def test_ctrl_c_before_the_job_exists_prints_the_command_to_resume(sftc: Program) -> None:

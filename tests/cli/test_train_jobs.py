@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from sftc.cli.jobs_command import jobs_command
 from support.backends import Answer, Asked, Embedded, Waits, embedded, odd_service
 from support.environment import KEY
 from support.program import CONFIG, Program
@@ -139,6 +141,23 @@ def test_malformed_metrics_are_skipped(sftc_program: str, points: object) -> Non
     assert out == ("a\t1\t2.0\n" if isinstance(points, list) else "")
 
 
+def test_metrics_without_end_are_read_up_to_a_limit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sftc.cli.jobs_command._PAGES", 5)
+    steps = count()
+
+    def endless(asked: Asked) -> Answer:
+        return Answer({"points": [{"name": "a", "step": next(steps), "value": 1.0}]})
+
+    with odd_service(endless) as service:
+        jobs_command(["metrics", "job-1", "--backend", service.url], standalone_mode=False)
+        assert len(service.asked) == 5
+    shown = capsys.readouterr()
+    assert shown.out.count("\n") == 5
+    assert "the metrics of job-1 do not end; these are the first 5 points" in shown.err
+
+
 def test_a_payload_from_a_file_or_a_pipe_is_submitted_once(sftc: Program, service: Embedded) -> None:
     payload = sftc("compile", "config.toml")[1]
     Path("payload.json").write_text(payload)
@@ -201,9 +220,42 @@ def test_errors_stop_the_submission_of_a_payload(sftc: Program, service: Embedde
     values["metadata"]["effective_config"]["compute"] = {}
     Path("payload.json").write_text(json.dumps(values))
     code, out, errors = sftc(*SUBMIT)
+    assert (code, out) == (1, "")
+    assert errors == (
+        "sftc: `compute.gpu_type` is missing: the service refuses the job with HTTP 400 `missing_gpu_type`\n"
+        "sftc: nothing was sent (--no-preflight sends it)\n"
+    )
+    assert service.files() == []
+    code, out, errors = sftc(*SUBMIT, "--no-preflight")
     assert (code, out) == (3, "")
     assert "sftc: the service refused the request: HTTP 400 `missing_gpu_type`: " in errors
     assert service.jobs() == []
+
+
+NEWER = f'schema_version = 2\n{CONFIG}\n[tags]\nteam = "research"\n[hyperparameters]\nmax_steps = 5\n'
+
+
+def test_a_payload_is_not_sent_to_a_service_that_would_ignore_keys_of_it(sftc_program: str) -> None:
+    Path("newer.toml").write_text(NEWER)
+    Path("payload.json").write_text(Program(sftc_program)("compile", "newer.toml")[1])
+    with odd_service([Answer({"openapi": "3.0.3"}), Answer({}, 400)]) as service:
+        sftc = Program(sftc_program, service.url)
+        code, out, errors = sftc(*SUBMIT)
+        assert (code, out) == (1, "")
+        assert "version 2 of the payload, and will ignore `hyperparameters.max_steps`, `tags`\n" in errors
+        assert "nothing was sent (--no-preflight sends it)" in errors
+        assert sftc(*SUBMIT, "--no-preflight")[0] == 3
+    paths = [asked.path for asked in service.asked]
+    assert paths == ["/api/openapi.json", "/api/learning/files"]
+
+
+def test_a_service_that_takes_the_version_gets_the_payload(sftc: Program, service: Embedded) -> None:
+    Path("newer.toml").write_text(NEWER)
+    Path("payload.json").write_text(sftc("compile", "newer.toml")[1])
+    code, _, errors = sftc(*SUBMIT)
+    assert code == 0, errors
+    [job] = service.jobs()
+    assert json.loads(job["payload"])["metadata"]["schema_version"] == 2
 
 
 def test_a_wrong_api_key_is_not_printed(sftc: Program, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,4 +295,4 @@ def test_an_unusable_proxy_is_reported(sftc: Program, monkeypatch: pytest.Monkey
     monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1")
     code, _, errors = sftc.at("https://example.org")("jobs", "list")
     assert code == 2
-    assert "Error: https://example.org/api, or the proxy for it, cannot be used: " in errors
+    assert "Error: ALL_PROXY is not the URL of a proxy: " in errors

@@ -117,10 +117,11 @@ def test_every_documented_response_occurs(tmp_path: Path) -> None:
     with thread(tmp_path, Steps()) as client:
         client.event_hooks["response"] = [seen]
         client.get(client.origin.join("/api/openapi.json"))
+        client.get(client.origin.join("/api/openapi.json"), headers={"Host": "evil.example"})
         file = client.ready(rows(1))
         id = client.started(file, steps=2)
         client.once(id)
-        for path in ("/jobs", f"/jobs/{id}/events", f"/jobs/{id}/metrics", f"/jobs/{id}/timeline"):
+        for path in ("/files", "/jobs", f"/jobs/{id}/events", f"/jobs/{id}/metrics", f"/jobs/{id}/timeline"):
             assert client.listed(path)
         good(client.post(f"/jobs/{id}/cancel"))
         for number in (1, 1, 2):
@@ -128,6 +129,7 @@ def test_every_documented_response_occurs(tmp_path: Path) -> None:
         for label in seen.operations.keys() - {"GET /api/openapi.json"}:
             method, path = label.replace("/api/learning", "").split(" ")
             client.request(method, path, headers={"Authorization": "none"})
+            client.request(method, path, headers={"Origin": "https://evil.example"})
             client.request(method, path, json={} if method == "POST" else None)
             path = path.replace("{id}", id)
             client.request(method, path, json=[] if method == "POST" else None, params={"limit": "0"})

@@ -82,6 +82,14 @@ def test_the_same_content_under_another_name_is_the_same_file(service: Client) -
     assert service.upload(rows(3) + b"\n")["id"] != first["id"]
 
 
+def test_files_are_listed_newest_first_and_by_content(service: Client) -> None:
+    older, newer = (service.checked(service.upload(rows(number))["id"]) for number in (5, 6))
+    assert service.listed("/files", limit="2") == [newer, older]
+    assert service.listed("/files", sha256=older["sha256"]) == [older]
+    assert service.listed("/files", sha256="0" * 64) == []
+    refusal(service.get("/files", params={"limit": "0"}), 400, "invalid_query")
+
+
 def test_parts_of_an_upload_can_be_in_any_order_and_others_are_ignored(service: Client) -> None:
     data = rows(4) + b"--b\r\n\r\n--\r\n-b\r\n--c--\r\n--\r\n\r\n--B--\r"
     file, other = part(b"file", data, b"f"), part(b"other", b"x" * 10_000)
@@ -188,7 +196,7 @@ def test_unknown_paths_and_methods_are_refused(service: Client) -> None:
         ("DELETE", "/files/a", "GET"),
         ("PUT", "/jobs/a", "GET"),
         ("GET", "/jobs/a/start", "POST"),
-        ("GET", "/files", "POST"),
+        ("PUT", "/files", "GET, HEAD, POST"),
         ("PATCH", "/jobs", "GET, HEAD, POST"),
     ]:
         answer = service.request(method, path)

@@ -130,6 +130,23 @@ def test_the_environment_overrides_the_env_file(tmp_path: Path, monkeypatch: pyt
         assert backend_at(url, variables, allow_insecure=False).key.secret == KEY
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_an_env_file_may_begin_with_a_byte_order_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, end: str
+) -> None:
+    for name in ("SYNTH_API_KEY", "BACKEND_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / ".env"
+    lines = ["SYNTH_API_KEY=key-of-file", 'BACKEND_BASE_URL="https://example.org"', ""]
+    file.write_bytes(end.join(lines).encode(encoding))
+    variables = environment(str(file))
+    assert (variables["SYNTH_API_KEY"], base_url(None, variables)) == (
+        "key-of-file",
+        "https://example.org/api",
+    )
+
+
 def test_an_unreadable_env_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"SYNTH_API_KEY=\xe9\n")
     for name in ("absent", "latin", "."):

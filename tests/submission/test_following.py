@@ -1,7 +1,15 @@
 """Follow a job on a scripted service whose responses are sometimes broken."""
 
 import random
+import socket
+import socketserver
+import time
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -10,7 +18,8 @@ from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend
 from sftc.submission.failures import JobCancelledError, JobFailedError, RefusedError, UnreachableError
 from sftc.submission.follow import Pace, follow_job
-from support.backends import Answer, Asked, odd_service
+from sftc.submission.statuses import CANCELLED, FAILED, SUCCEEDED
+from support.backends import Answer, Asked, Threads, odd_service
 from support.environment import KEY
 
 QUICK = Pace(interval=0.001, timeout=60)
@@ -185,17 +194,165 @@ def test_malformed_events_and_points_are_skipped() -> None:
     ]
 
 
+End = type[JobFailedError | JobCancelledError] | None
+
+ENDS: dict[End, str] = {
+    None: "succeeded completed Completed SUCCESS done finished complete JOB_STATE_SUCCEEDED",
+    JobFailedError: "failed FAILED error ERROR errored expired timeout timed_out TimedOut user_error"
+    " JOB_STATE_FAILED JOB_STATE_EXPIRED TIMEOUT_EXCEEDED FAILED_VALIDATION failure",
+    JobCancelledError: "cancelled canceled CANCELED Stopped stopped aborted JOB_STATE_CANCELLED",
+}
+"""Words of final status, of this contract and of other services."""
+
+WORDS: list[tuple[str, End]] = [(word, end) for end, words in ENDS.items() for word in words.split()]
+SPELLED: list[tuple[str, End]] = [
+    (" done\n", None),
+    ("Timed Out", JobFailedError),
+    ("timed-out", JobFailedError),
+]
+
+
 @pytest.mark.parametrize("name", ["status", "state"])
-@pytest.mark.parametrize("status", ["succeeded", "completed", "failed", "cancelled", "canceled"])
-def test_every_name_of_a_final_status_is_understood(name: str, status: str) -> None:
+@pytest.mark.parametrize(("status", "error"), WORDS + SPELLED)
+def test_every_word_of_a_final_status_is_understood(name: str, status: str, error: End) -> None:
     tale, notes = Tale(3), Notes()
     tale.ends = {name: status, "fine_tuned_model": "ft-m"}
-    if status in {"succeeded", "completed"}:
+    if error is None:
         assert hear(tale, notes)[0] == tale.ends
     else:
-        with pytest.raises(JobFailedError if status == "failed" else JobCancelledError, match="job-1"):
+        with pytest.raises(error, match="job-1"):
             hear(tale, notes)
-    assert notes.statuses == ["running", status]
+    assert notes.statuses == ["running", status.strip()]
+
+
+def test_the_documentation_lists_every_word_of_a_final_status(root: Path) -> None:
+    text = (root / "docs/how-to/submit.md").read_text()
+    for code, words in (("0", SUCCEEDED), ("5", FAILED), ("6", CANCELLED)):
+        listed = ", ".join(f"`{each}`" for each in sorted(words))
+        assert f"| exit code {code} | {listed} |" in text
+
+
+def test_a_job_that_expired_is_reported_as_such() -> None:
+    tale = Tale(2)
+    tale.ends = {"status": "EXPIRED", "error": "it waited too long"}
+    with pytest.raises(JobFailedError, match=r"^job-1 failed \(EXPIRED\): it waited too long$"):
+        hear(tale, Notes())
+
+
+def test_an_unknown_status_is_shown_and_followed() -> None:
+    notes = Notes()
+    words = ["Warming Up", "finishing", 7, {"phase": "x"}]
+    left = [Answer({"status": word}) for word in words]
+
+    def script(asked: Asked) -> Answer:
+        if not asked.path.endswith("job-1"):
+            return Answer({}, 404)
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    with pytest.raises(UnreachableError, match=r"^job-1 did not end within 0.2 s; it may"):
+        hear(script, notes, Pace(0.001, 0.2))
+    assert notes.statuses == ["Warming Up", "finishing", "7", "{'phase': 'x'}"]
+
+
+@pytest.mark.parametrize("what", ["events", "metrics"])
+def test_an_endless_stream_does_not_outlast_the_timeout(what: str) -> None:
+    """And there is a pause before each request but the first."""
+    notes, pauses, number = Notes(), list[float](), count(1)
+
+    def endless(asked: Asked) -> Answer:
+        if "/events" in asked.path and what == "events":
+            return Answer({"events": [{"seq": next(number), "type": "note", "message": "more"}]})
+        if "/metrics" in asked.path and what == "metrics":
+            return Answer({"points": [{"name": "loss", "step": next(number), "value": 1.0}]})
+        return Answer({"status": "running"}) if asked.path.endswith("job-1") else Answer({}, 404)
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        time.sleep(seconds)
+
+    with odd_service(endless) as odd, ServiceClient(Backend(odd.url, ApiKey(KEY)), notes.note) as service:
+        with pytest.raises(
+            UnreachableError, match=r"^job-1 did not end within 0.5 s; it may still be running$"
+        ):
+            follow_job("job-1", service, notes, Pace(0.1, 0.5), sleep)
+        polls = [asked for asked in odd.asked if asked.path.endswith("job-1")]
+        assert len(odd.asked) <= len(pauses)
+    assert all(pause > 0 for pause in pauses)
+    assert 1 < len(polls) <= 6
+    assert notes.events or notes.points
+
+
+def test_an_endless_stream_does_not_outlast_the_end_of_the_job() -> None:
+    notes, number = Notes(), count(1)
+
+    def endless(asked: Asked) -> Answer:
+        if "/events" in asked.path:
+            return Answer({"events": [{"seq": next(number), "type": "note", "message": "more"}]})
+        return Answer({"status": "succeeded"}) if asked.path.endswith("job-1") else Answer({}, 404)
+
+    assert hear(endless, notes, Pace(0.01, 60, last=0.1))[0] == {"status": "succeeded"}
+    assert notes.notes[-1] == "could not read all events and metrics of the job: there was not enough time"
+
+
+@pytest.mark.parametrize("what", ["job-1", "events"])
+def test_a_response_that_never_ends_does_not_outlast_the_timeout(what: str) -> None:
+    """Each piece of it comes before the timeout for a piece."""
+    done = Event()
+
+    def drip(link: socket.socket, text: bytes) -> None:
+        with suppress(OSError):
+            link.sendall(text)
+            while not done.wait(0.02):
+                link.sendall(b" ")
+
+    class Drips(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while (line := self.rfile.readline()).startswith(b"GET"):
+                while self.rfile.readline().strip():
+                    pass
+                head = b"HTTP/1.1 200 OK\r\nContent-Length: "
+                if what.encode() in line.split()[1].rpartition(b"/")[2]:
+                    drip(self.connection, head + b"9999999\r\n\r\n")
+                    return
+                body = b'{"status": "running", "events": [], "points": []}'
+                self.wfile.write(head + b"%d\r\n\r\n%s" % (len(body), body))
+
+    notes, server = Notes(), Threads(("127.0.0.1", 0), Drips)
+    backend = Backend(f"http://127.0.0.1:{server.port}/api", ApiKey(KEY))
+    with server.running():
+        try:
+            with (
+                ServiceClient(backend, notes.note) as service,
+                pytest.raises(
+                    UnreachableError, match=r"did not end within 0.3 s.*; it may still be running$"
+                ),
+            ):
+                follow_job("job-1", service, notes, Pace(0.05, 0.3))
+        finally:
+            done.set()
+    assert "the response took too long" in notes.notes[0]
+
+
+@pytest.mark.parametrize("missing", [("job-1",), ("events", "metrics"), ("job-1", "events", "metrics")])
+def test_a_new_job_may_be_unknown_for_a_moment(missing: tuple[str, ...]) -> None:
+    tale, notes, left = Tale(4, 4), Notes(), Counter(dict.fromkeys(missing, 3))
+
+    def slow(asked: Asked) -> Answer:
+        what = asked.path.partition("?")[0].rpartition("/")[2]
+        left[what] -= 1
+        return Answer({}, 404) if left[what] >= 0 else tale(asked)
+
+    body, _ = hear(slow, notes, QUICK._replace(appearing=60.0))
+    assert body == {"status": "succeeded"}
+    assert (notes.events, notes.points) == (tale.events, tale.points)
+    assert notes.notes == (
+        ["the service does not know job-1 yet; still trying"] if "job-1" in missing else []
+    )
+
+
+def test_a_new_job_that_stays_unknown_is_refused() -> None:
+    with pytest.raises(RefusedError, match="HTTP 404"):
+        hear(lambda _: Answer({}, 404), Notes(), QUICK._replace(appearing=0.05))
 
 
 @pytest.mark.parametrize(
@@ -267,7 +424,7 @@ def test_retry_after_delays_the_next_request() -> None:
 
     with odd_service(script) as odd, ServiceClient(Backend(odd.url, ApiKey(KEY)), notes.note) as service:
         follow_job("job-1", service, notes, Pace(5, 600), pauses.append)
-    assert pauses == [7, 5, 5, 5]
+    assert [pause for pause in pauses if pause >= 5] == [7, 5, 5, 5]
     assert len(notes.notes) == 1
 
 

@@ -1,18 +1,22 @@
 """Submit to services that implement less of the contract, and submit files that changed."""
 
+import json
 import os
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
+from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend
-from sftc.submission.failures import SubmissionError, UnreachableError
+from sftc.submission.failures import RefusedError, SubmissionError, UnreachableError
 from sftc.submission.journal import Intent, Journal
-from sftc.submission.submit import Order
-from support.backends import Answer, Asked, data_file, embedded, odd_service
+from sftc.submission.submit import Order, Submission
+from sftc.submission.upload import Readiness
+from support.backends import Answer, Asked, OddService, data_file, embedded, odd_service
 from support.environment import KEY
-from support.orders import Client, Hosted
+from support.orders import LOST, Client, Hosted
 from support.training_files import GOOD
 
 FILES = {"rows.jsonl": GOOD}
@@ -123,6 +127,129 @@ def test_the_client_waits_until_a_file_is_ready(name: str, ready: str) -> None:
         submit(service.url, order())
     assert left == []
     assert len(hosted.jobs) == 1
+
+
+@pytest.mark.parametrize("ready", ["READY", " processed\n", "FILE_STATUS_READY"])
+def test_the_status_of_a_file_may_be_spelled_otherwise(ready: str) -> None:
+    hosted, left = Hosted(), [Answer({"status": "PENDING"}), Answer({"status": ready})]
+
+    def other(asked: Asked) -> Answer:
+        return left.pop(0) if asked.method == "GET" and "/files/" in asked.path else hosted(asked)
+
+    with odd_service(other) as service:
+        submit(service.url, order())
+    assert (left, len(hosted.jobs)) == ([], 1)
+
+
+@pytest.mark.parametrize("end", ["ERROR", "expired", "Stopped"])
+def test_a_job_that_ended_under_another_word_is_replaced(end: str) -> None:
+    hosted = Hosted()
+    with odd_service(hosted) as service:
+        submit(service.url, order())
+        hosted.jobs["job-1"]["status"] = end
+        assert submit(service.url, order())[0] == "job-2"
+
+
+def test_a_new_job_may_be_unknown_for_a_moment_when_it_is_started() -> None:
+    hosted, missing = Hosted(), [Answer({}, 404)] * 3
+
+    def slow(asked: Asked) -> Answer:
+        return missing.pop() if missing and asked.path.endswith("/start") else hosted(asked)
+
+    with odd_service(slow) as service:
+        job, _ = submit(service.url, order())
+    assert hosted.started == [job]
+    assert missing == []
+
+
+def test_a_new_job_that_stays_unknown_is_refused(folder: Path) -> None:
+    hosted, told = Hosted(), list[str]()
+
+    def absent(asked: Asked) -> Answer:
+        return Answer({}, 404) if asked.path.endswith("/start") else hosted(asked)
+
+    with (
+        odd_service(absent) as service,
+        Journal("the service", folder / "journal") as journal,
+        ServiceClient(Backend(service.url, ApiKey(KEY)), told.append) as client,
+    ):
+        submission = Submission(client, journal, told.append, readiness=Readiness(0.01, appearing=0.02))
+        with pytest.raises(RefusedError, match="HTTP 404"):
+            submission.submit(order())
+    assert [asked.path for asked in service.asked].count("/api/learning/jobs/job-1/start") > 1
+
+
+def uploads(service: OddService) -> int:
+    return sum(asked.method == "POST" and asked.path.endswith("/files") for asked in service.asked)
+
+
+def test_a_service_that_takes_long_to_answer_an_upload_gets_the_file_once(folder: Path) -> None:
+    """The timeout for the response to an upload is another one than for other responses."""
+    hosted, never, told = Hosted(), Event(), list[str]()
+
+    def slow(asked: Asked) -> Answer:
+        if asked.method == "POST" and asked.path.endswith("/files"):
+            never.wait(0.6)  # longer than the timeout for another response
+        return hosted(asked)
+
+    patience = Patience(20, 0.001, answer=0.3, storing=60.0)
+    with (
+        odd_service(slow) as service,
+        Journal("the service", folder / "journal") as journal,
+        ServiceClient(Backend(service.url, ApiKey(KEY)), told.append, patience) as client,
+    ):
+        Submission(client, journal, told.append).submit(order())
+        assert uploads(service) == 1
+
+
+@pytest.mark.parametrize(
+    ("listed", "sent"),
+    [
+        ({"files": [{"id": "file-1", "sha256": "DIGEST", "status": "ready"}]}, 1),
+        (
+            {
+                "data": [
+                    None,
+                    {"id": "file-0", "sha256": "0" * 64},
+                    {"id": "file-1", "sha256": "sha256:DIGEST"},
+                ]
+            },
+            1,
+        ),
+        ({"files": [{"id": "file-0", "sha256": "DIGEST", "status": "error"}]}, 2),
+        ({"files": [{"id": "file-0", "filename": "rows.jsonl", "bytes": 931}]}, 2),
+        ({"files": [{"sha256": "DIGEST"}, {"id": 7, "sha256": "DIGEST"}, "DIGEST"]}, 2),
+        ({"files": None}, 2),
+        (None, 2),
+    ],
+)
+def test_a_file_whose_upload_got_no_response_is_looked_for(listed: Any, sent: int) -> None:
+    hosted, lost = Hosted(), [LOST]
+    digest = order().training.digest.removeprefix("sha256:")
+    text = json.dumps(listed).replace("DIGEST", digest)
+
+    def lossy(asked: Asked) -> Answer:
+        if asked.path.endswith("/files") and lost:
+            return lost.pop()
+        if asked.path.partition("?")[0].endswith("/files") and asked.method == "GET":
+            return Answer({}, 405) if listed is None else Answer(text.encode())
+        return hosted(asked)
+
+    with odd_service(lossy) as service:
+        submit(service.url, order(), tries=3)
+        assert uploads(service) == sent
+        [looked] = [
+            asked.query for asked in service.asked if asked.path.partition("?")[0].endswith("/files")
+        ][1:2]
+    assert looked == {"sha256": digest, "limit": "100"}
+    assert len(hosted.jobs) == 1
+
+
+def test_a_refused_api_key_ends_the_search_for_a_file() -> None:
+    with odd_service([LOST, Answer({}, 401)]) as service:
+        with pytest.raises(RefusedError, match="HTTP 401"):
+            submit(service.url, order(), tries=3)
+        assert len(service.asked) == 2
 
 
 @pytest.mark.parametrize("status", [401, 403])

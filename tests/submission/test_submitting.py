@@ -132,6 +132,20 @@ def test_a_lost_response_is_recovered_by_the_next_run(
             assert any(told.startswith(text) for told in client.told)
 
 
+def test_a_file_whose_upload_got_no_response_is_found_on_the_service(folder: Path, client: Client) -> None:
+    lost = [True]
+
+    def carry(passing: Passing) -> bytes | None:
+        answer = passing.ask()
+        return None if passing.head.startswith(b"POST /api/learning/files ") and lost.pop() else answer
+
+    with embedded(folder / "data", Waits()) as service, line(service.url, carry) as way:
+        client.submit(way.url, client.order())
+        digest = data_file(folder / "rows.jsonl").digest.removeprefix("sha256:")
+        looked = f"GET /api/learning/files?sha256={digest}&limit=100"
+        assert asked(way) == [UPLOAD[0], looked, UPLOAD[1], *CREATE]
+
+
 def test_a_job_that_was_not_started_is_started_by_the_next_run(folder: Path, client: Client) -> None:
     with embedded(folder / "data", waits := Waits()) as service:
 

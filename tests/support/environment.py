@@ -11,8 +11,9 @@ KEY = "sk-0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def isolate(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Store state in `folder`, set the API key, and unset any service or proxy."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "backend_base_url", "sftc_token"):
+    """Store state in `folder`, set the API key, and unset any service, proxy or certificates."""
+    proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    for name in (*proxies, "ssl_cert_file", "ssl_cert_dir", "backend_base_url", "sftc_token"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("HOME", str(folder))

@@ -23,7 +23,7 @@ import uvicorn
 from sftc.service.app import EmbeddedService
 from sftc.service.executor import Executor, FailedError, Missing, Report, Task
 from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
-from sftc.service.server import http_connection, serve
+from sftc.service.server import serve, server_config
 from support.training_files import row
 from support.waiting import eventually
 
@@ -221,15 +221,7 @@ def thread(
     folder: Path, executor: Executor | None = None, limits: ServiceLimits = DEFAULT_LIMITS
 ) -> Iterator[Client]:
     """Run a service in a thread, and yield a client. At the end, the service stops as with Ctrl-C."""
-    app = EmbeddedService(folder, TOKEN, executor or Missing(), limits).app()
-    config = uvicorn.Config(
-        app,
-        http=http_connection(limits.patience),
-        ws="none",
-        log_config=None,
-        lifespan="on",
-        timeout_graceful_shutdown=3,
-    )
+    config = server_config(EmbeddedService(folder, TOKEN, executor or Missing(), limits))
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -55,7 +55,7 @@ def load_compiled(path: str, overrides: Iterable[Override] = ()) -> Compiled:
 def _from_git(name: str) -> Source:
     import subprocess
 
-    command = ["git", "show", "--end-of-options", name]
+    command = ["git", "cat-file", "--end-of-options", "blob", name]  # takes one object, and no range
     try:
         show = subprocess.run(command, capture_output=True, check=False)  # noqa: S603  no shell; `name` is not an option
     except OSError as error:

@@ -104,12 +104,16 @@ def poll_options(command: _Function) -> _Function:
     return command
 
 
-def pace(interval: float | None, timeout: float | None, *, is_embedded: bool) -> "Pace":
-    """Return the polling interval and timeout, with defaults for those not given (in seconds)."""
-    from sftc.submission.follow import Pace
+def pace(interval: float | None, timeout: float | None, *, is_embedded: bool, is_new: bool = False) -> "Pace":
+    """Return how to poll a job, with defaults for the interval and the timeout (in seconds) if not given.
+
+    A job `is_new` if this command created it, so that the service may not know it everywhere yet.
+    """
+    from sftc.submission.follow import APPEARING, Pace
 
     usual = Pace(0.5, inf) if is_embedded else Pace()
-    return Pace(interval or usual.interval, timeout or usual.timeout)
+    appearing = APPEARING if is_new else usual.appearing
+    return Pace(interval or usual.interval, timeout or usual.timeout, appearing=appearing)
 
 
 def job_argument(command: _Function) -> _Function:

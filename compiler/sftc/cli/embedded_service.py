@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sftc.private import private_opener
+
 if TYPE_CHECKING:
     from sftc.cli.training_options import TrainingOptions
     from sftc.service.address import Address
@@ -105,7 +107,9 @@ def _backend(url: str, token: str) -> "Backend":
 def _start(folder: Path, token: str, training: "TrainingOptions | None") -> "subprocess.Popen[str]":
     command = [sys.executable, "-P", "-m", "sftc", "serve", "--port", "0", "--data-dir", str(folder)]
     command += ["--until-stdin-ends", *(training.arguments() if training else ["--idle"])]
-    with (folder / _LOG).open("wb") as log:  # a file, not a pipe: the service may outlive this command
+    with open(
+        folder / _LOG, "wb", opener=private_opener
+    ) as log:  # a file, not a pipe: the service may outlive this command
         return subprocess.Popen(  # noqa: S603  runs sftc itself
             command,
             stdin=subprocess.PIPE,

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+import time
 from os.path import splitext
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from sftc.cli.connection import (
     job_argument,
     pace,
     poll_options,
+    say,
     service_options,
 )
 from sftc.cli.output import write_files, write_stdout
@@ -30,6 +32,9 @@ _COLUMNS = (("job_id", "id"), ("status", "state"), ("model",), ("created_at",), 
 
 _PICTURES = (".svg", ".png")
 _PAGE = 1000
+_PAGES = 1000
+_PAUSE = 0.02
+"""Points of a page, maximum pages, and the pause in seconds between the requests for them."""
 
 
 @click.group("jobs")
@@ -111,11 +116,12 @@ def metrics_command(job: str, plot: str | None, **service: Any) -> None:
 def _points(service: "ServiceClient", job: str) -> list[dict[str, Any]]:
     """Return all points of a job's metrics.
 
-    A page may end in the middle of a step, so each request starts again at the last step.
+    A page may end in the middle of a step, so each request starts again at the last step. A service that
+    has ever more of them is asked for a million.
     """
     points: dict[tuple[str, int], dict[str, Any]] = {}
     step = before = -1
-    while True:
+    for _ in range(_PAGES):
         page = service.get(f"jobs/{job}/metrics", {"after_step": step - 1, "limit": _PAGE}).get("points")
         for each in page if isinstance(page, list) else ():
             if _is_point(each):
@@ -124,6 +130,9 @@ def _points(service: "ServiceClient", job: str) -> list[dict[str, Any]]:
         if step == before:
             return list(points.values())
         before = step
+        time.sleep(_PAUSE)
+    say(f"warning: the metrics of {job} do not end; these are the first {len(points):,} points")
+    return list(points.values())
 
 
 def _is_point(value: object) -> bool:

@@ -21,6 +21,13 @@ from sftc.cli.training_options import TrainingOptions, executor, training_option
 @click.command("serve", short_help="Run the training service on this machine.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Another name by which clients call this machine. May be repeated.",
+)
+@click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
@@ -41,6 +48,7 @@ from sftc.cli.training_options import TrainingOptions, executor, training_option
 @click.option("--idle", is_flag=True, hidden=True)
 def serve_command(
     host: str,
+    names: tuple[str, ...],
     port: int,
     data_dir: str | None,
     token: str | None,
@@ -63,6 +71,7 @@ def serve_command(
     made = token is None
     token = token or secrets.token_urlsafe(24)
     options = TrainingOptions(**training)
+    os.umask(0o077)  # what the trainer writes is for its owner only, as the rest of the data folder
     try:
         service = EmbeddedService(folder, token, None if idle else executor(options))
     except InUseError as error:
@@ -85,7 +94,7 @@ def serve_command(
                 say(f"warning: other commands cannot find this service: {error}")
         write_stdout(f"{LISTENING}{url}\n")
 
-    serve(service, host, port, ready)
+    serve(service, host, port, ready, names)
 
 
 def _end_with_stdin(folder: Path) -> None:

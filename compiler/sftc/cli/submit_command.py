@@ -9,6 +9,7 @@ import orjson
 from sftc.cli.connection import ServiceOptions, connected, failures, key_option, say, service_options
 from sftc.cli.data_files import prepare_files
 from sftc.cli.output import write_stdout
+from sftc.cli.preflight_checks import check_refusals, check_version, preflight_option
 
 
 @click.command("submit", short_help="Submit a compiled payload.")
@@ -16,9 +17,16 @@ from sftc.cli.output import write_stdout
 @click.option("--dataset", required=True, metavar="FILE", help="Training file.")
 @click.option("--validation", metavar="FILE", help="Validation file.")
 @key_option
+@preflight_option
 @service_options
 def submit_command(
-    payload: str, dataset: str, validation: str | None, idempotency: str | None, **service: Any
+    payload: str,
+    dataset: str,
+    validation: str | None,
+    idempotency: str | None,
+    *,
+    preflight: bool,
+    **service: Any,
 ) -> None:
     """Check and upload the files, create the job, start it, and print its id.
 
@@ -28,6 +36,8 @@ def submit_command(
     options = ServiceOptions(**service)
     options.stays()
     values = _payload(payload)
+    if preflight:
+        check_refusals(values)
     with ExitStack() as stack:
         data = prepare_files([dataset], validation, stack)
         from sftc.submission.submit import Order, Submission
@@ -35,6 +45,8 @@ def submit_command(
         order = Order(values, data.training, data.validation, idempotency)
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options))
+        if preflight:
+            check_version(values, connection.service)
         from sftc.cli.watch import bar
 
         job = Submission(connection.service, connection.journal, say, bar("upload")).submit(order)

@@ -28,18 +28,16 @@ from sftc.cli.dry_run import dry_run_report
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import check_offline_model, offline_model_option
 from sftc.cli.output import write_stdout
+from sftc.cli.preflight_checks import check_version, preflight_option
 from sftc.cli.training_options import training_of, training_options
-from sftc.contract.versions import SELECTOR
 from sftc.document.overrides import Override
 from sftc.document.reading import read_source
 from sftc.findings.finding import Finding, Severity, in_order
-from sftc.payload.encoding import Payload, to_bytes
+from sftc.payload.encoding import to_bytes
 from sftc.pipeline import run
-from sftc.text.keys import ABSENT, dotted, look_up
 from sftc.tools.lint import model_findings
 
 if TYPE_CHECKING:
-    from sftc.submission.client import ServiceClient
     from sftc.submission.failures import RefusedError
 
 
@@ -63,11 +61,7 @@ class _Files(NamedTuple):
     "--dry-run", is_flag=True, help="Show the payload and the requests; send nothing, and need no key."
 )
 @key_option
-@click.option(
-    "--preflight/--no-preflight",
-    default=True,
-    help="Stop before the upload if the service is certain to refuse the job, or to ignore keys of it.",
-)
+@preflight_option
 @click.option("--poll/--no-poll", default=True, help="Follow the job to its end, or exit when it is started.")
 @poll_options
 @service_options
@@ -136,7 +130,7 @@ def train_command(
                 f"the embedded service is already running, with {begun}: pass the same options, or end it."
             )
         if preflight:
-            _check_version(compiled.checked, compiled.payload, connection.service)
+            check_version(compiled.payload, connection.service)
         from sftc.cli.watch import bar, watch
         from sftc.submission.failures import RefusedError
 
@@ -153,23 +147,11 @@ def train_command(
         if poll:
             again = command if connection.is_embedded else options.again(job)
             watch(
-                job, connection, pace(poll_interval, poll_timeout, is_embedded=connection.is_embedded), again
+                job,
+                connection,
+                pace(poll_interval, poll_timeout, is_embedded=connection.is_embedded, is_new=True),
+                again,
             )
-
-
-def _check_version(config: Config, payload: Payload, service: "ServiceClient") -> None:
-    """Exit if the service does not list the version of the payload."""
-    version = look_up(payload, ("metadata", SELECTOR))
-    if version is ABSENT:
-        return
-    from sftc.submission.preflight import payload_versions
-
-    if version not in payload_versions(service):
-        newer = config.contract.mapping.newer(config.own.values)
-        ignored = ", ".join(f"`{dotted(path)}`" for path in newer)
-        say(f"warning: the service does not list version {version} of the payload, and will ignore {ignored}")
-        say("nothing was sent (--no-preflight sends it)")
-        sys.exit(FINDINGS)
 
 
 def _show(findings: list[Finding]) -> None:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from sftc.private import private_opener
+
 FILE: Final = "address.json"
 """Name of the address file in the data folder."""
 
@@ -35,7 +37,7 @@ def publish(root: Path, address: Address) -> None:
     """
     aside = root / f"{FILE}.part"
     aside.unlink(missing_ok=True)
-    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with open(aside, "x", encoding="utf-8", opener=private_opener) as file:
         json.dump(address._asdict(), file)
     os.replace(aside, root / FILE)
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
 from sftc.service.responses import RequestRefusedError
 from sftc.service.store import Store
 from sftc.service.uploads import pieces, receive
+from sftc.service.web_pages import LOOPBACK
 
 _PAGE = 1000
 _LAST = 2**63 - 1
@@ -64,11 +65,11 @@ class EmbeddedService:
         """Write the address file, so that other commands of this user find the service until it ends."""
         publish(self._folder.root, address)
 
-    def app(self) -> Starlette:
-        """Return the ASGI application."""
+    def app(self, names: Collection[str] = LOOPBACK) -> Starlette:
+        """Return the ASGI application of a service with these host names; see `web_pages`."""
         routes = [
             Route("/api/openapi.json", self.openapi),
-            Route("/api/learning/files", self.upload, methods=["POST"]),
+            Route("/api/learning/files", self.files, methods=["GET", "POST"]),
             Route("/api/learning/files/{id}", self.file),
             Route("/api/learning/jobs", self.jobs, methods=["GET", "POST"]),
             Route("/api/learning/jobs/{id}", self.job),
@@ -87,7 +88,7 @@ class EmbeddedService:
         faults = Middleware(ExceptionMiddleware, handlers={Exception: responses.fault})
         app = Starlette(
             routes=routes,
-            middleware=[Middleware(Guard, token=self._token), faults],
+            middleware=[Middleware(Guard, token=self._token, names=names), faults],
             exception_handlers=handlers,
             lifespan=self._lifespan,
         )
@@ -110,8 +111,15 @@ class EmbeddedService:
         """Return the OpenAPI document."""
         return Response(PACKAGED.read("wire/openapi.json"), media_type="application/json")
 
-    async def upload(self, request: Request) -> Response:
-        """Store an uploaded file, and return it."""
+    async def files(self, request: Request) -> Response:
+        """Store an uploaded file and return it (POST), or list files, newest first."""
+        if request.method == "POST":
+            return await self._upload(request)
+        limit = _number(request, "limit", 100, least=1, most=_PAGE)
+        rows = self._store.files(request.query_params.get("sha256"), limit)
+        return JSONResponse({"files": [*map(responses.file, rows)]})
+
+    async def _upload(self, request: Request) -> Response:
         try:
             upload = await receive(request, self._folder.incoming, self.limits)
             self._folder.keep(upload)

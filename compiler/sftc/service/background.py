@@ -129,7 +129,6 @@ class Runner(_Work):
 
     async def _one(self, id: str) -> None:
         folder = self._folder.job(id)
-        folder.mkdir(exist_ok=True)
         if not self._store.move(id, "running", of=("queued", "running")):
             return
         job = self._store.job(id)

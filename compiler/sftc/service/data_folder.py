@@ -6,8 +6,12 @@ import time
 from pathlib import Path
 from typing import IO
 
+from sftc.private import private_folder, private_opener
 from sftc.service import address
 from sftc.service.uploads import Upload
+
+DATABASE = "service.db"
+"""Name of the database in the data folder."""
 
 _LEAVING = 5.0
 """Seconds to wait for a service that is ending to release the folder."""
@@ -30,13 +34,13 @@ class Folder:
     """
 
     def __init__(self, root: Path) -> None:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)  # training data may be confidential
+        private_folder(root, DATABASE)  # training data may be confidential
         self.root = root.absolute()
         self._lock = _locked(root / "lock")
         self.incoming = root / "incoming"
         self._files = root / "files"
         for place in (self.incoming, self._files, root / "jobs"):
-            place.mkdir(parents=True, exist_ok=True)
+            private_folder(place)
         self._address = root / address.FILE
         for leftover in (*self.incoming.iterdir(), self._address):
             leftover.unlink(missing_ok=True)
@@ -44,15 +48,18 @@ class Folder:
     @property
     def database(self) -> Path:
         """The path of the database."""
-        return self.root / "service.db"
+        return self.root / DATABASE
 
     def file(self, digest: str) -> Path:
         """Return the path of the uploaded file with this digest."""
         return self._files / digest
 
     def job(self, id: str) -> Path:
-        """Return the folder of a job."""
-        return self.root / "jobs" / id
+        """Return the folder of a job, and create it if it does not exist."""
+        folder = self.root / "jobs" / id
+        folder.mkdir(mode=0o700, exist_ok=True)  # and fail if the data folder is gone
+        private_folder(folder)
+        return folder
 
     def close(self) -> None:
         """Remove the address file, and release the folder for other services."""
@@ -83,7 +90,7 @@ def _locked(path: Path) -> IO[bytes]:
     Raises:
         InUseError: another service still holds the lock after `_LEAVING` seconds.
     """
-    lock = path.open("ab")
+    lock = open(path, "ab", opener=private_opener)  # noqa: SIM115  it is returned
     end = time.monotonic() + _LEAVING
     while True:
         try:

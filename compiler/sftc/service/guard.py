@@ -1,24 +1,40 @@
-"""Middleware that assigns request ids and checks the bearer token."""
+"""Middleware that assigns request ids, and checks the host, the origin and the bearer token."""
 
 import hmac
 import uuid
+from collections.abc import Collection
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sftc.service.responses import failure
+from sftc.service.web_pages import is_foreign, is_ours
 
 OPEN = "/api/openapi.json"
 """The only path that needs no token."""
 
 
-class Guard:
-    """Middleware that rejects requests without the bearer `token`, and adds `X-Request-Id` to responses."""
+AUTHORIZED = "authorized"
+"""The entry in the state of a request that has the token."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+class Guard:
+    """Middleware that rejects requests of web pages and those without the token, and adds `X-Request-Id`.
+
+    Args:
+        app: the application that gets the other requests.
+        token: the bearer token.
+        names: the host names of the service; see `web_pages`.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, names: Collection[str]) -> None:
         self._app = app
         self._expected = f"Bearer {token}".encode()
+        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request (ASGI)."""
@@ -26,22 +42,29 @@ class Guard:
             await self._app(scope, receive, send)
             return
         id = f"req-{uuid.uuid4().hex}"
-        scope.setdefault("state", {})["id"] = id
+        state = scope.setdefault("state", {})
+        state["id"] = id
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["X-Request-Id"] = id
             await send(message)
 
-        given = Headers(scope=scope).get("authorization", "").encode("latin-1")
-        if scope["path"] == OPEN or hmac.compare_digest(given, self._expected):
-            await self._app(scope, receive, answer)
-        else:
-            refusal = failure(
-                Request(scope),
-                401,
-                "unauthorized",
-                "the token is missing or wrong",
-                {"WWW-Authenticate": "Bearer"},
-            )
+        if refusal := self._refusal(Request(scope)):
             await refusal(scope, receive, answer)
+        else:
+            state[AUTHORIZED] = scope["path"] != OPEN
+            await self._app(scope, receive, answer)
+
+    def _refusal(self, request: Request) -> Response | None:
+        """Return the response to a request that may not reach the application, or `None`."""
+        headers = request.headers
+        if not all(is_ours(host, self._names) for host in headers.getlist("host")):
+            message = "the header `Host` does not name this service: see `sftc serve --allow-host`"
+            return failure(request, 403, "wrong_host", message)
+        if any(is_foreign(origin, headers.get("host")) for origin in headers.getlist("origin")):
+            return failure(request, 403, "foreign_origin", "a web page of another origin sent the request")
+        given = headers.get("authorization", "").encode("latin-1")
+        if request.scope["path"] != OPEN and not hmac.compare_digest(given, self._expected):
+            return failure(request, 401, "unauthorized", "the token is missing or wrong", _CHALLENGE)
+        return None

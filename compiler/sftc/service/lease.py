@@ -4,6 +4,9 @@ import fcntl
 from pathlib import Path
 from typing import Self
 
+from sftc.private import private_folder, private_opener
+from sftc.service.data_folder import DATABASE
+
 
 class Lease:
     """A lock on the service of a data folder.
@@ -13,8 +16,8 @@ class Lease:
     """
 
     def __init__(self, root: Path) -> None:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = (root / "users").open("ab")
+        private_folder(root, DATABASE)
+        self._file = open(root / "users", "ab", opener=private_opener)  # noqa: SIM115  it stays open
 
     def __enter__(self) -> Self:
         return self

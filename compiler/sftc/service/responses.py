@@ -8,6 +8,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from sftc.service.store import Record
 
@@ -52,6 +53,13 @@ async def fault(request: Request, error: Exception) -> JSONResponse:
     """Return the response to a request that failed with an internal error, and log the error."""
     _log.error("%s: internal error", request.state.id, exc_info=error)
     return failure(request, 500, "fault", "a bug in the service; see its log")
+
+
+async def busy(scope: Scope, receive: Receive, send: Send) -> None:
+    """Respond to a request for which there are too many connections (ASGI)."""
+    error = {"code": "busy", "message": "there are too many connections"}
+    answer = JSONResponse({"error": error}, 503, {"Retry-After": "1", "Connection": "close"})
+    await answer(scope, receive, send)
 
 
 def failure(

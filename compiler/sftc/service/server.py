@@ -2,31 +2,45 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from sftc.service import responses
 from sftc.service.app import EmbeddedService
-from sftc.service.limits import DEFAULT_LIMITS
+from sftc.service.guard import AUTHORIZED
+from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
+from sftc.service.web_pages import LOOPBACK, names_of
 
 MAX_HEAD = 1 << 16
 """Approximate maximum size of a request head, in bytes."""
 
 
 class HttpConnection(HttpToolsProtocol):
-    """An HTTP connection that limits the size and duration of request heads. uvicorn limits neither."""
+    """An HTTP connection with limits that uvicorn lacks.
 
-    patience = DEFAULT_LIMITS.patience
-    """Maximum time in seconds to receive a request head."""
+    - A request head has a maximum size, and must arrive within `patience` seconds. So must the rest of
+      a request that was answered before its end.
+    - If there are too many connections, the one that has waited longest is closed. So a peer that is
+      slow, idle or without the token does not keep others from connecting. If all of them have a
+      request with the token in progress, one connection more gets the response 503.
+    """
+
+    limits = DEFAULT_LIMITS
+    since = 0.0
+    """The time when the connection began to wait for a request."""
 
     _late: asyncio.TimerHandle | None = None
     _head = 0
+    _is_body = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Start the timeout for the first request head."""
+        """Start the timeout for the first request head, and make room if there are too many connections."""
         super().connection_made(transport)
         self._begin()
+        if len(self.connections) > self.limits.connections:
+            self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timeout."""
@@ -35,8 +49,9 @@ class HttpConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse received bytes, and reject a request head that is too large."""
+        begins_with_body = self._is_body
         super().data_received(data)
-        if self._late:
+        if self._late and not begins_with_body:
             self._head += len(data)
             if self._head > MAX_HEAD and not self.transport.is_closing():
                 self.send_400_response("The head of the request is too large.")
@@ -49,11 +64,39 @@ class HttpConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Stop the timeout: the head is complete, and `uploads.pieces` limits the body."""
         self._end()
+        self._is_body = True
+        is_full = len(self.connections) > self.limits.connections
+        self.app = responses.busy if is_full else self.config.loaded_app
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note the end of the body."""
+        self._is_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Start the timeout for the rest of the request and the head of the next one."""
+        super().on_response_complete()
+        if self.cycle.response_complete:  # there is no other request in progress
+            self._begin()
+
+    @property
+    def waits(self) -> bool:
+        """Whether no request with the token is in progress."""
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn sets it at the first request
+        return not cycle or cycle.response_complete or not cycle.scope["state"].get(AUTHORIZED)
+
+    def _make_room(self) -> None:
+        others = [each for each in self.connections if isinstance(each, HttpConnection) and each is not self]
+        if waiting := [each for each in others if each.waits]:
+            longest = min(waiting, key=lambda each: each.since)
+            self.connections.discard(longest)  # it would count until its transport has ended
+            longest.transport.abort()
 
     def _begin(self) -> None:
         self._end()
-        self._late = self.loop.call_later(self.patience, self.transport.close)
+        self.since = self.loop.time()
+        self._late = self.loop.call_later(self.limits.patience, self.transport.abort)
 
     def _end(self) -> None:
         self._head = 0
@@ -62,14 +105,27 @@ class HttpConnection(HttpToolsProtocol):
             self._late = None
 
 
-def http_connection(patience: float) -> type[HttpConnection]:
-    """Return a connection class with a timeout of `patience` seconds for request heads."""
+def http_connection(limits: ServiceLimits) -> type[HttpConnection]:
+    """Return a connection class with these limits."""
 
     class Connection(HttpConnection):
         pass
 
-    Connection.patience = patience
+    Connection.limits = limits
     return Connection
+
+
+def server_config(service: EmbeddedService, names: Collection[str] = LOOPBACK) -> uvicorn.Config:
+    """Return how uvicorn serves a service with these host names."""
+    return uvicorn.Config(
+        service.app(names),
+        http=http_connection(service.limits),
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+    )
 
 
 class _Server(uvicorn.Server):
@@ -85,7 +141,13 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def serve(service: EmbeddedService, host: str, port: int, ready: Callable[[str], None]) -> None:
+def serve(
+    service: EmbeddedService,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    names: Collection[str] = (),
+) -> None:
     """Serve requests until interrupted.
 
     Args:
@@ -93,6 +155,7 @@ def serve(service: EmbeddedService, host: str, port: int, ready: Callable[[str],
         host: the address to listen on.
         port: the port to listen on; 0 for any free port.
         ready: called with the URL once the service accepts requests.
+        names: names by which clients call this machine, in addition to its own name.
 
     Raises:
         OSError: the service cannot listen on the address.
@@ -101,15 +164,7 @@ def serve(service: EmbeddedService, host: str, port: int, ready: Callable[[str],
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # send small responses without delay
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listener.getsockname()[1]}"
-        config = uvicorn.Config(
-            service.app(),
-            http=http_connection(service.limits.patience),
-            ws="none",
-            lifespan="on",
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=3,
-        )
+        config = server_config(service, names_of(host, names))
         _Server(config, lambda: ready(url)).run(sockets=[listener])
 
 

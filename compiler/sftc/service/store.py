@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from sftc.private import private_database
 from sftc.text.source import escaped
 
 Record = dict[str, Any]
@@ -41,7 +42,7 @@ class Store:
     """The database. Every change is on disk when the method that makes it returns."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(private_database(path), isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
@@ -90,6 +91,11 @@ class Store:
     def file(self, id: str) -> Record | None:
         """Return the file with this id, or `None`."""
         return self._one("SELECT * FROM files WHERE id = ?", id)
+
+    def files(self, digest: str | None, limit: int) -> list[Record]:
+        """Return files, newest first; with a `digest`, only the file with that content."""
+        query = "SELECT * FROM files WHERE ? IS NULL OR digest = ? ORDER BY created_at DESC, id LIMIT ?"
+        return self._all(query, digest, digest, limit)
 
     def unchecked_files(self) -> list[Record]:
         """Return the files that are not checked yet, oldest first."""

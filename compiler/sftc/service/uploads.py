@@ -13,6 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
+from sftc.private import private_opener
 from sftc.service.limits import ServiceLimits
 from sftc.service.responses import RequestRefusedError
 
@@ -110,7 +111,7 @@ class _Form:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / f"incoming-{uuid.uuid4().hex}"
-        self._file = self._path.open("xb")
+        self._file = open(self._path, "xb", opener=private_opener)  # noqa: SIM115  it stays open
         self._hash = hashlib.sha256()
         self._size = 0
         self._filename: str | None = None

@@ -1,21 +1,33 @@
 """Sends requests to the service, and retries those that may succeed later."""
 
+import json
 import random
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, NamedTuple, Self
+from math import inf
+from threading import Thread
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import httpx
 
-from sftc.submission.endpoint import LOOPBACK, Backend, SettingsError
+from sftc.submission.endpoint import Backend, SettingsError
 from sftc.submission.failures import RefusedError, UnreachableError
+from sftc.submission.network import route_to
 
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_TIMEOUT: Final = httpx.Timeout(60.0, connect=15.0)
+_CONNECT: Final = 15.0
+_WRITE: Final = 60.0
+"""Maximum seconds to connect, and to send a piece of a request."""
+
 _LONGEST: Final = 60.0
 _ASKED: Final = 600.0
-"""Maximum pauses in seconds: between retries, and when the service sends `Retry-After`."""
+_EVER: Final = 1e9
+"""Maximum pauses in seconds: between retries, when the service sends `Retry-After`, and of that header."""
+
+_LARGEST: Final = 64 << 20
+"""Maximum size of a response in bytes."""
 
 _MESSAGE: Final = 500
 _CODE: Final = 100
@@ -23,19 +35,27 @@ _CODE: Final = 100
 
 Notify = Callable[[str], None]
 Recover = Callable[[], dict[str, Any] | None]
+_Parts = Callable[[], dict[str, Any]]
+_Result = TypeVar("_Result")
 
 
 class Patience(NamedTuple):
-    """How often to retry a request.
+    """How often to retry a request, and how long to wait for a response.
 
     Attributes:
         tries: the maximum number of tries, including the first.
         pause: the approximate pause before the second try, in seconds. Each later pause is twice as
             long as the one before.
+        answer: the maximum time until a response begins or continues, in seconds.
+        storing: the same for an upload, which a service may check or copy before it responds.
+        limit: the maximum time for each try, in seconds, whatever the service sends.
     """
 
     tries: int = 7
     pause: float = 0.5
+    answer: float = 60.0
+    storing: float = 1800.0
+    limit: float = inf
 
 
 class ServiceClient:
@@ -49,7 +69,7 @@ class ServiceClient:
         patience: how often to retry.
 
     Raises:
-        SettingsError: the URL, or a proxy URL in the environment, is invalid.
+        SettingsError: the URL, or a variable about proxies or certificates, cannot be used.
     """
 
     def __init__(self, backend: Backend, tell: Notify, patience: Patience = Patience()) -> None:  # noqa: B008  it is immutable
@@ -59,15 +79,16 @@ class ServiceClient:
         self._patience = patience
         try:
             url = httpx.URL(f"{backend.url}/learning/")
-            self._http = httpx.Client(
-                base_url=url,
-                auth=_Bearer(backend.key.secret, url),
-                timeout=_TIMEOUT,
-                # A proxy would send the key to another machine.
-                mounts={f"all://{_bracketed(url.host)}": None} if url.host in LOOPBACK else None,
-            )
-        except (ImportError, ValueError, httpx.InvalidURL) as error:
-            raise SettingsError(f"{backend.url}, or the proxy for it, cannot be used: {error}") from error
+        except httpx.InvalidURL as error:
+            raise SettingsError(f"{backend.url} cannot be used: {error}") from error
+        self._route = route_to(url)
+        self._http = httpx.Client(
+            base_url=url,
+            auth=_Bearer(backend.key.secret, url),
+            verify=self._route.certificates,
+            proxy=self._route.proxy,
+            trust_env=False,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -76,10 +97,15 @@ class ServiceClient:
         self._http.close()
 
     def get(
-        self, path: str, query: Mapping[str, Any] | None = None, tries: int | None = None
+        self,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        tries: int | None = None,
+        limit: float = inf,
     ) -> dict[str, Any]:
         """Send a GET request and return the response. See `request`."""
-        return self.request("GET", path, lambda: {"params": query or {}}, tries=tries)
+        patience = self._patience._replace(tries=tries or self._patience.tries, limit=limit)
+        return self.request("GET", path, lambda: {"params": query or {}}, patience)
 
     def post(
         self, path: str, body: Any, headers: Mapping[str, str] | None = None, recover: Recover | None = None
@@ -87,12 +113,17 @@ class ServiceClient:
         """Send a POST request with a JSON body and return the response. See `request`."""
         return self.request("POST", path, lambda: {"json": body, "headers": headers or {}}, recover=recover)
 
+    def upload(self, path: str, parts: _Parts, recover: Recover) -> dict[str, Any]:
+        """Send a POST request with a file, and wait longer for the response. See `request`."""
+        patience = self._patience._replace(answer=self._patience.storing)
+        return self.request("POST", path, parts, patience, recover)
+
     def request(
         self,
         method: str,
         path: str,
-        parts: Callable[[], dict[str, Any]],
-        tries: int | None = None,
+        parts: _Parts,
+        patience: Patience | None = None,
         recover: Recover | None = None,
     ) -> dict[str, Any]:
         """Send a request, retry it if necessary, and return the response.
@@ -100,8 +131,8 @@ class ServiceClient:
         Args:
             method: the HTTP method.
             path: the path after `learning/`.
-            parts: returns the other arguments of httpx's `request`. Called before each try.
-            tries: the maximum number of tries. The default is that of `patience`.
+            parts: returns the other arguments of httpx's `stream`. Called before each try.
+            patience: how often to retry, and how long to wait. The default is that of this client.
             recover: called before each retry, to find out whether an earlier try succeeded although
                 its response was lost. If it does not return `None`, its result is the response.
 
@@ -109,15 +140,18 @@ class ServiceClient:
             RefusedError: the service refused the request.
             UnreachableError: no try got a valid response.
         """
-        tries, reason, wait = tries or self._patience.tries, "", 0.0
-        for number in range(tries):
+        patience, reason, wait = patience or self._patience, "", 0.0
+        timeout = httpx.Timeout(_WRITE, connect=_CONNECT, read=patience.answer)
+        for number in range(patience.tries):
             if number:
-                self._wait(number, tries, reason, wait)
+                self._wait(number, patience.tries, reason, wait)
             wait = 0.0
             try:
                 if number and recover and (found := recover()) is not None:
                     return found
-                answer = self._http.request(method, path, follow_redirects=method == "GET", **parts())
+                response, content = _within(
+                    patience.limit, lambda: self._exchange(method, path, parts, timeout)
+                )
             except (
                 httpx.HTTPError,
                 UnicodeError,
@@ -125,18 +159,38 @@ class ServiceClient:
             ) as error:  # UnicodeError: a host such as a..b
                 reason = _reason(error)
                 continue
-            body = self._object(answer)
-            if answer.is_success and body is not None:
+            body = self._object(content)
+            if response.is_success and body is not None:
                 return body
-            refusal = self._refused(answer, body or {})
-            if not answer.is_success and answer.status_code not in _AGAIN:
+            refusal = self._refused(response, body or {})
+            if not response.is_success and response.status_code not in _AGAIN:
                 raise refusal
-            reason = "the response is not a JSON object" if answer.is_success else refusal.detail
-            wait = _retry_after(answer)
+            reason = "the response is not a JSON object" if response.is_success else refusal.detail
+            wait = _retry_after(response)
             if wait > _ASKED:
                 break
-        reason = self.key.masked(reason)
-        raise UnreachableError(f"no valid response from {self.url}: {reason}", wait)
+        reason = self.key.masked(self._route.explained(reason))
+        asked = f"; the service asks to wait {wait:,.0f} s" if wait else ""
+        raise UnreachableError(f"no valid response from {self.url}{self._route.via}: {reason}{asked}", wait)
+
+    def _exchange(
+        self, method: str, path: str, parts: _Parts, timeout: httpx.Timeout
+    ) -> tuple[httpx.Response, bytes]:
+        """Send a request once, and return the response and its content.
+
+        Raises:
+            httpx.HTTPError: there was no response, or half of one.
+            UnreachableError: the response is too large.
+        """
+        content = bytearray()
+        with self._http.stream(
+            method, path, timeout=timeout, follow_redirects=method == "GET", **parts()
+        ) as response:
+            for piece in response.iter_bytes():
+                content += piece
+                if len(content) > _LARGEST:
+                    raise UnreachableError(f"the response is larger than {_LARGEST >> 20} MiB")
+        return response, bytes(content)
 
     def _wait(self, number: int, tries: int, reason: str, asked: float) -> None:
         pause = min(self._patience.pause * 2 ** (number - 1), _LONGEST) * random.uniform(0.5, 1.5)  # noqa: S311  jitter
@@ -144,9 +198,9 @@ class ServiceClient:
         self._tell(f"{self.key.masked(reason)}; retrying in {pause:.1f} s (retry {number} of {tries - 1})")
         time.sleep(pause)
 
-    def _object(self, answer: httpx.Response) -> dict[str, Any] | None:
+    def _object(self, content: bytes) -> dict[str, Any] | None:
         try:
-            body = answer.json()
+            body = json.loads(content)
             return self.key.masked(body) if isinstance(body, dict) else None
         except (ValueError, RecursionError):
             return None
@@ -178,8 +232,28 @@ class _Bearer(httpx.Auth):
         yield request
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _within(seconds: float, call: Callable[[], _Result]) -> _Result:
+    """Return the result of `call`, which gets `seconds` in all. A timeout of httpx is for each piece.
+
+    Raises:
+        UnreachableError: it took longer. The call then continues in a thread that does not keep the
+            program from ending.
+    """
+    if seconds == inf:
+        return call()
+    future: Future[_Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001  raised again by `result`
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    try:
+        return future.result(max(seconds, 0.0))
+    except TimeoutError as error:
+        raise UnreachableError("the response took too long") from error
 
 
 def _reason(error: Exception) -> str:
@@ -192,8 +266,8 @@ def _retry_after(answer: httpx.Response) -> float:
     """Return the seconds to wait from the `Retry-After` header, or 0 if there is none."""
     text = answer.headers.get("retry-after", "")
     if text.isdecimal():
-        return float(text)
+        return min(float(text), _EVER)
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+        return min(max(0.0, parsedate_to_datetime(text).timestamp() - time.time()), _EVER)
     except (ValueError, OverflowError):
         return 0.0

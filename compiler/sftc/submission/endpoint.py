@@ -2,7 +2,9 @@
 
 import os
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
+from io import StringIO
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,6 +27,10 @@ _FAULTS: Final = (
     (re.compile(r"[?#]"), "it contains a query or a fragment"),
 )
 """Patterns of common mistakes in a URL, and the messages about them."""
+
+
+_MARKS: Final = {BOM_UTF8: "utf-8-sig", BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
+"""Byte order marks at the start of a dotenv file, and the encoding that removes each."""
 
 
 class SettingsError(Exception):
@@ -80,8 +86,11 @@ def environment(file: str | None) -> Mapping[str, str]:
     from dotenv import dotenv_values
 
     try:
-        with open(file, encoding="utf-8") as lines:
-            values = dotenv_values(stream=lines)
+        with open(file, "rb") as stored:
+            data = stored.read()
+        # Not every version of python-dotenv removes the mark, which editors on Windows write.
+        encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
+        values = dotenv_values(stream=StringIO(data.decode(encoding), newline=None))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} cannot be read: {error}") from error
     return {**{name: value for name, value in values.items() if value is not None}, **os.environ}

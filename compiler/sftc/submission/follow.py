@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final, NamedTuple, Protocol
 
 from sftc.submission.client import ServiceClient
@@ -11,14 +12,25 @@ from sftc.submission.failures import (
     RefusedError,
     UnreachableError,
 )
-
-SUCCEEDED: Final = frozenset({"succeeded", "completed"})
-CANCELLED: Final = frozenset({"cancelled", "canceled"})
-
-OVER: Final = CANCELLED | {"failed"}
-"""The statuses of a job that ended without success."""
+from sftc.submission.statuses import CANCELLED, OVER, SUCCEEDED, word
 
 _PAGE: Final = 200
+_SHOWN: Final = 200
+"""Maximum characters shown of a status."""
+
+_SHORTEST: Final = 1 / 50
+_LONGEST: Final = 1 / 5
+"""The pauses between the requests of one poll, as parts of the polling interval: each pause is twice as
+long as the one before."""
+
+_LEAST: Final = 0.01
+"""The pause in seconds that is made even if there is no time left."""
+
+_GRACE: Final = 0.5
+"""The time in seconds that every request gets, even at the end."""
+
+APPEARING: Final = 60.0
+"""The time in seconds that a service may take until it knows a new job everywhere."""
 
 Sleep = Callable[[float], None]
 
@@ -30,11 +42,14 @@ class Pace(NamedTuple):
         interval: the polling interval in seconds.
         timeout: the maximum time to follow the job, in seconds.
         last: the maximum time to read the last events after the job ended, in seconds.
+        appearing: how long the job and its events may be unknown to the service, in seconds. For a
+            job that was just created, use `APPEARING`.
     """
 
     interval: float = 5.0
     timeout: float = 3600.0
     last: float = 30.0
+    appearing: float = 0.0
 
 
 class Watcher(Protocol):
@@ -64,20 +79,23 @@ def follow_job(
         RefusedError: the service does not know the job, or refused the key.
         UnreachableError: the job did not end, or the service did not respond, within `pace.timeout`.
     """
-    clock, feed, seen, told = _Clock(pace, sleep), _Feed(job, service, watcher), "", False
+    clock = _Clock(pace, sleep)
+    feed, seen, told = _Feed(job, service, watcher, clock), "", False
     while True:
-        body, silence = _body(job, service)
-        status = str(body.get("status") or body.get("state") or seen)
-        is_over = status in SUCCEEDED | OVER
+        clock.begin_poll()
+        body, silence = _body(job, service, clock)
+        status = str(body.get("status") or body.get("state") or seen).strip()[:_SHOWN]
+        is_over = word(status) in SUCCEEDED | OVER
         if status != seen and not is_over:
             watcher.status(status)
+        if is_over:
+            clock.hurry()
         trouble = silence or feed.read()
         if trouble and not told:  # report only the first of several problems in a row
             watcher.note(f"{trouble}; still trying")
         if is_over:
             if trouble:
-                clock.hurry()
-                feed.finish(trouble, clock)
+                feed.finish(trouble)
             watcher.status(status)
             return _ended(job, status, body)
         seen, told = status, bool(trouble)
@@ -88,19 +106,27 @@ def follow_job(
             )
 
 
-def _body(job: str, service: ServiceClient) -> tuple[dict[str, Any], UnreachableError | None]:
+def _body(
+    job: str, service: ServiceClient, clock: "_Clock"
+) -> tuple[dict[str, Any], UnreachableError | None]:
     """Return the description of a job from the service, and the error if there was no response."""
     try:
-        return service.get(f"jobs/{job}", tries=1), None  # the next poll is the retry
+        return service.get(f"jobs/{job}", tries=1, limit=clock.limit), None  # the next poll is the retry
     except UnreachableError as error:
         return {}, error
+    except RefusedError as error:
+        if error.status == 404 and clock.may_appear:
+            return {}, UnreachableError(f"the service does not know {job} yet")
+        raise
 
 
 def _ended(job: str, status: str, body: dict[str, Any]) -> dict[str, Any]:
-    if status in CANCELLED:
+    known = word(status)
+    if known in CANCELLED:
         raise JobCancelledError(f"{job} was cancelled")
-    if status in OVER:
-        raise JobFailedError(f"{job} failed: {_error(body)}")
+    if known in OVER:
+        how = "failed" if known == "failed" else f"failed ({status})"
+        raise JobFailedError(f"{job} {how}: {_error(body)}")
     return body
 
 
@@ -112,24 +138,61 @@ def _error(body: dict[str, Any]) -> str:
 
 
 class _Clock:
-    """The pauses between polls, and the time that is left for them."""
+    """The pauses between requests, and the time that is left for them."""
 
     def __init__(self, pace: Pace, sleep: Sleep) -> None:
+        now = time.monotonic()
         self._interval = pace.interval
-        self._end = time.monotonic() + pace.timeout
+        self._end = now + pace.timeout
+        self._appeared = now + pace.appearing
         self._last = pace.last
         self._sleep = sleep
+        self._has_ended = False
+        self.begin_poll()
+
+    @property
+    def left(self) -> float:
+        """The time that is left, in seconds."""
+        return self._end - time.monotonic()
+
+    @property
+    def limit(self) -> float:
+        """The time that a request gets, in seconds."""
+        return max(self.left, _GRACE)
+
+    @property
+    def may_appear(self) -> bool:
+        """Whether the job is so new that the service may not know it everywhere yet."""
+        return time.monotonic() < self._appeared
+
+    def begin_poll(self) -> None:
+        """Begin a poll, which takes about one interval at most, so that a change of status is seen."""
+        self._poll_ends = inf if self._has_ended else time.monotonic() + self._interval
+        self._short = self._interval * _SHORTEST
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the job has ended, so that there is no later poll."""
+        return self._has_ended
 
     def hurry(self) -> None:
-        """Shorten the time that is left, because the job has ended."""
+        """Shorten the time that is left, because the job has ended, and spend it on one last poll."""
         self._end = min(self._end, time.monotonic() + self._last)
+        self._has_ended = True
+        self.begin_poll()
+
+    def breathe(self) -> bool:
+        """Wait until the next request of a poll, and return whether there is time for it."""
+        self._sleep(min(self._short, max(self.left, _LEAST)))
+        self._short = min(self._short * 2, self._interval * _LONGEST)
+        return time.monotonic() < min(self._poll_ends, self._end)
 
     def pause(self, trouble: UnreachableError | None) -> bool:
         """Wait until the next poll, and return whether there is time for one.
 
         Waits longer if `trouble` has a `Retry-After` of the service.
         """
-        left = self._end - time.monotonic()
+        left = self.left
         if left > 0:
             self._sleep(min(max(self._interval, trouble.wait if trouble else 0.0), left))
         return left > 0
@@ -138,31 +201,41 @@ class _Clock:
 class _Feed:
     """Reads new events and metrics. If the service refuses either request, it is not sent again."""
 
-    def __init__(self, job: str, service: ServiceClient, watcher: Watcher) -> None:
+    def __init__(self, job: str, service: ServiceClient, watcher: Watcher, clock: _Clock) -> None:
         self._job = job
         self._service = service
         self._watcher = watcher
+        self._clock = clock
         self._seq = 0
         self._points: set[tuple[str, int]] = set()
         self._step = -1
         self._absent: set[str] = set()
 
     def read(self) -> UnreachableError | None:
-        """Report all new events and points, and return the error if reading them failed."""
+        """Report new events and points, as long as there is time, and return the error if reading failed."""
         trouble = None
         for read in (self._read_events, self._read_points):
             try:
-                while read():
-                    pass
+                self._read_pages(read)
             except UnreachableError as error:  # still read the other one
                 trouble = error
         return trouble
 
-    def finish(self, trouble: UnreachableError, clock: _Clock) -> None:
+    def _read_pages(self, read: Callable[[], bool]) -> None:
+        is_time = self._clock.left > 0
+        if is_time:
+            self._clock.breathe()
+        while is_time and read():
+            is_time = self._clock.breathe()
+        if not is_time and self._clock.has_ended:  # otherwise the next poll reads on
+            raise UnreachableError("there was not enough time")
+
+    def finish(self, trouble: UnreachableError) -> None:
         """Report the remaining events and points of a job that has ended, if there is time."""
         left: UnreachableError | None = trouble
-        while left and clock.pause(left):
-            left = self.read()
+        while left and self._clock.pause(left):
+            again = self.read()
+            left = left if again and self._clock.left <= 0 else again  # the earlier one says more
         if left:
             self._watcher.note(f"could not read all events and metrics of the job: {left}")
 
@@ -191,12 +264,14 @@ class _Feed:
         if what in self._absent:
             return []
         try:
-            found = self._service.get(f"jobs/{self._job}/{what}", query, tries=1).get(name or what)
+            body = self._service.get(f"jobs/{self._job}/{what}", query, tries=1, limit=self._clock.limit)
         except RefusedError as error:
             if error.status in {401, 403}:
                 raise
-            self._absent.add(what)
+            if error.status != 404 or not self._clock.may_appear:
+                self._absent.add(what)
             return []
+        found = body.get(name or what)
         if not isinstance(found, list):
             raise UnreachableError(f"the response of the service has no list of {what}")
         return [each for each in found if isinstance(each, dict)]

@@ -6,6 +6,8 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from sftc.private import private_database, private_folder
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (digest TEXT PRIMARY KEY, id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS orders (
@@ -47,9 +49,9 @@ class Journal:
 
     def __init__(self, identity: str, folder: Path | None = None) -> None:
         folder = folder or state_folder()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         name = hashlib.sha256(identity.encode()).hexdigest()[:32]
-        self._db = sqlite3.connect(folder / f"{name}.db", isolation_level=None, timeout=30)
+        self._db = sqlite3.connect(private_database(folder / f"{name}.db"), isolation_level=None, timeout=30)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.executescript(_TABLES)

@@ -1,6 +1,7 @@
 """Creates and starts a job from a payload and files, exactly once, even after several tries."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -8,8 +9,8 @@ from typing import Any, NamedTuple
 from sftc.payload.encoding import Payload, digest, to_bytes
 from sftc.submission.client import Notify, ServiceClient
 from sftc.submission.failures import KeyInUseError, RefusedError, UnreachableError
-from sftc.submission.follow import OVER, SUCCEEDED
 from sftc.submission.journal import Intent, Journal
+from sftc.submission.statuses import OVER, SUCCEEDED, word
 from sftc.submission.upload import DataFile, OnProgress, Readiness, ensure_uploaded
 
 _LISTED = 100
@@ -64,6 +65,15 @@ def _ignore(done: int, size: int) -> None:
     pass
 
 
+def _appearances(readiness: Readiness) -> Iterator[float]:
+    """Yield the pauses after which to ask again for what is new, and 0 for the last request."""
+    left, pause = readiness.appearing, readiness.interval / 4
+    while left > 0:
+        yield pause
+        left, pause = left - pause, min(pause * 2, readiness.interval)
+    yield 0.0
+
+
 class _Job(NamedTuple):
     id: str
     status: str | None
@@ -72,7 +82,7 @@ class _Job(NamedTuple):
     def of(cls, body: Mapping[str, Any]) -> "_Job | None":
         """Return the job that a response of the service describes, or `None` if it has no job id."""
         id, status = body.get("job_id") or body.get("id"), body.get("status") or body.get("state")
-        return cls(id, str(status) if status else None) if isinstance(id, str) and id else None
+        return cls(id, word(status) if status else None) if isinstance(id, str) and id else None
 
 
 class Submission:
@@ -144,13 +154,25 @@ class Submission:
         if (intent and intent.is_started) or job.status in SUCCEEDED | {"running"}:
             return job.id
         try:
-            self._service.post(f"jobs/{job.id}/start", {})
+            self._post_start(job.id)
         except RefusedError as error:
             now = self._job(job.id) if error.status not in {401, 403, 409} else None
             if error.status != 409 and (not now or now.status in {job.status, None, "created"}):
                 raise
         self._journal.keep_start(key)
         return job.id
+
+    def _post_start(self, id: str) -> None:
+        """Start a job. A part of the service may not know a new job yet."""
+        for pause in _appearances(self._readiness):
+            try:
+                self._service.post(f"jobs/{id}/start", {})
+            except RefusedError as error:
+                if error.status != 404 or not pause:
+                    raise
+                time.sleep(pause)
+            else:
+                return
 
     def _job(self, id: str) -> _Job | None:
         try:

@@ -9,10 +9,10 @@ from typing import Any, BinaryIO, Final, NamedTuple
 from sftc.submission.client import ServiceClient
 from sftc.submission.failures import ChangedFileError, RefusedError, UnreachableError
 from sftc.submission.journal import Journal
+from sftc.submission.statuses import FAILED, PENDING, READY, word
 from sftc.text.source import escaped
 
-READY: Final = frozenset({"ready", "uploaded", "stored", "complete"})
-PENDING: Final = frozenset({"processing", "pending", "validating"})
+_LISTED: Final = 100
 
 OnProgress = Callable[[int, int], None]
 
@@ -41,10 +41,17 @@ class DataFile(NamedTuple):
 
 
 class Readiness(NamedTuple):
-    """How to wait for a file: polling interval and timeout, both in seconds."""
+    """How to wait for a file or a job, in seconds.
+
+    Attributes:
+        interval: the polling interval.
+        timeout: the maximum time until a file is ready.
+        appearing: the maximum time until the service knows a new job everywhere.
+    """
 
     interval: float = 1.0
     timeout: float = 120.0
+    appearing: float = 15.0
 
 
 def ensure_uploaded(
@@ -102,7 +109,32 @@ def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) ->
                 "files": {"file": (name, checked, "application/jsonl")},
             }
 
-        return service.request("POST", "files", parts)
+        return service.upload("files", parts, lambda: _look_for(file, service))
+
+
+def _look_for(file: DataFile, service: ServiceClient) -> dict[str, Any] | None:
+    """Return the file that an earlier try without a response may have uploaded, or `None`.
+
+    Only the digest identifies a file. A service that does not list it gets the file again.
+
+    Raises:
+        RefusedError: the service refused the API key.
+        UnreachableError: the service sent no valid response.
+    """
+    digest = file.digest.removeprefix("sha256:")
+    try:
+        body = service.get("files", {"sha256": digest, "limit": _LISTED}, tries=1)
+    except RefusedError as error:
+        if error.status in {401, 403}:
+            raise
+        return None
+    listed = body.get("files", body.get("data"))
+    for each in listed if isinstance(listed, list) else ():
+        if not isinstance(each, dict) or word(each.get("status")) in FAILED:
+            continue
+        if str(each.get("sha256")).removeprefix("sha256:") == digest and isinstance(each.get("id"), str):
+            return each
+    return None
 
 
 class _Checked:
@@ -169,7 +201,7 @@ def _wait(id: str, service: ServiceClient, readiness: Readiness, *, is_new: bool
             seen = "HTTP 404"
         else:
             states = (body.get(name) for name in ("status", "state", "storage_state"))
-            seen = next((str(state) for state in states if state), "no status")
+            seen = next((word(state) for state in states if state), "no status")
             if seen in READY:
                 return
             if seen not in PENDING:

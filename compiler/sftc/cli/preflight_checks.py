@@ -1,0 +1,54 @@
+"""The checks of `sftc train` and `sftc submit` whether a service takes a payload, before the upload."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sftc.cli.connection import say
+from sftc.cli.exits import FINDINGS
+from sftc.text.keys import dotted
+
+if TYPE_CHECKING:
+    from sftc.payload.encoding import Payload
+    from sftc.submission.client import ServiceClient
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def preflight_option(command: _Function) -> _Function:
+    """Add the option `--preflight/--no-preflight` to a command."""
+    return click.option(
+        "--preflight/--no-preflight",
+        default=True,
+        help="Stop before the upload if the service is certain to refuse the job, or to ignore keys of it.",
+    )(command)
+
+
+def check_refusals(payload: "Payload") -> None:
+    """Exit if any service is certain to refuse the payload."""
+    from sftc.submission.preflight import certain_refusals
+
+    refusals = certain_refusals(payload)
+    for code, path in refusals:
+        say(f"`{dotted(path)}` is missing: the service refuses the job with HTTP 400 `{code}`")
+    if refusals:
+        stop()
+
+
+def check_version(payload: "Payload", service: "ServiceClient") -> None:
+    """Exit if the service does not list the version of the payload."""
+    from sftc.submission.preflight import named_version, newer_keys, payload_versions
+
+    version = named_version(payload)
+    if version is not None and version not in payload_versions(service):
+        ignored = ", ".join(f"`{dotted(path)}`" for path in newer_keys(payload))
+        say(f"warning: the service does not list version {version} of the payload, and will ignore {ignored}")
+        stop()
+
+
+def stop() -> None:
+    """Exit before the upload, and name the option that sends the payload anyway."""
+    say("nothing was sent (--no-preflight sends it)")
+    sys.exit(FINDINGS)
