@@ -109,7 +109,8 @@ class _View:
         header: what it writes to ask for an answer.
         closed: whether a token ends the last answer. Some templates leave that to the next message.
         stop: the token that ends an answer; empty if the template has none.
-        middle: the token that ends an answer if other messages follow, if that is another one.
+        middle: what follows an answer up to the first control token, if it does not end with `stop` unless
+            it is the last. The model is trained on `stop` there.
     """
 
     def __init__(self, owner: ChatTemplate, template: str) -> None:
@@ -174,7 +175,7 @@ class _View:
         elif found := [*self.controls.finditer(last)]:
             self.stop = found[0][0]
             other = self.controls.search(middle)
-            self.middle = other[0] if other else ""
+            self.middle = middle[: other.end()] if other else ""
         else:
             self.closed = False
 
@@ -402,8 +403,10 @@ class _Finder:
         stop = next((each for each in found if each[0] == view.stop), found[-1] if found else None)
         if not stop:
             return _Span(start, run.end + length, run.end + length, "", "")
-        swap = view.stop if stop[0] == view.middle else ""
-        return _Span(start, run.end + length, run.end + stop.start(), stop[0], swap)
+        if view.middle and stop[0] != view.stop and glue[: stop.end()].endswith(view.middle):
+            at_stop = run.end + stop.end() - len(view.middle)
+            return _Span(start, at_stop + 1, at_stop, stop[0], view.stop)
+        return _Span(start, run.end + length, run.end + stop.start(), stop[0], "")
 
     def _start(self, at: int, glue: str) -> int:
         """Return the length of `glue`, the text before an answer, that asks for it."""
