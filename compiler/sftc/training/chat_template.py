@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
+from jinja2 import TemplateError
+
 from sftc.training.conversation import (
     FORMS,
     ChatMessage,
@@ -148,8 +150,9 @@ class _View:
                 blocks.extend(self._compiled.generate(**values, add_generation_prompt=ask))
         except Exception as error:  # a template is a program, and can raise anything
             reason = " ".join(str(error).split())
-            said = f"refuses it: {reason}" if type(error).__name__ == "TemplateError" else None
-            said = said or f"fails on it: {type(error).__name__}: {reason}"
+            said = f"refuses it: {reason}"
+            if type(error) is not TemplateError:
+                said = f"fails on it: {type(error).__name__}: {reason}"
             raise UnspeakableError(f"the model's chat template {said}") from error
         return "".join(blocks), places
 
@@ -333,7 +336,8 @@ def _render(row: Mapping[str, Any], owner: ChatTemplate) -> _Rendered:
         try:
             made = _render_once(view, tools, read_messages(row, form))
         except UnspeakableError as error:
-            reason = reason or error
+            if reason is None or type(error.__cause__) is TemplateError:  # words that the template has for it
+                reason = error
             continue
         if not any(made.lost(at) - {"thought"} for at in range(len(made.messages))):
             return made
@@ -411,13 +415,13 @@ class _Finder:
     def _start(self, at: int, glue: str) -> int:
         """Return the length of `glue`, the text before an answer, that asks for it."""
         header = self._done.view.header
-        asks = self._asks(at)
-        if asks is not None and glue.startswith(asks):
-            return len(asks)
+        asks, blank = self._asks(at), _blank(glue)
+        if asks is not None and glue.startswith(asks, blank):
+            return blank + len(asks)
         if header and header in glue:
             return glue.rindex(header) + len(header)
         if asks:
-            return self._done.view.shared(asks, glue)
+            return blank + self._done.view.shared(asks, glue[blank:])
         for length in range(len(header), 0, -1):
             if self._done.view.controls.search(header, 0, length) and header[:length] in glue:
                 return glue.rindex(header[:length]) + length
@@ -438,7 +442,8 @@ class _Finder:
             message = messages[at]
             key = (bool(message.get("tool_calls")), messages[at + 1]["role"], bool(message["content"]))
             tail = self._tail(key, at + 1, ask=False)
-            length = view.shared(glue, tail) if tail is not None else 0
+            blank = _blank(glue)
+            length = blank + view.shared(glue[blank:], tail) if tail is not None else 0
         ended = view.controls.search(glue, 0, length)
         found = re.search(rf"{re.escape(view.stop)}\s*", glue) if view.stop else None
         if found and (found.start() < length or not ended):
@@ -449,11 +454,14 @@ class _Finder:
         return found.end() if found else length
 
     def _tail(self, key: Any, count: int, *, ask: bool) -> str | None:
-        """Return the text after the last mark if only `count` messages are rendered, or `None`."""
+        """Return the text after the last mark if only `count` messages are rendered, or `None`.
+
+        It begins after the spaces that the content of the last message may end with.
+        """
         if (key, ask) not in self._tails:
             try:
                 made = self._done.view.render(self._done.marked[:count], self._done.tools, ask=ask)[0]
-                self._tails[key, ask] = _Marked(made, self._done.owners).tail
+                self._tails[key, ask] = _Marked(made, self._done.owners).tail.lstrip()
             except UnspeakableError:  # some templates reject an incomplete conversation
                 self._tails[key, ask] = None
         return self._tails[key, ask]
@@ -477,7 +485,7 @@ def _tokenized(
     """
     tokenizer, text = owner.tokenizer, done.whole.text
     try:
-        made = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        made = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     except NotImplementedError as error:
         raise UnspeakableError(
             "the model's tokenizer does not say where its tokens are in the text"
@@ -515,6 +523,11 @@ def _within(starts: list[int], places: list[tuple[int, int]]) -> Iterator[bool]:
         while at < len(places) and places[at][1] <= start:
             at += 1
         yield at < len(places) and places[at][0] <= start
+
+
+def _blank(text: str) -> int:
+    """Return the number of spaces at the start of a text."""
+    return len(text) - len(text.lstrip())
 
 
 def _common(one: str, other: str) -> int:
