@@ -443,7 +443,7 @@ class _Finder:
             key = (bool(message.get("tool_calls")), messages[at + 1]["role"], bool(message["content"]))
             tail = self._tail(key, at + 1, ask=False)
             blank = _blank(glue)
-            length = blank + view.shared(glue[blank:], tail) if tail is not None else 0
+            length = blank + view.shared(glue[blank:], tail) if tail else 0
         ended = view.controls.search(glue, 0, length)
         found = re.search(rf"{re.escape(view.stop)}\s*", glue) if view.stop else None
         if found and (found.start() < length or not ended):

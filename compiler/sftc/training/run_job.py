@@ -79,7 +79,7 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
                 plan.sequence_length or longest,
                 train_on=plan.train_on,
             )
-            reporter.event("data", f"{name}: {_said(counts[name])}", counts[name]._asdict())
+            reporter.event("data", f"{name}: {told(counts[name])}", counts[name]._asdict())
     (folder / "counts.json").write_bytes(
         orjson.dumps({name: each._asdict() for name, each in counts.items()})
     )
@@ -118,7 +118,8 @@ def _unpack(base: base_model.BaseModel, folder: Path) -> None:
     aside.rename(folder / "base")
 
 
-def _said(counts: tokens.Counts) -> str:
+def told(counts: tokens.Counts) -> str:
+    """Return the statistics of a training file as one line of text."""
     tokens = f"{counts.trained_tokens:,} of {counts.tokens:,} tokens"
     text = f"{counts.rows:,} of {counts.read:,} rows, {tokens} are trained on"
     for number, what in (
