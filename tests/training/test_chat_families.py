@@ -6,7 +6,6 @@ on. `⏎` is a line break, and `→` is before a token that is trained on instea
 
 import datetime as dt
 from pathlib import Path
-from typing import Any
 
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -14,63 +13,10 @@ from transformers import PreTrainedTokenizerFast
 from sftc.training.chat_template import ChatTemplate, Encoded, encode
 from sftc.training.conversation import UnspeakableError
 from support.chat_templates import FAMILIES, tokenizer
+from support.conversations import CONVERSATIONS, TOOLS, faults
 
 GOLDEN = Path(__file__).with_name("chat_families.txt")
 DATE = dt.date(2020, 2, 1)
-TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
-
-
-def system(text: str) -> dict[str, Any]:
-    return {"role": "system", "content": text}
-
-
-def user(text: str) -> dict[str, Any]:
-    return {"role": "user", "content": text}
-
-
-def answer(text: str | None, *calls: dict[str, Any], **others: Any) -> dict[str, Any]:
-    return {"role": "assistant", "content": text, **others, **({"tool_calls": [*calls]} if calls else {})}
-
-
-def call(**arguments: Any) -> dict[str, Any]:
-    function = {"name": "add", "arguments": arguments}
-    return {"id": f"call{arguments['to']:05}", "type": "function", "function": function}
-
-
-def result(to: int, text: str) -> dict[str, Any]:
-    return {"role": "tool", "tool_call_id": f"call{to:05}", "name": "add", "content": text}
-
-
-CONVERSATIONS: dict[str, list[dict[str, Any]]] = {
-    "one turn": [user("Q1"), answer("A1")],
-    "system": [system("S"), user("Q1"), answer("A1")],
-    "turns": [user("Q1"), answer("A1"), user("Q2"), answer("A2"), user("Q3"), answer("A3")],
-    "tool": [user("Q1"), answer(None, call(x="X", to=1)), result(1, "R1"), answer("A2")],
-    "parallel": [
-        user("Q1"),
-        answer("", call(to=1, x="X"), call(to=2, x="Y")),
-        result(1, "R1"),
-        result(2, "R2"),
-        answer("A2"),
-    ],
-    "text and call": [user("Q1"), answer("A1", call(x="X", to=1))],
-    "thoughts": [
-        user("Q1"),
-        answer("A1", reasoning_content="T1"),
-        user("Q2"),
-        answer("A2", reasoning_content="T2"),
-    ],
-    "thoughts in text": [
-        user("Q1"),
-        answer("<think>\nT1\n</think>\n\nA1"),
-        user("Q2"),
-        answer("<think>\nT2\n</think>\n\nA2"),
-    ],
-    "assistant first": [answer("A1"), user("Q1"), answer("A2")],
-    "unicode": [user("¿Qué?"), answer(" 你好 🦊\n")],
-    "empty system": [system(""), user("Q1"), answer("A1")],
-    "weight 0": [user("Q1"), {**answer("A1"), "weight": 0}, user("Q2"), {**answer("A2"), "weight": 1}],
-}
 
 
 def shown(words: PreTrainedTokenizerFast, row: Encoded) -> str:
@@ -100,6 +46,7 @@ def lines(family: str) -> list[str]:
         except UnspeakableError as error:
             made.append(f"{name}: refused, {error}")
             continue
+        assert not faults(words, name, row), (family, name)
         lost = "".join(f" (loses {number} {kind})" for kind, number in sorted(row.lost.items()))
         made.append(f"{name}{lost}: {shown(words, row)}")
     return made
