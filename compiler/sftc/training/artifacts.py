@@ -2,10 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
+
+import orjson
 
 from sftc.payload.encoding import digest, to_bytes
 from sftc.training.plan import Plan
@@ -27,6 +29,33 @@ def finish(aside: Path, folder: Path, tokenizer: Any, card: str) -> None:
             os.fsync(file.fileno())
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(aside, folder)
+
+
+def set_end_of_turn(aside: Path, base: Path, tokenizer: Any, ends: Sequence[int]) -> None:
+    """Make every reader of the model in `aside` stop at the ends of turn that it was trained on.
+
+    They are added to the end tokens of `generation_config.json`, which an adapter gets as well. The end
+    token of the tokenizer becomes the most frequent of them, unless the chat template prints that token.
+
+    Args:
+        aside: the folder of the trained model.
+        base: the folder of its base model.
+        tokenizer: the tokenizer that is saved with the model; changed in place.
+        ends: the ids of the tokens that end answers, the most frequent first.
+    """
+    paths = (aside / "generation_config.json", base / "generation_config.json", base / "config.json")
+    found = [orjson.loads(path.read_bytes()) if path.is_file() else {} for path in paths]
+    config = found[0] or found[1]
+    before: list[int] | int = next(
+        (each["eos_token_id"] for each in found if each.get("eos_token_id") is not None), []
+    )
+    stops = [*dict.fromkeys([*ends, *(before if isinstance(before, list) else [before])])]
+    if not stops:
+        return
+    config = {**config, "eos_token_id": stops[0] if len(stops) == 1 else stops}
+    paths[0].write_bytes(orjson.dumps(config, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    if ends and "eos_token" not in str(tokenizer.chat_template):
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ends[0])
 
 
 def card(

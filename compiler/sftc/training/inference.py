@@ -27,6 +27,9 @@ class TrainedModel:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
         filterwarnings("ignore", module="transformers")
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        generation = folder / "generation_config.json"
+        given = orjson.loads(generation.read_bytes()) if generation.is_file() else {}
+        self._stops: int | list[int] | None = given.get("eos_token_id", self._tokenizer.eos_token_id)
         adapter = folder / "adapter_config.json"
         self.has_base = adapter.is_file()
         name = orjson.loads(adapter.read_bytes())["base_model_name_or_path"] if self.has_base else str(folder)
@@ -55,6 +58,7 @@ class TrainedModel:
             **asked,
             max_new_tokens=most,
             do_sample=False,
+            eos_token_id=self._stops,
             pad_token_id=self._tokenizer.eos_token_id,
         )
         answer: str = self._tokenizer.decode(made[0, asked["input_ids"].shape[1] :], skip_special_tokens=True)

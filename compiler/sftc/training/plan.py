@@ -1,7 +1,7 @@
 """Turn a payload into a training plan for a machine, or refuse settings that are not supported."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from sftc.contract.training_kind import says_adapter
 from sftc.contract.versions import Contracts
@@ -40,6 +40,7 @@ KEYS: Final = (
     "hyperparameters.learning_rate",
     "hyperparameters.warmup_ratio",
     "hyperparameters.train_kind",
+    "hyperparameters.train_on",
     "hyperparameters.parallelism.bf16",
     "hyperparameters.parallelism.fp16",
     "hyperparameters.parallelism.activation_checkpointing",
@@ -50,6 +51,8 @@ KEYS: Final = (
     "hyperparameters.parallelism.pipeline_parallel_size",
 )
 """The config keys that the trainer reads. It refuses a payload that sets any other key."""
+
+TrainOn = Literal["assistant", "last", "all"]
 
 Asked = Mapping[str, Any]
 """The settings of a payload by config key, `None` if not set."""
@@ -106,6 +109,7 @@ class Plan(NamedTuple):
         deepspeed: the ZeRO stage; -1 to train without DeepSpeed.
         fsdp: whether to shard the model with FSDP.
         deviations: for each substituted setting, what the trainer does instead.
+        train_on: the answers to train on: `assistant`, `last` or `all`.
     """
 
     adapter: bool
@@ -126,6 +130,7 @@ class Plan(NamedTuple):
     deepspeed: int
     fsdp: bool
     deviations: list[str]
+    train_on: TrainOn
 
     @property
     def is_distributed(self) -> bool:
@@ -192,6 +197,7 @@ def make_plan(
         deepspeed=_stage(asked) if "deepspeed" in machine.packages else -1,
         fsdp=asked[f"{_PARALLELISM}.fsdp"] is True and machine.kind == "cuda",
         deviations=[f"{each}; {each.instead}" for each in refusals],
+        train_on=asked["hyperparameters.train_on"] or "assistant",
     )
 
 

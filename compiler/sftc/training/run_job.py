@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -15,6 +15,15 @@ from sftc.training.plan import Plan, make_plan
 from sftc.training.reporter import Reporter
 
 _LENGTH = "hyperparameters.sequence_length"
+_LOST: Final = {
+    "empty": "answers have no text and no tool calls, and are left out",
+    "answers": "answers are lost by the model's chat template, and are left out",
+    "calls": "answers lose their tool calls by the model's chat template, and are left out",
+    "texts": "answers lose the text beside their tool calls by the model's chat template",
+    "thoughts": "answers lose their thoughts by the model's chat template",
+    "ends": "answers are trained without an end, because the model's chat template does not mark it",
+}
+"""What is said about each kind of loss of `tokens.Counts`."""
 
 
 def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) -> Plan:
@@ -64,9 +73,13 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
     for name, path in (("training", work.training), ("validation", work.validation)):
         if path:
             counts[name] = tokens.write_tokens(
-                Path(path), folder / name, tokenizer, plan.sequence_length or longest
+                Path(path),
+                folder / name,
+                tokenizer,
+                plan.sequence_length or longest,
+                train_on=plan.train_on,
             )
-            reporter.event("data", f"{name}: {_said(counts[name])}", counts[name]._asdict())
+            reporter.event("data", f"{name}: {told(counts[name])}", counts[name]._asdict())
     (folder / "counts.json").write_bytes(
         orjson.dumps({name: each._asdict() for name, each in counts.items()})
     )
@@ -105,15 +118,20 @@ def _unpack(base: base_model.BaseModel, folder: Path) -> None:
     aside.rename(folder / "base")
 
 
-def _said(counts: tokens.Counts) -> str:
+def told(counts: tokens.Counts) -> str:
+    """Return the statistics of a training file as one line of text."""
     tokens = f"{counts.trained_tokens:,} of {counts.tokens:,} tokens"
     text = f"{counts.rows:,} of {counts.read:,} rows, {tokens} are trained on"
     for number, what in (
         (counts.cut, "rows are cut to length"),
         (counts.empty, "rows have no tokens to train on and are left out"),
-        (counts.silent, "answers cannot be found in the output of the chat template"),
     ):
         text += f"; {number:,} {what}" * bool(number)
+    for reason, what in _LOST.items():
+        if number := counts.lost.get(reason, 0):
+            lines = ", ".join(f"{line:,}" for line in counts.lines[reason])
+            more = ", ..." * (len(counts.lines[reason]) < number)
+            text += f"; {number:,} {what} (line{'s' * (number > 1)} {lines}{more})"
     return text
 
 
@@ -137,5 +155,6 @@ def train_job(work: job_spec.JobSpec, reporter: Reporter) -> None:
         counts = orjson.loads((folder / "counts.json").read_bytes())
         files = {name: tokens.Counts(**each) for name, each in counts.items()}
         tokenizer = AutoTokenizer.from_pretrained(base.folder, **base.options())
+        artifacts.set_end_of_turn(aside, Path(base.folder), tokenizer, files["training"].ends)
         artifacts.finish(aside, place, tokenizer, artifacts.card(work.payload, plan, files, metrics))
         reporter.done(str(place))

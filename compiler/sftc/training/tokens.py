@@ -1,7 +1,9 @@
 """Tokenize training files, and label the tokens to train on."""
 
+import datetime as dt
 import hashlib
 from array import array
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,12 +11,16 @@ import numpy as np
 import orjson
 
 from sftc.service.executor import FailedError
-from sftc.training.chat_template import UnspeakableError, encode
+from sftc.training.chat_template import ChatTemplate, encode
+from sftc.training.conversation import UnspeakableError
+from sftc.training.plan import TrainOn
 
 IGNORED = -100
 """The label of a token that is not trained on."""
 
 _BLANK = b" \t\r\n"
+_LINES = 10
+"""The most line numbers that a report lists for one reason."""
 
 
 class Counts(NamedTuple):
@@ -25,20 +31,24 @@ class Counts(NamedTuple):
         rows: rows that are trained on.
         cut: rows truncated to the sequence length.
         empty: rows skipped because no token to train on is left.
-        silent: answers that the chat template does not render.
         tokens: tokens in the rows that are trained on.
         trained_tokens: tokens that have a label.
         digest: SHA-256 of the file, as `sha256:HEX`.
+        lost: what the chat template loses, and how often; see `chat_template.Encoded`.
+        lines: the first lines of the file where it does.
+        ends: the ids of the tokens that end answers and are not within others, the most frequent first.
     """
 
     read: int
     rows: int
     cut: int
     empty: int
-    silent: int
     tokens: int
     trained_tokens: int
     digest: str
+    lost: dict[str, int]
+    lines: dict[str, list[int]]
+    ends: list[int]
 
 
 class TokenRows:
@@ -67,7 +77,15 @@ class TokenRows:
         }
 
 
-def write_tokens(path: Path, folder: Path, tokenizer: Any, limit: int) -> Counts:
+def write_tokens(  # noqa: PLR0913  each is one setting
+    path: Path,
+    folder: Path,
+    tokenizer: Any,
+    limit: int,
+    *,
+    train_on: TrainOn = "assistant",
+    date: dt.date | None = None,
+) -> Counts:
     """Tokenize a training file into arrays in `folder`, and return its statistics.
 
     Args:
@@ -75,37 +93,62 @@ def write_tokens(path: Path, folder: Path, tokenizer: Any, limit: int) -> Counts
         folder: the folder for the arrays; created if it does not exist.
         tokenizer: a transformers tokenizer with a chat template.
         limit: the maximum tokens of a row. Longer rows are truncated.
+        train_on: the answers to train on; see `chat_template.encode`.
+        date: the date for chat templates that print one; by default, today.
 
     Raises:
         FailedError: the chat template cannot render a row, or no row has a token to train on.
     """
     folder.mkdir(exist_ok=True)
     tokens, labels, starts = array("i"), array("i"), array("q", [0])
-    read = cut = empty = silent = trained = 0
+    read = cut = empty = trained = 0
+    lost, ends = Counter[str](), Counter[int]()
+    inner: set[int] = set()
+    lines: dict[str, list[int]] = {}
     digest = hashlib.sha256()
+    template = ChatTemplate(tokenizer, date)
     with path.open("rb") as file:
-        for line in file:
+        for number, line in enumerate(file, 1):
             digest.update(line)
             if not line.strip(_BLANK):
                 continue
             read += 1
             try:
-                ids, marks, missed = encode(orjson.loads(line), tokenizer)
+                row = encode(orjson.loads(line), template, train_on)
             except UnspeakableError as error:
-                raise FailedError(f"row {read:,} of the {folder.name} file: {error}") from error
-            silent += missed
-            marks[:1] = [False]  # no token predicts the first one
-            cut += len(ids) > limit
-            if not any(marks[:limit]):
+                raise FailedError(f"line {number:,} of the {folder.name} file: {error}") from error
+            lost.update(row.lost)
+            for reason in row.lost:
+                lines.setdefault(reason, []).append(number)
+                del lines[reason][_LINES:]
+            row.labels[:1] = [None]  # no token predicts the first one
+            cut += len(row.tokens) > limit
+            kept = [IGNORED if label is None else label for label in row.labels[:limit]]
+            if (here := len(kept) - kept.count(IGNORED)) == 0:
                 empty += 1
                 continue
-            tokens.extend(ids[:limit])
-            labels.extend(id if mark else IGNORED for id, mark in zip(ids[:limit], marks, strict=False))
-            trained += sum(marks[:limit])
+            tokens.extend(row.tokens[:limit])
+            labels.extend(kept)
+            trained += here
+            ends.update(row.ends)
+            inner |= row.inner
             starts.append(len(tokens))
     for name, each in (("tokens", tokens), ("labels", labels), ("starts", starts)):
         np.save(folder / f"{name}.npy", np.frombuffer(each, each.typecode))
     rows = len(starts) - 1
-    if not rows:
+    if not rows and cut:
         raise FailedError(f"`hyperparameters.sequence_length`: no row has an answer within {limit:,} tokens")
-    return Counts(read, rows, cut, empty, silent, len(tokens), trained, f"sha256:{digest.hexdigest()}")
+    if not rows:
+        raise FailedError(f"no answer in the {folder.name} file is rendered by the model's chat template")
+    return Counts(
+        read,
+        rows,
+        cut,
+        empty,
+        len(tokens),
+        trained,
+        f"sha256:{digest.hexdigest()}",
+        dict(lost),
+        lines,
+        [id for id, _ in ends.most_common() if id not in inner],
+    )
