@@ -1,11 +1,15 @@
 """Detect the training hardware, and recognize out-of-memory errors."""
 
+import errno
 import os
 from importlib.util import find_spec
 from typing import Final, NamedTuple
 
-PACKAGES: Final = ("bitsandbytes", "deepspeed")
-"""Optional packages that some settings need; the extras `qlora` and `deepspeed` install them."""
+TRACKERS: Final = ("tensorboard", "wandb", "trackio", "mlflow")
+"""The packages of the trackers that `tracking.to` can name."""
+
+PACKAGES: Final = ("bitsandbytes", "deepspeed", *TRACKERS)
+"""Optional packages that some settings need; the extras `qlora` and `deepspeed` install the first two."""
 
 
 class Machine(NamedTuple):
@@ -56,3 +60,14 @@ def out_of_memory(error: Exception) -> str | None:
         "(raise `hyperparameters.gradient_accumulation_steps` to keep the global batch), or set "
         "`hyperparameters.parallelism.activation_checkpointing = true`"
     )
+
+
+def disk_full(error: BaseException) -> bool:
+    """Return whether writing to a disk failed because it is full.
+
+    Libraries that write files in native code report it in words of their own.
+    """
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    text = str(error)
+    return any(words in text for words in ("No space left on device", "os error 28", "file write failed"))

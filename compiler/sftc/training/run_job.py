@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -15,6 +17,9 @@ from sftc.training.plan import Plan, make_plan
 from sftc.training.reporter import Reporter
 
 _LENGTH = "hyperparameters.sequence_length"
+
+_FEW: Final = 10
+"""Optimizer steps below which a run hardly trains anything."""
 
 
 def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) -> Plan:
@@ -60,6 +65,7 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         raise FailedError(
             f"`{_LENGTH}`: it is {plan.sequence_length:,}, but the model reads {longest:,} tokens"
         )
+    _fix_date(tokenizer, plan.date, reporter)
     counts = {}
     for name, path in (("training", work.training), ("validation", work.validation)):
         if path:
@@ -67,12 +73,48 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
                 Path(path), folder / name, tokenizer, plan.sequence_length or longest
             )
             reporter.event("data", f"{name}: {_said(counts[name])}", counts[name]._asdict())
+    _report_steps(plan, folder, counts["training"].rows, reporter)
     (folder / "counts.json").write_bytes(
         orjson.dumps({name: each._asdict() for name, each in counts.items()})
     )
     kept.write_bytes(orjson.dumps(plan._asdict()))
     reporter.event("plan", _summary(plan), plan._asdict())
     return plan
+
+
+def _fix_date(tokenizer: Any, date: str, reporter: Reporter) -> None:
+    """Make the chat template print `date` where it asks for today's, and report it if it does."""
+    today = datetime.fromisoformat(date).strftime
+    tokenizer.apply_chat_template = partial(tokenizer.apply_chat_template, strftime_now=today)
+    if "strftime_now" in str(tokenizer.chat_template):
+        said = f"the chat template prints the date: in this job it is {date} in every row"
+        reporter.event("date", said, {"date": date})
+
+
+def _report_steps(plan: Plan, folder: Path, rows: int, reporter: Reporter) -> None:
+    """Report how `rows` are packed, and whether the run has too few steps to train anything."""
+    sequences = rows
+    if plan.packing:
+        from sftc.training.packing import pack  # imports torch
+
+        packed = pack(folder / "training", plan.sequence_length, plan.per_device)
+        sequences, saved = len(packed.sequences), packed.unpacked_padding - packed.padding
+        reporter.event(
+            "data",
+            f"packing: {rows:,} rows in {sequences:,} sequences of at most {packed.length:,} tokens; "
+            f"{packed.padding:.1%} of a batch is padding, instead of {packed.unpacked_padding:.1%}",
+            {"rows": rows, "sequences": sequences, "padding": packed.padding, "padding_saved": saved},
+        )
+    if (steps := plan.steps(sequences)) < _FEW:
+        step = plan.per_device * plan.accumulation * plan.processes
+        number = "one optimizer step" if steps == 1 else f"{steps} optimizer steps"
+        reporter.event(
+            "warning",
+            f"the run has only {number}, of {step:,} {'sequences' if plan.packing else 'rows'}, which hardly "
+            "trains anything. Lower the batch or `hyperparameters.gradient_accumulation_steps`, or raise "
+            "`hyperparameters.n_epochs`",
+            {"steps": steps},
+        )
 
 
 def _base(work: job_spec.JobSpec) -> base_model.BaseModel:
@@ -131,11 +173,11 @@ def train_job(work: job_spec.JobSpec, reporter: Reporter) -> None:
 
     folder, base = Path(work.folder), _base(work)
     plan = Plan(**orjson.loads((folder / "plan.json").read_bytes()))
-    aside, place = folder / "model.part", folder / "model"
-    metrics = fit(plan, base, folder, aside, reporter)
-    if metrics is not None:
+    aside, place = folder / "model.part", folder / (f"model-{plan.name}" if plan.name else "model")
+    outcome = fit(plan, base, folder, aside, reporter)
+    if outcome is not None:
         counts = orjson.loads((folder / "counts.json").read_bytes())
         files = {name: tokens.Counts(**each) for name, each in counts.items()}
         tokenizer = AutoTokenizer.from_pretrained(base.folder, **base.options())
-        artifacts.finish(aside, place, tokenizer, artifacts.card(work.payload, plan, files, metrics))
+        artifacts.finish(aside, place, tokenizer, artifacts.card(work.payload, plan, files, outcome))
         reporter.done(str(place))

@@ -42,7 +42,7 @@ def main() -> None:
         else:
             train_job(work, reporter)
     except (FailedError, UnsupportedJobError) as error:
-        reporter.failed(str(error))
+        reporter.failed(str(error), resumes=getattr(error, "resumes", False))
         sys.exit(1)  # makes torchrun end the other processes
     except Exception as error:
         if not (reason := out_of_memory(error)):
