@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ class Trained:
     def __init__(self, folder: Path, models: Path, rows: int = 0, /, **sections: dict[str, Any]) -> None:
         self.told = Told()
         self.folder = folder
-        self.model = Bench(folder, models, settings(**sections), validation=rows).train(self.told)
+        self.bench = Bench(folder, models, settings(**sections), validation=rows)
+        self.model = self.bench.train(self.told)
 
     def steps(self, metric: str) -> list[float]:
         points = self.told.metrics[metric]
@@ -230,6 +232,9 @@ def test_early_stopping_ends_the_run_when_its_patience_does(models: Path, tmp_pa
     assert max(trained.told.metrics["train.loss"]) == 9
     assert "- 9 of 24: the run stopped early" in (trained.model / "README.md").read_text()
     assert "early" in trained.told.messages("stopped")[0]
+    first = contents(trained.model)
+    shutil.rmtree(trained.model)  # as if it was killed after the last checkpoint
+    assert contents(trained.bench.train()) == first
 
 
 def test_the_name_and_the_tags_are_on_the_card_and_in_the_name_of_the_model(whole: Trained) -> None:

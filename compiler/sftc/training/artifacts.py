@@ -99,11 +99,9 @@ def _public(model: str) -> str:
 
 
 def _text(value: str) -> str:
-    """Return a text in a form that JSON and YAML read alike, on one line."""
-    return "".join(
-        each if each.isprintable() else json.dumps(each)[1:-1]
-        for each in json.dumps(value, ensure_ascii=False)
-    )
+    """Return a text as a string of YAML, on one line."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in quoted)
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,11 @@ class FineTuner(Trainer):
             FilledUp(validation, batch) if validation else None,
             callbacks=[_Watch(self)],
         )
+
+    def train(self, *args: Any, **options: Any) -> Any:
+        """Train, unless the checkpoint to resume from is that of the last step."""
+        with suppress(_OverError):
+            return super().train(*args, **options)
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
@@ -208,6 +213,10 @@ class FilledUp:
         return {"input_ids": few, "labels": torch.full_like(few, IGNORED)}
 
 
+class _OverError(Exception):
+    """A run that resumes has no step left to make."""
+
+
 class _Watch(TrainerCallback):
     """Stops a run that diverges or no longer improves, and keeps the best model."""
 
@@ -226,6 +235,8 @@ class _Watch(TrainerCallback):
             )
         if found := checkpoints.newest(trainer.folder, checkpoints.BEST):
             self._best = found.notes["loss"]
+        if state.global_step >= state.max_steps or self._waited(state) >= (trainer.plan.patience or math.inf):
+            raise _OverError
 
     def on_pre_optimizer_step(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Stop before numbers that are not finite reach the weights."""
@@ -263,10 +274,13 @@ class _Watch(TrainerCallback):
         if plan.keep_best and (self._best is None or _is_better(loss, self._best, plan)):
             self._best = loss
             trainer.keep_best(loss)
-        losses = [each["eval_loss"] for each in state.log_history if "eval_loss" in each]
-        if plan.patience and (since := waited(losses, plan)) >= plan.patience:
+        if plan.patience and (since := self._waited(state)) >= plan.patience:
             control.should_training_stop = True
             trainer.report_stop(since)
+
+    def _waited(self, state: Any) -> int:
+        losses = [each["eval_loss"] for each in state.log_history if "eval_loss" in each]
+        return waited(losses, self._trainer.plan)
 
 
 def waited(losses: list[float], plan: Plan) -> int:
@@ -274,13 +288,13 @@ def waited(losses: list[float], plan: Plan) -> int:
 
     An improvement is a loss that is better than that of the improvement before by more than `min_delta`.
     """
-    best, since = losses[0], 0
-    for loss in losses[1:]:
-        if _is_better(loss, best, plan, plan.min_delta):
+    best, since = math.nan, -1
+    for loss in losses:
+        if since < 0 or _is_better(loss, best, plan, plan.min_delta):
             best, since = loss, 0
         else:
             since += 1
-    return since
+    return max(since, 0)
 
 
 def _is_better(loss: float, than: float, plan: Plan, by: float = 0.0) -> bool:

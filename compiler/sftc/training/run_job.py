@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +10,14 @@ import orjson
 from sftc.contract.versions import PACKAGED
 from sftc.service.executor import FailedError
 from sftc.training import artifacts, base_model, job_spec, tokens
+from sftc.training.fixed_date import fixed_date
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, make_plan
 from sftc.training.reporter import Reporter
 
 _LENGTH = "hyperparameters.sequence_length"
+
+_DATED: Final = "the chat template prints the date: in this job it is {} in every row"
 
 _FEW: Final = 10
 """Optimizer steps below which a run hardly trains anything."""
@@ -65,13 +66,15 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         raise FailedError(
             f"`{_LENGTH}`: it is {plan.sequence_length:,}, but the model reads {longest:,} tokens"
         )
-    _fix_date(tokenizer, plan.date, reporter)
+    if "strftime_now" in str(tokenizer.chat_template):
+        reporter.event("date", _DATED.format(plan.date), {"date": plan.date})
     counts = {}
     for name, path in (("training", work.training), ("validation", work.validation)):
         if path:
-            counts[name] = tokens.write_tokens(
-                Path(path), folder / name, tokenizer, plan.sequence_length or longest
-            )
+            with fixed_date(plan.date):
+                counts[name] = tokens.write_tokens(
+                    Path(path), folder / name, tokenizer, plan.sequence_length or longest
+                )
             reporter.event("data", f"{name}: {_said(counts[name])}", counts[name]._asdict())
     _report_steps(plan, folder, counts["training"].rows, reporter)
     (folder / "counts.json").write_bytes(
@@ -80,15 +83,6 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
     kept.write_bytes(orjson.dumps(plan._asdict()))
     reporter.event("plan", _summary(plan), plan._asdict())
     return plan
-
-
-def _fix_date(tokenizer: Any, date: str, reporter: Reporter) -> None:
-    """Make the chat template print `date` where it asks for today's, and report it if it does."""
-    today = datetime.fromisoformat(date).strftime
-    tokenizer.apply_chat_template = partial(tokenizer.apply_chat_template, strftime_now=today)
-    if "strftime_now" in str(tokenizer.chat_template):
-        said = f"the chat template prints the date: in this job it is {date} in every row"
-        reporter.event("date", said, {"date": date})
 
 
 def _report_steps(plan: Plan, folder: Path, rows: int, reporter: Reporter) -> None:
