@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from chance_model import TEMPLATE
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
@@ -82,7 +83,8 @@ def test_the_validation_loss_is_the_mean_over_tokens_for_any_batch(
     models: Path, tmp_path: Path, batch: int
 ) -> None:
     options = {"per_device_batch": batch, "global_batch": 8, **UNTRAINED}
-    told, sections = Told(), {"training.validation": EVALUATED | {"eval_steps": 1}}
+    told = Told()
+    sections: dict[str, Any] = {"training.validation": EVALUATED | {"eval_steps": 1}}
     bench = evaluated(Bench(tmp_path / "job", models, settings(hyperparameters=options, **sections), 9))
     bench.train(told)
     assert told.metrics["val.loss"][1] == pytest.approx(truth(bench.folder, models), rel=1e-6)
@@ -90,7 +92,8 @@ def test_the_validation_loss_is_the_mean_over_tokens_for_any_batch(
 
 @pytest.mark.slow
 def test_the_validation_loss_is_the_same_with_two_processes(models: Path, tmp_path: Path) -> None:
-    told, sections = Told(), {"training.validation": EVALUATED | {"eval_steps": 1}}
+    told = Told()
+    sections: dict[str, Any] = {"training.validation": EVALUATED | {"eval_steps": 1}}
     spread = settings(hyperparameters=UNTRAINED, compute={"gpu_count": 2}, **sections)
     bench = evaluated(Bench(tmp_path / "job", models, spread, 9))
     bench.run(told)
@@ -100,7 +103,7 @@ def test_the_validation_loss_is_the_same_with_two_processes(models: Path, tmp_pa
 
 def test_the_best_model_is_the_one_with_the_lowest_loss(models: Path, tmp_path: Path) -> None:
     told = Told()
-    sections = {
+    sections: dict[str, Any] = {
         "training.validation": EVALUATED | {"eval_steps": 1},
         "training.checkpoints": {"every_steps": 100},
         "hyperparameters": {"learning_rate": 0.3, "lr_scheduler": "constant", "max_steps": 12},
@@ -123,7 +126,7 @@ def test_the_best_model_is_the_one_with_the_lowest_loss(models: Path, tmp_path: 
 def test_a_run_that_diverges_fails_and_names_the_last_finite_checkpoint(
     models: Path, tmp_path: Path, rate: float, step: int, what: str
 ) -> None:
-    sections = {
+    sections: dict[str, Any] = {
         "training.checkpoints": {"every_steps": 1},
         "hyperparameters": {"learning_rate": rate, "optimizer": "sgd" if step == 1 else "adamw"},
     }
@@ -245,7 +248,8 @@ def test_a_card_has_no_path_of_this_machine(models: Path, tmp_path: Path, place:
 def test_the_last_step_is_logged_and_evaluated_and_a_resumed_run_has_the_same_card(
     models: Path, tmp_path: Path
 ) -> None:
-    told, sections = Told(), {"training.validation": EVALUATED | {"eval_steps": 5}}
+    told = Told()
+    sections: dict[str, Any] = {"training.validation": EVALUATED | {"eval_steps": 5}}
     bench = evaluated(
         Bench(tmp_path / "job", models, settings(hyperparameters={"max_steps": 7}, **sections), 9)
     )
@@ -258,13 +262,13 @@ def test_the_last_step_is_logged_and_evaluated_and_a_resumed_run_has_the_same_ca
 
 def test_a_template_that_prints_the_date_prints_the_same_in_every_run(models: Path, tmp_path: Path) -> None:
     shutil.copytree(models / "tiny", tmp_path / "dated")
-    template = "{{ strftime_now('%d %b %Y %H:%M%z') }}\n" + tiny_model.TEMPLATE
+    template = "{{ strftime_now('%d %b %Y %H:%M%z') }}\n" + TEMPLATE
     tiny_model.tokenizer(template).save_pretrained(tmp_path / "dated")
     told = Told()
     dated = settings(job={"model": str(tmp_path / "dated")}, hyperparameters={"max_steps": 1})
     bench = Bench(tmp_path / "job", models, dated)
     bench.train(told)
     row = TokenRows(bench.folder / "training")[0]["input_ids"].tolist()
-    assert tiny_model.tokenizer().decode(row).startswith("01 Jan 2026 00:00<|im_start|>")
+    assert str(tiny_model.tokenizer().decode(row)).startswith("01 Jan 2026 00:00<|im_start|>")
     assert told.data("date") == {"date": "2026-01-01"}
     assert json.loads((bench.folder / "plan.json").read_bytes())["date"] == "2026-01-01"

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
+from importlib import import_module
+from typing import Any
 
 
 @contextmanager
@@ -11,16 +13,16 @@ def fixed_date(date: str) -> Iterator[None]:
 
     transformers reads the clock of the machine in it, and lets no caller pass another function.
     """
-    from transformers.utils import chat_template_utils
+    theirs: Any = import_module("transformers.utils.chat_template_utils")
 
     class Fixed(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> "Fixed":  # noqa: ARG003  any time zone
             return cls.fromisoformat(date)
 
-    clock = chat_template_utils.datetime
-    chat_template_utils.datetime = Fixed  # type: ignore[misc]  # a class of theirs, for ours
+    clock = theirs.datetime
+    theirs.datetime = Fixed
     try:
         yield
     finally:
-        chat_template_utils.datetime = clock  # type: ignore[misc]  # as above
+        theirs.datetime = clock

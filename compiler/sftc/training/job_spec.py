@@ -44,10 +44,11 @@ class JobSpec(NamedTuple):
 def write_spec(task: Task, options: ExecutorOptions) -> Path:
     """Write the specification of `task` to its folder, and return the path of the file.
 
-    An existing file is kept, so a job that resumes keeps the options it was started with.
+    An existing file is kept, so a job that resumes keeps the options it was started with. A job that
+    continues in the folder of another one has its own.
     """
     path = task.folder / "work.json"
-    if not path.exists():
+    if not path.exists() or read_spec(path).id != task.id:
         spec = JobSpec(
             task.id,
             dict(task.payload),

@@ -62,12 +62,17 @@ def out_of_memory(error: Exception) -> str | None:
     )
 
 
-def disk_full(error: BaseException) -> bool:
-    """Return whether writing to a disk failed because it is full.
+_FULL: Final = (
+    "No space left on device",
+    "os error 28",  # safetensors
+    "iostream error",  # torch
+    "unexpected pos",  # as above, when it closes the file
+)
+"""What the libraries say that write files in native code, if a disk is full."""
 
-    Libraries that write files in native code report it in words of their own.
-    """
+
+def disk_full(error: BaseException) -> bool:
+    """Return whether `error` is, or comes from, writing to a disk that is full."""
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return True
-    text = str(error)
-    return any(words in text for words in ("No space left on device", "os error 28", "file write failed"))
+    return any(words in str(error) for words in _FULL)
