@@ -102,11 +102,12 @@ def _report_steps(plan: Plan, folder: Path, rows: int, reporter: Reporter) -> No
     if (steps := plan.steps(sequences)) < _FEW:
         step = plan.per_device * plan.accumulation * plan.processes
         number = "one optimizer step" if steps == 1 else f"{steps} optimizer steps"
+        unit = "sequences" if plan.packing else "rows"
         reporter.event(
             "warning",
-            f"the run has only {number}, of {step:,} {'sequences' if plan.packing else 'rows'}, which hardly "
-            "trains anything. Lower the batch or `hyperparameters.gradient_accumulation_steps`, or raise "
-            "`hyperparameters.n_epochs`",
+            f"the run has only {number}, of {step:,} {unit}, which may be too "
+            "few to train anything. Lower the batch or `hyperparameters.gradient_accumulation_steps`, or "
+            "raise `hyperparameters.n_epochs`",
             {"steps": steps},
         )
 

@@ -6,13 +6,13 @@ from typing import Final
 
 from sftc.training.plan import Plan
 
-_FOLDERS: Final = {
-    "tensorboard": {"TENSORBOARD_LOGGING_DIR": "."},
-    "wandb": {"WANDB_DIR": ".", "WANDB_CACHE_DIR": "cache", "WANDB_DATA_DIR": "data"},
-    "trackio": {"TRACKIO_DIR": "."},
-    "mlflow": {"MLFLOW_TRACKING_URI": "."},
+_PLACES: Final = {
+    "tensorboard": {"TENSORBOARD_LOGGING_DIR": "{}"},
+    "wandb": {"WANDB_DIR": "{}", "WANDB_CACHE_DIR": "{}/cache", "WANDB_DATA_DIR": "{}/data"},
+    "trackio": {"TRACKIO_DIR": "{}"},
+    "mlflow": {"MLFLOW_TRACKING_URI": "sqlite:///{}/mlflow.db"},
 }
-"""The variables that place the files of a tracker within its folder. Those that a person has set are kept."""
+"""The variables that place the files of a tracker in its folder. Those that a person has set are kept."""
 
 _PROJECTS: Final = {"wandb": "WANDB_PROJECT", "mlflow": "MLFLOW_EXPERIMENT_NAME"}
 
@@ -32,8 +32,8 @@ def prepare_trackers(plan: Plan, folder: Path) -> dict[str, str]:
     places = {each: folder / "tracking" / each for each in plan.trackers}
     for tracker, place in places.items():
         place.mkdir(parents=True, exist_ok=True)
-        for name, within in _FOLDERS[tracker].items():
-            os.environ.setdefault(name, str((place / within).absolute()))
+        for name, value in _PLACES[tracker].items():
+            os.environ.setdefault(name, value.format(place.absolute()))
         os.environ.update(_QUIET.get(tracker, {}))
         if plan.project and tracker in _PROJECTS:
             os.environ[_PROJECTS[tracker]] = plan.project
