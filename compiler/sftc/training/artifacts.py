@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, Final
 
 from sftc.payload.encoding import digest, to_bytes
+from sftc.training.durable import sync_folder, sync_tree
 from sftc.training.plan import Plan
 from sftc.training.tokens import Counts
 
@@ -26,11 +27,10 @@ def finish(aside: Path, folder: Path, tokenizer: Any, card: str) -> None:
     """
     tokenizer.save_pretrained(aside)
     (aside / "README.md").write_text(card, encoding="utf-8")
-    for path in filter(Path.is_file, aside.rglob("*")):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+    sync_tree(aside)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(aside, folder)
+    sync_folder(folder.parent)
 
 
 def card(payload: dict[str, Any], plan: Plan, files: Mapping[str, Counts], outcome: "Outcome") -> str:

@@ -14,6 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from sftc.training.durable import sync_folder, sync_tree, write_durably
+
 CHECKPOINT: Final = "checkpoint-"
 BEST: Final = "best-"
 """Prefixes of the folders, before the number of the step."""
@@ -33,18 +35,11 @@ class Sealed(NamedTuple):
 
 def seal(folder: Path, notes: Mapping[str, Any] | None = None) -> None:
     """Write all files in `folder` to the disk, and then its seal, with `notes`."""
+    sync_tree(folder)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != SEAL]
-    listed = {path.relative_to(folder).as_posix(): _written(path) for path in files}
-    for each in {folder, *(path.parent for path in files)}:
-        sync(each)
-    aside = folder / f"{SEAL}.part"
-    with aside.open("wb") as file:
-        file.write(orjson.dumps({"files": listed, "notes": notes or {}}))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, folder / SEAL)
-    sync(folder)
-    sync(folder.parent)
+    listed = {path.relative_to(folder).as_posix(): _measured(path) for path in files}
+    write_durably(folder / SEAL, orjson.dumps({"files": listed, "notes": notes or {}}))
+    sync_folder(folder.parent)
 
 
 def newest(parent: Path, prefix: str, say: Say = lambda text: None) -> Sealed | None:
@@ -80,24 +75,14 @@ def keep_newest(parent: Path, prefix: str, count: int) -> None:
         discard(parent / f"{prefix}{step}")
 
 
-def sync(folder: Path) -> None:
-    """Write the entries of a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _steps(parent: Path, prefix: str) -> list[int]:
     names = (path.name.removeprefix(prefix) for path in parent.glob(f"{prefix}*"))
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def _written(path: Path) -> list[Any]:
-    """Write a file to the disk, and return its size and digest."""
+def _measured(path: Path) -> list[Any]:
+    """Return the size and the digest of a file."""
     with path.open("rb") as file:
-        os.fsync(file.fileno())
         return [os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()]
 
 
@@ -107,12 +92,10 @@ def _damage(folder: Path) -> str | None:
         listed = orjson.loads((folder / SEAL).read_bytes())["files"]
     except (ValueError, KeyError, TypeError):
         return f"{SEAL} is not readable"
-    for name, (size, digest) in listed.items():
+    for name, expected in listed.items():
         try:
-            with (folder / name).open("rb") as file:
-                whole = os.fstat(file.fileno()).st_size == size
-                if not whole or hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                    return f"{name} has changed"
+            if _measured(folder / name) != expected:
+                return f"{name} has changed"
         except OSError:
             return f"{name} is missing or cannot be read"
     return None

@@ -15,11 +15,11 @@ from transformers.trainer_utils import EvalLoopOutput
 from sftc.service.executor import FailedError
 from sftc.training import checkpoints, health
 from sftc.training.collate import TokenRow, collator, trained_tokens
+from sftc.training.learning_rate import schedule
 from sftc.training.machine import disk_full
 from sftc.training.packing import keeps_rows_apart
 from sftc.training.plan import Plan
 from sftc.training.reporter import Reporter
-from sftc.training.schedule import schedule
 from sftc.training.tokens import IGNORED
 
 

@@ -84,7 +84,9 @@ def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporte
     trainer = FineTuner(plan, model, arguments, rows, reporter)
     trainer.add_callback(ProgressCallback(trainer, reporter))
     trainer.train(resume_from_checkpoint=_checkpoint(folder, reporter))
-    best = checkpoints.newest(folder, checkpoints.BEST) if plan.keep_best else None
+    best = None
+    if plan.keep_best:
+        best = checkpoints.newest(folder, checkpoints.BEST, lambda said: reporter.event("best", said))
     if best and trainer.args.should_save:
         shutil.rmtree(into, ignore_errors=True)
         shutil.copytree(best.folder, into, ignore=shutil.ignore_patterns(checkpoints.SEAL))

@@ -1,12 +1,12 @@
 """The job specification: a file in the job's folder that the training process reads."""
 
-import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from sftc.service.executor import Task
+from sftc.training.durable import write_durably
 
 REPEATABLE: Final = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
@@ -57,9 +57,7 @@ def write_spec(task: Task, options: ExecutorOptions) -> Path:
             str(task.folder),
             options,
         )
-        aside = path.with_suffix(".part")
-        aside.write_bytes(orjson.dumps({**spec._asdict(), "options": options._asdict()}))
-        os.replace(aside, path)
+        write_durably(path, orjson.dumps({**spec._asdict(), "options": options._asdict()}))
     return path
 
 

@@ -10,6 +10,7 @@ import orjson
 from sftc.contract.versions import PACKAGED
 from sftc.service.executor import FailedError
 from sftc.training import artifacts, base_model, job_spec, tokens
+from sftc.training.durable import sync_tree, write_durably
 from sftc.training.fixed_date import fixed_date
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, make_plan
@@ -80,7 +81,8 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
     (folder / "counts.json").write_bytes(
         orjson.dumps({name: each._asdict() for name, each in counts.items()})
     )
-    kept.write_bytes(orjson.dumps(plan._asdict()))
+    sync_tree(folder)
+    write_durably(kept, orjson.dumps(plan._asdict()))  # last: whoever finds it finds the tokens
     reporter.event("plan", _summary(plan), plan._asdict())
     return plan
 
