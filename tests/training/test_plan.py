@@ -20,6 +20,7 @@ APPLE = Machine("mps", ("Apple GPU",), True, frozenset())
 JOB: dict[str, Any] = {"job.model": "m", "compute.gpu_type": "H100"}
 LORA = JOB | {"training.use_qlora": True}
 NEW = JOB | {"schema_version": 2}
+LORA_OF_2 = NEW | {"training.mode": "lora"}
 EVALUATED = JOB | {"training.validation.eval_steps": 5}
 P = "hyperparameters.parallelism"
 
@@ -112,6 +113,13 @@ def test_supported_settings_are_applied(settings: dict[str, Any], expected: dict
             APPLE,
             ["hyperparameters.optimizer"],
         ),
+        (
+            NEW
+            | LORA_OF_2
+            | {"training.lora.target_modules": ["a", "b"], "training.lora.modules_to_save": ["b"]},
+            H100,
+            ["training.lora.modules_to_save"],
+        ),
         (NEW | {"tracking.to": ["wandb", "tensorboard"]}, H100, ["tracking.to", "tracking.to"]),
         (
             NEW
@@ -161,6 +169,13 @@ def test_settings_that_a_config_does_not_set_have_the_defaults_of_the_contract()
     )
     assert (plan.schedule, plan.min_lr_ratio, plan.warmup_steps, plan.weight_decay) == ("linear", 0, -1, 0)
     assert (plan.max_grad_norm, plan.seed, plan.packing, plan.keep, plan.patience) == (1, 42, False, 2, 0)
+
+
+def test_a_payload_with_two_warmups_is_refused() -> None:
+    job = payload(NEW | {"hyperparameters.warmup_steps": 1})
+    job["hyperparameters"]["warmup_ratio"] = 0.5
+    with pytest.raises(UnsupportedJobError, match=r"`hyperparameters\.warmup_ratio`: it is set, but"):
+        make_plan(job, PACKAGED, H100, substitutes=False, validates=False)
 
 
 def test_substitutes_of_settings_that_need_packages() -> None:

@@ -97,6 +97,16 @@ def test_a_layer_that_is_trained_whole_changes(whole: Trained, models: Path) -> 
     assert not torch.equal(head, base)
 
 
+def test_only_the_layers_of_that_name_are_trained_whole(models: Path, tmp_path: Path) -> None:
+    lora: dict[str, Any] = {
+        "target_modules": ["q_proj"],
+        "modules_to_save": ["norm"],
+    }  # not `q_norm`, not `input_layernorm`
+    trained = Trained(tmp_path / "job", models, hyperparameters={"max_steps": 1}, **{"training.lora": lora})
+    saved = {name for name in load_file(trained.model / "adapter_model.safetensors") if "lora" not in name}
+    assert saved == {"base_model.model.model.norm.weight"}
+
+
 @pytest.mark.parametrize("mode", ["lora", "qlora"])
 def test_dora_trains_magnitudes(models: Path, tmp_path: Path, mode: str) -> None:
     sections: dict[str, dict[str, Any]] = {

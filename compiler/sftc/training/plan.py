@@ -265,6 +265,7 @@ def make_plan(
         *_precision(asked, machine),
         *_spread(asked, machine),
         *_evaluates(asked, validates=validates),
+        *_adapts(asked),
         *_optimizes(asked, machine),
         *_tracks(asked, machine),
         *(Refusal(key, reason) for key, reason in batches.contradictions),
@@ -447,6 +448,14 @@ def _evaluates(asked: Asked, *, validates: bool) -> Iterator[Refusal]:
         yield Refusal(_PATIENCE, f"the run cannot stop early: {why}", "trained to the end")
 
 
+def _adapts(asked: Asked) -> Iterator[Refusal]:
+    targets, saved = asked[f"{_LORA}.target_modules"], asked[f"{_LORA}.modules_to_save"] or []
+    for name in targets if isinstance(targets, list) else ():
+        if name in saved:
+            reason = f"it names {name}, which `target_modules` also names; keep one of them"
+            yield Refusal(f"{_LORA}.modules_to_save", reason)
+
+
 def _optimizer(used: Asked, machine: Machine) -> str:
     optimizer: str = used[_OPTIMIZER]
     return "adamw" if optimizer == "adamw_8bit" and _lacks_8_bits(machine) else optimizer
@@ -462,6 +471,13 @@ def _lacks_8_bits(machine: Machine) -> str | None:
 
 
 def _optimizes(asked: Asked, machine: Machine) -> Iterator[Refusal]:
+    if (
+        asked["hyperparameters.warmup_steps"] is not None
+        and asked["hyperparameters.warmup_ratio"] is not None
+    ):
+        yield Refusal(
+            "hyperparameters.warmup_ratio", "it is set, but `warmup_steps` is also set; set only one"
+        )
     if asked[_OPTIMIZER] == "adamw_8bit" and (reason := _lacks_8_bits(machine)):
         yield Refusal(_OPTIMIZER, reason, "trained with AdamW")
     elif asked[_OPTIMIZER] == "adamw_8bit" and (_stage(asked) >= 0 or asked[f"{_PARALLELISM}.fsdp"]):

@@ -16,6 +16,7 @@ from sftc.training.machine import Machine
 from sftc.training.plan import Plan, make_plan
 from sftc.training.reporter import Reporter
 
+_PLAN = "plan.json"
 _LENGTH = "hyperparameters.sequence_length"
 
 _DATED: Final = "the chat template prints the date: in this job it is {} in every row"
@@ -34,9 +35,8 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         UnsupportedJobError: a setting cannot be applied on `machine`.
     """
     folder = Path(work.folder)
-    kept = folder / "plan.json"
-    if kept.exists():
-        return Plan(**orjson.loads(kept.read_bytes()))
+    if kept := _kept(work):
+        return kept
     plan = make_plan(
         work.payload,
         PACKAGED,
@@ -82,9 +82,16 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         orjson.dumps({name: each._asdict() for name, each in counts.items()})
     )
     sync_tree(folder)
-    write_durably(kept, orjson.dumps(plan._asdict()))  # last: whoever finds it finds the tokens
+    write_durably(folder / _PLAN, orjson.dumps(plan._asdict()))  # last: whoever finds it finds the tokens
     reporter.event("plan", _summary(plan), plan._asdict())
     return plan
+
+
+def _kept(work: job_spec.JobSpec) -> Plan | None:
+    """Return the plan that the job was started with, or the job that it continues."""
+    path = Path(work.folder) / _PLAN
+    plan = Plan(**orjson.loads(path.read_bytes())) if path.exists() else None
+    return None if plan and plan.deviations and not work.options.substitutes else plan
 
 
 def _report_steps(plan: Plan, folder: Path, rows: int, reporter: Reporter) -> None:
@@ -169,7 +176,7 @@ def train_job(work: job_spec.JobSpec, reporter: Reporter) -> None:
     from sftc.training.fit import fit  # takes seconds, and only processes that train need it
 
     folder, base = Path(work.folder), _base(work)
-    plan = Plan(**orjson.loads((folder / "plan.json").read_bytes()))
+    plan = Plan(**orjson.loads((folder / _PLAN).read_bytes()))
     aside, place = folder / "model.part", folder / (f"model-{plan.name}" if plan.name else "model")
     outcome = fit(plan, base, folder, aside, reporter)
     if outcome is not None:

@@ -74,7 +74,7 @@ def _adapted(model: Any, plan: Plan) -> Any:
         lora_alpha=int(plan.lora_alpha) if float(plan.lora_alpha).is_integer() else plan.lora_alpha,  # type: ignore[arg-type]  # takes a float, but the annotation lacks it
         lora_dropout=plan.lora_dropout,
         target_modules=plan.lora_targets,
-        modules_to_save=plan.lora_saved or None,
+        modules_to_save=[each for name in plan.lora_saved for each in _exact(name, layers)] or None,
         use_rslora=plan.rslora,
         use_dora=plan.dora,
         task_type="CAUSAL_LM",
@@ -86,6 +86,12 @@ def _adapted(model: Any, plan: Plan) -> Any:
             raise
         reason = str(error).strip().splitlines()[0]
         raise FailedError(f"`{_blamed(reason, plan)}`: PEFT cannot train this adapter: {reason}") from error
+
+
+def _exact(name: str, layers: dict[str, Any]) -> list[str]:
+    """Return what PEFT must be given to save the layers called `name`: `norm` would match `q_norm`, too."""
+    called = [each for each in layers if f".{each}".endswith(f".{name}")]
+    return [name] if called == [each for each in layers if each.endswith(name)] else called
 
 
 def _linear(layers: dict[str, Any]) -> list[str]:
