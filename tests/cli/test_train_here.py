@@ -17,7 +17,6 @@ from support.waiting import eventually
 
 FASTER = {
     "learning_rate = 2e-4": "learning_rate = 5e-3",
-    "gradient_accumulation_steps = 64": "gradient_accumulation_steps = 8",
     "sequence_length = 4096": "sequence_length = 256",
     "eval_steps = 20": "eval_steps = 6",
 }

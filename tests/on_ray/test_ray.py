@@ -16,8 +16,8 @@ import pytest
 from safetensors.torch import load_file
 
 from sftc.service.executor import SERVICE_ENDS, FailedError, Task
+from sftc.training.checkpoints import CHECKPOINT, newest
 from sftc.training.job_spec import ExecutorOptions
-from sftc.training.progress_callback import checkpoint
 from sftc.training.ray_cluster import RayExecutor
 from support import ray_cluster
 from support.training_jobs import Told, contents, payload, rows
@@ -161,7 +161,7 @@ def test_a_job_that_is_cancelled_stops_and_keeps_its_checkpoint(make: Make) -> N
     bench = make("cancelled", gpus=2, n_epochs=200)
     _, seconds = bench.cancelled("checkpoint")
     assert seconds < 5  # cancellation must take less than 5 seconds
-    assert checkpoint(bench.folder)
+    assert newest(bench.folder, CHECKPOINT)
     assert bench.on_cluster() == ["STOPPED"]
     with pytest.raises(FailedError, match="the Ray job was stopped outside sftc"):
         bench.run(Told())

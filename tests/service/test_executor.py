@@ -1,5 +1,6 @@
 """Jobs that an executor runs: events, metrics, results, cancellation and restarts."""
 
+import errno
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sftc.service.executor import Report, Task
+from sftc.service.executor import FailedError, Report, Task
 from sftc.service.store import Store
 from support.services import STEPS, Client, Steps, good, payload, process, refusal, rows, thread
 
@@ -205,6 +206,39 @@ def test_a_job_resumes_after_the_service_was_killed(tmp_path: Path) -> None:
         assert client.job(created)["status"] == "created"
         assert attempts(client, running) == [1, 2]
         assert [each["seq"] for each in client.listed(f"/jobs/{running}/events")] == [*range(1, 9)]
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+@pytest.mark.parametrize("full", [True, False])
+def test_a_job_continues_a_failed_one_with_the_same_payload_if_that_can_be(
+    tmp_path: Path, *, resumes: bool, full: bool
+) -> None:
+    class Once:
+        async def run(self, task: Task, report: Report) -> str:
+            found = sorted(path.name for path in task.folder.iterdir())
+            report.event("log", " ".join(found))
+            if found == ["checkpoint"]:
+                return "model"
+            (task.folder / "checkpoint").touch()
+            if full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            raise FailedError("there is no room", resumes=resumes)
+
+    with thread(tmp_path, Once()) as client:
+        file = client.ready(rows(1))
+        first = client.started(file)
+        failed = client.once(first)
+        assert failed["status"] == "failed"
+        assert full == ("the disk of the service is full" in failed["error"])
+        assert client.once(client.started(file, end="other"))["status"] == "failed"
+        again = client.started(file)
+        expected = "succeeded" if resumes or full else "failed"
+        assert client.once(again)["status"] == expected
+        continued = [
+            each["data"] for each in client.listed(f"/jobs/{again}/events") if each["type"] == "continues"
+        ]
+        assert continued == [{"job": first}] * (expected == "succeeded")
+        assert not (tmp_path / "reserve").exists()
 
 
 def test_an_unknown_job_has_no_events_metrics_or_timeline(service: Client) -> None:

@@ -1,16 +1,23 @@
 """Jobs for the training executors, and a recorder of their reports."""
 
 import asyncio
+import io
 import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import tomlkit
+
+import sftc
 from sftc.service.executor import Task
 from sftc.training import job_spec
 from sftc.training.job_spec import ExecutorOptions
 from sftc.training.local import LocalExecutor
+from sftc.training.machine import Machine, probe
+from sftc.training.reporter import Reporter
+from sftc.training.run_job import prepare_job, train_job
 
 
 def rows(count: int) -> str:
@@ -42,6 +49,27 @@ def payload(gpus: int = 1, **hyperparameters: Any) -> dict[str, Any]:
     }
 
 
+def settings(**sections: dict[str, Any]) -> dict[str, Any]:
+    """Return the payload of a config of version 2 that trains the tiny model on this machine.
+
+    Args:
+        sections: the values of each section. Nested tables are merged.
+    """
+    config: dict[str, Any] = {
+        "job": {"model": "tiny"},
+        "compute": {"gpu_type": "CPU"},
+        "training": {"mode": "lora"},
+        "hyperparameters": {"n_epochs": 3, "learning_rate": 5e-3, "global_batch": 8},
+    }
+    text = tomlkit.dumps({"schema_version": 2, **{name: {} for name in sections}, **config})
+    values = {
+        f"{section}.{name}": value for section, table in sections.items() for name, value in table.items()
+    }
+    compiled = sftc.compile(text, overrides=values)
+    assert compiled.ok, compiled.findings
+    return compiled.payload
+
+
 class Told:
     """A report that records events and metrics. `each` is called after each event."""
 
@@ -69,14 +97,16 @@ class Told:
 
 
 class Bench:
-    """A job with its folder and executor. `validation` is the number of validation rows."""
+    """A job with its folder and executor. `count` and `validation` are the numbers of rows."""
 
-    def __init__(self, folder: Path, models: Path, job: dict[str, Any], validation: int = 0) -> None:
+    def __init__(
+        self, folder: Path, models: Path, job: dict[str, Any], validation: int = 0, count: int = 64
+    ) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         paths = [folder.with_suffix(f".{name}.jsonl") for name in ("training", "validation")]
-        for path, count in zip(paths, (64, validation), strict=True):
-            path.write_text(rows(count))
+        for path, number in zip(paths, (count, validation), strict=True):
+            path.write_text(rows(number))
         self._task = Task("job", job, paths[0], paths[1] if validation else None, folder, 1)
         self._options = ExecutorOptions(str(models), download=False, substitutes=True)
 
@@ -91,6 +121,32 @@ class Bench:
     def run(self, told: Told) -> str:
         """Run the job to its end."""
         return asyncio.run(self.begin(told))
+
+    def train(self, told: Told | None = None, machine: Machine | None = None) -> Path:
+        """Run the job in this process, which is quicker than in one of its own, and return the model."""
+        stream = _Stream(told or Told())
+        prepare_job(self.work(), machine or probe(), Reporter(stream))
+        train_job(self.work(), Reporter(stream))
+        return stream.model
+
+
+class _Stream(io.StringIO):
+    """A stream of a reporter that a `Told` hears."""
+
+    def __init__(self, told: Told) -> None:
+        super().__init__()
+        self._told = told
+        self.model = Path()
+
+    def write(self, text: str) -> int:
+        match json.loads(text):
+            case {"event": [type, message, data]}:
+                self._told.event(type, message, data)
+            case {"metric": [name, step, value]}:
+                self._told.metric(name, step, value)
+            case {"done": model}:
+                self.model = Path(model)
+        return len(text)
 
 
 def run(folder: str, models: str) -> None:

@@ -19,6 +19,8 @@ APPLE = Machine("mps", ("Apple GPU",), True, frozenset())
 
 JOB: dict[str, Any] = {"job.model": "m", "compute.gpu_type": "H100"}
 LORA = JOB | {"training.use_qlora": True}
+NEW = JOB | {"schema_version": 2}
+LORA_OF_2 = NEW | {"training.mode": "lora"}
 EVALUATED = JOB | {"training.validation.eval_steps": 5}
 P = "hyperparameters.parallelism"
 
@@ -100,6 +102,34 @@ def test_supported_settings_are_applied(settings: dict[str, Any], expected: dict
         (JOB | {f"{P}.use_deepspeed": True, f"{P}.fsdp": True}, H100, [f"{P}.fsdp"]),
         (JOB | {"compute.gpu_type": "CPU", f"{P}.fsdp": True}, CPU, [f"{P}.fsdp"]),
         (EVALUATED, H100, ["training.validation.save_best_model_at_end"]),
+        (NEW | {"hyperparameters.optimizer": "adamw_8bit"}, BARE, ["hyperparameters.optimizer"]),
+        (
+            NEW | {"hyperparameters.optimizer": "adamw_8bit", f"{P}.fsdp": True},
+            H100,
+            ["hyperparameters.optimizer"],
+        ),
+        (
+            NEW | {"hyperparameters.optimizer": "adamw_8bit", "compute.gpu_type": "Apple"},
+            APPLE,
+            ["hyperparameters.optimizer"],
+        ),
+        (
+            NEW
+            | LORA_OF_2
+            | {"training.lora.target_modules": ["a", "b"], "training.lora.modules_to_save": ["b"]},
+            H100,
+            ["training.lora.modules_to_save"],
+        ),
+        (NEW | {"tracking.to": ["wandb", "tensorboard"]}, H100, ["tracking.to", "tracking.to"]),
+        (
+            NEW
+            | {
+                "training.validation.early_stopping_patience": 3,
+                "training.validation.save_best_model_at_end": False,
+            },
+            H100,
+            ["training.validation.early_stopping_patience"],
+        ),
         (
             JOB | {"hyperparameters.global_batch": 9, "hyperparameters.per_device_batch": 2},
             H100,
@@ -121,6 +151,39 @@ def test_unsupported_settings_are_refused_by_key(
     settings: dict[str, Any], machine: Machine, keys: list[str]
 ) -> None:
     assert refused(settings, machine) == keys
+
+
+def test_settings_that_a_config_does_not_set_have_the_defaults_of_the_contract() -> None:
+    plan = settled(JOB)
+    assert (plan.lora_r, plan.lora_alpha, plan.lora_dropout, plan.lora_targets) == (
+        16,
+        32,
+        0.05,
+        "all-linear",
+    )
+    assert (plan.optimizer, plan.adam_beta1, plan.adam_beta2, plan.adam_epsilon) == (
+        "adamw",
+        0.9,
+        0.999,
+        1e-8,
+    )
+    assert (plan.schedule, plan.min_lr_ratio, plan.warmup_steps, plan.weight_decay) == ("linear", 0, -1, 0)
+    assert (plan.max_grad_norm, plan.seed, plan.packing, plan.keep, plan.patience) == (1, 42, False, 2, 0)
+
+
+def test_a_payload_with_two_warmups_is_refused() -> None:
+    job = payload(NEW | {"hyperparameters.warmup_steps": 1})
+    job["hyperparameters"]["warmup_ratio"] = 0.5
+    with pytest.raises(UnsupportedJobError, match=r"`hyperparameters\.warmup_ratio`: it is set, but"):
+        make_plan(job, PACKAGED, H100, substitutes=False, validates=False)
+
+
+def test_substitutes_of_settings_that_need_packages() -> None:
+    settings = NEW | {"hyperparameters.optimizer": "adamw_8bit", "tracking.to": ["wandb", "mlflow"]}
+    machine = BARE._replace(packages=frozenset({"mlflow"}))
+    plan = settled(settings, machine, substitutes=True)
+    assert (plan.optimizer, plan.trackers) == ("adamw", ["mlflow"])
+    assert "pip install wandb; trained without wandb" in plan.deviations[1]
 
 
 @pytest.mark.parametrize(

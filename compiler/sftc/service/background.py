@@ -1,24 +1,30 @@
 """Background work: checks files and runs jobs, one at a time, and resumes after a crash."""
 
 import asyncio
+import errno
 import json
 import logging
 import math
+import os
+import sqlite3
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sftc.service import check_upload
 from sftc.service.check_upload import Verdict
 from sftc.service.data_folder import Folder
 from sftc.service.executor import SERVICE_ENDS, Executor, FailedError, Task
-from sftc.service.store import Record, Store
+from sftc.service.store import RESUMABLE, Record, Store
 
 _TRIES = 3
 """Maximum number of attempts to check a file."""
+
+_RESERVE = 1 << 18
+"""Bytes that are kept free while a job runs, so that its end can be recorded if it fills the disk."""
 
 _log = logging.getLogger(__name__)
 
@@ -128,12 +134,17 @@ class Runner(_Work):
         return self._folder.file(found["digest"])
 
     async def _one(self, id: str) -> None:
+        if (earlier := self._store.continued(id)) and self._folder.pass_on(earlier, id):
+            self._store.event(id, "continues", f"continues {earlier}, which failed", {"job": earlier})
         folder = self._folder.job(id)
         if not self._store.move(id, "running", of=("queued", "running")):
             return
         job = self._store.job(id)
         assert job  # noqa: S101  `move` just updated it
         task = self._task(job, folder)
+        reserve = self._folder.root / "reserve"
+        with suppress(OSError):
+            reserve.write_bytes(os.urandom(_RESERVE))
         running = asyncio.create_task(self._executor.run(task, _Report(self._store, id)))
         self._running[id] = running
         try:
@@ -144,21 +155,55 @@ class Runner(_Work):
             raise
         finally:
             del self._running[id]
-        status, message, model = _fate(running)
-        self._store.move(id, status, of=("running",), message=message, model=model)
+        reserve.unlink(missing_ok=True)
+        await self._record(id, _fate(running))
+
+    async def _record(self, id: str, fate: "_Fate") -> None:
+        """Record how a job ended; if the disk is full, once there is room again."""
+        while True:
+            try:
+                if fate.resumes:
+                    text = "a job with the same config continues from the last checkpoint of this one"
+                    self._store.event(id, RESUMABLE, text, {})
+                self._store.move(id, fate.status, of=("running",), message=fate.message, model=fate.model)
+            except sqlite3.OperationalError:  # to run the job again would not help
+                _log.exception("%s has ended, which cannot be recorded: retrying in %s s", id, self._retry)
+                await asyncio.sleep(self._retry)
+            else:
+                return
 
 
-def _fate(ended: asyncio.Task[str]) -> tuple[str, str, str | None]:
-    """Return the status, error message and model of a job that has ended."""
+class _Fate(NamedTuple):
+    """How a job ended: its status, error message and model, and whether a job like it continues it."""
+
+    status: str
+    message: str = ""
+    model: str | None = None
+    resumes: bool = False
+
+
+def _fate(ended: asyncio.Task[str]) -> _Fate:
     if ended.cancelled():
-        return "cancelled", "", None
+        return _Fate("cancelled")
     match ended.exception():
         case None:
-            return "succeeded", "", ended.result()
+            return _Fate("succeeded", model=ended.result())
         case FailedError() as error:
-            return "failed", str(error), None
+            return _Fate("failed", str(error), resumes=error.resumes)
+        case error if _is_disk_full(error):
+            return _Fate(
+                "failed",
+                f"the disk of the service is full: {error}. Free space, and run the same command again",
+                resumes=True,
+            )
         case error:
-            return "failed", f"a bug in the executor: {type(error).__name__}: {error}", None
+            return _Fate("failed", f"a bug in the executor: {type(error).__name__}: {error}")
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    if isinstance(error, sqlite3.OperationalError):
+        return error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 class _Report:

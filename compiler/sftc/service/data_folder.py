@@ -61,6 +61,20 @@ class Folder:
         private_folder(folder)
         return folder
 
+    def pass_on(self, earlier: str, id: str) -> bool:
+        """Give the folder of an earlier job to job `id`, and return whether it was there to be given.
+
+        A job that has a folder already keeps it.
+        """
+        folder = self.root / "jobs" / id
+        if folder.exists():
+            return False
+        try:
+            (self.root / "jobs" / earlier).rename(folder)
+        except FileNotFoundError:
+            return False
+        return True
+
     def close(self) -> None:
         """Remove the address file, and release the folder for other services."""
         self._address.unlink(missing_ok=True)

@@ -49,7 +49,15 @@ class Report(Protocol):
 
 
 class FailedError(Exception):
-    """The job failed. The message says why, and what to do."""
+    """The job failed. The message says why, and what to do.
+
+    Attributes:
+        resumes: whether the next job with the same payload continues in the folder of this one.
+    """
+
+    def __init__(self, reason: str = "", *, resumes: bool = False) -> None:
+        super().__init__(reason)
+        self.resumes = resumes
 
 
 class Executor(Protocol):

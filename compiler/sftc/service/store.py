@@ -18,6 +18,9 @@ Record = dict[str, Any]
 FINAL: Final = ("succeeded", "failed", "cancelled")
 """The statuses of a job that has ended."""
 
+RESUMABLE: Final = "resumable"
+"""The type of the event of a failed job that the next job with the same payload continues."""
+
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS files (
   id TEXT PRIMARY KEY, filename TEXT NOT NULL, purpose TEXT NOT NULL, digest TEXT NOT NULL,
@@ -144,6 +147,16 @@ class Store:
         """Return the ids of jobs that are queued or were interrupted, oldest first."""
         rows = self._all("SELECT id FROM jobs WHERE status IN ('queued', 'running') ORDER BY number")
         return [row["id"] for row in rows]
+
+    def continued(self, id: str) -> str | None:
+        """Return the failed job that a job continues: the last one with the same payload, if that can be."""
+        found = self._one(
+            "SELECT other.id, other.status, EXISTS (SELECT 1 FROM events WHERE job = other.id AND type = ?)"
+            " AS resumes FROM jobs JOIN jobs AS other ON other.payload_digest = jobs.payload_digest"
+            " AND other.number < jobs.number WHERE jobs.id = ? ORDER BY other.number DESC LIMIT 1",
+            *(RESUMABLE, id),
+        )
+        return found["id"] if found and found["status"] == "failed" and found["resumes"] else None
 
     def move(
         self, id: str, to: str, *, of: tuple[str, ...], message: str = "", model: str | None = None

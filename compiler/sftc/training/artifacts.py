@@ -1,17 +1,22 @@
 """The output of a job on disk: an adapter or a full model, its tokenizer and its model card."""
 
+import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Final
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from sftc.payload.encoding import digest, to_bytes
+from sftc.training.durable import sync_folder, sync_tree
 from sftc.training.plan import Plan
 from sftc.training.tokens import Counts
+
+if TYPE_CHECKING:
+    from sftc.training.fit import Outcome
 
 _PACKAGES: Final = ("sftc", "torch", "transformers", "peft", "accelerate")
 """Packages that every job uses; the model card lists their versions."""
@@ -24,11 +29,10 @@ def finish(aside: Path, folder: Path, tokenizer: Any, card: str) -> None:
     """
     tokenizer.save_pretrained(aside)
     (aside / "README.md").write_text(card, encoding="utf-8")
-    for path in filter(Path.is_file, aside.rglob("*")):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+    sync_tree(aside)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(aside, folder)
+    sync_folder(folder.parent)
 
 
 def set_end_of_turn(aside: Path, base: Path, tokenizer: Any, ends: Sequence[int]) -> None:
@@ -58,41 +62,77 @@ def set_end_of_turn(aside: Path, base: Path, tokenizer: Any, ends: Sequence[int]
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ends[0])
 
 
-def card(
-    payload: dict[str, Any], plan: Plan, files: Mapping[str, Counts], metrics: Mapping[str, float]
-) -> str:
-    """Return the model card in Markdown. The same job always gives the same bytes."""
+def card(payload: dict[str, Any], plan: Plan, files: Mapping[str, Counts], outcome: "Outcome") -> str:
+    """Return the model card in Markdown. The same job always gives the same bytes.
+
+    It names no path of this machine: of a base model in a folder, it has only the folder's name.
+    """
     kind = "LoRA adapter" if plan.adapter else "Fine-tuned model"
-    data = "".join(f"- {name}: {each.rows:,} rows, {each.digest}\n" for name, each in files.items())
-    figures = "".join(f"- {name}: {value:.6g}\n" for name, value in sorted(metrics.items()))
-    deviations = "".join(f"- {each}\n" for each in plan.deviations) or "None.\n"
-    packages = [*_PACKAGES, *["bitsandbytes"] * plan.four_bit, *["deepspeed"] * (plan.deepspeed >= 0)]
-    versions = "".join(f"- {name} {version(name)}\n" for name in packages)
+    base, shown = _public(payload["model"]), {**payload, "model": _public(payload["model"])}
+    front = {"base_model": base, "library_name": "peft" if plan.adapter else "transformers"}
+    if plan.name:
+        front["model_name"] = plan.name
+    if base != payload["model"]:
+        del front["base_model"]  # readers of cards look it up on the hub
+    lines = {
+        "Tags": [f"{_text(name)}: {_text(value)}" for name, value in sorted(plan.tags.items())],
+        "Deviations from the config": plan.deviations or ["none"],
+        "Steps": [_steps(outcome)],
+        "Final metrics": [
+            f"{name}: {value:.6g} (step {step:,})" for name, (step, value) in sorted(outcome.figures.items())
+        ],
+        "Training data": [f"{name}: {each.rows:,} rows, {each.digest}" for name, each in files.items()],
+        "Package versions": [f"{name} {version(name)}" for name in _packages(plan)],
+    }
+    sections = "".join(_section(title, each) for title, each in lines.items() if each)
+    yaml = "".join(f"{name}: {_text(value)}\n" for name, value in front.items())
+    replaced = " It is of the payload with the whole path of the model." * (base != payload["model"])
     return f"""---
-base_model: {payload["model"]}
-library_name: {"peft" if plan.adapter else "transformers"}
----
+{yaml}---
 
-# {kind} of {payload["model"]}
+# {plan.name or kind}
 
-Trained with [sftc](https://pypi.org/project/sftc/).
+{kind} of {_plain(base)}, trained with [sftc](https://pypi.org/project/sftc/).
 
-## Deviations from the config
+{sections}## Payload
 
-{deviations}
-## Final metrics
-
-{figures}
-## Training data
-
-{data}
-## Package versions
-
-{versions}
-## Payload
-
-{digest(payload)}
+{digest(payload)}{replaced}
 
 ```json
-{to_bytes(payload).decode()}```
+{to_bytes(shown).decode()}```
 """
+
+
+def _section(title: str, lines: list[str]) -> str:
+    return f"## {title}\n\n" + "".join(f"- {each}\n" for each in lines) + "\n"
+
+
+def _packages(plan: Plan) -> list[str]:
+    return [*_PACKAGES, *["bitsandbytes"] * plan.four_bit, *["deepspeed"] * (plan.deepspeed >= 0)]
+
+
+def _steps(outcome: "Outcome") -> str:
+    text = f"{outcome.steps:,}"
+    if outcome.steps < outcome.planned:
+        text += f" of {outcome.planned:,}: the run stopped early"
+    if outcome.best:
+        step, loss = outcome.best
+        text += f"; the model is that of step {step:,}, the best: val.loss {loss:.6g}"
+    return text
+
+
+def _public(model: str) -> str:
+    """Return the name of a base model; of a folder, without its place on this machine."""
+    is_path = any(kind(model).is_absolute() for kind in (PurePosixPath, PureWindowsPath))
+    return PureWindowsPath(model).name if is_path or model.startswith(("~", ".")) else model
+
+
+def _text(value: str) -> str:
+    """Return a text as a string of YAML, on one line."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(each if each.isprintable() else f"\\U{ord(each):08x}" for each in quoted)
+
+
+def _plain(text: str) -> str:
+    """Return a text on one line, for Markdown."""
+    return " ".join(text.split())

@@ -24,13 +24,27 @@ def collator(model: Any) -> Callable[[list[TokenRow]], Batch]:
 
 
 def whole(rows: list[TokenRow]) -> Batch:
-    """Return a batch padded to its longest row. Every tensor has the shape (rows, tokens)."""
+    """Return a batch padded to its longest row. Every tensor has the shape (rows, tokens).
+
+    Packed rows have positions. They get no attention mask: it would hide where rows begin. The padding
+    behind them has positions of its own, as if it were one more row.
+    """
     lengths = torch.tensor([len(row["input_ids"]) for row in rows])
-    return {
+    batch = {
         "input_ids": pad_sequence([row["input_ids"] for row in rows], batch_first=True),
-        "attention_mask": (torch.arange(int(lengths.max())) < lengths[:, None]).long(),
         "labels": pad_sequence([row["labels"] for row in rows], batch_first=True, padding_value=IGNORED),
     }
+    if "position_ids" not in rows[0]:
+        return {**batch, "attention_mask": (torch.arange(int(lengths.max())) < lengths[:, None]).long()}
+    fillers = [torch.arange(int(lengths.max() - length)) for length in lengths]
+    positions = [torch.cat([row["position_ids"], each]) for row, each in zip(rows, fillers, strict=True)]
+    return {**batch, "position_ids": torch.stack(positions)}
+
+
+def trained_tokens(batch: Batch) -> torch.Tensor:
+    """Return the number of tokens in a batch that have a label and are predicted."""
+    labels = batch["shift_labels"] if "shift_labels" in batch else batch["labels"][:, 1:]
+    return (labels != IGNORED).sum()
 
 
 def chosen(rows: list[TokenRow]) -> Batch:
@@ -45,6 +59,8 @@ def chosen(rows: list[TokenRow]) -> Batch:
     batch = whole(rows)
     next_ones = batch["labels"][:, 1:]
     places = (next_ones != IGNORED).any(dim=0).nonzero()[:, 0]
+    if not len(places):  # a batch that only fills up an evaluation
+        places = torch.tensor([0])
     shifted = next_ones[:, places]
     labels = torch.nn.functional.pad(shifted, (1, 0), value=IGNORED)
     return {**batch, "labels": labels, "shift_labels": shifted, "logits_to_keep": places}

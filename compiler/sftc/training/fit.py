@@ -1,21 +1,24 @@
 """Train a model according to a plan. Each process of a job runs this."""
 
+import shutil
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
-from transformers import Trainer, TrainingArguments, set_seed
-from transformers.trainer import TRAINING_ARGS_NAME
+from torch.distributed import broadcast_object_list, get_rank, is_initialized
+from transformers import TrainingArguments, set_seed
 
+from sftc.service.executor import FailedError
+from sftc.training import checkpoints, health
 from sftc.training.base_model import BaseModel
-from sftc.training.collate import collator
+from sftc.training.fine_tuner import FineTuner
+from sftc.training.packing import PackedRows, pack
 from sftc.training.plan import Plan
-from sftc.training.progress_callback import ProgressCallback, checkpoint
+from sftc.training.progress_callback import ProgressCallback, figures
 from sftc.training.reporter import Reporter
 from sftc.training.tokens import TokenRows
+from sftc.training.tracking import prepare_trackers
 from sftc.training.trainable import build_trainable
-
-SEED: Final = 42
 
 _SAVES: Final = 10
 """Approximate number of checkpoints per run."""
@@ -24,8 +27,28 @@ _POINTS: Final = 1000
 """Approximate maximum number of points per metric."""
 
 
-def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporter) -> dict[str, float] | None:
-    """Train the model, save it to `into`, and return its final metrics.
+_OPTIMIZERS: Final = {"adamw_8bit": "adamw_bnb_8bit", "adafactor": "adafactor", "sgd": "sgd"}
+"""The optimizers by their names in transformers, whose own default is AdamW."""
+
+
+class Outcome(NamedTuple):
+    """What a run ended with.
+
+    Attributes:
+        steps: the optimizer steps that were made.
+        planned: the steps that the run would have without early stopping.
+        figures: the last value of each metric, and its step.
+        best: the step and the validation loss of the model that was saved, if it is the best one.
+    """
+
+    steps: int
+    planned: int
+    figures: dict[str, tuple[int, float]]
+    best: tuple[int, float] | None
+
+
+def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporter) -> Outcome | None:
+    """Train the model, save it to `into`, and return the outcome.
 
     Training resumes from the last complete checkpoint in `folder`, if there is one.
 
@@ -38,59 +61,96 @@ def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporte
         reporter: receives events and metrics.
 
     Returns:
-        The last value of each metric, or `None` if this process does not have rank 0.
+        The outcome, or `None` if this process does not have rank 0.
+
+    Raises:
+        FailedError: a number is not finite, the adapter did not change, or a setting does not fit the model.
     """
-    set_seed(SEED)
+    set_seed(plan.seed)
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # missing from the stubs
-    training = TokenRows(folder / "training")
-    validation = TokenRows(folder / "validation") if plan.evaluation != "no" else None
-    arguments = _arguments(plan, folder, len(training))
-    progress = ProgressCallback(reporter)
+    rows: dict[str, Any] = {"training": TokenRows(folder / "training")}
+    if plan.packing:
+        packed = pack(folder / "training", plan.sequence_length, plan.per_device)
+        rows["training"] = PackedRows(rows["training"], packed)
+    if plan.evaluation != "no":
+        rows["validation"] = TokenRows(folder / "validation")
+    places = prepare_trackers(plan, folder)
+    if places:
+        said = ", ".join(f"{tracker} in {place}" for tracker, place in places.items())
+        reporter.event("tracking", f"metrics also go to {said}", places)
+    arguments = _arguments(plan, folder, len(rows["training"]))
     model = build_trainable(plan, base)
-    trainer = Trainer(model, arguments, collator(model), training, validation, callbacks=[progress])
-    progress.trainer = trainer
-    trainer.train(resume_from_checkpoint=checkpoint(folder))
-    trainer.accelerator.unwrap_model(trainer.model).config.use_cache = True
-    trainer.save_model(str(into))  # every process calls it: with sharding, each holds a part
+    trainer = FineTuner(plan, model, arguments, rows, reporter)
+    trainer.add_callback(ProgressCallback(trainer, reporter))
+    trainer.train(resume_from_checkpoint=_checkpoint(folder, reporter))
+    best = None
+    if plan.keep_best:
+        best = checkpoints.newest(folder, checkpoints.BEST, lambda said: reporter.event("best", said))
+    if best and trainer.args.should_save:
+        shutil.rmtree(into, ignore_errors=True)
+        shutil.copytree(best.folder, into, ignore=shutil.ignore_patterns(checkpoints.SEAL))
+    elif not best:
+        trainer.save_for_use(into)
     if not trainer.is_world_process_zero():
         return None
-    (into / TRAINING_ARGS_NAME).unlink()  # it contains paths of this machine
-    return progress.last
+    if plan.adapter and health.is_unchanged(into):
+        raise FailedError(
+            f"training changed nothing: after {trainer.state.global_step:,} steps the adapter is as it was "
+            "before. Raise `hyperparameters.learning_rate`, or the number of steps: more rows or "
+            "`hyperparameters.n_epochs`, or a smaller batch"
+        )
+    state = trainer.state
+    found = (best.step, best.notes["loss"]) if best else None
+    return Outcome(state.global_step, state.max_steps, figures(state.log_history), found)
 
 
-def _arguments(plan: Plan, folder: Path, rows: int) -> TrainingArguments:
-    an_epoch = -(-rows // (plan.per_device * plan.accumulation * plan.processes))
-    total = an_epoch * plan.epochs
-    evaluates: dict[str, Any] = {"eval_strategy": plan.evaluation}
-    save_steps = -(-total // _SAVES)
+def _checkpoint(folder: Path, reporter: Reporter) -> str | None:
+    """Return the path of the newest complete checkpoint. The process with rank 0 finds it for all."""
+    found: list[str | None] = [None]
+    if not is_initialized() or get_rank() == 0:
+        newest = checkpoints.newest(
+            folder, checkpoints.CHECKPOINT, lambda said: reporter.event("checkpoint", said)
+        )
+        found = [str(newest.folder) if newest else None]
+    if is_initialized():
+        broadcast_object_list(found)
+    return found[0]
+
+
+def _arguments(plan: Plan, folder: Path, sequences: int) -> TrainingArguments:
+    total = plan.steps(sequences)
+    options: dict[str, Any] = {"eval_strategy": plan.evaluation}
     if plan.evaluation == "steps":
-        evaluates["eval_steps"] = every = min(plan.eval_steps or an_epoch, total)
-        save_steps = every * max(1, save_steps // every)
-    elif plan.evaluation == "epoch" and plan.keep_best:
-        evaluates["save_strategy"] = "epoch"
+        options["eval_steps"] = min(plan.eval_steps or plan.steps_in_epoch(sequences), total)
+    if plan.checkpointing:
+        options |= {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
+    if plan.optimizer in _OPTIMIZERS:
+        options["optim"] = _OPTIMIZERS[plan.optimizer]
+    if plan.project:
+        options["project"] = plan.project
     return TrainingArguments(
         output_dir=str(folder),
+        run_name=plan.name or None,
         num_train_epochs=plan.epochs,
+        max_steps=total,
         learning_rate=plan.learning_rate,
-        warmup_steps=plan.warmup_ratio,
+        adam_beta1=plan.adam_beta1,
+        adam_beta2=plan.adam_beta2,
+        adam_epsilon=plan.adam_epsilon,
+        weight_decay=plan.weight_decay,
+        max_grad_norm=plan.max_grad_norm,
         per_device_train_batch_size=plan.per_device,
         per_device_eval_batch_size=plan.per_device,
         gradient_accumulation_steps=plan.accumulation,
         bf16=plan.precision == "bf16",
         fp16=plan.precision == "fp16",
-        gradient_checkpointing=plan.checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False} if plan.checkpointing else None,
-        save_steps=save_steps,
-        save_total_limit=2,
-        load_best_model_at_end=plan.keep_best,
-        metric_for_best_model="eval_loss",
-        greater_is_better=plan.greater_is_better,
+        save_steps=plan.save_steps or -(-total // _SAVES),
         logging_steps=max(1, total // _POINTS),
         logging_nan_inf_filter=False,
         include_num_input_tokens_seen="all",
-        seed=SEED,
-        data_seed=SEED,
+        seed=plan.seed,
+        data_seed=plan.seed,
         use_cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=False if plan.processes > 1 else None,
@@ -99,8 +159,9 @@ def _arguments(plan: Plan, folder: Path, rows: int) -> TrainingArguments:
         fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"} if plan.fsdp else None,
         remove_unused_columns=False,
         disable_tqdm=True,
-        report_to="none",
-        **evaluates,
+        report_to=plan.trackers or "none",
+        trackio_space_id=None,
+        **options,
     )
 
 

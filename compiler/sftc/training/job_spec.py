@@ -1,12 +1,12 @@
 """The job specification: a file in the job's folder that the training process reads."""
 
-import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from sftc.service.executor import Task
+from sftc.training.durable import write_durably
 
 REPEATABLE: Final = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
@@ -44,10 +44,11 @@ class JobSpec(NamedTuple):
 def write_spec(task: Task, options: ExecutorOptions) -> Path:
     """Write the specification of `task` to its folder, and return the path of the file.
 
-    An existing file is kept, so a job that resumes keeps the options it was started with.
+    An existing file is kept, so a job that resumes keeps the options it was started with. A job that
+    continues in the folder of another one has its own.
     """
     path = task.folder / "work.json"
-    if not path.exists():
+    if not path.exists() or read_spec(path).id != task.id:
         spec = JobSpec(
             task.id,
             dict(task.payload),
@@ -56,9 +57,7 @@ def write_spec(task: Task, options: ExecutorOptions) -> Path:
             str(task.folder),
             options,
         )
-        aside = path.with_suffix(".part")
-        aside.write_bytes(orjson.dumps({**spec._asdict(), "options": options._asdict()}))
-        os.replace(aside, path)
+        write_durably(path, orjson.dumps({**spec._asdict(), "options": options._asdict()}))
     return path
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sftc.service.executor import FailedError, Report, Task
 from sftc.training import job_spec as tasks
+from sftc.training.checkpoints import CHECKPOINT, SEAL
 from sftc.training.job_spec import REPEATABLE, ExecutorOptions
 
 _TRIES: Final = 3
@@ -48,7 +49,7 @@ class LocalExecutor:
             worker = _Worker(file, report)
             code = await worker.run()
             if worker.failed:
-                raise FailedError(worker.failed)
+                raise FailedError(worker.failed, resumes=worker.resumes)
             if worker.model:
                 return worker.model
             if code >= 0:
@@ -71,6 +72,7 @@ class _Worker:
         self._report = report
         self.model = ""
         self.failed = ""
+        self.resumes = False
 
     async def run(self) -> int:
         with (self._file.parent / "worker.log").open("ab") as log:
@@ -98,7 +100,7 @@ class _Worker:
             case {"metric": [name, step, value]}:
                 self._report.metric(name, step, value)
             case {"failed": reason}:
-                self.failed = reason
+                self.failed, self.resumes = reason, told.get("resumes", False)
             case {"done": model}:
                 self.model = model
 
@@ -121,7 +123,7 @@ def _without_torchrun() -> dict[str, str]:
 
 
 def _progress(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("checkpoint-*"))
+    return sorted(path.parent.name for path in folder.glob(f"{CHECKPOINT}*/{SEAL}"))
 
 
 def _last_words(folder: Path) -> str:

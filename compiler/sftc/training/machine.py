@@ -1,11 +1,15 @@
 """Detect the training hardware, and recognize out-of-memory errors."""
 
+import errno
 import os
 from importlib.util import find_spec
 from typing import Final, NamedTuple
 
-PACKAGES: Final = ("bitsandbytes", "deepspeed")
-"""Optional packages that some settings need; the extras `qlora` and `deepspeed` install them."""
+TRACKERS: Final = ("tensorboard", "wandb", "trackio", "mlflow")
+"""The packages of the trackers that `tracking.to` can name."""
+
+PACKAGES: Final = ("bitsandbytes", "deepspeed", *TRACKERS)
+"""Optional packages that some settings need; the extras `qlora` and `deepspeed` install the first two."""
 
 
 class Machine(NamedTuple):
@@ -56,3 +60,19 @@ def out_of_memory(error: Exception) -> str | None:
         "(raise `hyperparameters.gradient_accumulation_steps` to keep the global batch), or set "
         "`hyperparameters.parallelism.activation_checkpointing = true`"
     )
+
+
+_FULL: Final = (
+    "No space left on device",
+    "os error 28",  # safetensors
+    "iostream error",  # torch
+    "unexpected pos",  # as above, when it closes the file
+)
+"""What the libraries say that write files in native code, if a disk is full."""
+
+
+def disk_full(error: BaseException) -> bool:
+    """Return whether `error` is, or comes from, writing to a disk that is full."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    return any(words in str(error) for words in _FULL)

@@ -12,6 +12,9 @@ from sftc.training.settings import PayloadSettings
 
 _PARALLELISM = "hyperparameters.parallelism"
 _VALIDATION = "training.validation"
+_PATIENCE = f"{_VALIDATION}.early_stopping_patience"
+_LORA = "training.lora"
+_OPTIMIZER = "hyperparameters.optimizer"
 _LEARNING_RATES = {True: 2e-4, False: 2e-5}
 """Default learning rate, by whether an adapter is trained."""
 
@@ -20,17 +23,29 @@ _METRICS = ("val.loss", "eval_loss", "loss")
 
 
 KEYS: Final = (
+    "job.name",
     "job.model",
     "compute.gpu_type",
     "compute.gpu_count",
     "compute.nodes",
     "training.mode",
+    "training.lora.r",
+    "training.lora.alpha",
+    "training.lora.dropout",
+    "training.lora.target_modules",
+    "training.lora.modules_to_save",
+    "training.lora.rslora",
+    "training.lora.dora",
+    "training.checkpoints.every_steps",
+    "training.checkpoints.keep",
     "training.validation.enabled",
     "training.validation.evaluation_strategy",
     "training.validation.eval_steps",
     "training.validation.save_best_model_at_end",
     "training.validation.metric_for_best_model",
     "training.validation.greater_is_better",
+    "training.validation.early_stopping_patience",
+    "training.validation.early_stopping_min_delta",
     "hyperparameters.n_epochs",
     "hyperparameters.batch_size",
     "hyperparameters.global_batch",
@@ -39,7 +54,19 @@ KEYS: Final = (
     "hyperparameters.sequence_length",
     "hyperparameters.learning_rate",
     "hyperparameters.warmup_ratio",
+    "hyperparameters.warmup_steps",
     "hyperparameters.train_kind",
+    "hyperparameters.max_steps",
+    "hyperparameters.optimizer",
+    "hyperparameters.adam_beta1",
+    "hyperparameters.adam_beta2",
+    "hyperparameters.adam_epsilon",
+    "hyperparameters.lr_scheduler",
+    "hyperparameters.min_lr_ratio",
+    "hyperparameters.weight_decay",
+    "hyperparameters.max_grad_norm",
+    "hyperparameters.seed",
+    "hyperparameters.packing",
     "hyperparameters.train_on",
     "hyperparameters.parallelism.bf16",
     "hyperparameters.parallelism.fp16",
@@ -49,10 +76,19 @@ KEYS: Final = (
     "hyperparameters.parallelism.fsdp",
     "hyperparameters.parallelism.tensor_parallel_size",
     "hyperparameters.parallelism.pipeline_parallel_size",
+    "tracking.to",
+    "tracking.project",
+    "tags",
 )
 """The config keys that the trainer reads. It refuses a payload that sets any other key."""
 
 TrainOn = Literal["assistant", "last", "all"]
+
+DATE: Final = "2026-01-01"
+"""The day that chat templates print which ask for today's.
+
+It is the same in every job: the same config trains the same model on any day, in any time zone.
+"""
 
 Asked = Mapping[str, Any]
 """The settings of a payload by config key, `None` if not set."""
@@ -93,49 +129,114 @@ class Plan(NamedTuple):
     Attributes:
         adapter: whether to train a LoRA adapter instead of all weights.
         four_bit: whether to load the base model in 4 bits.
+        lora_r: the rank of the adapter.
+        lora_alpha: the scale of the adapter.
+        lora_dropout: the share of the adapter's inputs that are dropped.
+        lora_targets: the names of the layers that get an adapter, or `all-linear`.
+        lora_saved: the names of the layers that are trained whole beside the adapter.
+        rslora: whether the scale is `alpha / sqrt(r)` instead of `alpha / r`.
+        dora: whether direction and magnitude are trained apart.
         processes: the number of processes, one per device.
         precision: `fp32`, `bf16` or `fp16`.
         epochs: the number of epochs.
+        max_steps: the maximum number of optimizer steps; 0 for no maximum.
+        optimizer: `adamw`, `adamw_8bit`, `adafactor` or `sgd`.
+        adam_beta1: the decay of the mean of the gradients.
+        adam_beta2: the decay of the mean of their squares.
+        adam_epsilon: what is added to the denominator.
+        weight_decay: the decoupled weight decay.
+        max_grad_norm: the norm that gradients are clipped to; 0 for no clipping.
         learning_rate: the peak learning rate.
+        schedule: how the rate falls after the warmup: `linear`, `cosine` or `constant`.
+        min_lr_ratio: the lowest rate after the warmup, as a share of the peak.
         warmup_ratio: the share of steps used for warmup, 0 to 1.
+        warmup_steps: the steps used for warmup; -1 if `warmup_ratio` decides.
         per_device: rows per device and forward pass.
         accumulation: forward passes per optimizer step.
         sequence_length: the maximum tokens of a row; 0 for the model's own limit.
+        packing: whether several rows share a sequence.
+        train_on: the messages that are trained on: `assistant`, `last` or `all`.
+        seed: the seed of everything random.
+        date: the day that the chat template prints if it asks for today's.
+        save_steps: steps between checkpoints; 0 for about ten a run.
+        keep: the number of checkpoints that are kept.
         evaluation: when to evaluate: `no`, `steps` or `epoch`.
         eval_steps: steps between evaluations; 0 for once an epoch.
-        keep_best: whether to keep the best checkpoint instead of the last one.
+        keep_best: whether to keep the best model instead of the last one.
         greater_is_better: whether a higher metric is better.
+        patience: evaluations without improvement after which the run stops; 0 for never.
+        min_delta: the least change that is an improvement.
         checkpointing: whether to use activation checkpointing.
         deepspeed: the ZeRO stage; -1 to train without DeepSpeed.
         fsdp: whether to shard the model with FSDP.
+        trackers: the trackers that get the metrics.
+        project: the name of the project in the trackers; may be empty.
+        name: the name of the run; may be empty.
+        tags: the words that the config keeps with the job.
         deviations: for each substituted setting, what the trainer does instead.
-        train_on: the answers to train on: `assistant`, `last` or `all`.
     """
 
     adapter: bool
     four_bit: bool
+    lora_r: int
+    lora_alpha: float
+    lora_dropout: float
+    lora_targets: str | list[str]
+    lora_saved: list[str]
+    rslora: bool
+    dora: bool
     processes: int
     precision: str
     epochs: int
+    max_steps: int
+    optimizer: str
+    adam_beta1: float
+    adam_beta2: float
+    adam_epsilon: float
+    weight_decay: float
+    max_grad_norm: float
     learning_rate: float
+    schedule: str
+    min_lr_ratio: float
     warmup_ratio: float
+    warmup_steps: int
     per_device: int
     accumulation: int
     sequence_length: int
+    packing: bool
+    train_on: TrainOn
+    seed: int
+    date: str
+    save_steps: int
+    keep: int
     evaluation: str
     eval_steps: int
     keep_best: bool
     greater_is_better: bool
+    patience: int
+    min_delta: float
     checkpointing: bool
     deepspeed: int
     fsdp: bool
+    trackers: list[str]
+    project: str
+    name: str
+    tags: dict[str, str]
     deviations: list[str]
-    train_on: TrainOn
 
     @property
     def is_distributed(self) -> bool:
         """Whether training needs a process group: several processes, DeepSpeed or FSDP."""
         return self.processes > 1 or self.deepspeed >= 0 or self.fsdp
+
+    def steps_in_epoch(self, sequences: int) -> int:
+        """Return the optimizer steps of an epoch of `sequences` rows, or packed sequences of rows."""
+        return -(-sequences // (self.per_device * self.accumulation * self.processes))
+
+    def steps(self, sequences: int) -> int:
+        """Return the optimizer steps of the whole run."""
+        steps = self.steps_in_epoch(sequences) * self.epochs
+        return min(steps, self.max_steps) if self.max_steps else steps
 
 
 def make_plan(
@@ -155,16 +256,20 @@ def make_plan(
     """
     settings = PayloadSettings(payload, contracts)
     asked = {key: settings[key] for key in KEYS}
+    used = {key: settings.effective(key) for key in KEYS}
     processes = (asked["compute.gpu_count"] or 1) * (asked["compute.nodes"] or 1)
     most = machine.cpus if machine.kind == "cpu" else len(machine.names)
-    used = min(processes, most)
-    batches = split_batch(asked, used)
+    devices = min(processes, most)
+    batches = split_batch(asked, devices)
     refusals = [
         *_compute(asked, machine, processes, most),
         *_kind(asked, settings, machine),
         *_precision(asked, machine),
         *_spread(asked, machine),
         *_evaluates(asked, validates=validates),
+        *_adapts(asked),
+        *_optimizes(asked, machine),
+        *_tracks(asked, machine),
         *(Refusal(key, reason) for key, reason in batches.contradictions),
         *(
             Refusal(key, "the trainer does not support this key", "trained without it")
@@ -176,28 +281,58 @@ def make_plan(
     mode = _mode(asked)
     adapter = mode != "full"
     evaluation = _evaluation(asked) if validates else "no"
+    evaluation = evaluation if evaluation in ("steps", "epoch") else "no"
     fp16 = asked[f"{_PARALLELISM}.fp16"] and machine.kind != "cpu"
     bf16 = asked[f"{_PARALLELISM}.bf16"] and machine.bf16
+    warmup_steps = asked["hyperparameters.warmup_steps"]
     return Plan(
         adapter=adapter,
         four_bit=mode == "qlora" and "bitsandbytes" in machine.packages and machine.kind != "mps",
-        processes=used,
+        lora_r=used[f"{_LORA}.r"],
+        lora_alpha=used[f"{_LORA}.alpha"],
+        lora_dropout=used[f"{_LORA}.dropout"],
+        lora_targets=used[f"{_LORA}.target_modules"],
+        lora_saved=used[f"{_LORA}.modules_to_save"] or [],
+        rslora=used[f"{_LORA}.rslora"],
+        dora=used[f"{_LORA}.dora"],
+        processes=devices,
         precision="bf16" if bf16 else "fp16" if fp16 else "fp32",
         epochs=asked["hyperparameters.n_epochs"],
+        max_steps=asked["hyperparameters.max_steps"] or 0,
+        optimizer=_optimizer(used, machine),
+        adam_beta1=used["hyperparameters.adam_beta1"],
+        adam_beta2=used["hyperparameters.adam_beta2"],
+        adam_epsilon=used["hyperparameters.adam_epsilon"],
+        weight_decay=used["hyperparameters.weight_decay"],
+        max_grad_norm=used["hyperparameters.max_grad_norm"],
         learning_rate=asked["hyperparameters.learning_rate"] or _LEARNING_RATES[adapter],
+        schedule=used["hyperparameters.lr_scheduler"],
+        min_lr_ratio=used["hyperparameters.min_lr_ratio"],
         warmup_ratio=asked["hyperparameters.warmup_ratio"] or 0.0,
+        warmup_steps=-1 if warmup_steps is None else warmup_steps,
         per_device=batches.per_device,
         accumulation=batches.accumulation,
         sequence_length=asked["hyperparameters.sequence_length"] or 0,
-        evaluation=evaluation if evaluation in ("steps", "epoch") else "no",
+        packing=used["hyperparameters.packing"],
+        train_on=used["hyperparameters.train_on"],
+        seed=used["hyperparameters.seed"],
+        date=DATE,
+        save_steps=asked["training.checkpoints.every_steps"] or 0,
+        keep=used["training.checkpoints.keep"],
+        evaluation=evaluation,
         eval_steps=asked[f"{_VALIDATION}.eval_steps"] or 0,
         keep_best=evaluation != "no" and asked[f"{_VALIDATION}.save_best_model_at_end"] is True,
         greater_is_better=asked[f"{_VALIDATION}.greater_is_better"] is True,
+        patience=(asked[_PATIENCE] or 0) if evaluation != "no" else 0,
+        min_delta=used[f"{_VALIDATION}.early_stopping_min_delta"],
         checkpointing=asked[f"{_PARALLELISM}.activation_checkpointing"] is True,
         deepspeed=_stage(asked) if "deepspeed" in machine.packages else -1,
         fsdp=asked[f"{_PARALLELISM}.fsdp"] is True and machine.kind == "cuda",
+        trackers=[each for each in used["tracking.to"] if each in machine.packages],
+        project=asked["tracking.project"] or "",
+        name=asked["job.name"] or "",
+        tags=asked["tags"] or {},
         deviations=[f"{each}; {each.instead}" for each in refusals],
-        train_on=asked["hyperparameters.train_on"] or "assistant",
     )
 
 
@@ -306,3 +441,53 @@ def _evaluates(asked: Asked, *, validates: bool) -> Iterator[Refusal]:
         elif metric not in _METRICS:
             reason = f"it is {metric!r}, but the trainer measures only `val.loss`"
             yield Refusal(f"{_VALIDATION}.metric_for_best_model", reason, "the best by `val.loss` is kept")
+    if (
+        asked[_PATIENCE]
+        and asked[f"{_VALIDATION}.enabled"] is not False
+        and (strategy == "no" or not validates)
+    ):
+        why = "there is no validation file" if not validates else "evaluation is off"
+        yield Refusal(_PATIENCE, f"the run cannot stop early: {why}", "trained to the end")
+
+
+def _adapts(asked: Asked) -> Iterator[Refusal]:
+    targets, saved = asked[f"{_LORA}.target_modules"], asked[f"{_LORA}.modules_to_save"] or []
+    for name in targets if isinstance(targets, list) else ():
+        if name in saved:
+            reason = f"it names {name}, which `target_modules` also names; keep one of them"
+            yield Refusal(f"{_LORA}.modules_to_save", reason)
+
+
+def _optimizer(used: Asked, machine: Machine) -> str:
+    optimizer: str = used[_OPTIMIZER]
+    return "adamw" if optimizer == "adamw_8bit" and _lacks_8_bits(machine) else optimizer
+
+
+def _lacks_8_bits(machine: Machine) -> str | None:
+    """Return why an optimizer cannot keep its states in 8 bits on `machine`, or `None` if it can."""
+    if machine.kind == "mps":
+        return "Apple GPUs cannot hold optimizer states in 8 bits"
+    if "bitsandbytes" not in machine.packages:
+        return "optimizer states in 8 bits need another package: pip install 'sftc[qlora]'"
+    return None
+
+
+def _optimizes(asked: Asked, machine: Machine) -> Iterator[Refusal]:
+    if (
+        asked["hyperparameters.warmup_steps"] is not None
+        and asked["hyperparameters.warmup_ratio"] is not None
+    ):
+        yield Refusal(
+            "hyperparameters.warmup_ratio", "it is set, but `warmup_steps` is also set; set only one"
+        )
+    if asked[_OPTIMIZER] == "adamw_8bit" and (reason := _lacks_8_bits(machine)):
+        yield Refusal(_OPTIMIZER, reason, "trained with AdamW")
+    elif asked[_OPTIMIZER] == "adamw_8bit" and (_stage(asked) >= 0 or asked[f"{_PARALLELISM}.fsdp"]):
+        yield Refusal(_OPTIMIZER, "optimizer states in 8 bits cannot be sharded; set another optimizer")
+
+
+def _tracks(asked: Asked, machine: Machine) -> Iterator[Refusal]:
+    for tracker in asked["tracking.to"] or ():
+        if tracker not in machine.packages:
+            reason = f"it names {tracker}, but the package is not installed: pip install {tracker}"
+            yield Refusal("tracking.to", reason, f"trained without {tracker}")

@@ -1,15 +1,11 @@
 """Report the progress of the transformers trainer."""
 
 import time
-from pathlib import Path
 from typing import Any, Final
 
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from sftc.training.reporter import Reporter
-
-_WHOLE: Final = "whole"
-"""Marker file in a checkpoint that was written completely."""
 
 _METRICS: Final = {
     "loss": "train.loss",
@@ -19,22 +15,26 @@ _METRICS: Final = {
 }
 
 
-def checkpoint(folder: Path) -> str | None:
-    """Return the path of the latest complete checkpoint in `folder`, or `None`."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / _WHOLE).exists()]
-    return str(max(found, key=lambda path: int(path.name.partition("-")[2]))) if found else None
+def figures(history: list[dict[str, float]]) -> dict[str, tuple[int, float]]:
+    """Return the last value of each metric in a trainer's log, and its step."""
+    last: dict[str, tuple[int, float]] = {}
+    for logs in history:
+        last |= {
+            metric: (int(logs["step"]), float(logs[name]))
+            for name, metric in _METRICS.items()
+            if name in logs
+        }
+    return last
 
 
 class ProgressCallback(TrainerCallback):
-    """Report events and metrics, and mark complete checkpoints."""
+    """Report events and metrics."""
 
-    trainer: Trainer
-
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, trainer: Trainer, reporter: Reporter) -> None:
+        self._trainer = trainer
         self._reporter = reporter
         self._seen = 0
         self._since = 0.0
-        self.last: dict[str, float] = {}
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Report the settings in effect, as read back from the trainer."""
@@ -43,8 +43,8 @@ class ProgressCallback(TrainerCallback):
             "step": state.global_step,
             "device": str(args.device),
             "processes": args.world_size,
-            "model": type(self.trainer.model_wrapped).__name__,
-            "precision": self.trainer.accelerator.mixed_precision,
+            "model": type(self._trainer.model_wrapped).__name__,
+            "precision": self._trainer.accelerator.mixed_precision,
         }
         said = ", ".join(f"{name} {value}" for name, value in used.items())
         self._reporter.event("training", said, used)
@@ -56,7 +56,6 @@ class ProgressCallback(TrainerCallback):
         """Report the metrics of a step."""
         for name, metric in _METRICS.items():
             if name in logs:
-                self.last[metric] = float(logs[name])
                 self._reporter.metric(metric, state.global_step, float(logs[name]))
         if "loss" in logs:
             seen, now = int(state.num_input_tokens_seen), time.perf_counter()
@@ -65,10 +64,7 @@ class ProgressCallback(TrainerCallback):
             self._reporter.metric("train.tokens_per_second", state.global_step, speed)
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
-        """Mark a checkpoint as complete, and report it."""
-        if state.is_world_process_zero:
-            place = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-            (place / _WHOLE).touch()
-            self._reporter.event(
-                "checkpoint", f"saved after step {state.global_step:,}", {"step": state.global_step}
-            )
+        """Report a checkpoint."""
+        self._reporter.event(
+            "checkpoint", f"saved after step {state.global_step:,}", {"step": state.global_step}
+        )

@@ -124,6 +124,7 @@ class _Ears:
         self._heard = int(file.read_bytes()) if file.exists() else 0
         self._model = ""
         self._failed = ""
+        self._resumes = False
 
     async def listen(self, log: AsyncIterator[str]) -> None:
         """Read a log from start to end."""
@@ -148,7 +149,8 @@ class _Ears:
             case {"metric": [name, step, value]} if new:
                 self._report.metric(name, step, value)
             case {"failed": reason}:
-                self._failed = self._failed or reason  # later failures are consequences of the first
+                if not self._failed:  # later failures are consequences of the first
+                    self._failed, self._resumes = reason, told.get("resumes", False)
             case {"done": model}:
                 self._model = model
 
@@ -163,7 +165,8 @@ class _Ears:
         if details.status == "STOPPED":
             raise FailedError("the Ray job was stopped outside sftc")
         last = (details.message or "no message").strip().splitlines()[-1]
-        raise FailedError(self._failed or f"the Ray job ended with status {details.status}: {last[:500]}")
+        reason = self._failed or f"the Ray job ended with status {details.status}: {last[:500]}"
+        raise FailedError(reason, resumes=self._resumes)
 
 
 async def _stop(client: "JobSubmissionClient", id: str, report: Report) -> None:

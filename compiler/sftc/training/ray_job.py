@@ -141,7 +141,7 @@ def _train(config: dict[str, Any]) -> None:
         train_job(work, reporter)
     except Exception as error:
         if reason := _known(error):
-            reporter.failed(reason)
+            reporter.failed(reason, resumes=getattr(error, "resumes", False))
         raise
 
 

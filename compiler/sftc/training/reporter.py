@@ -37,10 +37,10 @@ class Reporter:
         """Report a point of a metric."""
         self._say({"metric": [name, step, value]})
 
-    def failed(self, reason: str) -> None:
-        """Report that the job failed, and why."""
+    def failed(self, reason: str, *, resumes: bool = False) -> None:
+        """Report that the job failed, why, and whether the next job like it resumes it."""
         self._speaks = True
-        self._say({"failed": reason})
+        self._say({"failed": reason, "resumes": resumes})
 
     def done(self, model: str) -> None:
         """Report that training is complete, and the folder of the model."""

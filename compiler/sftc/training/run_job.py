@@ -1,5 +1,6 @@
 """Run a job in two steps: prepare it once, then train it in each process."""
 
+import datetime as dt
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,12 @@ import orjson
 from sftc.contract.versions import PACKAGED
 from sftc.service.executor import FailedError
 from sftc.training import artifacts, base_model, job_spec, tokens
+from sftc.training.durable import sync_tree, write_durably
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, make_plan
 from sftc.training.reporter import Reporter
 
+_PLAN = "plan.json"
 _LENGTH = "hyperparameters.sequence_length"
 _LOST: Final = {
     "empty": "answers have no text and no tool calls, and are left out",
@@ -24,6 +27,11 @@ _LOST: Final = {
     "ends": "answers are trained without an end, because the model's chat template does not mark it",
 }
 """What is said about each kind of loss of `tokens.Counts`."""
+
+_DATED: Final = "the chat template prints the date: in this job it is {} in every row"
+
+_FEW: Final = 10
+"""Optimizer steps below which a run hardly trains anything."""
 
 
 def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) -> Plan:
@@ -36,9 +44,8 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         UnsupportedJobError: a setting cannot be applied on `machine`.
     """
     folder = Path(work.folder)
-    kept = folder / "plan.json"
-    if kept.exists():
-        return Plan(**orjson.loads(kept.read_bytes()))
+    if kept := _kept(work):
+        return kept
     plan = make_plan(
         work.payload,
         PACKAGED,
@@ -69,6 +76,8 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         raise FailedError(
             f"`{_LENGTH}`: it is {plan.sequence_length:,}, but the model reads {longest:,} tokens"
         )
+    if "strftime_now" in str(tokenizer.chat_template):
+        reporter.event("date", _DATED.format(plan.date), {"date": plan.date})
     counts = {}
     for name, path in (("training", work.training), ("validation", work.validation)):
         if path:
@@ -78,14 +87,51 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
                 tokenizer,
                 plan.sequence_length or longest,
                 train_on=plan.train_on,
+                date=dt.date.fromisoformat(plan.date),
             )
             reporter.event("data", f"{name}: {told(counts[name])}", counts[name]._asdict())
+    _report_steps(plan, folder, counts["training"].rows, reporter)
     (folder / "counts.json").write_bytes(
         orjson.dumps({name: each._asdict() for name, each in counts.items()})
     )
-    kept.write_bytes(orjson.dumps(plan._asdict()))
+    sync_tree(folder)
+    write_durably(folder / _PLAN, orjson.dumps(plan._asdict()))  # last: whoever finds it finds the tokens
     reporter.event("plan", _summary(plan), plan._asdict())
     return plan
+
+
+def _kept(work: job_spec.JobSpec) -> Plan | None:
+    """Return the plan that the job was started with, or the job that it continues."""
+    path = Path(work.folder) / _PLAN
+    plan = Plan(**orjson.loads(path.read_bytes())) if path.exists() else None
+    return None if plan and plan.deviations and not work.options.substitutes else plan
+
+
+def _report_steps(plan: Plan, folder: Path, rows: int, reporter: Reporter) -> None:
+    """Report how `rows` are packed, and whether the run has too few steps to train anything."""
+    sequences = rows
+    if plan.packing:
+        from sftc.training.packing import pack  # imports torch
+
+        packed = pack(folder / "training", plan.sequence_length, plan.per_device)
+        sequences, saved = len(packed.sequences), packed.unpacked_padding - packed.padding
+        reporter.event(
+            "data",
+            f"packing: {rows:,} rows in {sequences:,} sequences of at most {packed.length:,} tokens; "
+            f"{packed.padding:.1%} of a batch is padding, instead of {packed.unpacked_padding:.1%}",
+            {"rows": rows, "sequences": sequences, "padding": packed.padding, "padding_saved": saved},
+        )
+    if (steps := plan.steps(sequences)) < _FEW:
+        step = plan.per_device * plan.accumulation * plan.processes
+        number = "one optimizer step" if steps == 1 else f"{steps} optimizer steps"
+        unit = "sequences" if plan.packing else "rows"
+        reporter.event(
+            "warning",
+            f"the run has only {number}, of {step:,} {unit}, which may be too "
+            "few to train anything. Lower the batch or `hyperparameters.gradient_accumulation_steps`, or "
+            "raise `hyperparameters.n_epochs`",
+            {"steps": steps},
+        )
 
 
 def _base(work: job_spec.JobSpec) -> base_model.BaseModel:
@@ -148,13 +194,13 @@ def train_job(work: job_spec.JobSpec, reporter: Reporter) -> None:
     from sftc.training.fit import fit  # takes seconds, and only processes that train need it
 
     folder, base = Path(work.folder), _base(work)
-    plan = Plan(**orjson.loads((folder / "plan.json").read_bytes()))
-    aside, place = folder / "model.part", folder / "model"
-    metrics = fit(plan, base, folder, aside, reporter)
-    if metrics is not None:
+    plan = Plan(**orjson.loads((folder / _PLAN).read_bytes()))
+    aside, place = folder / "model.part", folder / (f"model-{plan.name}" if plan.name else "model")
+    outcome = fit(plan, base, folder, aside, reporter)
+    if outcome is not None:
         counts = orjson.loads((folder / "counts.json").read_bytes())
         files = {name: tokens.Counts(**each) for name, each in counts.items()}
         tokenizer = AutoTokenizer.from_pretrained(base.folder, **base.options())
         artifacts.set_end_of_turn(aside, Path(base.folder), tokenizer, files["training"].ends)
-        artifacts.finish(aside, place, tokenizer, artifacts.card(work.payload, plan, files, metrics))
+        artifacts.finish(aside, place, tokenizer, artifacts.card(work.payload, plan, files, outcome))
         reporter.done(str(place))

@@ -54,6 +54,11 @@ class PayloadSettings:
         value = look_up(self._current.values, path)
         return None if value is ABSENT else value
 
+    def effective(self, key: str) -> Any:
+        """Return a setting, or the default that the newest contract gives for it; record that it was read."""
+        value = self[key]
+        return self._properties[split(key)].get("default") if value is None else value
+
     def key(self, key: str) -> str:
         """Return the name of the key that decides a setting in the version of the payload."""
         return dotted(self._current.place(split(key)))

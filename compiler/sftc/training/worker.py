@@ -10,7 +10,7 @@ from threading import Thread
 
 from sftc.service.executor import FailedError
 from sftc.training import job_spec
-from sftc.training.machine import out_of_memory, probe
+from sftc.training.machine import disk_full, out_of_memory, probe
 from sftc.training.plan import UnsupportedJobError
 from sftc.training.reporter import Reporter
 
@@ -42,12 +42,13 @@ def main() -> None:
         else:
             train_job(work, reporter)
     except (FailedError, UnsupportedJobError) as error:
-        reporter.failed(str(error))
+        reporter.failed(str(error), resumes=getattr(error, "resumes", False))
         sys.exit(1)  # makes torchrun end the other processes
     except Exception as error:
-        if not (reason := out_of_memory(error)):
+        full = disk_full(error) and f"the disk is full: {error}. Free space, and run the same command again"
+        if not (reason := full or out_of_memory(error)):
             raise
-        reporter.failed(reason)
+        reporter.failed(reason, resumes=bool(full))
         sys.exit(1)
 
 

@@ -1,0 +1,130 @@
+"""Pack several rows into a sequence, so that batches have little padding.
+
+Rows in a sequence do not see each other: the positions of each begin at 0, and transformers keeps attention
+within a row wherever positions begin again. `keeps_rows_apart` checks that a model really does.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import torch
+
+from sftc.training.tokens import IGNORED, TokenRows
+
+_ROW: Final = 7
+"""The tokens of a row of the check."""
+
+_ERRORS: Final = {torch.float32: 1e-4, torch.bfloat16: 2e-2, torch.float16: 1e-2}
+"""What rounding may change in the logits of the check, relative to the largest, by precision."""
+
+
+class Packed(NamedTuple):
+    """How rows are packed.
+
+    Attributes:
+        sequences: for each sequence, the indices of its rows.
+        length: the maximum tokens of a sequence.
+        padding: the share of the positions in a batch that is padding.
+        unpacked_padding: the share that it would be with a row for each sequence.
+    """
+
+    sequences: list[list[int]]
+    length: int
+    padding: float
+    unpacked_padding: float
+
+
+def pack(folder: Path, limit: int, batch: int) -> Packed:
+    """Return how to pack the rows in `folder`.
+
+    From the longest row to the shortest, each goes into the fullest sequence that has room for it.
+
+    Args:
+        folder: the folder of tokenized rows.
+        limit: the maximum tokens of a sequence; 0 for those of the longest row.
+        batch: the sequences in a batch, for the shares of padding.
+    """
+    lengths: list[int] = np.diff(np.load(folder / "starts.npy")).tolist()
+    limit = limit or max(lengths)
+    sequences: list[list[int]] = []
+    rooms: list[int] = []  # the different rooms of sequences that are not full, in order
+    having: dict[int, list[int]] = {}  # by room, the sequences that have it
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        at = bisect_left(rooms, lengths[row])
+        if at == len(rooms):
+            sequence, room = len(sequences), limit
+            sequences.append([])
+        else:
+            room = rooms[at]
+            sequence = having[room].pop()
+            if not having[room]:
+                del rooms[at], having[room]
+        sequences[sequence].append(row)
+        if left := room - lengths[row]:
+            if left not in having:
+                insort(rooms, left)
+            having.setdefault(left, []).append(sequence)
+    packed = [sum(lengths[row] for row in rows) for rows in sequences]
+    return Packed(sequences, limit, _padding(packed, batch), _padding(lengths, batch))
+
+
+def _padding(lengths: Sequence[int], batch: int) -> float:
+    """Return the share of positions that is padding, in batches of sequences in the order of the file."""
+    batches = [lengths[at : at + batch] for at in range(0, len(lengths), batch)]
+    positions = sum(max(each) * len(each) for each in batches)
+    return 1 - sum(lengths) / positions
+
+
+class PackedRows:
+    """A dataset of sequences, each of several rows with positions that begin at 0."""
+
+    def __init__(self, rows: TokenRows, packed: Packed) -> None:
+        self._rows = rows
+        self._sequences = packed.sequences
+
+    def __len__(self) -> int:
+        return len(self._sequences)
+
+    def __getitem__(self, at: int) -> dict[str, torch.Tensor]:
+        rows = [self._rows[row] for row in self._sequences[at]]
+        for row in rows:
+            row["labels"][0] = IGNORED  # the row before does not predict it
+        joined = {name: torch.cat([row[name] for row in rows]) for name in ("input_ids", "labels")}
+        return {**joined, "position_ids": torch.cat([torch.arange(len(row["input_ids"])) for row in rows])}
+
+
+def keeps_rows_apart(model: Any, device: torch.device) -> bool:
+    """Return whether the rows of a packed sequence get the same logits as on their own.
+
+    Args:
+        model: the model to train, perhaps wrapped for training.
+        device: the device that it is on.
+    """
+    inner = model
+    while not hasattr(inner, "config") and hasattr(inner, "module"):
+        inner = inner.module
+    base = inner.get_base_model() if hasattr(inner, "get_base_model") else inner
+    if "position_ids" not in signature(base.forward).parameters:
+        return False
+    words = base.config.get_text_config().vocab_size
+    random = torch.Generator().manual_seed(0)
+    first, other, row = torch.randint(words, (3, _ROW), generator=random)
+    was_training = model.training
+    model.eval()
+
+    def logits(*rows: torch.Tensor) -> torch.Tensor:
+        positions = torch.cat([torch.arange(len(each)) for each in rows])
+        tokens = torch.cat(rows)
+        made = model(input_ids=tokens[None].to(device), position_ids=positions[None].to(device))
+        found: torch.Tensor = made.logits[0, -_ROW:].detach()
+        return found
+
+    with torch.no_grad():
+        alone, behind, elsewhere = logits(row), logits(first, row), logits(other, row)
+    model.train(was_training)
+    error = _ERRORS.get(next(base.parameters()).dtype, 2e-2) * alone.abs().max().item()
+    return all((each - alone).abs().max().item() <= error for each in (behind, elsewhere))
