@@ -19,7 +19,7 @@ _SHOWN: Final = 200
 """Maximum characters shown of a status."""
 
 _SHORTEST: Final = 1 / 50
-_LONGEST: Final = 1 / 5
+_LONGEST: Final = 1 / 10
 """The pauses between the requests of one poll, as parts of the polling interval: each pause is twice as
 long as the one before."""
 
@@ -89,12 +89,13 @@ def follow_job(
         if status != seen and not is_over:
             watcher.status(status)
         if is_over:
-            clock.hurry()
+            clock.begin_last_poll()
         trouble = silence or feed.read()
-        if trouble and not told:  # report only the first of several problems in a row
+        if trouble and not told and clock.left > 0:  # only the first of several problems in a row
             watcher.note(f"{trouble}; still trying")
         if is_over:
             if trouble:
+                clock.hurry()
                 feed.finish(trouble)
             watcher.status(status)
             return _ended(job, status, body)
@@ -147,7 +148,6 @@ class _Clock:
         self._appeared = now + pace.appearing
         self._last = pace.last
         self._sleep = sleep
-        self._has_ended = False
         self.begin_poll()
 
     @property
@@ -165,21 +165,23 @@ class _Clock:
         """Whether the job is so new that the service may not know it everywhere yet."""
         return time.monotonic() < self._appeared
 
+    @property
+    def is_last(self) -> bool:
+        """Whether this is the last poll, because the job has ended."""
+        return self._poll_ends == inf
+
     def begin_poll(self) -> None:
         """Begin a poll, which takes about one interval at most, so that a change of status is seen."""
-        self._poll_ends = inf if self._has_ended else time.monotonic() + self._interval
+        self._poll_ends = time.monotonic() + self._interval
         self._short = self._interval * _SHORTEST
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether the job has ended, so that there is no later poll."""
-        return self._has_ended
+    def begin_last_poll(self) -> None:
+        """Take the time that is left for this poll, because the job has ended."""
+        self._poll_ends = inf
 
     def hurry(self) -> None:
-        """Shorten the time that is left, because the job has ended, and spend it on one last poll."""
+        """Shorten the time that is left, because the service has trouble."""
         self._end = min(self._end, time.monotonic() + self._last)
-        self._has_ended = True
-        self.begin_poll()
 
     def breathe(self) -> bool:
         """Wait until the next request of a poll, and return whether there is time for it."""
@@ -227,7 +229,7 @@ class _Feed:
             self._clock.breathe()
         while is_time and read():
             is_time = self._clock.breathe()
-        if not is_time and self._clock.has_ended:  # otherwise the next poll reads on
+        if not is_time and self._clock.is_last:  # otherwise the next poll reads on
             raise UnreachableError("there was not enough time")
 
     def finish(self, trouble: UnreachableError) -> None:
