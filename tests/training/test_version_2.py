@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 from sftc.service.executor import FailedError
-from support.training_jobs import Bench, Told, contents, settings
+from sftc.training.tokens import TokenRows
+from support.training_jobs import Bench, Told, contents, settings, token_loss
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
@@ -31,6 +34,7 @@ WHOLE: dict[str, dict[str, Any]] = {
         "rslora": True,
     },
     "training.checkpoints": {"every_steps": 2, "keep": 3},
+    "training.validation": {"eval_steps": 100},
     "hyperparameters": {
         "max_steps": 11,
         "optimizer": "adamw",
@@ -78,7 +82,7 @@ class Trained:
 @pytest.fixture(scope="module")
 def whole(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Return a job that sets most keys of version 2."""
-    return Trained(tmp_path_factory.mktemp("whole") / "job", models, **WHOLE)
+    return Trained(tmp_path_factory.mktemp("whole") / "job", models, 9, **WHOLE)
 
 
 def test_the_adapter_is_that_of_the_config(whole: Trained) -> None:
@@ -91,6 +95,13 @@ def test_the_adapter_is_that_of_the_config(whole: Trained) -> None:
     assert layers == {"q_proj", "down_proj"}
     assert {name for name in weights if ".lora_" not in name} == {"base_model.model.lm_head.weight"}
     assert {each.shape[0] for name, each in weights.items() if "lora_A" in name} == {4}
+
+
+def test_the_adapter_has_the_measured_loss_in_plain_peft(whole: Trained, models: Path) -> None:
+    base = AutoModelForCausalLM.from_pretrained(models / "tiny")
+    loaded = PeftModel.from_pretrained(base, whole.model)
+    truth = token_loss(loaded, TokenRows(whole.folder / "validation"))
+    assert whole.told.metrics["val.loss"] == {11: pytest.approx(truth, rel=1e-5)}
 
 
 def test_a_layer_that_is_trained_whole_changes(whole: Trained, models: Path) -> None:
@@ -217,10 +228,10 @@ def test_weight_decay_is_decoupled(models: Path, tmp_path: Path) -> None:
 def test_the_seed_decides_the_order_of_the_rows_and_the_first_weights(
     whole: Trained, models: Path, tmp_path: Path
 ) -> None:
-    same = Trained(tmp_path / "same", models, **WHOLE)
+    same = Trained(tmp_path / "same", models, 9, **WHOLE)
     assert contents(same.model) == contents(whole.model)
     other = {**WHOLE, "hyperparameters": {**WHOLE["hyperparameters"], "seed": 8, "max_steps": 2}}
-    different = Trained(tmp_path / "different", models, **other)
+    different = Trained(tmp_path / "different", models, 9, **other)
     # In the first step, the adapter changes nothing yet: the loss is that of the rows.
     assert different.told.metrics["train.loss"][1] != whole.told.metrics["train.loss"][1]
 
