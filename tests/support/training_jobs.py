@@ -18,6 +18,7 @@ from sftc.training.local import LocalExecutor
 from sftc.training.machine import Machine, probe
 from sftc.training.reporter import Reporter
 from sftc.training.run_job import prepare_job, train_job
+from sftc.training.tokens import TokenRows
 
 
 def rows(count: int) -> str:
@@ -30,6 +31,30 @@ def rows(count: int) -> str:
         for at in range(count)
     ]
     return "".join(json.dumps({"messages": talk}) + "\n" for talk in talks)
+
+
+def uneven(count: int) -> str:
+    """Return rows of different lengths, of which different shares are trained on."""
+    talks = [
+        [
+            {"role": "user", "content": "?" * (1 + at * 7 % 40)},
+            {"role": "assistant", "content": "yes " * (1 + at * at % 9)},
+        ]
+        for at in range(count)
+    ]
+    return "".join(json.dumps({"messages": talk}) + "\n" for talk in talks)
+
+
+def token_loss(model: Any, rows: TokenRows) -> float:
+    """Return the mean loss of a model over all tokens that have a label, measured a row at a time."""
+    model.eval()
+    total, count = 0.0, 0
+    for at in range(len(rows)):
+        row = rows[at]
+        labelled = int((row["labels"][1:] >= 0).sum())
+        loss = model(input_ids=row["input_ids"][None], labels=row["labels"][None]).loss.item()
+        total, count = total + loss * labelled, count + labelled
+    return total / count
 
 
 def payload(gpus: int = 1, **hyperparameters: Any) -> dict[str, Any]:
@@ -105,8 +130,8 @@ class Bench:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         paths = [folder.with_suffix(f".{name}.jsonl") for name in ("training", "validation")]
-        for path, number in zip(paths, (count, validation), strict=True):
-            path.write_text(rows(number))
+        paths[0].write_text(rows(count))
+        paths[1].write_text(uneven(validation))
         self._task = Task("job", job, paths[0], paths[1] if validation else None, folder, 1)
         self._options = ExecutorOptions(str(models), download=False, substitutes=True)
 

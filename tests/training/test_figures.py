@@ -27,31 +27,14 @@ from sftc.training.machine import Machine
 from sftc.training.plan import make_plan
 from sftc.training.tokens import Counts, TokenRows
 from support import tiny_model
-from support.training_jobs import Bench, Told, contents, settings
+from support.training_jobs import Bench, Told, contents, settings, token_loss
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
 CPU = Machine("cpu", ("CPU",), True, frozenset({"bitsandbytes"}), cpus=2)
 GPUS = Machine("cuda", ("NVIDIA H100",) * 16, True, frozenset({"bitsandbytes", "deepspeed"}), nodes=2)
 EVALUATED = {"evaluation_strategy": "steps", "save_best_model_at_end": True}
-UNEVEN = "".join(
-    json.dumps(
-        {
-            "messages": [
-                {"role": "user", "content": "?" * (1 + at * 7 % 40)},
-                {"role": "assistant", "content": "yes " * (1 + at * at % 9)},
-            ]
-        }
-    )
-    + "\n"
-    for at in range(9)
-)
-"""Nine rows of which no two have the same length."""
 UNTRAINED = {"learning_rate": 1e-30, "max_steps": 1}
-
-
-def job(**sections: dict[str, Any]) -> dict[str, Any]:
-    return settings(**sections)
 
 
 def truth(folder: Path, models: Path, adapter: Path | None = None) -> float:
@@ -61,21 +44,7 @@ def truth(folder: Path, models: Path, adapter: Path | None = None) -> float:
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, adapter)
-    model.eval()
-    total, count = 0.0, 0
-    rows = TokenRows(folder / "validation")
-    for at in range(len(rows)):
-        row = rows[at]
-        labelled = int((row["labels"][1:] >= 0).sum())
-        with torch.no_grad():
-            loss = model(input_ids=row["input_ids"][None], labels=row["labels"][None]).loss
-        total, count = total + loss.item() * labelled, count + labelled
-    return total / count
-
-
-def evaluated(bench: Bench) -> Bench:
-    bench.folder.with_suffix(".validation.jsonl").write_text(UNEVEN)
-    return bench
+    return token_loss(model, TokenRows(folder / "validation"))
 
 
 @pytest.mark.parametrize("batch", [1, 4, 8])
@@ -85,19 +54,8 @@ def test_the_validation_loss_is_the_mean_over_tokens_for_any_batch(
     options = {"per_device_batch": batch, "global_batch": 8, **UNTRAINED}
     told = Told()
     sections: dict[str, Any] = {"training.validation": EVALUATED | {"eval_steps": 1}}
-    bench = evaluated(Bench(tmp_path / "job", models, settings(hyperparameters=options, **sections), 9))
+    bench = Bench(tmp_path / "job", models, settings(hyperparameters=options, **sections), 9)
     bench.train(told)
-    assert told.metrics["val.loss"][1] == pytest.approx(truth(bench.folder, models), rel=1e-6)
-
-
-@pytest.mark.slow
-def test_the_validation_loss_is_the_same_with_two_processes(models: Path, tmp_path: Path) -> None:
-    told = Told()
-    sections: dict[str, Any] = {"training.validation": EVALUATED | {"eval_steps": 1}}
-    spread = settings(hyperparameters=UNTRAINED, compute={"gpu_count": 2}, **sections)
-    bench = evaluated(Bench(tmp_path / "job", models, spread, 9))
-    bench.run(told)
-    assert told.data("training")["processes"] == 2
     assert told.metrics["val.loss"][1] == pytest.approx(truth(bench.folder, models), rel=1e-6)
 
 
@@ -108,7 +66,7 @@ def test_the_best_model_is_the_one_with_the_lowest_loss(models: Path, tmp_path: 
         "training.checkpoints": {"every_steps": 100},
         "hyperparameters": {"learning_rate": 0.3, "lr_scheduler": "constant", "max_steps": 12},
     }
-    bench = evaluated(Bench(tmp_path / "job", models, settings(**sections), 9))
+    bench = Bench(tmp_path / "job", models, settings(**sections), 9)
     model = bench.train(told)
     losses = told.metrics["val.loss"]
     best = min(losses, key=lambda step: losses[step])
@@ -250,9 +208,7 @@ def test_the_last_step_is_logged_and_evaluated_and_a_resumed_run_has_the_same_ca
 ) -> None:
     told = Told()
     sections: dict[str, Any] = {"training.validation": EVALUATED | {"eval_steps": 5}}
-    bench = evaluated(
-        Bench(tmp_path / "job", models, settings(hyperparameters={"max_steps": 7}, **sections), 9)
-    )
+    bench = Bench(tmp_path / "job", models, settings(hyperparameters={"max_steps": 7}, **sections), 9)
     first = contents(bench.train(told))
     assert [*told.metrics["val.loss"]] == [5, 7]
     assert f"- val.loss: {told.metrics['val.loss'][7]:.6g} (step 7)" in first["README.md"].decode()

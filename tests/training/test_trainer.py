@@ -14,20 +14,38 @@ from typing import Any
 
 import pytest
 import torch
+from peft import set_peft_model_state_dict
+from safetensors.torch import load_file
 
 from sftc.service.executor import FailedError
 from sftc.training.base_model import find_base_model
+from sftc.training.job_spec import ExecutorOptions
 from sftc.training.machine import out_of_memory, probe
+from sftc.training.plan import UnsupportedJobError
 from sftc.training.reporter import Reporter
 from sftc.training.run_job import prepare_job
 from sftc.training.tokens import TokenRows
 from sftc.training.trainable import build_trainable
-from support.training_jobs import Bench, Told, contents, payload, workers
+from support.training_jobs import Bench, Told, contents, payload, token_loss, workers
 from support.waiting import eventually
+
+EVALUATED = {
+    "evaluation_strategy": "steps",
+    "eval_steps": 7,
+    "save_best_model_at_end": True,
+    "metric_for_best_model": "val.loss",
+}
+
+
+def prepared(bench: Bench, models: Path) -> Any:
+    """Return the model that a job trains, as it is before."""
+    plan = prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
+    return build_trainable(plan, find_base_model("tiny", models, download=False))
 
 
 @pytest.mark.measured
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 def test_a_killed_job_gives_the_same_bytes_and_two_processes_give_the_same_loss(
     tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,8 +72,13 @@ def test_a_killed_job_gives_the_same_bytes_and_two_processes_give_the_same_loss(
     assert {"adapter_model.safetensors", "adapter_config.json", "tokenizer.json", "README.md"} <= contents(
         model
     ).keys()
-    together = Told()
-    Bench(tmp_path / "together", models, payload(2)).run(together)
+    together, evaluated = Told(), payload(2, **EVALUATED)
+    spread = Bench(tmp_path / "together", models, evaluated, validation=9)
+    made = spread.run(together)
+    best = prepared(spread, models)
+    set_peft_model_state_dict(best, load_file(Path(made) / "adapter_model.safetensors"))
+    truth = token_loss(best, TokenRows(spread.folder / "validation"))
+    assert min(together.metrics["val.loss"].values()) == pytest.approx(truth, rel=1e-5)
     assert (told.data("training")["processes"], together.data("training")["processes"]) == (1, 2)
     assert together.data("training")["model"] == "DistributedDataParallel"
     assert together.metrics["train.loss"] == pytest.approx(losses, rel=0.1)
@@ -139,6 +162,16 @@ def test_missing_models_and_unusable_lengths_are_reported(
     bench = Bench(tmp_path / "job", models, job)
     with pytest.raises(FailedError, match=reason):
         prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
+
+
+def test_a_plan_with_substitutes_is_kept_only_if_they_are_allowed(tmp_path: Path, models: Path) -> None:
+    bench = Bench(tmp_path / "job", models, payload())
+    plan = prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
+    assert plan.deviations
+    assert prepare_job(bench.work(), probe(), Reporter(io.StringIO())) == plan
+    strict = bench.work()._replace(options=ExecutorOptions(str(models)))
+    with pytest.raises(UnsupportedJobError):
+        prepare_job(strict, probe(), Reporter(io.StringIO()))
 
 
 def test_a_broken_model_is_reported(tmp_path: Path, models: Path) -> None:

@@ -2,17 +2,23 @@
 
 import json
 import math
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 from sftc.service.executor import FailedError
-from support.training_jobs import Bench, Told, contents, settings
+from sftc.training.tokens import TokenRows
+from support.training_jobs import Bench, Told, contents, settings, token_loss
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
@@ -28,6 +34,7 @@ WHOLE: dict[str, dict[str, Any]] = {
         "rslora": True,
     },
     "training.checkpoints": {"every_steps": 2, "keep": 3},
+    "training.validation": {"eval_steps": 100},
     "hyperparameters": {
         "max_steps": 11,
         "optimizer": "adamw",
@@ -75,7 +82,7 @@ class Trained:
 @pytest.fixture(scope="module")
 def whole(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Return a job that sets most keys of version 2."""
-    return Trained(tmp_path_factory.mktemp("whole") / "job", models, **WHOLE)
+    return Trained(tmp_path_factory.mktemp("whole") / "job", models, 9, **WHOLE)
 
 
 def test_the_adapter_is_that_of_the_config(whole: Trained) -> None:
@@ -88,6 +95,13 @@ def test_the_adapter_is_that_of_the_config(whole: Trained) -> None:
     assert layers == {"q_proj", "down_proj"}
     assert {name for name in weights if ".lora_" not in name} == {"base_model.model.lm_head.weight"}
     assert {each.shape[0] for name, each in weights.items() if "lora_A" in name} == {4}
+
+
+def test_the_adapter_has_the_measured_loss_in_plain_peft(whole: Trained, models: Path) -> None:
+    base = AutoModelForCausalLM.from_pretrained(models / "tiny")
+    loaded = PeftModel.from_pretrained(base, whole.model)
+    truth = token_loss(loaded, TokenRows(whole.folder / "validation"))
+    assert whole.told.metrics["val.loss"] == {11: pytest.approx(truth, rel=1e-5)}
 
 
 def test_a_layer_that_is_trained_whole_changes(whole: Trained, models: Path) -> None:
@@ -214,10 +228,10 @@ def test_weight_decay_is_decoupled(models: Path, tmp_path: Path) -> None:
 def test_the_seed_decides_the_order_of_the_rows_and_the_first_weights(
     whole: Trained, models: Path, tmp_path: Path
 ) -> None:
-    same = Trained(tmp_path / "same", models, **WHOLE)
+    same = Trained(tmp_path / "same", models, 9, **WHOLE)
     assert contents(same.model) == contents(whole.model)
     other = {**WHOLE, "hyperparameters": {**WHOLE["hyperparameters"], "seed": 8, "max_steps": 2}}
-    different = Trained(tmp_path / "different", models, **other)
+    different = Trained(tmp_path / "different", models, 9, **other)
     # In the first step, the adapter changes nothing yet: the loss is that of the rows.
     assert different.told.metrics["train.loss"][1] != whole.told.metrics["train.loss"][1]
 
@@ -286,6 +300,40 @@ def test_trackers_get_the_metrics_in_the_folder_of_the_job(
     events.Reload()
     points = {each.step: each.value for each in events.Scalars("train/loss")}
     assert points == pytest.approx(trained.told.metrics["train.loss"])
+
+
+PREPARES = """
+import json, os, sys
+from pathlib import Path
+from sftc.contract.versions import PACKAGED
+from sftc.training.machine import PACKAGES, Machine
+from sftc.training.plan import make_plan
+from sftc.training.tracking import prepare_trackers
+from support.training_jobs import settings
+
+job = settings(tracking={"to": ["wandb", "mlflow"], "project": "sums"})
+machine = Machine("cpu", ("CPU",), True, frozenset(PACKAGES))
+plan = make_plan(job, PACKAGED, machine, substitutes=False, validates=False)
+prepare_trackers(plan, Path(sys.argv[1]))
+print(json.dumps(dict(os.environ)))
+"""
+
+
+@pytest.mark.parametrize("key", ["", "secret"])
+def test_trackers_without_an_account_record_in_the_folder_of_the_job(tmp_path: Path, key: str) -> None:
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path), "WANDB_API_KEY": key}
+    done = subprocess.run(
+        [sys.executable, "-c", PREPARES, str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    made = json.loads(done.stdout)
+    assert made["WANDB_DIR"] == str(tmp_path / "tracking/wandb")
+    assert made["MLFLOW_TRACKING_URI"] == f"sqlite:///{tmp_path}/tracking/mlflow/mlflow.db"
+    assert (made["WANDB_PROJECT"], made["MLFLOW_EXPERIMENT_NAME"]) == ("sums", "sums")
+    assert made.get("WANDB_MODE") == (None if key else "offline")
 
 
 def test_a_refusal_names_the_linear_layers(models: Path, tmp_path: Path) -> None:

@@ -227,11 +227,11 @@ class _Watch(TrainerCallback):
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Check that packed rows stay apart, and find the best model of an earlier attempt."""
         trainer = self._trainer
-        if trainer.plan.packing and not keeps_rows_apart(trainer.model_wrapped, args.device):
-            kind = trainer.accelerator.unwrap_model(trainer.model).config.model_type
+        model: Any = trainer.accelerator.unwrap_model(trainer.model)
+        if trainer.plan.packing and not keeps_rows_apart(model, args.device, trainer.model_wrapped):
             raise FailedError(
                 f"`hyperparameters.packing`: the rows of a sequence would affect each other in a model of "
-                f"the type {kind}; train without packing"
+                f"the type {model.config.model_type}; train without packing"
             )
         if found := checkpoints.newest(trainer.folder, checkpoints.BEST):
             self._best = found.notes["loss"]

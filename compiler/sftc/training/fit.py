@@ -80,6 +80,8 @@ def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporte
         said = ", ".join(f"{tracker} in {place}" for tracker, place in places.items())
         reporter.event("tracking", f"metrics also go to {said}", places)
     arguments = _arguments(plan, folder, len(rows["training"]))
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1  # noqa: SLF001  a process has one device: theirs would use all that it sees
     model = build_trainable(plan, base)
     trainer = FineTuner(plan, model, arguments, rows, reporter)
     trainer.add_callback(ProgressCallback(trainer, reporter))

@@ -97,34 +97,33 @@ class PackedRows:
         return {**joined, "position_ids": torch.cat([torch.arange(len(row["input_ids"])) for row in rows])}
 
 
-def keeps_rows_apart(model: Any, device: torch.device) -> bool:
+def keeps_rows_apart(model: Any, device: torch.device, wrapped: Any = None) -> bool:
     """Return whether the rows of a packed sequence get the same logits as on their own.
 
     Args:
-        model: the model to train, perhaps wrapped for training.
+        model: the model to train.
         device: the device that it is on.
+        wrapped: the model as it is wrapped for training, if it is.
     """
-    inner = model
-    while not hasattr(inner, "config") and hasattr(inner, "module"):
-        inner = inner.module
-    base = inner.get_base_model() if hasattr(inner, "get_base_model") else inner
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    called = model if wrapped is None else wrapped
     if "position_ids" not in signature(base.forward).parameters:
         return False
     words = base.config.get_text_config().vocab_size
     random = torch.Generator().manual_seed(0)
     first, other, row = torch.randint(words, (3, _ROW), generator=random)
-    was_training = model.training
-    model.eval()
+    was_training = called.training
+    called.eval()
 
     def logits(*rows: torch.Tensor) -> torch.Tensor:
         positions = torch.cat([torch.arange(len(each)) for each in rows])
         tokens = torch.cat(rows)
-        made = model(input_ids=tokens[None].to(device), position_ids=positions[None].to(device))
+        made = called(input_ids=tokens[None].to(device), position_ids=positions[None].to(device))
         found: torch.Tensor = made.logits[0, -_ROW:].detach()
         return found
 
     with torch.no_grad():
         alone, behind, elsewhere = logits(row), logits(first, row), logits(other, row)
-    model.train(was_training)
+    called.train(was_training)
     error = _ERRORS.get(next(base.parameters()).dtype, 2e-2) * alone.abs().max().item()
     return all((each - alone).abs().max().item() <= error for each in (behind, elsewhere))
