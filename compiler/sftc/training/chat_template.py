@@ -17,6 +17,7 @@ from jinja2 import TemplateError
 
 from sftc.training.conversation import (
     FORMS,
+    RARE,
     ChatMessage,
     Form,
     Piece,
@@ -211,13 +212,13 @@ class _Marked:
     """A rendered text without its marks, and their places."""
 
     def __init__(self, marked: str, owners: Mapping[str, Piece]) -> None:
-        pattern = re.compile(f"[{''.join(owners)}]" if owners else "(?!)")
         seen: set[str] = set()
         self.places: list[_Place] = []
-        for count, found in enumerate(pattern.finditer(marked)):
-            self.places.append(_Place(found.start() - count, owners[found[0]], found[0] not in seen))
-            seen.add(found[0])
-        self.text = pattern.sub("", marked)
+        for found in RARE.finditer(marked):
+            if owner := owners.get(found[0]):
+                self.places.append(_Place(found.start() - len(self.places), owner, found[0] not in seen))
+                seen.add(found[0])
+        self.text = RARE.sub(lambda found: "" if found[0] in owners else found[0], marked)
         self.seen = {owners[mark] for mark in seen}
 
     @property

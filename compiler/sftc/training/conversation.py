@@ -18,7 +18,8 @@ _THOUGHT: Final = re.compile(
 _REASONING: Final = ("reasoning_content", "thinking", "reasoning")
 """The keys of a message that hold its thoughts. Templates read the first or the second."""
 
-_RARE: Final = range(0x20000, 0x323B0)
+_CODES: Final = range(0x20000, 0x323B0)
+RARE: Final = re.compile(f"[{chr(_CODES[0])}-{chr(_CODES[-1])}]")
 """Rare Chinese characters: printable, so that neither JSON nor Python's `repr` escapes them."""
 
 
@@ -98,7 +99,7 @@ def mark_messages(
         taken: characters that cannot be used as marks.
         names: whether the names of called functions have marks, too.
     """
-    free = (chr(code) for code in _RARE if chr(code) not in taken)
+    free = (chr(code) for code in _CODES if chr(code) not in taken and chr(code).isprintable())
     owners: dict[str, Piece] = {}
 
     def mark(text: str, piece: Piece) -> str:
