@@ -325,6 +325,15 @@ def encode(
     return _tokenized(owner, done, spans, lost, left_out if train_on == "all" else None)
 
 
+def try_row(row: Mapping[str, Any], template: ChatTemplate) -> None:
+    """Render a row, without tokenizing it.
+
+    Raises:
+        UnspeakableError: as for `encode`.
+    """
+    _render(row, template)
+
+
 def _render(row: Mapping[str, Any], owner: ChatTemplate) -> _Rendered:
     """Render a row in the first form that the template accepts without losing a call."""
     tools = read_tools(row)
