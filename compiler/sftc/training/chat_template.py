@@ -359,9 +359,10 @@ def _render(row: Mapping[str, Any], owner: ChatTemplate) -> _Rendered:
 
 def _render_once(view: _View, tools: list[Any] | None, messages: list[ChatMessage]) -> _Rendered:
     text, blocks = view.render(messages, tools)
-    for call in (call for message in messages for call in message.get("tool_calls", ())):
-        if (given := call["function"]["arguments"]) and isinstance(given, dict) and str(given) in text:
-            raise UnspeakableError("the model's chat template writes tool arguments as Python, not as JSON")
+    given = [call["function"]["arguments"] for each in messages for call in each.get("tool_calls", ())]
+    given += [each["content"] for each in messages]
+    if any(str(each) in text for each in given if each and not isinstance(each, str)):
+        raise UnspeakableError("the model's chat template writes objects as Python, not as JSON")
     reason: UnspeakableError | None = None
     for names in (True, False):
         marked, owners = mark_messages(messages, {*text}, names=names)
