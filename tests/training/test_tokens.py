@@ -75,3 +75,11 @@ def test_the_same_date_gives_the_same_tokens(tmp_path: Path) -> None:
         written(tmp_path, "gpt-oss", PLAIN, date=dt.date(2020, 1, day))
         made.append((tmp_path / "training/tokens.npy").read_bytes())
     assert made[0] == made[1] != made[2]
+
+
+def test_rows_are_labelled_as_the_job_asks(tmp_path: Path) -> None:
+    trained = [
+        written(tmp_path, "phi-4", [*PLAIN, *PLAIN], train_on=which).trained_tokens
+        for which in ("last", "assistant", "all")
+    ]
+    assert trained[0] * 2 == trained[1] < trained[2]
