@@ -18,6 +18,7 @@ from jinja2 import TemplateError
 from sftc.training.conversation import (
     FORMS,
     RARE,
+    THOUGHT_BEGINS,
     ChatMessage,
     Form,
     Piece,
@@ -431,8 +432,10 @@ class _Finder:
             return blank + len(asks)
         if header and header in glue:
             return glue.rindex(header) + len(header)
-        if asks:
-            return blank + self._done.view.shared(asks, glue[blank:])
+        if asks:  # which may be to answer without a thought, but this answer has one
+            length = blank + self._done.view.shared(asks, glue[blank:])
+            begins = THOUGHT_BEGINS.search(glue[:length])
+            return begins.start() if begins else length
         for length in range(len(header), 0, -1):
             if self._done.view.controls.search(header, 0, length) and header[:length] in glue:
                 return glue.rindex(header[:length]) + length
