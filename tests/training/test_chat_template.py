@@ -88,6 +88,17 @@ def test_tool_calls_are_trained_on(arguments: Any) -> None:
     assert trained_on(messages, CALLING)[0] == [f"{called}<|im_end|>\n", "cd<|im_end|>\n"]
 
 
+def test_characters_that_could_be_marks_are_text() -> None:
+    assert trained_on(talk("𠀀", "𠀁 𠀀")) == (["𠀁 𠀀<|im_end|>\n"], {})
+
+
+def test_a_content_is_never_written_as_a_list() -> None:
+    template = "{%- for message in messages %}{{- message.content | string }}{%- endfor %}"
+    template += "{%- if messages[0].content is string %}{{- messages[9].content }}{%- endif %}"
+    with pytest.raises(UnspeakableError, match="has no element 9"):
+        trained_on(talk("a", "b"), template)
+
+
 def test_images_are_refused() -> None:
     image = [{"type": "image_url", "image_url": {"url": "a.png"}}]
     with pytest.raises(UnspeakableError, match="is not text"):

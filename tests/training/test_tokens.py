@@ -39,8 +39,10 @@ def test_answers_that_a_template_loses_are_listed_by_line_and_left_out(tmp_path:
 
 def test_at_most_ten_lines_are_listed(tmp_path: Path) -> None:
     counts = written(tmp_path, "phi-4", *[THINKING] * 12)
-    assert counts.lines["thoughts"] == [*range(1, 11)]
     assert told(counts).endswith("(lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ...)")
+    counts = written(tmp_path, "phi-4", *[[*THINKING, *THINKING]] * 10)
+    assert "; 20 answers lose" in told(counts)
+    assert told(counts).endswith("(lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)")
 
 
 def test_a_row_that_the_template_refuses_is_named_by_its_line(tmp_path: Path) -> None:
@@ -75,3 +77,11 @@ def test_the_same_date_gives_the_same_tokens(tmp_path: Path) -> None:
         written(tmp_path, "gpt-oss", PLAIN, date=dt.date(2020, 1, day))
         made.append((tmp_path / "training/tokens.npy").read_bytes())
     assert made[0] == made[1] != made[2]
+
+
+def test_rows_are_labelled_as_the_job_asks(tmp_path: Path) -> None:
+    trained = [
+        written(tmp_path, "phi-4", [*PLAIN, *PLAIN], train_on=which).trained_tokens
+        for which in ("last", "assistant", "all")
+    ]
+    assert trained[0] * 2 == trained[1] < trained[2]

@@ -129,3 +129,8 @@ def test_a_value_without_a_config_key_is_named_by_its_pointer() -> None:
     settings = PayloadSettings(payload, PACKAGED)
     assert [settings[key] for key in KEYS if key in ("job.model", "compute.gpu_type")] == ["m", "CPU"]
     assert settings.unread() == ["hyperparameters.n_epochs", "/surprise/a"]
+
+
+def test_the_plan_has_the_messages_to_train_on() -> None:
+    assert plan(JOB).train_on == "assistant"
+    assert plan(f'{JOB}[hyperparameters]\ntrain_on = "last"\n').train_on == "last"

@@ -38,6 +38,9 @@ from sftc.pipeline import run
 from sftc.tools.lint import model_findings
 
 if TYPE_CHECKING:
+    from sftc.cli.connection import Connection
+    from sftc.cli.data_files import Prepared
+    from sftc.cli.training_options import TrainingOptions
     from sftc.submission.failures import RefusedError
 
 
@@ -122,13 +125,11 @@ def train_command(
             write_stdout(to_bytes(compiled.payload))
             click.echo(text, err=True, nl=False)
             return
+        if preflight:
+            _check_rows(compiled.payload, data, options, training)
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options, training))
-        if connection.address and connection.address.options != training.arguments():
-            begun = shlex.join(connection.address.options) or "no training options"
-            raise click.UsageError(
-                f"the embedded service is already running, with {begun}: pass the same options, or end it."
-            )
+        _check_options(connection, training)
         if preflight:
             check_version(compiled.payload, connection.service)
         from sftc.cli.watch import bar, watch
@@ -152,6 +153,25 @@ def train_command(
                 pace(poll_interval, poll_timeout, is_embedded=connection.is_embedded, is_new=True),
                 again,
             )
+
+
+def _check_rows(
+    payload: Payload, data: "Prepared", options: ServiceOptions, training: "TrainingOptions"
+) -> None:
+    """Exit if the embedded service is to train, and the chat template of the model refuses a row."""
+    if options.named() is None:
+        from sftc.cli.row_preflight import check_rows
+
+        check_rows(str(payload["model"]), training.models_dir, (data.training, data.validation))
+
+
+def _check_options(connection: "Connection", training: "TrainingOptions") -> None:
+    """Refuse training options that the running embedded service was not started with."""
+    if connection.address and connection.address.options != training.arguments():
+        begun = shlex.join(connection.address.options) or "no training options"
+        raise click.UsageError(
+            f"the embedded service is already running, with {begun}: pass the same options, or end it."
+        )
 
 
 def _show(findings: list[Finding]) -> None:

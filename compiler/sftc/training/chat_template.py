@@ -17,6 +17,8 @@ from jinja2 import TemplateError
 
 from sftc.training.conversation import (
     FORMS,
+    RARE,
+    THOUGHT_BEGINS,
     ChatMessage,
     Form,
     Piece,
@@ -211,13 +213,13 @@ class _Marked:
     """A rendered text without its marks, and their places."""
 
     def __init__(self, marked: str, owners: Mapping[str, Piece]) -> None:
-        pattern = re.compile(f"[{''.join(owners)}]" if owners else "(?!)")
         seen: set[str] = set()
         self.places: list[_Place] = []
-        for count, found in enumerate(pattern.finditer(marked)):
-            self.places.append(_Place(found.start() - count, owners[found[0]], found[0] not in seen))
-            seen.add(found[0])
-        self.text = pattern.sub("", marked)
+        for found in RARE.finditer(marked):
+            if owner := owners.get(found[0]):
+                self.places.append(_Place(found.start() - len(self.places), owner, found[0] not in seen))
+                seen.add(found[0])
+        self.text = RARE.sub(lambda found: "" if found[0] in owners else found[0], marked)
         self.seen = {owners[mark] for mark in seen}
 
     @property
@@ -324,6 +326,15 @@ def encode(
     return _tokenized(owner, done, spans, lost, left_out if train_on == "all" else None)
 
 
+def try_row(row: Mapping[str, Any], template: ChatTemplate) -> None:
+    """Render a row, without tokenizing it.
+
+    Raises:
+        UnspeakableError: as for `encode`.
+    """
+    _render(row, template)
+
+
 def _render(row: Mapping[str, Any], owner: ChatTemplate) -> _Rendered:
     """Render a row in the first form that the template accepts without losing a call."""
     tools = read_tools(row)
@@ -349,9 +360,10 @@ def _render(row: Mapping[str, Any], owner: ChatTemplate) -> _Rendered:
 
 def _render_once(view: _View, tools: list[Any] | None, messages: list[ChatMessage]) -> _Rendered:
     text, blocks = view.render(messages, tools)
-    for call in (call for message in messages for call in message.get("tool_calls", ())):
-        if (given := call["function"]["arguments"]) and isinstance(given, dict) and str(given) in text:
-            raise UnspeakableError("the model's chat template writes tool arguments as Python, not as JSON")
+    given = [call["function"]["arguments"] for each in messages for call in each.get("tool_calls", ())]
+    given += [each["content"] for each in messages]
+    if any(str(each) in text for each in given if each and not isinstance(each, str)):
+        raise UnspeakableError("the model's chat template writes objects as Python, not as JSON")
     reason: UnspeakableError | None = None
     for names in (True, False):
         marked, owners = mark_messages(messages, {*text}, names=names)
@@ -420,8 +432,10 @@ class _Finder:
             return blank + len(asks)
         if header and header in glue:
             return glue.rindex(header) + len(header)
-        if asks:
-            return blank + self._done.view.shared(asks, glue[blank:])
+        if asks:  # which may be to answer without a thought, but this answer has one
+            length = blank + self._done.view.shared(asks, glue[blank:])
+            begins = THOUGHT_BEGINS.search(glue[:length])
+            return begins.start() if begins else length
         for length in range(len(header), 0, -1):
             if self._done.view.controls.search(header, 0, length) and header[:length] in glue:
                 return glue.rindex(header[:length]) + length

@@ -1,5 +1,6 @@
 """A row of a training file, in the form that chat templates read, with marks around each of its texts."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -11,14 +12,19 @@ import orjson
 
 ChatMessage = dict[str, Any]
 
+_TAGS: Final = "think|thinking|thought|reasoning|seed:think"
+THOUGHT_BEGINS: Final = re.compile(rf"(?:<(?:{_TAGS})>|\[THINK\])\s*\Z")
+"""The end of a text after which a thought follows."""
+
 _THOUGHT: Final = re.compile(
-    r"(?s)(?:<(?P<tag>think|thinking|thought|reasoning|seed:think)>(?P<one>.*?)</(?P=tag)>"
+    rf"(?s)(?:<(?P<tag>{_TAGS})>(?P<one>.*?)</(?P=tag)>"
     r"|\[THINK\](?P<other>.*?)\[/THINK\])"
 )
 _REASONING: Final = ("reasoning_content", "thinking", "reasoning")
 """The keys of a message that hold its thoughts. Templates read the first or the second."""
 
-_RARE: Final = range(0x20000, 0x323B0)
+_CODES: Final = range(0x20000, 0x323B0)
+RARE: Final = re.compile(f"[{chr(_CODES[0])}-{chr(_CODES[-1])}]")
 """Rare Chinese characters: printable, so that neither JSON nor Python's `repr` escapes them."""
 
 
@@ -98,7 +104,7 @@ def mark_messages(
         taken: characters that cannot be used as marks.
         names: whether the names of called functions have marks, too.
     """
-    free = (chr(code) for code in _RARE if chr(code) not in taken)
+    free = (chr(code) for code in _CODES if chr(code) not in taken and chr(code).isprintable())
     owners: dict[str, Piece] = {}
 
     def mark(text: str, piece: Piece) -> str:
@@ -143,7 +149,7 @@ def _called(call: Mapping[str, Any], form: Form) -> dict[str, Any]:
         with suppress(orjson.JSONDecodeError):
             function["arguments"] = orjson.loads(arguments) if arguments.strip() else {}
     elif not isinstance(arguments, str) and not form.objects:
-        function["arguments"] = orjson.dumps(arguments or {}).decode()
+        function["arguments"] = json.dumps(arguments or {}, ensure_ascii=False)
     elif arguments is None:
         function["arguments"] = {}
     return {**call, "type": "function", "function": function}

@@ -166,8 +166,8 @@ def _unpack(base: base_model.BaseModel, folder: Path) -> None:
 
 def told(counts: tokens.Counts) -> str:
     """Return the statistics of a training file as one line of text."""
-    tokens = f"{counts.trained_tokens:,} of {counts.tokens:,} tokens"
-    text = f"{counts.rows:,} of {counts.read:,} rows, {tokens} are trained on"
+    trained = f"{counts.trained_tokens:,} of {counts.tokens:,} tokens"
+    text = f"{counts.rows:,} of {counts.read:,} rows, {trained} are trained on"
     for number, what in (
         (counts.cut, "rows are cut to length"),
         (counts.empty, "rows have no tokens to train on and are left out"),
@@ -175,9 +175,10 @@ def told(counts: tokens.Counts) -> str:
         text += f"; {number:,} {what}" * bool(number)
     for reason, what in _LOST.items():
         if number := counts.lost.get(reason, 0):
-            lines = ", ".join(f"{line:,}" for line in counts.lines[reason])
-            more = ", ..." * (len(counts.lines[reason]) < number)
-            text += f"; {number:,} {what} (line{'s' * (number > 1)} {lines}{more})"
+            lines = counts.lines[reason]
+            listed = ", ".join(f"{line:,}" for line in lines[: tokens.LINES])
+            listed += ", ..." * (len(lines) > tokens.LINES)
+            text += f"; {number:,} {what} (line{'s' * (len(lines) > 1)} {listed})"
     return text
 
 

@@ -19,7 +19,7 @@ IGNORED = -100
 """The label of a token that is not trained on."""
 
 _BLANK = b" \t\r\n"
-_LINES = 10
+LINES = 10
 """The most line numbers that a report lists for one reason."""
 
 
@@ -35,7 +35,7 @@ class Counts(NamedTuple):
         trained_tokens: tokens that have a label.
         digest: SHA-256 of the file, as `sha256:HEX`.
         lost: what the chat template loses, and how often; see `chat_template.Encoded`.
-        lines: the first lines of the file where it does.
+        lines: the first lines of the file where it does, one more than `LINES` if there are more.
         ends: the ids of the tokens that end answers and are not within others, the most frequent first.
     """
 
@@ -120,7 +120,7 @@ def write_tokens(  # noqa: PLR0913  each is one setting
             lost.update(row.lost)
             for reason in row.lost:
                 lines.setdefault(reason, []).append(number)
-                del lines[reason][_LINES:]
+                del lines[reason][LINES + 1 :]
             row.labels[:1] = [None]  # no token predicts the first one
             cut += len(row.tokens) > limit
             kept = [IGNORED if label is None else label for label in row.labels[:limit]]

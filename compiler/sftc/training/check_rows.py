@@ -1,0 +1,69 @@
+"""Try the chat template of a base model on rows: `python -m sftc.training.check_rows MODEL FOLDER FILE...`.
+
+`FOLDER` is the folder of models, or empty. Prints the rows that the template refuses, and exits with
+`REFUSED` if there are any. A model that is not on this machine refuses nothing. The program needs
+transformers but not torch, which takes seconds to import.
+"""
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from sftc.service.executor import FailedError
+from sftc.training.base_model import find_base_model, loading
+from sftc.training.chat_template import ChatTemplate, try_row
+from sftc.training.conversation import UnspeakableError
+
+REFUSED: Final = 3
+"""The exit code if rows are refused."""
+
+_ROWS: Final = 1000
+"""The rows at the start of a file that are tried. The trainer tries all."""
+
+_SHOWN: Final = 10
+
+
+def main() -> None:
+    """Try the rows of the files."""
+    name, folder, *files = sys.argv[1:]
+    sys.modules["torch"] = None  # type: ignore[assignment]  # makes `import torch` fail, and find nothing
+    from transformers import AutoTokenizer
+
+    try:
+        base = find_base_model(name, Path(folder) if folder else None, download=False)
+        with loading(base):
+            tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
+    except (FailedError, ImportError):
+        return  # the job says what is wrong with the model
+    if not tokenizer.chat_template:
+        return
+    found = [f"{file}:{reason}" for file in files for reason in refusals(Path(file), tokenizer)]
+    sys.stdout.write("".join(f"{each}\n" for each in found[:_SHOWN]))
+    if len(found) > _SHOWN:
+        sys.stdout.write(f"and {len(found) - _SHOWN:,} more\n")
+    sys.exit(REFUSED if found else 0)
+
+
+def refusals(path: Path, tokenizer: Any) -> Iterator[str]:
+    """Yield `LINE: REASON` for each of the first rows that the chat template refuses.
+
+    Args:
+        path: a JSON Lines file without errors from `sftc dataset check`.
+        tokenizer: a transformers tokenizer with a chat template.
+    """
+    template = ChatTemplate(tokenizer)
+    with path.open("rb") as file:
+        rows = ((number, line) for number, line in enumerate(file, 1) if line.strip())
+        for number, line in islice(rows, _ROWS):
+            try:
+                try_row(orjson.loads(line), template)
+            except UnspeakableError as error:
+                yield f"{number}: {error}"
+
+
+if __name__ == "__main__":
+    main()
