@@ -33,7 +33,7 @@ from sftc.cli.training_options import training_of, training_options
 from sftc.document.overrides import Override
 from sftc.document.reading import read_source
 from sftc.findings.finding import Finding, Severity, in_order
-from sftc.payload.encoding import to_bytes
+from sftc.payload.encoding import Payload, to_bytes
 from sftc.pipeline import run
 from sftc.tools.lint import model_findings
 
