@@ -6,6 +6,7 @@ from sftc.checks.rules.refusals import MISSING_GPU_TYPE
 from sftc.findings.finding import Finding, in_order
 from sftc.findings.stage_rules.comments import SUPPRESSION
 from sftc.findings.stage_rules.schema import MISSING_KEY
+from sftc.text.keys import key
 
 _CHECKS = tuple(check for family in rules.FAMILIES for check in family.CHECKS)
 _MISSING = {MISSING_KEY.id, MISSING_GPU_TYPE.id}
@@ -39,10 +40,13 @@ def _without_stand_ins(config: Config, findings: list[Finding]) -> list[Finding]
     unknown = {written[found.path]: found for found in findings if found.path in written}
     kept = [found for found in findings if found.path not in written]
     return [
-        found._replace(
-            span=other.span, message=f"{found.message}; {other.message}", help=other.help, fix=other.fix
-        )
-        if found.id in _MISSING and (other := unknown.get(found.path))
-        else found
+        _joined(found, unknown[found.path]) if found.id in _MISSING and found.path in unknown else found
         for found in kept
     ]
+
+
+def _joined(missing: Finding, unknown: Finding) -> Finding:
+    """Return one finding for a missing key and the unknown one in its place."""
+    name = key(str(unknown.path[-1]))
+    message = missing.message.replace(" is missing", f" is missing, and `{name}` is unknown", 1)
+    return missing._replace(span=unknown.span, message=message, help=unknown.help, fix=unknown.fix)
