@@ -124,8 +124,15 @@ class Told:
 class Bench:
     """A job with its folder and executor. `count` and `validation` are the numbers of rows."""
 
-    def __init__(
-        self, folder: Path, models: Path, job: dict[str, Any], validation: int = 0, count: int = 64
+    def __init__(  # noqa: PLR0913  each is one setting
+        self,
+        folder: Path,
+        models: Path,
+        job: dict[str, Any],
+        validation: int = 0,
+        count: int = 64,
+        *,
+        substitutes: bool = True,
     ) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
@@ -133,7 +140,7 @@ class Bench:
         paths[0].write_text(rows(count))
         paths[1].write_text(uneven(validation))
         self._task = Task("job", job, paths[0], paths[1] if validation else None, folder, 1)
-        self._options = ExecutorOptions(str(models), download=False, substitutes=True)
+        self._options = ExecutorOptions(str(models), download=False, substitutes=substitutes)
 
     def work(self) -> job_spec.JobSpec:
         """Return the job specification for a training process."""

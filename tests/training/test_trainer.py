@@ -40,7 +40,7 @@ EVALUATED = {
 def prepared(bench: Bench, models: Path) -> Any:
     """Return the model that a job trains, as it is before."""
     plan = prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
-    return build_trainable(plan, find_base_model("tiny", models, download=False))
+    return build_trainable(plan, find_base_model("tiny", models, download=False)).model
 
 
 @pytest.mark.measured

@@ -76,7 +76,7 @@ def card(payload: dict[str, Any], plan: Plan, files: Mapping[str, Counts], outco
         del front["base_model"]  # readers of cards look it up on the hub
     lines = {
         "Tags": [f"{_text(name)}: {_text(value)}" for name, value in sorted(plan.tags.items())],
-        "Deviations from the config": plan.deviations or ["none"],
+        "Deviations from the config": [*plan.deviations, *outcome.deviations] or ["none"],
         "Steps": [_steps(outcome)],
         "Final metrics": [
             f"{name}: {value:.6g} (step {step:,})" for name, (step, value) in sorted(outcome.figures.items())

@@ -1,6 +1,7 @@
 """Train a model according to a plan. Each process of a job runs this."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +19,7 @@ from sftc.training.progress_callback import ProgressCallback, figures
 from sftc.training.reporter import Reporter
 from sftc.training.tokens import TokenRows
 from sftc.training.tracking import prepare_trackers
-from sftc.training.trainable import build_trainable
+from sftc.training.trainable import Trainable, adapted_layers, build_trainable
 
 _SAVES: Final = 10
 """Approximate number of checkpoints per run."""
@@ -39,12 +40,14 @@ class Outcome(NamedTuple):
         planned: the steps that the run would have without early stopping.
         figures: the last value of each metric, and its step.
         best: the step and the validation loss of the model that was saved, if it is the best one.
+        deviations: what the model made necessary to be done otherwise than the plan says.
     """
 
     steps: int
     planned: int
     figures: dict[str, tuple[int, float]]
     best: tuple[int, float] | None
+    deviations: list[str]
 
 
 def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporter) -> Outcome | None:
@@ -69,12 +72,7 @@ def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporte
     set_seed(plan.seed)
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # missing from the stubs
-    rows: dict[str, Any] = {"training": TokenRows(folder / "training")}
-    if plan.packing:
-        packed = pack(folder / "training", plan.sequence_length, plan.per_device)
-        rows["training"] = PackedRows(rows["training"], packed)
-    if plan.evaluation != "no":
-        rows["validation"] = TokenRows(folder / "validation")
+    rows = _rows(plan, folder)
     places = prepare_trackers(plan, folder)
     if places:
         said = ", ".join(f"{tracker} in {place}" for tracker, place in places.items())
@@ -82,7 +80,7 @@ def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporte
     arguments = _arguments(plan, folder, len(rows["training"]))
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1  # noqa: SLF001  a process has one device: theirs would use all that it sees
-    model = build_trainable(plan, base)
+    model, deviations = _model(plan, base, reporter)
     trainer = FineTuner(plan, model, arguments, rows, reporter)
     trainer.add_callback(ProgressCallback(trainer, reporter))
     trainer.train(resume_from_checkpoint=_checkpoint(folder, reporter))
@@ -96,15 +94,57 @@ def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporte
         trainer.save_for_use(into)
     if not trainer.is_world_process_zero():
         return None
-    if plan.adapter and health.is_unchanged(into):
-        raise FailedError(
-            f"training changed nothing: after {trainer.state.global_step:,} steps the adapter is as it was "
-            "before. Raise `hyperparameters.learning_rate`, or the number of steps: more rows or "
-            "`hyperparameters.n_epochs`, or a smaller batch"
-        )
+    if plan.adapter:
+        _check_changes(into, trainer.state.global_step, reporter)
     state = trainer.state
     found = (best.step, best.notes["loss"]) if best else None
-    return Outcome(state.global_step, state.max_steps, figures(state.log_history), found)
+    return Outcome(state.global_step, state.max_steps, figures(state.log_history), found, deviations)
+
+
+def _check_changes(model: Path, steps: int, reporter: Reporter) -> None:
+    """Report layers whose adapter did not change.
+
+    Raises:
+        FailedError: none did.
+    """
+    unchanged, layers = health.unchanged_layers(model)
+    if layers and len(unchanged) == layers:
+        raise FailedError(
+            f"training changed nothing: after {steps:,} steps the adapter is as it was before. Raise "
+            "`hyperparameters.learning_rate`, or the number of steps: more rows or "
+            "`hyperparameters.n_epochs`, or a smaller batch"
+        )
+    if unchanged:
+        names = ", ".join(sorted(set(unchanged)))
+        said = f"the adapter did not change on {len(unchanged):,} of {layers:,} layers, called {names}"
+        reporter.event("warning", said, {"unchanged": dict(Counter(unchanged))})
+
+
+def _rows(plan: Plan, folder: Path) -> dict[str, Any]:
+    """Return the dataset `training`, and `validation` if the run evaluates."""
+    rows: dict[str, Any] = {"training": TokenRows(folder / "training")}
+    if plan.packing:
+        packed = pack(folder / "training", plan.sequence_length, plan.per_device)
+        rows["training"] = PackedRows(rows["training"], packed)
+    if plan.evaluation != "no":
+        rows["validation"] = TokenRows(folder / "validation")
+    return rows
+
+
+def _model(plan: Plan, base: BaseModel, reporter: Reporter) -> Trainable:
+    """Return the model to train; report which layers have an adapter, and which linear layers have none."""
+    made = build_trainable(plan, base)
+    for deviation in made.deviations:
+        reporter.event("deviation", deviation)
+    if plan.adapter:
+        adapted, others = adapted_layers(made.model)
+        trained, whole = made.model.get_nb_trainable_parameters()
+        said = f"an adapter on {sum(adapted.values()):,} layers: {', '.join(sorted(adapted))}"
+        said += f"; none on {', '.join(sorted(others))}" * bool(others)
+        said += f"; {trained:,} of {whole:,} weights are trained"
+        data = {"adapted": adapted, "others": others, "trained": trained, "weights": whole}
+        reporter.event("adapter", said, data)
+    return made
 
 
 def _checkpoint(folder: Path, reporter: Reporter) -> str | None:

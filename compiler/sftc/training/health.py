@@ -1,6 +1,7 @@
 """Recognizes runs that failed quietly: numbers that are not finite, an adapter that did not change."""
 
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -30,11 +31,18 @@ def trained(model: Any) -> list[torch.Tensor]:
     return [each for each in model.parameters() if each.requires_grad]
 
 
-def is_unchanged(folder: Path) -> bool:
-    """Return whether the adapter in `folder` is as it was before training, so that it changes nothing."""
+def unchanged_layers(folder: Path) -> tuple[list[str], int]:
+    """Return the layers whose adapter in `folder` is as it was before training, and how many have one."""
     file = folder / "adapter_model.safetensors"
     if not file.exists():
-        return False
+        return [], 0
     with safe_open(file, "pt") as weights:
-        names = [name for name in weights.keys() if any(part in f"{name}." for part in _ZERO_AT_FIRST)]  # noqa: SIM118  not a dict
-        return bool(names) and not any(weights.get_tensor(name).any() for name in names)
+        found = {
+            name: bool(weights.get_tensor(name).any())
+            for name in weights.keys()  # noqa: SIM118  not a dict
+            if any(part in f"{name}." for part in _ZERO_AT_FIRST)
+        }
+    names = (
+        re.split("[.]lora_", name)[0].rpartition(".")[2] for name, changed in found.items() if not changed
+    )
+    return sorted(names), len(found)

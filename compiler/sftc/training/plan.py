@@ -132,6 +132,7 @@ class Plan(NamedTuple):
         lora_r: the rank of the adapter.
         lora_alpha: the scale of the adapter.
         lora_dropout: the share of the adapter's inputs that are dropped.
+        keeps_dropout: whether a model that cannot have this dropout is refused, instead of trained without.
         lora_targets: the names of the layers that get an adapter, or `all-linear`.
         lora_saved: the names of the layers that are trained whole beside the adapter.
         rslora: whether the scale is `alpha / sqrt(r)` instead of `alpha / r`.
@@ -181,6 +182,7 @@ class Plan(NamedTuple):
     lora_r: int
     lora_alpha: float
     lora_dropout: float
+    keeps_dropout: bool
     lora_targets: str | list[str]
     lora_saved: list[str]
     rslora: bool
@@ -291,6 +293,7 @@ def make_plan(
         lora_r=used[f"{_LORA}.r"],
         lora_alpha=used[f"{_LORA}.alpha"],
         lora_dropout=used[f"{_LORA}.dropout"],
+        keeps_dropout=asked[f"{_LORA}.dropout"] is not None and not substitutes,
         lora_targets=used[f"{_LORA}.target_modules"],
         lora_saved=used[f"{_LORA}.modules_to_save"] or [],
         rslora=used[f"{_LORA}.rslora"],

@@ -30,6 +30,9 @@ _LOST: Final = {
 
 _DATED: Final = "the chat template prints the date: in this job it is {} in every row"
 
+_UNLIMITED: Final = 1 << 30
+"""More tokens than any row has."""
+
 _FEW: Final = 10
 """Optimizer steps below which a run hardly trains anything."""
 
@@ -59,23 +62,7 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         base = _base(work)
     for deviation in plan.deviations:
         reporter.event("deviation", deviation)
-    # Imported here, because the import takes seconds and a refused job does not need it.
-    from transformers import AutoConfig, AutoTokenizer
-
-    with base_model.loading(base):
-        tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
-        config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
-    if not tokenizer.chat_template:
-        raise FailedError(
-            f"`job.model`: {work.payload['model']} has no chat template; use an instruction-tuned model"
-        )
-    if not tokenizer("a")["input_ids"]:
-        raise FailedError(f"`job.model`: the model in {base.folder} has no tokenizer")
-    longest = config.get_text_config().max_position_embeddings
-    if plan.sequence_length > longest:
-        raise FailedError(
-            f"`{_LENGTH}`: it is {plan.sequence_length:,}, but the model reads {longest:,} tokens"
-        )
+    tokenizer, limit = _tokenizer(work, base, plan)
     if "strftime_now" in str(tokenizer.chat_template):
         reporter.event("date", _DATED.format(plan.date), {"date": plan.date})
     counts = {}
@@ -85,7 +72,7 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
                 Path(path),
                 folder / name,
                 tokenizer,
-                plan.sequence_length or longest,
+                plan.sequence_length or limit,
                 train_on=plan.train_on,
                 date=dt.date.fromisoformat(plan.date),
             )
@@ -98,6 +85,37 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
     write_durably(folder / _PLAN, orjson.dumps(plan._asdict()))  # last: whoever finds it finds the tokens
     reporter.event("plan", _summary(plan), plan._asdict())
     return plan
+
+
+def _tokenizer(work: job_spec.JobSpec, base: base_model.BaseModel, plan: Plan) -> tuple[Any, int]:
+    """Return the tokenizer of the base model, and the most tokens that the model reads at once.
+
+    Raises:
+        FailedError: the tokenizer does not fit the model or has no chat template, or the model reads less
+            than the plan says.
+    """
+    # Imported here, because the import takes seconds and a refused job does not need it.
+    from transformers import AutoConfig, AutoTokenizer
+
+    with base_model.loading(base):
+        tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
+        config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
+    if not tokenizer.chat_template:
+        raise FailedError(
+            f"`job.model`: {work.payload['model']} has no chat template; use an instruction-tuned model"
+        )
+    if not tokenizer("a")["input_ids"]:
+        raise FailedError(f"`job.model`: the model in {base.folder} has no tokenizer")
+    text = config.get_text_config()
+    if (tokens := len(tokenizer)) > (known := text.vocab_size):
+        raise FailedError(f"`job.model`: its tokenizer has {tokens:,} tokens, but the model knows {known:,}")
+    limits = (getattr(text, name, None) for name in ("max_position_embeddings", "seq_length"))
+    longest = next((each for each in limits if each), tokenizer.model_max_length)  # Mamba has no limit
+    if plan.sequence_length > longest:
+        raise FailedError(
+            f"`{_LENGTH}`: it is {plan.sequence_length:,}, but the model reads {longest:,} tokens"
+        )
+    return tokenizer, min(longest, _UNLIMITED)
 
 
 def _kept(work: job_spec.JobSpec) -> Plan | None:
