@@ -1,6 +1,7 @@
 """Every hostile config comes to its end with all tools, is never an exception, and no fix makes it worse."""
 
 import pytest
+from hostile_configs import HOSTILE, JOB
 
 import sftc
 from sftc.contract.versions import PACKAGED
@@ -11,7 +12,6 @@ from sftc.tools import diff, explain
 from sftc.tools.fix import fix
 from sftc.tools.lint import lint
 from sftc.tools.migrate import migrate
-from support.hostile import HOSTILE, JOB
 
 SIZE = 20_000
 LIMIT = 1 << 20
