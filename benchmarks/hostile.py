@@ -80,7 +80,7 @@ def main() -> None:
     head = (
         f"Printed by `benchmarks/hostile.py`, on {platform.machine()}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}: configs of 1 MB that are made to take long, once each, and the\n"
-        f"{SHOWN} slowest of each tool. The aim is {LIMIT:g} s, and a ratio of 4 to a quarter of the file.\n\n"
+        f"{SHOWN} slowest of each tool. The aim is {LIMIT:g} s, and a ratio of 4 to a quarter of it.\n\n"
         "| tool | within the aim | slowest | seconds | to a quarter |\n| --- | --- | --- | --- | --- |\n"
     )
     text = head + "\n".join(lines)
