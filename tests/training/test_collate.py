@@ -67,3 +67,23 @@ def test_a_model_without_logits_to_keep_gets_all_positions(model: torch.nn.Modul
 
     assert collator(model) is chosen
     assert collator(Old()) is whole
+
+
+class Base(torch.nn.Module):
+    def loss_function(self, *given: object, **options: object) -> float:
+        return 0.0
+
+
+class PassesOn(Base):
+    def forward(self, logits_to_keep: int = 0, **options: int) -> float:
+        return self.loss_function(max(logits_to_keep, 1), labels=None, **options)
+
+
+class KeepsBack(Base):
+    def forward(self, logits_to_keep: int = 0, **options: int) -> float:
+        return self.loss_function(max(logits_to_keep, 1), items=options.get("items"))
+
+
+def test_all_logits_are_computed_if_a_model_does_not_pass_labels_on() -> None:
+    assert collator(PassesOn()) is chosen
+    assert collator(KeepsBack()) is whole

@@ -1,13 +1,17 @@
 """Collate tokenized rows into padded batches."""
 
+import re
 from collections.abc import Callable
-from inspect import signature
-from typing import Any
+from inspect import getsource, signature
+from typing import Any, Final
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from sftc.training.tokens import IGNORED
+
+_LOSS: Final = re.compile(r"loss_function\((?:[^()]|\([^()]*\))*\)")
+"""The call of the loss in the source of a model, whose arguments may be calls."""
 
 TokenRow = dict[str, torch.Tensor]
 Batch = dict[str, torch.Tensor]
@@ -20,7 +24,17 @@ def collator(model: Any) -> Callable[[list[TokenRow]], Batch]:
         model: a transformers model, or a PEFT adapter on one.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return chosen if "logits_to_keep" in signature(base.forward).parameters else whole
+    keeps = "logits_to_keep" in signature(base.forward).parameters
+    return chosen if keeps and _passes_labels_on(base.forward) else whole
+
+
+def _passes_labels_on(forward: Callable[..., Any]) -> bool:
+    """Return whether `forward` passes all its options, and with them `shift_labels`, on to the loss.
+
+    In some models of older releases of transformers it does not, and no signature shows that.
+    """
+    found = _LOSS.search(getsource(forward))
+    return found is not None and "**" in found[0]
 
 
 def whole(rows: list[TokenRow]) -> Batch:
