@@ -59,8 +59,8 @@ class Config:
     @cached_property
     def _settings(self) -> dict[Path, Any]:
         """The values in the terms of the newest version, of known keys and tables, by path."""
-        values, children = self.current.values, self.contract.children
-        settings = dict(_settings(values, (), children))
+        values = self.current.values
+        settings = dict(_settings(values, (), self.contract.properties))
         for path in self.current.places:
             if (value := look_up(values, path)) is not ABSENT:
                 settings[path] = value
@@ -112,15 +112,13 @@ class Config:
         return self.document.snippet(self.place(setting))
 
 
-def _settings(
-    table: Mapping[str, Any], path: Path, children: Mapping[Path, Collection[str]]
-) -> Iterator[tuple[Path, Any]]:
-    for name in children.get(path, ()):
-        if name in table:
-            value, inner = table[name], (*path, name)
+def _settings(table: Mapping[str, Any], path: Path, known: Collection[Path]) -> Iterator[tuple[Path, Any]]:
+    for name, value in table.items():
+        inner = (*path, name)
+        if inner in known:
             yield inner, value
-            if isinstance(value, dict) and inner in children:
-                yield from _settings(value, inner, children)
+            if isinstance(value, dict):
+                yield from _settings(value, inner, known)
 
 
 def _strings(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

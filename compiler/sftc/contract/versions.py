@@ -84,14 +84,6 @@ class Contract:
         return orjson.dumps(self.schemas.bundle(name), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     @cached_property
-    def children(self) -> Mapping[Path, Collection[str]]:
-        """The names of the keys of each table."""
-        children: dict[Path, list[str]] = {}
-        for path in self.properties:
-            children.setdefault(path[:-1], []).append(str(path[-1]))
-        return children
-
-    @cached_property
     def names(self) -> Names:
         """The keys by the names that people write for them."""
         return Names(self.properties)
