@@ -20,21 +20,25 @@ def fix(source: Source, lint: Lint, wanted: FixFilter) -> Source:
     `lint` must return all findings, wanted or not: a fix that adds an error of any kind, or
     does not remove a finding, is not applied. In a file with thousands of fixes some may be left.
     """
-    better: Source | None = source
-    work = _WORK
-    while better and work > 0:
-        source = better
-        findings = lint(source)
+    findings, work = lint(source), _WORK
+    while work > 0:
         fixes = [found.fix for found in findings if found.fix and wanted(found)]
         tries = work // (len(source.text) + 1)
-        better = _all_at_once(source, findings, fixes, lint) or _one_by_one(
+        linted = _all_at_once(source, findings, fixes, lint) or _one_by_one(
             source, findings, fixes[:tries], lint
         )
-        work -= (2 + len(fixes)) * len(source.text)
+        if not linted:
+            break
+        source, findings = linted
+        work -= (1 + len(fixes)) * len(source.text)
     return source
 
 
-def _all_at_once(source: Source, findings: list[Finding], fixes: Iterable[Fix], lint: Lint) -> Source | None:
+_Linted = tuple[Source, list[Finding]]
+"""A better source, and its findings."""
+
+
+def _all_at_once(source: Source, findings: list[Finding], fixes: Iterable[Fix], lint: Lint) -> _Linted | None:
     chosen: list[Fix] = []
     taken: list[tuple[int, int]] = []
     for each in fixes:
@@ -43,8 +47,7 @@ def _all_at_once(source: Source, findings: list[Finding], fixes: Iterable[Fix], 
             chosen.append(each)
             for span in spans:
                 insort(taken, span)
-    fixed = apply_fixes(source, chosen)
-    return fixed if chosen and _is_better(lint(fixed), findings) else None
+    return _better(apply_fixes(source, chosen), findings, lint) if chosen else None
 
 
 def _overlaps(span: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
@@ -53,9 +56,14 @@ def _overlaps(span: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
     return any(start <= span[1] and span[0] <= end for start, end in taken[max(at - 1, 0) : at + 1])
 
 
-def _one_by_one(source: Source, findings: list[Finding], fixes: Iterable[Fix], lint: Lint) -> Source | None:
-    attempts = (apply_fixes(source, [each]) for each in fixes)
-    return next((fixed for fixed in attempts if _is_better(lint(fixed), findings)), None)
+def _one_by_one(source: Source, findings: list[Finding], fixes: Iterable[Fix], lint: Lint) -> _Linted | None:
+    attempts = (_better(apply_fixes(source, [each]), findings, lint) for each in fixes)
+    return next((linted for linted in attempts if linted), None)
+
+
+def _better(fixed: Source, before: list[Finding], lint: Lint) -> _Linted | None:
+    after = lint(fixed)
+    return (fixed, after) if _is_better(after, before) else None
 
 
 def _is_better(after: list[Finding], before: list[Finding]) -> bool:
