@@ -66,8 +66,14 @@ def seconds(tool: Callable[[Source], object], text: str) -> float:
 
 
 def main() -> None:
-    """Time each tool on each config once, and print and publish the table."""
-    lines = []
+    """Time each tool on each config once, and print and publish the table as it grows."""
+    head = (
+        f"Printed by `benchmarks/hostile.py`, on {platform.machine()}, {os.cpu_count()} cores, Python "
+        f"{platform.python_version()}: configs of 1 MB that are made to take long, once each, and the\n"
+        f"{SHOWN} slowest of each tool. The aim is {LIMIT:g} s, and a ratio of 4 to a quarter of it.\n\n"
+        "| tool | within the aim | slowest | seconds | to a quarter |\n| --- | --- | --- | --- | --- |\n"
+    )
+    lines: list[str] = []
     for tool, run in TOOLS.items():
         run(Source("c.toml", JOB))
         times = {name: seconds(run, text(LARGE)) for name, text in HOSTILE.items()}
@@ -77,15 +83,8 @@ def main() -> None:
             ratio = times[name] / seconds(run, HOSTILE[name](SMALL))
             count = f"{within} of {len(times)}" if not at else ""
             lines.append(f"| {'' if at else tool} | {count} | {name} | {times[name]:.1f} | {ratio:.1f} |")
-    head = (
-        f"Printed by `benchmarks/hostile.py`, on {platform.machine()}, {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}: configs of 1 MB that are made to take long, once each, and the\n"
-        f"{SHOWN} slowest of each tool. The aim is {LIMIT:g} s, and a ratio of 4 to a quarter of it.\n\n"
-        "| tool | within the aim | slowest | seconds | to a quarter |\n| --- | --- | --- | --- | --- |\n"
-    )
-    text = head + "\n".join(lines)
-    print(text)
-    publish("Hostile configs", text)
+            print(lines[-1], flush=True)
+        publish("Hostile configs", head + "\n".join(lines))
 
 
 if __name__ == "__main__":
