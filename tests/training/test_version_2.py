@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,14 @@ def test_gradients_are_clipped_to_the_configured_norm(models: Path, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("optimizer", "state"),
-    [("adamw_8bit", {"state1", "state2", "absmax1"}), ("adafactor", {"exp_avg_sq_row", "exp_avg_sq_col"})],
+    [
+        pytest.param(
+            "adamw_8bit",
+            {"state1", "state2", "absmax1"},
+            marks=pytest.mark.skipif(not find_spec("bitsandbytes"), reason="it needs sftc[qlora]"),
+        ),
+        ("adafactor", {"exp_avg_sq_row", "exp_avg_sq_col"}),
+    ],
 )
 def test_the_optimizer_is_the_configured_one(
     models: Path, tmp_path: Path, optimizer: str, state: set[str]
