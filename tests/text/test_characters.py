@@ -8,9 +8,20 @@ from hypothesis import strategies as st
 
 import sftc
 from sftc.findings.finding import ConfigError
-from sftc.text.characters import character_name, is_control, is_invisible, visible
+from sftc.text.characters import BLANKS, character_name, is_blank, is_control, is_invisible, visible
 
-INVISIBLE = ["\u00a0", "\u00ad", "\u2009", "\u200b", "\u2028", "\u202e", "\u3000", "\ufeff"]
+INVISIBLE = [
+    "\u00a0",
+    "\u00ad",
+    "\u2009",
+    "\u200b",
+    "\u2028",
+    "\u202e",
+    "\u3000",
+    "\ufeff",
+    "\u2800",
+    "\u3164",
+]
 
 
 @pytest.mark.parametrize("char", INVISIBLE)
@@ -37,6 +48,36 @@ def test_a_syntax_error_names_the_character(char: str) -> None:
 def test_what_is_seen_is_not_marked(char: str) -> None:
     assert not (is_invisible(char) and is_control(char))
     assert visible(char) == (f"<U+{ord(char):04X}>" if is_invisible(char) else char)
-    if unicodedata.category(char)[0] in "LNPS":
+    if unicodedata.category(char)[0] in "LNPS" and char not in FILLERS:
         assert not is_invisible(char)
         assert not is_control(char)
+
+
+FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols that show nothing."""
+SIGNS = {"\u0600", "\u0605", "\u06dd", "\u070f", "\u0890", "\u0891", "\u08e2", "\U000110bd", "\U000110cd"}
+"""Format characters that are seen: Arabic, Syriac and Kaithi signs around numbers."""
+
+
+def test_blank_characters_are_those_that_unicode_gives_no_shape() -> None:
+    """White space, controls and format characters are blank, and no mark, letter or sign but the fillers is."""
+    blank = {chr(code) for first, last in BLANKS for code in range(ord(first), ord(last) + 1)}
+    by_category = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code))[0] in "ZC"]
+    for char in by_category:
+        category = unicodedata.category(char)
+        if category in {"Zs", "Zl", "Zp", "Cc"}:
+            assert char in blank
+        if category == "Cf":
+            shown = char in SIGNS or "\u0600" <= char <= "\u0605" or "\U00013430" <= char <= "\U0001345f"
+            assert shown == (char not in blank), hex(ord(char))
+    seen = {char for char in blank if unicodedata.category(char)[0] in "LNPS"} - {*FILLERS}
+    assert not seen
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\t\r\n", "\x00", *INVISIBLE, "".join(INVISIBLE), "\ufe0f", "\U000e0041"]
+)
+def test_a_text_that_shows_nothing_is_blank(text: str) -> None:
+    assert is_blank(text)
+    assert not is_blank(f"{text}.")
+    assert not is_blank(f".{text}")

@@ -1,13 +1,50 @@
 """Characters that a person cannot see: which they are, and how messages show them."""
 
-_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cf"})
+import re
+from typing import Final
+
+BLANKS: Final = (
+    ("\x00", "\x20"),  # controls and the space
+    ("\x7f", "\xa0"),  # controls and the no-break space
+    ("\xad", "\xad"),  # soft hyphen
+    ("\u034f", "\u034f"),  # combining grapheme joiner
+    ("\u061c", "\u061c"),  # Arabic letter mark
+    ("\u115f", "\u1160"),  # Hangul fillers
+    ("\u1680", "\u1680"),  # Ogham space
+    ("\u17b4", "\u17b5"),  # Khmer vowels that are not shown
+    ("\u180b", "\u180f"),  # Mongolian variation selectors
+    ("\u2000", "\u200f"),  # spaces, zero widths and direction marks
+    ("\u2028", "\u202f"),  # separators and embeddings
+    ("\u205f", "\u206f"),  # spaces, joiners and isolates
+    ("\u2800", "\u2800"),  # blank Braille pattern
+    ("\u3000", "\u3000"),  # ideographic space
+    ("\u3164", "\u3164"),  # Hangul filler
+    ("\ufe00", "\ufe0f"),  # variation selectors
+    ("\ufeff", "\ufeff"),  # zero width no-break space
+    ("\uffa0", "\uffa0"),  # halfwidth Hangul filler
+    ("\ufff9", "\ufffb"),  # interlinear annotation
+    ("\U0001bca0", "\U0001bca3"),  # shorthand format controls
+    ("\U0001d173", "\U0001d17a"),  # musical format controls
+    ("\U000e0000", "\U000e0fff"),  # tags and variation selectors
+)
+"""The characters that show nothing, as ranges from the first to the last."""
+
+_BLANK: Final = re.compile("[" + "".join(f"{first}-{last}" for first, last in BLANKS) + "]*+")
+_INVISIBLE: Final = frozenset({"Zs", "Zl", "Zp", "Cf"})
+
+
+def is_blank(text: str) -> bool:
+    """Return whether `text` shows nothing: it is empty, or has only spaces, controls and invisible characters."""
+    return _BLANK.fullmatch(text) is not None
 
 
 def is_invisible(char: str) -> bool:
     """Return whether `char` shows as nothing, or as a space that is not the plain one."""
     import unicodedata
 
-    return char != " " and unicodedata.category(char) in _INVISIBLE
+    if char == " " or is_control(char):
+        return False
+    return is_blank(char) or unicodedata.category(char) in _INVISIBLE
 
 
 def is_control(char: str) -> bool:
