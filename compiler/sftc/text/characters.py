@@ -34,7 +34,7 @@ _INVISIBLE: Final = frozenset({"Zs", "Zl", "Zp", "Cf"})
 
 
 def is_blank(text: str) -> bool:
-    """Return whether `text` shows nothing: it is empty, or has only spaces, controls and invisible characters."""
+    """Return whether `text` shows nothing: it is empty, or all of its characters are in `BLANKS`."""
     return _BLANK.fullmatch(text) is not None
 
 
