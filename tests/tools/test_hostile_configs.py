@@ -65,7 +65,6 @@ def test_more_than_a_hundred_findings_of_a_kind_are_counted() -> None:
             "wrong-type",
             3000,
         ),
-        ("a = 1\n" * 4000, "duplicate-key", 3999),
     ],
 )
 def test_what_is_not_explained_is_counted(text: str, id: str, number: int) -> None:
