@@ -96,8 +96,8 @@ class Measured(NamedTuple):
     """Tokens per second, and the peak of the memory in bytes that tensors took and that was reserved."""
 
     speed: float
-    allocated: int
-    reserved: int
+    allocated: float
+    reserved: float
 
 
 def measured(run: Callable[[], float], folder: Path) -> Measured:
@@ -139,13 +139,15 @@ def compare(kind: Kind, folder: Path, programs: Path, tokens: int, pairs: int) -
         )
         for _ in range(pairs)
     ]
-    ours, theirs = (
-        [median(values) for values in zip(*each, strict=True)] for each in zip(*runs, strict=True)
-    )
+    ours, theirs = (_medians([run[at] for run in runs]) for at in (0, 1))
     ratio = median(one.speed / other.speed for one, other in runs)
     sizes = (ours.allocated, theirs.allocated, ours.reserved, theirs.reserved)
     gib = [f"{size / 2**30:.2f}" for size in sizes]
     return f"| {kind.title} | {ours.speed:.0f} | {theirs.speed:.0f} | {ratio:.2f} | {' | '.join(gib)} |"
+
+
+def _medians(runs: list[Measured]) -> Measured:
+    return Measured(*(median(values) for values in zip(*runs, strict=True)))
 
 
 def outcome(short: Short, folder: Path, programs: Path) -> str:
