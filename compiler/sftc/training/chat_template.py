@@ -22,6 +22,7 @@ from sftc.training.conversation import (
     ChatMessage,
     Form,
     Piece,
+    RefusedError,
     UnspeakableError,
     mark_messages,
     read_messages,
@@ -49,25 +50,63 @@ _PROBE_TOOLS: Final = [
 ]
 
 
+class Loss(NamedTuple):
+    """What a template loses of the answer in message number `message`.
+
+    Attributes:
+        message: the index of the message.
+        kind: `empty` for an answer without text or calls, `answers` for one that is not rendered, `calls`
+            for one without its tool calls, `texts` and `thoughts` for one without a part of it, `ends`
+            for one whose end is not marked. Answers of the first three kinds are not trained on.
+    """
+
+    message: int
+    kind: str
+
+
+class Answer(NamedTuple):
+    """An answer that is trained on: the index of its message, its start and end in the text."""
+
+    message: int
+    start: int
+    end: int
+
+
 class Encoded(NamedTuple):
     """A tokenized row.
 
     Attributes:
+        text: the row as the template renders it.
         tokens: the token ids.
+        spans: the start and end of each token in the text. Tokens that share a character overlap; an
+            end token that the trainer adds is empty, at the end of the text.
         labels: for each token, the id to train on at its position, or `None`.
+        answers: the answers that are trained on.
         ends: the ids of the tokens that end its answers.
         inner: the ids of control tokens within its answers.
-        lost: what the template loses: `empty` for answers without text or calls, `answers` for those
-            that it does not render, `calls` for those without their tool calls, `texts` and
-            `thoughts` for those without a part of it, `ends` for those whose end it does not mark.
-            Answers of the first three kinds are not trained on.
+        losses: what the template loses.
     """
 
+    text: str
     tokens: list[int]
+    spans: list[tuple[int, int]]
     labels: list[int | None]
+    answers: list[Answer]
     ends: list[int]
     inner: set[int]
-    lost: Counter[str]
+    losses: list[Loss]
+
+    @property
+    def lost(self) -> Counter[str]:
+        """How often the template loses what, by kind."""
+        return Counter(loss.kind for loss in self.losses)
+
+    def kept(self, limit: int) -> list[int | None]:
+        """Return the labels of the tokens that are left if a row has at most `limit` tokens.
+
+        The first token has none, because no token predicts it.
+        """
+        return [None, *self.labels[1:limit]][: len(self.labels)]
 
 
 class ChatTemplate:
@@ -88,17 +127,27 @@ class ChatTemplate:
         self.controls = re.compile("|".join(map(re.escape, words)) or "(?!)")
         self._views: dict[str, _View] = {}
 
+    def check(self) -> None:
+        """Check that every template of the tokenizer is valid.
+
+        Raises:
+            UnspeakableError: a template is broken.
+        """
+        given = self.tokenizer.chat_template
+        for template in given.values() if isinstance(given, dict) else [given]:
+            _View(self, template)
+
     def view(self, tools: list[Any] | None) -> "_View":
         """Return the template that renders rows with `tools`.
 
         Raises:
-            UnspeakableError: none of several templates is meant for such rows.
+            RefusedError: none of several templates is meant for such rows.
         """
         try:
             template = self.tokenizer.get_chat_template(tools=tools)
         except ValueError as error:
             named = ", ".join(sorted(self.tokenizer.chat_template))
-            raise UnspeakableError(
+            raise RefusedError(
                 f"the model has the chat templates {named}, and none is `default`"
             ) from error
         if template not in self._views:
@@ -140,7 +189,7 @@ class _View:
         """Return the rendered messages, and the places of `{% generation %}` blocks in them.
 
         Raises:
-            UnspeakableError: the template refuses the messages, or fails on them.
+            RefusedError: the template refuses the messages, or fails on them.
         """
         blocks: list[str] = []
         places: list[tuple[int, int]] = []
@@ -155,7 +204,7 @@ class _View:
             said = f"refuses it: {reason}"
             if type(error) is not TemplateError:
                 said = f"fails on it: {type(error).__name__}: {reason}"
-            raise UnspeakableError(f"the model's chat template {said}") from error
+            raise RefusedError(f"the model's chat template {said}") from error
         return "".join(blocks), places
 
     def _probe(self, form: Form, tools: list[Any] | None) -> None:
@@ -308,22 +357,23 @@ def encode(
     answers = [at for at, message in enumerate(messages) if message["role"] == "assistant"]
     if train_on == "last":
         answers = answers[-1:]
-    spans, lost = [], Counter[str]()
     finder = _Finder(done)
+    spans: dict[int, _Span] = {}
+    losses: list[Loss] = []
     left_out = []
     for at in answers:
         if at in silent:
             continue
         kinds, span = done.lost(at), finder.span(at)
         if span is None or "call" in kinds:
-            lost["calls" if "call" in kinds else "answers" if kinds else "empty"] += 1
+            losses.append(Loss(at, "calls" if "call" in kinds else "answers" if kinds else "empty"))
             left_out += [(span.start, span.end)] if span else []
         else:
-            spans.append(span)
-            lost.update(f"{kind}s" for kind in kinds)
-            lost["ends"] += not span.token
+            spans[at] = span
+            losses += [Loss(at, f"{kind}s") for kind in sorted(kinds)]
+            losses += [] if span.token else [Loss(at, "ends")]
     left_out += [place for at in sorted(silent) if (place := finder.place(at))]
-    return _tokenized(owner, done, spans, lost, left_out if train_on == "all" else None)
+    return _tokenized(owner, done, spans, losses, left_out if train_on == "all" else None)
 
 
 def try_row(row: Mapping[str, Any], template: ChatTemplate) -> None:
@@ -363,7 +413,7 @@ def _render_once(view: _View, tools: list[Any] | None, messages: list[ChatMessag
     given = [call["function"]["arguments"] for each in messages for call in each.get("tool_calls", ())]
     given += [each["content"] for each in messages]
     if any(str(each) in text for each in given if each and not isinstance(each, str)):
-        raise UnspeakableError("the model's chat template writes objects as Python, not as JSON")
+        raise RefusedError("the model's chat template writes objects as Python, not as JSON")
     reason: UnspeakableError | None = None
     for names in (True, False):
         marked, owners = mark_messages(messages, {*text}, names=names)
@@ -484,8 +534,8 @@ class _Finder:
 def _tokenized(
     owner: ChatTemplate,
     done: _Rendered,
-    spans: list[_Span],
-    lost: Counter[str],
+    answers: dict[int, _Span],
+    losses: list[Loss],
     left_out: list[tuple[int, int]] | None,
 ) -> Encoded:
     """Return the tokens of a text, and their labels.
@@ -493,8 +543,8 @@ def _tokenized(
     Args:
         owner: the template, with its tokenizer.
         done: the rendered row.
-        spans: the answers to train on.
-        lost: what the template loses.
+        answers: the answers to train on, by message.
+        losses: what the template loses.
         left_out: with `train_on = "all"`, the only places that are not trained on.
     """
     tokenizer, text = owner.tokenizer, done.whole.text
@@ -504,8 +554,10 @@ def _tokenized(
         raise UnspeakableError(
             "the model's tokenizer does not say where its tokens are in the text"
         ) from error
+    spans = [*answers.values()]
     tokens: list[int] = [*made["input_ids"]]
-    starts = [start for start, _ in made["offset_mapping"]]
+    offsets: list[tuple[int, int]] = [*made["offset_mapping"]]
+    starts = [start for start, _ in offsets]
     places = sorted(left_out if left_out is not None else [span[:2] for span in spans])
     inside = [*_within(starts, places)]
     marks = inside if left_out is None else [not each for each in inside]
@@ -517,9 +569,10 @@ def _tokenized(
     ends = [tokenizer.convert_tokens_to_ids(span.swap or span.token) for span in spans if span.token]
     if spans and spans[-1].end == len(text) and not spans[-1].token and tokenizer.eos_token_id is not None:
         tokens.append(tokenizer.eos_token_id)
+        offsets.append((len(text), len(text)))
         labels.append(tokenizer.eos_token_id)
         ends.append(tokenizer.eos_token_id)
-        lost["ends"] -= 1
+        losses = [loss for loss in losses if loss != Loss([*answers][-1], "ends")]
     words = {
         found[0]
         for span in spans
@@ -527,7 +580,8 @@ def _tokenized(
         if found[0] != done.view.stop
     }
     inner = {tokenizer.convert_tokens_to_ids(word) for word in words}
-    return Encoded(tokens, labels, ends, inner, +lost)
+    found = [Answer(at, span.start, span.end) for at, span in answers.items()]
+    return Encoded(text, tokens, offsets, labels, found, ends, inner, losses)
 
 
 def _within(starts: list[int], places: list[tuple[int, int]]) -> Iterator[bool]:

@@ -32,6 +32,14 @@ class UnspeakableError(Exception):
     """A row cannot be trained on. The message says why."""
 
 
+class RefusedError(UnspeakableError):
+    """The chat template refuses a row, fails on it, or writes it in a way that no model should read."""
+
+
+class NotTextError(UnspeakableError):
+    """A row has a content that is not text."""
+
+
 class Mark(Protocol):
     """Puts marks around a text."""
 
@@ -73,13 +81,26 @@ class Piece(NamedTuple):
     number: int
 
 
+def read_row(line: bytes) -> dict[str, Any]:
+    """Return the row on a line of a training file.
+
+    Raises:
+        UnspeakableError: the line is not JSON, or has a number that no double can hold.
+    """
+    try:
+        row: dict[str, Any] = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise UnspeakableError(f"it cannot be read: {error}") from error
+    return row
+
+
 def read_messages(row: Mapping[str, Any], form: Form) -> list[ChatMessage]:
     """Return the messages of a row in the form that chat templates expect.
 
     Contents are text, empty keys are left out, and `weight` is not part of a message.
 
     Raises:
-        UnspeakableError: a message has content that is not text.
+        NotTextError: a message has content that is not text.
     """
     return [_plain(message, form) for message in row["messages"]]
 
@@ -139,7 +160,7 @@ def _text(part: Any) -> str:
         return part
     if isinstance(text := part.get("text"), str) and part.get("type", "text") == "text":
         return text
-    raise UnspeakableError("a part of a message is not text, and the trainer reads only text")
+    raise NotTextError("a part of a message is not text, and the trainer reads only text")
 
 
 def _called(call: Mapping[str, Any], form: Form) -> dict[str, Any]:

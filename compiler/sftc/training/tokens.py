@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 
 from sftc.service.executor import FailedError
 from sftc.training.chat_template import ChatTemplate, encode
-from sftc.training.conversation import UnspeakableError
+from sftc.training.conversation import UnspeakableError, read_row
 from sftc.training.plan import TrainOn
 
 IGNORED = -100
@@ -114,16 +113,15 @@ def write_tokens(  # noqa: PLR0913  each is one setting
                 continue
             read += 1
             try:
-                row = encode(orjson.loads(line), template, train_on)
+                row = encode(read_row(line), template, train_on)
             except UnspeakableError as error:
                 raise FailedError(f"line {number:,} of the {folder.name} file: {error}") from error
             lost.update(row.lost)
             for reason in row.lost:
                 lines.setdefault(reason, []).append(number)
                 del lines[reason][LINES + 1 :]
-            row.labels[:1] = [None]  # no token predicts the first one
             cut += len(row.tokens) > limit
-            kept = [IGNORED if label is None else label for label in row.labels[:limit]]
+            kept = [IGNORED if label is None else label for label in row.kept(limit)]
             if (here := len(kept) - kept.count(IGNORED)) == 0:
                 empty += 1
                 continue
