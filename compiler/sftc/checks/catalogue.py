@@ -16,12 +16,13 @@ from sftc.findings.stage_rules import (
     rows,
     schema,
     syntax,
+    templates,
 )
 
 CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, model, comments)
 """The families of `sftc lint`."""
 
-FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, calls, run, lengths)
+FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, calls, run, lengths, templates)
 
 
 def _by_id(families: tuple[Any, ...]) -> Mapping[str, Rule]:

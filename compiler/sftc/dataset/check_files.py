@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import partial
 from gzip import BadGzipFile
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sftc.dataset.chunks import Bounds, Chunk, Cutter, unread
 from sftc.dataset.duplicates import Duplicates
@@ -27,6 +27,19 @@ OnFinding = Callable[[str, Finding], None]
 OnRead = Callable[[str, int, int | None], None]
 
 
+class SecondLook(Protocol):
+    """A further check of the rows of files, such as with the chat template of a model."""
+
+    def start(self) -> Callable[[str, Chunk], Any]:
+        """Return the function that looks at a chunk of a file. Called in every process."""
+
+    def take(self, path: str, seen: Any) -> None:
+        """Add what that function returned for a chunk. Called in the order of the file."""
+
+    def findings(self, path: str) -> Iterable[Finding]:
+        """Return the findings about a file whose chunks were all taken."""
+
+
 class CheckOptions(NamedTuple):
     """Options of a check.
 
@@ -37,6 +50,8 @@ class CheckOptions(NamedTuple):
         tokens: the `sequence_length` of a config, or `None` to skip the checks of row length.
         jobs: the number of processes.
         bounds: the limits that keep memory bounded.
+        second: a further check of the rows, if there is one.
+        stops: whether `max_errors` errors stop the check of a file; otherwise they are only counted.
     """
 
     max_errors: int = 20
@@ -44,6 +59,8 @@ class CheckOptions(NamedTuple):
     tokens: int | None = None
     jobs: int = 1
     bounds: Bounds = Bounds()
+    second: SecondLook | None = None
+    stops: bool = True
 
 
 class Checked(NamedTuple):
@@ -94,7 +111,8 @@ def check_files(
         an exception.
     """
     duplicates = Duplicates(options.bounds.digests)
-    looker = partial(_look, Limits(options.max_errors, options.tokens, options.bounds.row))
+    start = options.second.start if options.second else None
+    looker = partial(_look, Limits(options.max_errors, options.tokens, options.bounds.row), start)
     with Pool(looker, options.jobs, options.bounds.alone) as pool:
         files = [
             _File(path, options, on_finding).check(pool, duplicates, on_read) for path in dict.fromkeys(paths)
@@ -105,8 +123,16 @@ def check_files(
     return [file.checked() for file in files]
 
 
-def _look(wanted: Limits) -> Callable[[str, Chunk], Inspection]:
-    return Inspector(wanted).look
+Looks = tuple[Inspection, Any]
+"""What the check and the second look return for a chunk."""
+
+
+def _look(
+    wanted: Limits, start: Callable[[], Callable[[str, Chunk], Any]] | None
+) -> Callable[[str, Chunk], Looks]:
+    first = Inspector(wanted).look
+    second = start() if start else lambda name, chunk: None
+    return lambda name, chunk: (first(name, chunk), second(name, chunk))
 
 
 class _File:
@@ -125,7 +151,7 @@ class _File:
         self._stopped = False
         self._is_whole = False
 
-    def check(self, pool: Pool[Inspection], duplicates: Duplicates, on_read: OnRead) -> "_File":
+    def check(self, pool: Pool[Looks], duplicates: Duplicates, on_read: OnRead) -> "_File":
         try:
             with opened(self.path) as file:
                 self._read(file, pool, duplicates, on_read)
@@ -135,14 +161,18 @@ class _File:
             self._say(UNREADABLE_DATA, str(error))
         return self
 
-    def _read(self, file: Opened, pool: Pool[Inspection], duplicates: Duplicates, on_read: OnRead) -> None:
+    def _read(self, file: Opened, pool: Pool[Looks], duplicates: Duplicates, on_read: OnRead) -> None:
         cutter = Cutter(file.stream, self._options.examples, self._options.bounds)
         with closing(pool.map(self.path, cutter)) as looks:
-            for look in looks:
+            for look, seen in looks:
                 self._take(look, duplicates)
+                if self._options.second:
+                    self._options.second.take(self.path, seen)
                 on_read(self.path, file.position, file.size)
                 if self._stopped:
                     break
+        for found in self._options.second.findings(self.path) if self._options.second else ():
+            self.add(found)
         if self._stopped:
             return
         self._digest = cutter.digest
@@ -177,7 +207,8 @@ class _File:
         self._kept[found.id] += found.is_error
         self._findings.append(found)
         self._on_finding(self.path, found)
-        self._stopped = self._stopped or (counted and found.is_error and self._kept[kind] == most)
+        is_last = counted and found.is_error and self._kept[kind] == most
+        self._stopped = self._stopped or (is_last and self._options.stops)
 
     def _say(self, rule: Rule, message: str, help: str | None = None) -> None:
         self.add(rule.finding(whole_file(self.path), message, help=help))

@@ -15,7 +15,8 @@ class Rule(NamedTuple):
     """One kind of finding and its page: what it is, why it matters, what to do.
 
     `invalid` is a config that raises the finding and `valid` one that does not; if `examples` is
-    `jsonl` they are training files. A rule about something other than text has neither.
+    `jsonl` they are training files. A rule about something other than text has neither. `needs` is
+    the model or the setting without which the rows do not raise it.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Rule(NamedTuple):
     invalid: str | None = None
     valid: str | None = None
     examples: Literal["toml", "jsonl"] = "toml"
+    needs: str = ""
 
     def finding(
         self,

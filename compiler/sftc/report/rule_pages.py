@@ -17,7 +17,8 @@ def page(rule: Rule) -> str:
     """Return the page of one rule: its title, why it matters, how to fix it, and examples."""
     parts = [f"{rule.id} ({rule.severity}): {rule.title}", fill(rule.why, 80), fill(rule.act, 80)]
     if rule.invalid and rule.valid:
-        parts += [_example("Raises this finding:", rule.invalid), _example("Does not:", rule.valid)]
+        given = f", with {rule.needs}" if rule.needs else ""
+        parts += [_example(f"Raises this finding{given}:", rule.invalid), _example("Does not:", rule.valid)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sftc.checks.config import Config
 from sftc.checks.rules import run
 from sftc.checks.rules.data import training_files, validation_file
+from sftc.checks.rules.model import MODEL
 from sftc.dataset.check_files import Checked
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, in_order
@@ -28,6 +29,16 @@ class Setup(NamedTuple):
     def sequence_length(self) -> int | None:
         """The tokens of a sequence, if the config sets them."""
         return run.sequence_length(self.config)
+
+    @property
+    def model(self) -> str | None:
+        """The base model that the config names."""
+        return self.config.given(MODEL)
+
+    @property
+    def train_on(self) -> str:
+        """The answers to train on."""
+        return self.config.effective(run.TRAIN_ON) or "assistant"
 
     def findings(self, results: Sequence[Checked]) -> list[Finding]:
         """Return the findings about the config with its files.

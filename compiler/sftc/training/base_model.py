@@ -10,6 +10,10 @@ from sftc.service.executor import FailedError
 from sftc.training.machine import out_of_memory
 
 
+class ModelNotFoundError(FailedError):
+    """A model is not on this machine."""
+
+
 class BaseModel(NamedTuple):
     """A model on disk: its folder, and the name of its GGUF file if it has one."""
 
@@ -31,7 +35,8 @@ def find_base_model(name: str, models: Path | None, *, download: bool) -> BaseMo
         download: whether to download the model from the Hub if it is not in the cache.
 
     Raises:
-        FailedError: the model does not exist or cannot be downloaded.
+        ModelNotFoundError: the model is not on this machine.
+        FailedError: it cannot be downloaded, or needs another package.
     """
     places = [Path(name)]
     if models:
@@ -68,7 +73,7 @@ def loading(base: BaseModel) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         if out_of_memory(error):
             raise
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise FailedError(f"`job.model`: the model in {base.folder} cannot be loaded: {reason}") from error
 
 
@@ -83,7 +88,7 @@ def _model(folder: Path) -> BaseModel | None:
 
 def _none(name: str, models: Path | None) -> BaseModel:
     where = f", in {models}" if models else ""
-    raise FailedError(
+    raise ModelNotFoundError(
         f"`job.model`: the model {name} was not found: no folder has that name{where}, and it is not in the "
         "Hugging Face cache. Set `job.model` to a folder, pass --models-dir, or pass --allow-download"
     )

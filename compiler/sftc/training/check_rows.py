@@ -11,12 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from sftc.service.executor import FailedError
-from sftc.training.base_model import find_base_model, loading
+from sftc.training.base_model import find_base_model
+from sftc.training.base_tokenizer import load_tokenizer, without_torch
 from sftc.training.chat_template import ChatTemplate, try_row
-from sftc.training.conversation import UnspeakableError
+from sftc.training.conversation import UnspeakableError, read_row
 
 REFUSED: Final = 3
 """The exit code if rows are refused."""
@@ -30,17 +29,12 @@ _SHOWN: Final = 10
 def main() -> None:
     """Try the rows of the files."""
     name, folder, *files = sys.argv[1:]
-    sys.modules["torch"] = None  # type: ignore[assignment]  # makes `import torch` fail, and find nothing
-    from transformers import AutoTokenizer
-
     try:
-        base = find_base_model(name, Path(folder) if folder else None, download=False)
-        with loading(base):
-            tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
+        with without_torch():
+            base = find_base_model(name, Path(folder) if folder else None, download=False)
+            tokenizer = load_tokenizer(base, name, 0).tokenizer
     except (FailedError, ImportError):
         return  # the job says what is wrong with the model
-    if not tokenizer.chat_template:
-        return
     found = [f"{file}:{reason}" for file in files for reason in refusals(Path(file), tokenizer)]
     sys.stdout.write("".join(f"{each}\n" for each in found[:_SHOWN]))
     if len(found) > _SHOWN:
@@ -60,7 +54,7 @@ def refusals(path: Path, tokenizer: Any) -> Iterator[str]:
         rows = ((number, line) for number, line in enumerate(file, 1) if line.strip())
         for number, line in islice(rows, _ROWS):
             try:
-                try_row(orjson.loads(line), template)
+                try_row(read_row(line), template)
             except UnspeakableError as error:
                 yield f"{number}: {error}"
 

@@ -4,20 +4,20 @@ import datetime as dt
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from sftc.contract.versions import PACKAGED
 from sftc.service.executor import FailedError
 from sftc.training import artifacts, base_model, job_spec, tokens
+from sftc.training.base_tokenizer import load_tokenizer
 from sftc.training.durable import sync_tree, write_durably
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, make_plan
 from sftc.training.reporter import Reporter
 
 _PLAN = "plan.json"
-_LENGTH = "hyperparameters.sequence_length"
 _LOST: Final = {
     "empty": "answers have no text and no tool calls, and are left out",
     "answers": "answers are lost by the model's chat template, and are left out",
@@ -29,9 +29,6 @@ _LOST: Final = {
 """What is said about each kind of loss of `tokens.Counts`."""
 
 _DATED: Final = "the chat template prints the date: in this job it is {} in every row"
-
-_UNLIMITED: Final = 1 << 30
-"""More tokens than any row has."""
 
 _FEW: Final = 10
 """Optimizer steps below which a run hardly trains anything."""
@@ -62,7 +59,7 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         base = _base(work)
     for deviation in plan.deviations:
         reporter.event("deviation", deviation)
-    tokenizer, limit = _tokenizer(work, base, plan)
+    tokenizer, limit = load_tokenizer(base, work.payload["model"], plan.sequence_length)
     if "strftime_now" in str(tokenizer.chat_template):
         reporter.event("date", _DATED.format(plan.date), {"date": plan.date})
     counts = {}
@@ -85,37 +82,6 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
     write_durably(folder / _PLAN, orjson.dumps(plan._asdict()))  # last: whoever finds it finds the tokens
     reporter.event("plan", _summary(plan), plan._asdict())
     return plan
-
-
-def _tokenizer(work: job_spec.JobSpec, base: base_model.BaseModel, plan: Plan) -> tuple[Any, int]:
-    """Return the tokenizer of the base model, and the most tokens that the model reads at once.
-
-    Raises:
-        FailedError: the tokenizer does not fit the model or has no chat template, or the model reads less
-            than the plan says.
-    """
-    # Imported here, because the import takes seconds and a refused job does not need it.
-    from transformers import AutoConfig, AutoTokenizer
-
-    with base_model.loading(base):
-        tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **base.options())
-        config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
-    if not tokenizer.chat_template:
-        raise FailedError(
-            f"`job.model`: {work.payload['model']} has no chat template; use an instruction-tuned model"
-        )
-    if not tokenizer("a")["input_ids"]:
-        raise FailedError(f"`job.model`: the model in {base.folder} has no tokenizer")
-    text = config.get_text_config()
-    if (tokens := len(tokenizer)) > (known := text.vocab_size):
-        raise FailedError(f"`job.model`: its tokenizer has {tokens:,} tokens, but the model knows {known:,}")
-    limits = (getattr(text, name, None) for name in ("max_position_embeddings", "seq_length"))
-    longest = next((each for each in limits if each), tokenizer.model_max_length)  # Mamba has no limit
-    if plan.sequence_length > longest:
-        raise FailedError(
-            f"`{_LENGTH}`: it is {plan.sequence_length:,}, but the model reads {longest:,} tokens"
-        )
-    return tokenizer, min(longest, _UNLIMITED)
 
 
 def _kept(work: job_spec.JobSpec) -> Plan | None:

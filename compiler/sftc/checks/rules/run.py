@@ -17,6 +17,8 @@ HYPERPARAMETERS: Final = Setting("hyperparameters", dict)
 EPOCHS: Final = Setting("hyperparameters.n_epochs", int)
 SEQUENCE_LENGTH: Final = Setting("hyperparameters.sequence_length", int)
 
+TRAIN_ON: Final = Setting("hyperparameters.train_on", str)
+
 
 class RowCount(NamedTuple):
     """How many rows the training file has."""
