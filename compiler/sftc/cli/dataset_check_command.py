@@ -10,6 +10,7 @@ import click
 
 from sftc.cli.dataset_options import expand_data_files, jobs_option
 from sftc.cli.exits import FINDINGS
+from sftc.cli.model_look import MODEL_METAVAR, load_look
 from sftc.cli.output import write_stdout
 from sftc.cli.progress_bar import ProgressBar
 from sftc.findings.finding import Finding, Severity
@@ -21,6 +22,7 @@ from sftc.text.source import STDIN
 if TYPE_CHECKING:
     from sftc.dataset.check_files import Checked
     from sftc.tools.config_and_data import Setup
+    from sftc.training.model_look import ModelLook
 
 FORMATS = ("text", "json", "github", "sarif")
 """The output formats. Except for `text`, the module `sftc.report.NAME` defines `render`."""
@@ -29,6 +31,11 @@ FORMATS = ("text", "json", "github", "sarif")
 @click.command("check")
 @click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("--config", metavar="CONFIG", help="Also check the files against this config.")
+@click.option(
+    "--model",
+    metavar=MODEL_METAVAR,
+    help="Also try the rows with the chat template of a model: a folder, or an id in the Hugging Face cache.",
+)
 @click.option(
     "--max-errors",
     metavar="N",
@@ -47,6 +54,7 @@ FORMATS = ("text", "json", "github", "sarif")
 def check_command(
     files: Sequence[str],
     config: str | None,
+    model: str | None,
     max_errors: int,
     examples: int | None,
     format: str,
@@ -58,6 +66,7 @@ def check_command(
     check the files that the config names.
     """
     from sftc.dataset.check_files import CheckOptions, check_files
+    from sftc.dataset.chunks import Bounds
     from sftc.tools.config_and_data import load_setup
 
     setup = load_setup(config) if config else None
@@ -66,8 +75,10 @@ def check_command(
     paths = expand_data_files(files) or (setup.files if setup else [])
     if not paths:
         raise click.UsageError("name a FILE, or a config that names one.")
-    tokens = setup.sequence_length if setup else None
-    options = CheckOptions(max_errors, examples, tokens, jobs)
+    look = load_look(model, setup) if model else None
+    tokens = setup.sequence_length if setup and not look else None  # tokens are counted then, not estimated
+    bounds = Bounds(alone=1) if look else Bounds()
+    options = CheckOptions(max_errors, examples, tokens, jobs, bounds, look)
     with ProgressBar() as progress:
 
         def tell(path: str, found: Finding) -> None:
@@ -76,33 +87,25 @@ def check_command(
 
         silent = format != "text"
         results = check_files(paths, options, (lambda path, found: None) if silent else tell, progress.step)
-    _report(results, setup, format)
+    _report(results, setup, look, format)
 
 
-def _report(results: "Sequence[Checked]", setup: "Setup | None", format: str) -> None:
+def _report(
+    results: "Sequence[Checked]", setup: "Setup | None", look: "ModelLook | None", format: str
+) -> None:
     reports = {result.path: list(result.findings) for result in results}
     together = setup.findings(results) if setup else []
     if setup:
         reports.setdefault(setup.path, []).extend(together)
     if format == "text":
         found = f"{printable(setup.path)}: {summary(together)}\n" if setup and together else ""
-        write_stdout(_styled(render(together) + found + "".join(map(_summary, results))))
+        write_stdout(_styled(render(together) + found + "".join(map(_summary, results)) + _tokens(look)))
     elif format == "json":
-        write_stdout(json.render(reports, {result.path: _data(result) for result in results}))
+        write_stdout(json.render(reports, {result.path: json.file_data(result) for result in results}))
     else:
         write_stdout(import_module(f"sftc.report.{format}").render(reports))
     findings = [found for each in reports.values() for found in each]
     sys.exit(FINDINGS if any(found.severity is not Severity.NOTE for found in findings) else 0)
-
-
-def _data(result: "Checked") -> dict[str, object]:
-    return {
-        "rows": result.rows,
-        "bytes": result.length,
-        "digest": result.digest or None,
-        "stopped": result.stopped,
-        "more": result.more,
-    }
 
 
 def _summary(result: "Checked") -> str:
@@ -116,6 +119,15 @@ def _summary(result: "Checked") -> str:
     elif result.digest:
         text += f" in {counted(result.rows, 'row')}, {counted(result.length, 'byte')}, {result.digest}"
     return f"{text}\n"
+
+
+def _tokens(look: "ModelLook | None") -> str:
+    """Return a line about the tokens of each file, if they were counted."""
+    if not look:
+        return ""
+    from sftc.report.preview import numbers
+
+    return "".join(f"{printable(path)}: {numbers(tally)}\n" for path, tally in look.tallies.items())
 
 
 def _styled(text: str) -> str:

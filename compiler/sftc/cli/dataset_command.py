@@ -1,12 +1,12 @@
-"""`sftc dataset`: check, describe and sample training files."""
+"""`sftc dataset`: check, describe, sample and preview training files."""
 
 import click
 
 from sftc.cli.lazy_group import LazyGroup
 
-COMMANDS = ("check", "stats", "head")
+COMMANDS = ("check", "stats", "head", "preview")
 
 
 @click.group("dataset", cls=LazyGroup, names=COMMANDS, group="dataset")
 def dataset_command() -> None:
-    """Check training files, describe them, and take samples."""
+    """Check training files, describe and preview them, and take samples."""

@@ -35,6 +35,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "backports": "dataset",
     "dotenv": "submit",
     "httpx": "submit",
+    "jinja2": "preview",
     "matplotlib": "plot",
     "numpy": "dataset",
     "python_multipart": "local",
@@ -42,6 +43,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "re2": "dataset",
     "starlette": "local",
     "stringzilla": "dataset",
+    "transformers": "preview",
     "uvicorn": "local",
 }
 """The extra that installs each optional package."""

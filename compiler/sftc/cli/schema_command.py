@@ -9,14 +9,18 @@ from sftc.text.keys import dotted
 REPORT = "report.schema.json"
 """The schema of `sftc lint --format json`. It has its own version and no references."""
 
+PREVIEW = "preview.schema.json"
+"""The schema of `sftc dataset preview --format json`, which is like it."""
+
 
 def _files(contract: Contract) -> dict[str, str]:
-    """Return the file of each schema, by name: the config, its sections, the payload and the report."""
+    """Return the file of each schema, by name: the config, its sections, the payload and the reports."""
     return {
         "config": contract.config_schema,
         **{dotted(section): file for section, file in contract.sections.items()},
         "payload": contract.payload_schema,
         "report": REPORT,
+        "preview": PREVIEW,
     }
 
 
@@ -48,7 +52,7 @@ def schema_command(
     name = section or "config"
     if name not in files:
         raise click.UsageError(f"no schema {name!r}; there are {', '.join(files)}.")
-    bundled = bundle and name != "report"  # the report schema has no references
+    bundled = bundle and files[name] not in {REPORT, PREVIEW}  # they have no references
     data = contract.bundle(files[name]) if bundled else PACKAGED.read(files[name])
     if output:
         write_files({output: data})

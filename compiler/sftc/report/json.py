@@ -1,7 +1,7 @@
 """Findings as JSON. The format is version 1; `report.schema.json` describes it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -9,6 +9,9 @@ from sftc.findings.finding import Edit, Finding, Severity, count
 from sftc.text.characters import escaped_json
 from sftc.text.keys import dotted
 from sftc.text.source import Span, escaped
+
+if TYPE_CHECKING:
+    from sftc.dataset.check_files import Checked
 
 VERSION = 1
 
@@ -35,6 +38,17 @@ def render(files: Mapping[str, Sequence[Finding]], data: Mapping[str, object] | 
         "summary": {f"{each}s": numbers[each] for each in Severity},
     }
     return to_json(report)
+
+
+def file_data(checked: "Checked") -> dict[str, object]:
+    """Return the facts about a training file."""
+    return {
+        "rows": checked.rows,
+        "bytes": checked.length,
+        "digest": checked.digest or None,
+        "stopped": checked.stopped,
+        "more": checked.more,
+    }
 
 
 def to_json(report: object) -> str:

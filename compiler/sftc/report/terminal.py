@@ -69,6 +69,12 @@ def _location(span: Span) -> str:
 
 def _excerpt(span: Span) -> tuple[str, str, str]:
     """Return the first line of `span` as shown, the blanks before the mark, and the mark."""
+    before, marked, after = excerpt(span)
+    return before + marked + after, " " * _columns(before), "^" * max(1, _columns(marked))
+
+
+def excerpt(span: Span) -> tuple[str, str, str]:
+    """Return the first line of `span` as shown: the text before the span, in it and after it."""
     line_start, line_end = span.source.line_bounds(span.line)
     text = _masked_line(span.source, line_start, line_end)
     start, end = span.start - line_start, min(span.end - line_start, len(text))
@@ -77,7 +83,7 @@ def _excerpt(span: Span) -> tuple[str, str, str]:
     before = ("…" if left else "") + printable(text[left:start])
     marked = printable(text[start : min(end, right)])
     after = printable(text[max(start, min(end, right)) : right]) + ("…" if right < len(text) else "")
-    return before + marked + after, " " * _columns(before), "^" * max(1, _columns(marked))
+    return before, marked, after
 
 
 @lru_cache(maxsize=1)  # many findings may be about one long line

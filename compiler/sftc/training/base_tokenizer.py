@@ -62,9 +62,7 @@ def load_tokenizer(base: BaseModel, name: str, sequence_length: int) -> BaseToke
     limits = (getattr(text, each, None) for each in ("max_position_embeddings", "seq_length"))
     longest = next((each for each in limits if each), tokenizer.model_max_length)  # Mamba has no limit
     if sequence_length > longest:
-        raise FailedError(
-            f"`{LENGTH}`: it is {sequence_length:,}, but the model reads {longest:,} tokens"
-        )
+        raise FailedError(f"`{LENGTH}`: it is {sequence_length:,}, but the model reads {longest:,} tokens")
     return BaseTokenizer(tokenizer, min(longest, _UNLIMITED))
 
 
@@ -75,7 +73,9 @@ def _any_damage() -> Iterator[None]:
         yield
     except (OSError, ValueError, RuntimeError, MemoryError):
         raise
-    except Exception as error:  # tokenizers raises `Exception`, and odd JSON gives a `TypeError` or `KeyError`
+    except (
+        Exception
+    ) as error:  # tokenizers raises `Exception`, and odd JSON gives a `TypeError` or `KeyError`
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 

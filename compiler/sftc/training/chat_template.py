@@ -147,9 +147,7 @@ class ChatTemplate:
             template = self.tokenizer.get_chat_template(tools=tools)
         except ValueError as error:
             named = ", ".join(sorted(self.tokenizer.chat_template))
-            raise RefusedError(
-                f"the model has the chat templates {named}, and none is `default`"
-            ) from error
+            raise RefusedError(f"the model has the chat templates {named}, and none is `default`") from error
         if template not in self._views:
             self._views[template] = _View(self, template)
         return self._views[template]

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 from sftc.dataset.advice import texts
@@ -76,12 +76,13 @@ class Tally:
         trained_rows: those with a token to train on.
         tokens: the tokens of these rows, `trained` of them trained on and `cut` of them cut off.
         longest: the most tokens of a row.
+        lines: the last line that was read.
         causes: what is wrong with rows.
         shown: the rows that were asked for.
     """
 
     def __init__(self) -> None:
-        self.rows = self.trained_rows = self.tokens = self.trained = self.cut = self.longest = 0
+        self.rows = self.trained_rows = self.tokens = self.trained = self.cut = self.longest = self.lines = 0
         self.causes = Causes()
         self.shown: list[SeenRow] = []
 
@@ -90,6 +91,7 @@ class Tally:
         for name in ("rows", "trained_rows", "tokens", "trained", "cut"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.longest = max(self.longest, other.longest)
+        self.lines = max(self.lines, other.lines)
         self.causes.add(other.causes)
         self.shown += other.shown
 
@@ -145,6 +147,7 @@ class _Looker:
         tally = Tally()
         for line in _lines(name, chunk):
             if line.data:
+                tally.lines = line.number
                 self._examine(line, tally)
         return tally
 
@@ -172,7 +175,7 @@ class _Looker:
         tally.longest = max(tally.longest, len(encoded.tokens))
         ids = {remark.rule.id for remark in found}
         for cause, path in self._causes(row, encoded, trained, ids):
-            tally.causes.note(cause, line.number, lambda path=path: _place(line, path))
+            tally.causes.note(cause, line.number, partial(_place, line, path))
         if is_shown:
             tally.shown.append(see(line.number, encoded, self._limit, self._tokenizer))
 

@@ -24,7 +24,9 @@ PART_NOT_TEXT = Rule(
     title="a part of a message is not text",
     why="The embedded trainer reads only text, and a job fails at a row with anything else. A service may train on images.",
     act="Remove the part, or use a service that trains on it.",
-    invalid=_ROW.replace('"2 + 2?"', '[{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]'),
+    invalid=_ROW.replace(
+        '"2 + 2?"', '[{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]'
+    ),
     valid=_ROW,
     examples="jsonl",
     needs="any model",
@@ -84,7 +86,9 @@ END_TOKEN_NOT_TRAINED = Rule(
     title="no end token is trained on after an answer",
     why="The model learns to stop from the token that ends an answer. Without it, the model writes on after its answer, until a limit stops it. The chat template writes no end token, or writes one that its tokenizer does not know as a token.",
     act="Correct the chat template so that an end token follows each answer, add the token to the tokenizer, or choose another model.",
-    invalid=_ROW.replace("]", ', {"role": "user", "content": "3 + 3?"}, {"role": "assistant", "content": "6"}]'),
+    invalid=_ROW.replace(
+        "]", ', {"role": "user", "content": "3 + 3?"}, {"role": "assistant", "content": "6"}]'
+    ),
     valid=_ROW,
     examples="jsonl",
     needs="a chat template that ends only the last answer",
