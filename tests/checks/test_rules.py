@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,10 @@ from sftc.dataset import check_files
 from sftc.findings.finding import Finding
 from sftc.findings.rule import Rule
 from sftc.report.rule_pages import listing, page
+from sftc.training.base_model import BaseModel
+from sftc.training.model_look import ModelLook, Reading
+from support.chat_models import write_chat_model
+from support.tiny_model import TEMPLATE
 
 WITH_EXAMPLES = [rule for rule in RULES.values() if rule.invalid]
 WITHOUT_EXAMPLES = {
@@ -41,7 +46,20 @@ WITHOUT_EXAMPLES = {
     "best-model-without-file",
     "row-cannot-fit",
     "labels-cut-off",
+    "double-bos",
+    "padding-is-end",
 }
+CAPITALIZES = TEMPLATE.replace("message.content", "message.content | capitalize")
+MODELS: dict[str, dict[str, Any]] = {
+    "template-refuses-row": {"family": "gemma-1"},
+    "part-not-text": {},
+    "answer-not-found": {"template": CAPITALIZES},
+    "answer-left-out": {"family": "llama-3"},
+    "part-left-out": {"family": "llama-3"},
+    "answer-cut": {"longest": 256},
+    "end-token-not-trained": {"family": "alpaca"},
+}
+"""The models that the examples of rules need."""
 
 
 @pytest.mark.parametrize("rule", WITH_EXAMPLES, ids=lambda rule: rule.id)
@@ -60,7 +78,11 @@ def findings(rule: Rule, example: str, folder: Path) -> Sequence[Finding]:
         return sftc.compile(example).findings
     rows = folder / "rows.jsonl"
     rows.write_bytes(example.encode())
-    return check_files.check_files([str(rows)])[0].findings
+    if not rule.needs:
+        return check_files.check_files([str(rows)])[0].findings
+    model = write_chat_model(folder / "model", **MODELS[rule.id])
+    look = ModelLook(Reading("model", BaseModel(str(model), None)))
+    return check_files.check_files([str(rows)], check_files.CheckOptions(second=look))[0].findings
 
 
 def test_only_listed_rules_have_no_example() -> None:
@@ -82,4 +104,4 @@ def test_every_rule_has_a_page(rule: Rule) -> None:
 def words_of(rule: Rule, text: str) -> str:
     """Return the part of a page that must fit a terminal: without examples that have long lines."""
     long = rule.id == "nesting-too-deep" or rule.examples == "jsonl"
-    return text.partition("\n\nRaises this finding:")[0] if long else text
+    return text.partition("\n\nRaises this finding")[0] if long else text

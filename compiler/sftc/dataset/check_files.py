@@ -28,7 +28,13 @@ OnRead = Callable[[str, int, int | None], None]
 
 
 class SecondLook(Protocol):
-    """A further check of the rows of files, such as with the chat template of a model."""
+    """A further check of the rows of files, such as with the chat template of a model.
+
+    Attributes:
+        replaces: the rules about what may happen, where this look finds what does happen.
+    """
+
+    replaces: frozenset[str]
 
     def start(self) -> Callable[[str, Chunk], Any]:
         """Return the function that looks at a chunk of a file. Called in every process."""
@@ -190,10 +196,12 @@ class _File:
     def _take(self, look: Inspection, duplicates: Duplicates) -> None:
         self._rows += len(look.digests)
         self._length += look.length
-        self._counts += look.counts
+        replaced = self._options.second.replaces if self._options.second else frozenset()
+        self._counts += Counter({id: number for id, number in look.counts.items() if id not in replaced})
         duplicates.add(self.path, look.digests, look.numbers)
         for found in look.findings:
-            self.add(found, counted=True)
+            if found.id not in replaced:
+                self.add(found, counted=True)
             if self._stopped:
                 return
 

@@ -152,9 +152,7 @@ def _row(row: SeenRow) -> str:
         return f"{head}</h3><p>Not shown: {_text(row.problem)}</p></section>\n"
     cut = f", {row.number('cut'):,} cut off" if row.number("cut") else ""
     title = f"{counted(len(row.tokens), 'token')}, {row.number('trained'):,} trained on{cut}"
-    text = "".join(
-        f"{_TAGS[state][0]}{''.join(map(_piece, pieces))}{_TAGS[state][1]}" for state, pieces in row.runs()
-    )
+    text = "".join("".join(map(_piece, pieces)).join(_TAGS[state]) for state, pieces in row.runs())
     cells = "".join(map(_cells, row.tokens))
     names = "".join(
         f'<th scope="col">{name}</th>' for name in ("token", "id", "start", "end", "what happens")

@@ -49,11 +49,13 @@ def load_tokenizer(base: BaseModel, name: str, sequence_length: int) -> BaseToke
         raise FailedError(f"`job.model`: {name} has no chat template; use an instruction-tuned model")
     try:
         made = tokenizer("a", return_offsets_mapping=True)
-    except NotImplementedError as error:
+    except NotImplementedError:
+        made = {}
+    if "offset_mapping" not in made:
         raise FailedError(
             f"`job.model`: the tokenizer of {name} does not say where its tokens are in a text, so its "
             "answers cannot be found; use a model with a fast tokenizer (tokenizer.json)"
-        ) from error
+        )
     if not made["input_ids"]:
         raise FailedError(f"`job.model`: the model in {base.folder} has no tokenizer")
     text = config.get_text_config()

@@ -104,6 +104,8 @@ class ModelLook:
         tallies: what was seen of each file, by path.
     """
 
+    replaces = frozenset({conversations.NOT_ALTERNATING.id})
+
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
         self.tallies: dict[str, Tally] = {}

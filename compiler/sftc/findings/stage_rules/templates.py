@@ -4,7 +4,11 @@ from sftc.findings.finding import Severity
 from sftc.findings.rule import Rule
 
 _ROW = '{"messages": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]}\n'
-_CALL = '"tool_calls": [{"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}}]'
+_TURNS = (
+    ', {"role": "user", "content": "3 + 3?"}, {"role": "assistant", "tool_calls": [{"id": "a", '
+    '"type": "function", "function": {"name": "add", "arguments": "{}"}}]}, '
+    '{"role": "tool", "tool_call_id": "a", "content": "6"}, {"role": "assistant", "content": "6"}]}'
+)
 
 TEMPLATE_REFUSES_ROW = Rule(
     id="template-refuses-row",
@@ -36,12 +40,12 @@ ANSWER_NOT_FOUND = Rule(
     id="answer-not-found",
     severity=Severity.ERROR,
     title="the answers of a row cannot be found in what the chat template makes of it",
-    why="The model is trained on the answers only. If a template changes the texts that it renders, for example to upper case, the trainer cannot tell which tokens they are, and the job fails.",
+    why="The model is trained on the answers only. If a template changes the texts that it renders, for example to capitalize them, the trainer cannot tell which tokens they are, and the job fails.",
     act="Choose a model whose template writes texts as they are, or mark the answers in the template with `{% generation %}`.",
-    invalid=_ROW.replace("4", "Four."),
+    invalid=_ROW.replace("4", "four"),
     valid=_ROW,
     examples="jsonl",
-    needs="a chat template that writes upper case",
+    needs="a chat template that capitalizes answers",
 )
 
 ANSWER_LEFT_OUT = Rule(
@@ -50,7 +54,7 @@ ANSWER_LEFT_OUT = Rule(
     title="an answer is lost by the chat template",
     why="The template does not render the answer, or renders it without its tool calls. It is not trained on, because the model would be trained to answer with nothing.",
     act="Choose a model whose template renders tool calls, or remove these answers.",
-    invalid=_ROW.replace('"content": "4"', _CALL),
+    invalid=_ROW.replace("]}", _TURNS),
     valid=_ROW,
     examples="jsonl",
     needs="a chat template without tool calls",
