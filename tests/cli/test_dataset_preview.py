@@ -20,7 +20,8 @@ ROWS = [
 ]
 FILES = {
     "rows.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS) + '{"messages": []}\n',
-    "job.toml": "schema_version = 2\n[job]\nmodel = 'model'\ndata = 'rows.jsonl'\n[compute]\ngpu_type = 'H100'\n"
+    "job.toml": "schema_version = 2\n[job]\nmodel = 'model'\ndata = 'rows.jsonl'\n"
+    "[compute]\ngpu_type = 'H100'\n"
     "[hyperparameters]\nsequence_length = 100\n",
 }
 TEXT = """\
@@ -81,7 +82,7 @@ def test_the_page_loads_nothing_and_shows_what_is_hidden(sftc: Program) -> None:
             pass
 
         def handle_endtag(self, tag: str) -> None:
-            while opened[-1] in {"meta"}:
+            while opened[-1] == "meta":
                 opened.pop()
             assert opened.pop() == tag
 
