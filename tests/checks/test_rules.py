@@ -15,8 +15,7 @@ from sftc.findings.rule import Rule
 from sftc.report.rule_pages import listing, page
 from sftc.training.base_model import BaseModel
 from sftc.training.model_look import ModelLook, Reading
-from support.chat_models import write_chat_model
-from support.tiny_model import TEMPLATE
+from support.chat_models import TEMPLATE, write_chat_model
 
 WITH_EXAMPLES = [rule for rule in RULES.values() if rule.invalid]
 WITHOUT_EXAMPLES = {

@@ -28,13 +28,13 @@ TEXT = """\
 model: model   limit: 4,096 tokens, which is all that the model reads   trained on: all answers
 «trained on»   only read   ~~cut off~~   ⏎ line break
 
--:1: 27 tokens, 3 trained on
+-:1: 28 tokens, 3 trained on
   <|im_start|>user⏎
   2 + 2?<|im_end|>⏎
   <|im_start|>assistant⏎
   «4<|im_end|>⏎»
 
--: no findings in 1 row: 27 tokens, 3 trained on, none cut off
+-: no findings in 1 row: 28 tokens, 3 trained on, none cut off
 """
 
 

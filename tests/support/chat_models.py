@@ -4,7 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from chance_model import TEMPLATE as CHATML
+
 from support.chat_templates import FAMILIES, Shape, tokenizer
+
+TEMPLATE = CHATML
+"""A chat template without a family: plain ChatML."""
 
 
 def write_chat_model(

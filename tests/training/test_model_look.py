@@ -16,9 +16,8 @@ from sftc.training.base_model import BaseModel
 from sftc.training.conversation import UnspeakableError
 from sftc.training.model_look import ModelLook, Reading
 from sftc.training.tokens import write_tokens
-from support.chat_models import write_chat_model
+from support.chat_models import TEMPLATE, write_chat_model
 from support.chat_templates import FAMILIES, tokenizer
-from support.tiny_model import TEMPLATE
 
 PLAIN = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 CALL = {"id": "x", "type": "function", "function": {"name": "add", "arguments": '{"x": "1"}'}}

@@ -8,7 +8,7 @@ import click
 
 from sftc.cli.dataset_options import jobs_option
 from sftc.cli.exits import FINDINGS
-from sftc.cli.model_look import MODEL_METAVAR, load_look
+from sftc.cli.model_option import MODEL_METAVAR, load_look
 from sftc.cli.output import write_files, write_stdout
 from sftc.cli.progress_bar import ProgressBar
 from sftc.findings.finding import Severity
