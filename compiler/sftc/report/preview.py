@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sftc.dataset.check_files import Checked
 from sftc.findings.finding import Finding
 from sftc.text.plural import counted
-from sftc.training.model_look import Reading, Tally
+from sftc.training.model_look import Reading, TokenTally
 
 
 class Preview(NamedTuple):
@@ -21,7 +21,7 @@ class Preview(NamedTuple):
     checked: Checked
     together: list[Finding]
     reading: Reading
-    tally: Tally
+    tally: TokenTally
 
     @property
     def findings(self) -> list[Finding]:
@@ -44,7 +44,7 @@ def _line(found: Finding) -> tuple[bool, int]:
     return found.span.start == found.span.end, found.span.line
 
 
-def numbers(tally: Tally) -> str:
+def numbers(tally: TokenTally) -> str:
     """Return the numbers of tokens as text: `1,200 tokens, 300 trained on, none cut off`."""
     cut = f"{tally.cut:,} cut off" if tally.cut else "none cut off"
     return f"{counted(tally.tokens, 'token')}, {tally.trained:,} trained on, {cut}"

@@ -9,7 +9,7 @@ from sftc.report.preview import Preview, reading_facts
 from sftc.report.terminal import excerpt, printable, summary
 from sftc.text.keys import dotted
 from sftc.text.plural import counted
-from sftc.training.seen_row import Piece, SeenRow, State, Token
+from sftc.training.seen_row import Fragment, SeenRow, State, Token
 from sftc.version import __version__
 
 _STYLE = """
@@ -165,7 +165,7 @@ def _row(row: SeenRow) -> str:
     )
 
 
-def _piece(piece: Piece) -> str:
+def _piece(piece: Fragment) -> str:
     text = "<i>⏎</i>\n".join(map(_text, piece.text.split("\n")))
     swaps = "".join(f"→{_text(token.other)}" for token in piece.tokens if token.other)
     title = "; ".join(f"{token.token}  id {token.id}" for token in piece.tokens)

@@ -8,7 +8,7 @@ from sftc.report.preview import Preview, numbers, reading_facts
 from sftc.report.terminal import printable, summary
 from sftc.report.terminal import render as render_findings
 from sftc.text.plural import counted
-from sftc.training.seen_row import Piece, SeenRow, State
+from sftc.training.seen_row import Fragment, SeenRow, State
 
 _STYLES: dict[State, dict[str, Any]] = {
     "trained": {"fg": "green", "bold": True},
@@ -64,7 +64,7 @@ def _row(path: str, row: SeenRow, *, colored: bool) -> str:
     return f"{click.style(title, bold=True) if colored else title}\n{lines}"
 
 
-def _piece(piece: Piece) -> str:
+def _piece(piece: Fragment) -> str:
     """Return a piece as it is shown. A token that is trained on instead of it follows an arrow."""
     text = "⏎\n".join(map(printable, piece.text.split("\n")))
     return text + "".join(f"→{printable(token.other)}" for token in piece.tokens if token.other)

@@ -22,7 +22,7 @@ from sftc.training.conversation import (
     ChatMessage,
     Form,
     Piece,
-    RefusedError,
+    TemplateRefusesError,
     UnspeakableError,
     mark_messages,
     read_messages,
@@ -141,13 +141,15 @@ class ChatTemplate:
         """Return the template that renders rows with `tools`.
 
         Raises:
-            RefusedError: none of several templates is meant for such rows.
+            TemplateRefusesError: none of several templates is meant for such rows.
         """
         try:
             template = self.tokenizer.get_chat_template(tools=tools)
         except ValueError as error:
             named = ", ".join(sorted(self.tokenizer.chat_template))
-            raise RefusedError(f"the model has the chat templates {named}, and none is `default`") from error
+            raise TemplateRefusesError(
+                f"the model has the chat templates {named}, and none is `default`"
+            ) from error
         if template not in self._views:
             self._views[template] = _View(self, template)
         return self._views[template]
@@ -187,7 +189,7 @@ class _View:
         """Return the rendered messages, and the places of `{% generation %}` blocks in them.
 
         Raises:
-            RefusedError: the template refuses the messages, or fails on them.
+            TemplateRefusesError: the template refuses the messages, or fails on them.
         """
         blocks: list[str] = []
         places: list[tuple[int, int]] = []
@@ -202,7 +204,7 @@ class _View:
             said = f"refuses it: {reason}"
             if type(error) is not TemplateError:
                 said = f"fails on it: {type(error).__name__}: {reason}"
-            raise RefusedError(f"the model's chat template {said}") from error
+            raise TemplateRefusesError(f"the model's chat template {said}") from error
         return "".join(blocks), places
 
     def _probe(self, form: Form, tools: list[Any] | None) -> None:
@@ -411,7 +413,7 @@ def _render_once(view: _View, tools: list[Any] | None, messages: list[ChatMessag
     given = [call["function"]["arguments"] for each in messages for call in each.get("tool_calls", ())]
     given += [each["content"] for each in messages]
     if any(str(each) in text for each in given if each and not isinstance(each, str)):
-        raise RefusedError("the model's chat template writes objects as Python, not as JSON")
+        raise TemplateRefusesError("the model's chat template writes objects as Python, not as JSON")
     reason: UnspeakableError | None = None
     for names in (True, False):
         marked, owners = mark_messages(messages, {*text}, names=names)

@@ -32,7 +32,7 @@ class UnspeakableError(Exception):
     """A row cannot be trained on. The message says why."""
 
 
-class RefusedError(UnspeakableError):
+class TemplateRefusesError(UnspeakableError):
     """The chat template refuses a row, fails on it, or writes it in a way that no model should read."""
 
 

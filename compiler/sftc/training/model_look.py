@@ -15,7 +15,7 @@ from sftc.text.keys import Path
 from sftc.training.base_model import BaseModel
 from sftc.training.base_tokenizer import BaseTokenizer, load_tokenizer, without_torch
 from sftc.training.chat_template import ChatTemplate, Encoded, encode, try_row
-from sftc.training.conversation import NotTextError, RefusedError, UnspeakableError, read_row
+from sftc.training.conversation import NotTextError, TemplateRefusesError, UnspeakableError, read_row
 from sftc.training.plan import TrainOn
 from sftc.training.row_causes import Cause, Causes
 from sftc.training.seen_row import SeenRow, see
@@ -68,7 +68,7 @@ def _load(base: BaseModel, name: str, sequence_length: int) -> BaseTokenizer:
         return load_tokenizer(base, name, sequence_length)
 
 
-class Tally:
+class TokenTally:
     """What was seen of a file, or of a part of it.
 
     Attributes:
@@ -86,7 +86,7 @@ class Tally:
         self.causes = Causes()
         self.shown: list[SeenRow] = []
 
-    def add(self, other: "Tally") -> None:
+    def add(self, other: "TokenTally") -> None:
         """Add what was seen of a later part of the file."""
         for name in ("rows", "trained_rows", "tokens", "trained", "cut"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -108,7 +108,7 @@ class ModelLook:
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
-        self.tallies: dict[str, Tally] = {}
+        self.tallies: dict[str, TokenTally] = {}
 
     def check_model(self) -> None:
         """Load the tokenizer and its chat templates, before any file is read.
@@ -119,17 +119,17 @@ class ModelLook:
         """
         ChatTemplate(self.reading.load().tokenizer).check()
 
-    def start(self) -> Callable[[str, Chunk], Tally]:
+    def start(self) -> Callable[[str, Chunk], TokenTally]:
         """Return the function that looks at a chunk of a file."""
         return _Looker(self.reading).look
 
-    def take(self, path: str, seen: Tally) -> None:
+    def take(self, path: str, seen: TokenTally) -> None:
         """Add what was seen of a chunk."""
         self.tally(path).add(seen)
 
-    def tally(self, path: str) -> Tally:
+    def tally(self, path: str) -> TokenTally:
         """Return what was seen of a file so far."""
-        return self.tallies.setdefault(path, Tally())
+        return self.tallies.setdefault(path, TokenTally())
 
     def findings(self, path: str) -> list[Finding]:
         """Return a finding for each cause in a file, in the order of the first rows that have it."""
@@ -145,15 +145,15 @@ class _Looker:
         self._limit = reading.limit
         self._template = ChatTemplate(self._tokenizer, reading.date)
 
-    def look(self, name: str, chunk: Chunk) -> Tally:
-        tally = Tally()
+    def look(self, name: str, chunk: Chunk) -> TokenTally:
+        tally = TokenTally()
         for line in _lines(name, chunk):
             if line.data:
                 tally.lines = line.number
                 self._examine(line, tally)
         return tally
 
-    def _examine(self, line: Line, tally: Tally) -> None:
+    def _examine(self, line: Line, tally: TokenTally) -> None:
         """Add a row to the tally."""
         is_shown = line.number in self._reading.lines
         found = remarks(line.data)
@@ -181,9 +181,9 @@ class _Looker:
         if is_shown:
             tally.shown.append(see(line.number, encoded, self._limit, self._tokenizer))
 
-    def _refused(self, line: Line, error: UnspeakableError, tally: Tally) -> None:
+    def _refused(self, line: Line, error: UnspeakableError, tally: TokenTally) -> None:
         rule = templates.ANSWER_NOT_FOUND
-        if isinstance(error, RefusedError):
+        if isinstance(error, TemplateRefusesError):
             rule = templates.TEMPLATE_REFUSES_ROW
         elif isinstance(error, NotTextError):
             rule = templates.PART_NOT_TEXT

@@ -32,7 +32,7 @@ class Token(NamedTuple):
     state: State
 
 
-class Piece(NamedTuple):
+class Fragment(NamedTuple):
     """The text of one token, or of several that share a character; of no token if `tokens` is empty."""
 
     text: str
@@ -58,12 +58,12 @@ class SeenRow(NamedTuple):
         """Return how many tokens are in a state."""
         return sum(token.state == state for token in self.tokens)
 
-    def runs(self) -> Iterator[tuple[State, list[Piece]]]:
+    def runs(self) -> Iterator[tuple[State, list[Fragment]]]:
         """Yield the pieces of the text in order, grouped by what happens to them."""
         for state, pieces in groupby(self._pieces(), lambda each: each[0]):
             yield state, [piece for _, piece in pieces]
 
-    def _pieces(self) -> Iterator[tuple[State, Piece]]:
+    def _pieces(self) -> Iterator[tuple[State, Fragment]]:
         at, tokens = 0, self.tokens
         number = 0
         while number < len(tokens):
@@ -75,11 +75,11 @@ class SeenRow(NamedTuple):
                 number += 1
             group = tokens[first:number]
             if start > at:  # no token reads this text: the tokenizer drops it
-                yield group[0].state, Piece(self.text[at:start], [])
-            yield group[0].state, Piece(self.text[max(start, at) : end] or group[0].token, group)
+                yield group[0].state, Fragment(self.text[at:start], [])
+            yield group[0].state, Fragment(self.text[max(start, at) : end] or group[0].token, group)
             at = max(at, end)
         if at < len(self.text):
-            yield "read", Piece(self.text[at:], [])
+            yield "read", Fragment(self.text[at:], [])
 
 
 def see(line: int, encoded: Encoded, limit: int, tokenizer: Any) -> SeenRow:
