@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import partial
 from gzip import BadGzipFile
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from sftc.dataset.chunks import Bounds, Chunk, Cutter, unread
 from sftc.dataset.duplicates import Duplicates
@@ -27,6 +27,7 @@ OnFinding = Callable[[str, Finding], None]
 OnRead = Callable[[str, int, int | None], None]
 
 
+@runtime_checkable
 class SecondLook(Protocol):
     """A further check of the rows of files, such as with the chat template of a model.
 
