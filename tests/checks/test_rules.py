@@ -41,6 +41,9 @@ WITHOUT_EXAMPLES = {
     "best-model-without-file",
     "row-cannot-fit",
     "labels-cut-off",
+    "cannot-express",
+    "not-carried",
+    "small-difference",
 }
 
 

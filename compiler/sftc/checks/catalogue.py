@@ -7,9 +7,18 @@ from typing import Any, Final
 from sftc.checks import rules
 from sftc.checks.rules import model, run
 from sftc.findings.rule import Rule
-from sftc.findings.stage_rules import comments, conversations, files, lengths, rows, schema, syntax
+from sftc.findings.stage_rules import (
+    comments,
+    conversations,
+    files,
+    lengths,
+    other_trainers,
+    rows,
+    schema,
+    syntax,
+)
 
-CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, model, comments)
+CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments)
 """The families of `sftc lint`."""
 
 FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, run, lengths)
