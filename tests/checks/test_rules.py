@@ -44,6 +44,8 @@ WITHOUT_EXAMPLES = {
     "cannot-express",
     "not-carried",
     "small-difference",
+    "no-such-run",
+    "unfinished-for-target",
 }
 
 

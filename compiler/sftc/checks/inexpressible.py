@@ -8,7 +8,13 @@ from sftc.contract.acceptance import schema_predicate
 from sftc.contract.mapping_table import Inexpressible
 from sftc.contract.targets import Target
 from sftc.findings.finding import Finding
-from sftc.findings.stage_rules.other_trainers import CANNOT_EXPRESS, NOT_CARRIED, SMALL_DIFFERENCE
+from sftc.findings.stage_rules.other_trainers import (
+    CANNOT_EXPRESS,
+    CONTRADICTION,
+    NOT_CARRIED,
+    SMALL_DIFFERENCE,
+    UNFINISHED,
+)
 from sftc.text.keys import ABSENT, Path, dotted, look_up
 
 _RULES: Final = {"error": CANNOT_EXPRESS, "warning": NOT_CARRIED, "note": SMALL_DIFFERENCE}
@@ -19,9 +25,11 @@ def inexpressible(config: Config, target: Target) -> Iterator[Finding]:
 
     A table of the config makes one finding; if the target takes some of its keys, each other key makes one.
     """
-    if not target.mapping.inexpressible:
+    if target.own_version:
         return
     values = config.values_for(target).values
+    yield from _contradictions(config, values)
+    yield from _unfinished(config, target, values)
     seen = set[Path]()
     for entry in target.mapping.inexpressible:
         if not entry.applies(values):
@@ -31,6 +39,25 @@ def inexpressible(config: Config, target: Target) -> Iterator[Finding]:
             if place not in seen and not _takes(target, entry, look_up(values, path)):
                 seen.add(place)
                 yield _finding(config, target, entry, place)
+
+
+def _contradictions(config: Config, values: Any) -> Iterator[Finding]:
+    seen = set[Path]()
+    for path, other, why in config.newest.run_table.agreements:
+        one, two = look_up(values, path), look_up(values, other)
+        place = config.meant.place(path)
+        if ABSENT not in (one, two) and one != two and place not in seen:
+            seen.add(place)
+            message = f"`{dotted(place)}` is {one}, but the other settings make {two}: {why.rstrip('.')}"
+            help = "make the settings agree, or remove one of them"
+            yield CONTRADICTION.finding(config.document.span(place), message, path=place, help=help)
+
+
+def _unfinished(config: Config, target: Target, values: Any) -> Iterator[Finding]:
+    for path, key, why, instead in target.mapping.needs:
+        if look_up(values, path) is ABSENT:
+            message = f"`{dotted(key)}` is missing for the target `{target.name}`: {why.rstrip('.')}"
+            yield UNFINISHED.finding(config.document.span(key[:-1], "key"), message, path=key, help=instead)
 
 
 def _settings(target: Target, entry: Inexpressible, values: Any) -> Iterator[Path]:

@@ -107,6 +107,26 @@ class Rename(NamedTuple):
     why: str
 
 
+class Need(NamedTuple):
+    """A key, or setting of the run, without which the reader cannot begin; `why`, and what to do `instead`.
+
+    `key` is the key to set.
+    """
+
+    path: tuple[str, ...]
+    key: tuple[str, ...]
+    why: str
+    instead: str
+
+
+class Agreement(NamedTuple):
+    """Two keys, or settings of the run, that must have the same value if both have one; `why` they must."""
+
+    path: tuple[str, ...]
+    other: tuple[str, ...]
+    why: str
+
+
 class MappingTable(NamedTuple):
     """What a target does with each key."""
 
@@ -114,6 +134,8 @@ class MappingTable(NamedTuple):
     unsent: tuple[Unsent, ...]
     renames: tuple[Rename, ...]
     inexpressible: tuple[Inexpressible, ...] = ()
+    needs: tuple[Need, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
 
     def newer(self, values: Mapping[str, Any]) -> list[Path]:
         """Return the keys because of which the payload for `values` names its version."""
@@ -133,7 +155,11 @@ class MappingTable(NamedTuple):
 
 def load_mapping(text: str, properties: Mapping[Path, Schema]) -> MappingTable:
     """Read the rules of a `mapping.toml`; defaults come from the schemas of `properties`."""
-    table = tomllib.loads(text)
+    return mapping_of(tomllib.loads(text), properties)
+
+
+def mapping_of(table: Mapping[str, Any], properties: Mapping[Path, Schema]) -> MappingTable:
+    """Return the rules of a `mapping.toml` that has the values `table`."""
     return MappingTable(
         rows=tuple(_row(entry, properties) for entry in table["rule"]),
         unsent=tuple(
@@ -144,10 +170,18 @@ def load_mapping(text: str, properties: Mapping[Path, Schema]) -> MappingTable:
             for entry in table.get("rename", ())
         ),
         inexpressible=tuple(map(_inexpressible, table.get("cannot", ()))),
+        needs=tuple(
+            Need(split(entry["from"]), split(entry["key"]), entry["why"], entry["instead"])
+            for entry in table.get("need", ())
+        ),
+        agreements=tuple(
+            Agreement(split(entry["from"]), split(entry["with"]), entry["why"])
+            for entry in table.get("agree", ())
+        ),
     )
 
 
-_OPTIONS: Final = ("most", "separator", "as", "with")
+_OPTIONS: Final = ("most", "separator", "as", "with", "name", "patterns")
 
 
 def _row(entry: Mapping[str, Any], properties: Mapping[Path, Schema]) -> MappingRow:

@@ -38,11 +38,11 @@ def _verbatim(row: MappingRow, values: Mapping[str, Any]) -> Any:
 
 
 def _known(value: Any, closed: Mapping[Path, Collection[str]], at: Path) -> Any:
-    """Return `value` without the keys that a closed table does not know: they are never sent."""
-    if not closed or not isinstance(value, dict):
+    """Return `value`, sorted, without the keys that a closed table does not know: they are never sent."""
+    if not isinstance(value, dict):
         return value
     names = closed.get(at, value)
-    return {name: _known(child, closed, (*at, name)) for name, child in value.items() if name in names}
+    return {name: _known(value[name], closed, (*at, name)) for name in sorted(value) if name in names}
 
 
 def _product(row: MappingRow, values: Mapping[str, Any]) -> Any:
@@ -56,7 +56,13 @@ def _quotient(row: MappingRow, values: Mapping[str, Any]) -> Any:
 
 def _multiplied(factors: Iterable[Factor], values: Mapping[str, Any]) -> Any:
     numbers = [look_up(values, each) if isinstance(each, tuple) else each for each in factors]
-    return ABSENT if ABSENT in numbers else prod(numbers)
+    if ABSENT in numbers:
+        return ABSENT
+    if not any(isinstance(each, float) for each in numbers):
+        return prod(numbers)
+    from decimal import Decimal  # in floats, 2e-4 times 0.1 is 2.0000000000000002e-05
+
+    return float(prod(Decimal(repr(each)) for each in numbers))
 
 
 def _divisor(row: MappingRow, values: Mapping[str, Any]) -> Any:
@@ -85,7 +91,30 @@ def _each(row: MappingRow, values: Mapping[str, Any]) -> Any:
     found = _list(row, values)
     if found is ABSENT:
         return ABSENT
-    return [{row.options["as"]: value, **row.options.get("with", {})} for value in found]
+    tables = [{row.options["as"]: value, **row.options.get("with", {})} for value in found]
+    return dict(zip(_numbered(row, found), tables, strict=True)) if "name" in row.options else tables
+
+
+def _names(row: MappingRow, values: Mapping[str, Any]) -> Any:
+    found = _list(row, values)
+    return ABSENT if found is ABSENT else row.options["separator"].join(_numbered(row, found))
+
+
+def _numbered(row: MappingRow, found: list[Any]) -> list[str]:
+    name: str = row.options["name"]
+    return [name.replace("{number}", str(number)) for number in range(1, len(found) + 1)]
+
+
+def _match(row: MappingRow, values: Mapping[str, Any]) -> Any:
+    from fnmatch import fnmatchcase
+
+    value = look_up(values, row.path)
+    if not isinstance(value, str):
+        return ABSENT
+    fits = (
+        each["value"] for each in row.options["patterns"] if fnmatchcase(value.lower(), each["glob"].lower())
+    )
+    return next(fits, ABSENT)
 
 
 OPERATIONS: Final[Mapping[str, Callable[[MappingRow, Mapping[str, Any]], Any]]] = {
@@ -102,6 +131,8 @@ OPERATIONS: Final[Mapping[str, Callable[[MappingRow, Mapping[str, Any]], Any]]] 
     "list": _list,
     "join": _join,
     "each": _each,
+    "names": _names,
+    "match": _match,
 }
 """The operations by their names in a table; `mapping.schema.json` documents each with an example."""
 

@@ -25,7 +25,7 @@ def to_payload(rules: MappingTable, values: Mapping[str, Any]) -> dict[str, Any]
 
 def _fresh(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _fresh(value[name]) for name in sorted(value)}
+        return {name: _fresh(child) for name, child in value.items()}
     if isinstance(value, list):
         return [_fresh(child) for child in value]
     return value

@@ -19,6 +19,22 @@ NOT_CARRIED = Rule(
     act="Remove the setting, or set it where the finding says.",
 )
 
+CONTRADICTION = Rule(
+    id="no-such-run",
+    severity=Severity.ERROR,
+    title="settings contradict each other",
+    why="A config for another trainer has to be one run. The training service and the embedded trainer decide about such a config themselves, and may refuse it.",
+    act="Make the settings agree, or remove one of them.",
+)
+
+UNFINISHED = Rule(
+    id="unfinished-for-target",
+    severity=Severity.WARNING,
+    title="the target needs a key that is not set",
+    why="The trainer of this target does not begin without it.",
+    act="Set the key, or add to what was written what the finding names.",
+)
+
 SMALL_DIFFERENCE = Rule(
     id="small-difference",
     severity=Severity.NOTE,
@@ -27,4 +43,4 @@ SMALL_DIFFERENCE = Rule(
     act="Nothing, unless you compare runs of several trainers step by step.",
 )
 
-RULES = (CANNOT_EXPRESS, NOT_CARRIED, SMALL_DIFFERENCE)
+RULES = (CANNOT_EXPRESS, NOT_CARRIED, CONTRADICTION, UNFINISHED, SMALL_DIFFERENCE)
