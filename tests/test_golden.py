@@ -30,6 +30,7 @@ NOT_AS_FILES = {
     "file-too-large": "the repository contains no file of a megabyte",
     "unwritable-output": "golden cases write to memory",
     "small-difference": "`sftc compile` prints no notes",
+    "bad-target": "a golden case has no target of its own",
     "unknown-module": "a golden case has no files of a model",
     "sequence-beyond-model": "as above",
     "no-chat-template": "as above",

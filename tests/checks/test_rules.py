@@ -45,6 +45,7 @@ WITHOUT_EXAMPLES = {
     "not-carried",
     "small-difference",
     "no-such-run",
+    "bad-target",
     "unfinished-for-target",
 }
 

@@ -154,17 +154,12 @@ def test_the_table_of_runs_fits_the_schema() -> None:
 
 
 def _names(table: MappingTable) -> set[str]:
-    rows = {dotted(path) for row in table.rows for path in (*row.reads, *row.asks)}
-    others = {dotted(each.path) for part in (table.unsent, table.inexpressible, table.needs) for each in part}
-    more = {
-        dotted(path)
-        for each in table.inexpressible
-        for path in (each.when + each.unless)
-        for path in [path.path]
-    }
-    keys = {dotted(path) for each in table.needs for path in [each.key]}
-    agree = {dotted(path) for each in table.agreements for path in each[:2]}
-    return rows | others | more | keys | agree
+    """Return the keys and settings of the run that a table names."""
+    rows = [path for row in table.rows for path in (*row.reads, *row.asks)]
+    limits = [each.path for each in table.inexpressible]
+    asked = [other.path for each in table.inexpressible for other in (*each.when, *each.unless)]
+    rest = [each.path for each in table.unsent] + [path for each in table.needs for path in each[:2]]
+    return {dotted(path) for path in (*rows, *limits, *asked, *rest)}
 
 
 KNOWN = {dotted(path) for path in NEWEST.properties}
@@ -294,6 +289,11 @@ from = "tags"
 severity = "warning"
 why = "This trainer keeps no tags with a run."
 instead = "remove the table"
+
+[[unsent]]
+from = "schema_version"
+used_by = "compiler"
+why = "It chooses the version of the language."
 """
 
 

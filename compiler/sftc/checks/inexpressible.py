@@ -15,7 +15,7 @@ from sftc.findings.stage_rules.other_trainers import (
     SMALL_DIFFERENCE,
     UNFINISHED,
 )
-from sftc.text.keys import ABSENT, Path, dotted, look_up
+from sftc.text.keys import ABSENT, Path, dotted, leaves, look_up
 
 _RULES: Final = {"error": CANNOT_EXPRESS, "warning": NOT_CARRIED, "note": SMALL_DIFFERENCE}
 
@@ -31,6 +31,7 @@ def inexpressible(config: Config, target: Target) -> Iterator[Finding]:
     yield from _contradictions(config, values)
     yield from _unfinished(config, target, values)
     seen = set[Path]()
+    yield from _unmentioned(config, target)
     for entry in target.mapping.inexpressible:
         if not entry.applies(values):
             continue
@@ -39,6 +40,16 @@ def inexpressible(config: Config, target: Target) -> Iterator[Finding]:
             if place not in seen and not _takes(target, entry, look_up(values, path)):
                 seen.add(place)
                 yield _finding(config, target, entry, place)
+
+
+def _unmentioned(config: Config, target: Target) -> Iterator[Finding]:
+    """Yield a finding for each key that the config sets and the table has nothing about."""
+    document = config.document
+    for path in leaves(document.values):
+        if path in config.contract.properties and document.get(path) != {} and not target.covers(path):
+            message = f"the table of the target `{target.name}` says nothing about `{dotted(path)}`"
+            help = "add a row for it to the table, or remove the key"
+            yield CANNOT_EXPRESS.finding(document.span(path, "key"), message, path=path, help=help)
 
 
 def _contradictions(config: Config, values: Any) -> Iterator[Finding]:
@@ -80,7 +91,7 @@ def _finding(config: Config, target: Target, entry: Inexpressible, path: Path) -
     is_set = document.get(path) is not ABSENT
     part = entry.takes is not None and is_set and not isinstance(document.get(path), dict)
     said = f"`{dotted(path)} = {document.snippet(path)}`" if part else f"`{dotted(path)}`"
-    verb = "is different" if rule is SMALL_DIFFERENCE else "cannot be written"
+    verb = "cannot be written" if rule is CANNOT_EXPRESS else "has no exact form"
     message = f"{said} {verb} for the target `{target.name}`: {entry.why.rstrip('.')}"
     span = document.span(path, "value" if part else "key")
     return rule.finding(span, message, path=path, help=entry.instead or None)

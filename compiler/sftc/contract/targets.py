@@ -69,7 +69,7 @@ class TargetFacts(NamedTuple):
     """What is known about a target besides its table: see `target.schema.json`."""
 
     title: str
-    reader: str
+    command: str
     package: str
     version: str
     documentation: str
@@ -136,13 +136,20 @@ class Target:
                 found.setdefault(path, []).append(row)
         return {path: tuple(rows) for path, rows in found.items()}
 
-    def _keys(self, row: MappingRow) -> Iterator[tuple[str, ...]]:
-        """Yield the keys of a config that `row` depends on, through settings of the run as well."""
-        for path in dict.fromkeys((*row.reads, *row.asks)):
-            if path[0] == RUN:
-                yield from dict.fromkeys(key for each in self._run_rows[path] for key in self._keys(each))
-            else:
-                yield path
+    def sources(self, row: MappingRow) -> list[tuple[str, ...]]:
+        """Return the keys of a config that the value of `row` is made of, and not only its conditions."""
+        return [key for path in row.reads for key in self._behind(path)]
+
+    def _keys(self, row: MappingRow) -> dict[tuple[str, ...], None]:
+        """Return the keys of a config that `row` depends on, through settings of the run as well."""
+        return dict.fromkeys(key for path in (*row.reads, *row.asks) for key in self._behind(path))
+
+    def _behind(self, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        """Yield `path`, or if it is a setting of the run, the keys that it depends on."""
+        if path[0] != RUN:
+            yield path
+        else:
+            yield from (key for each in self._run_rows[path] for key in self._keys(each))
 
     @cached_property
     def _run_rows(self) -> Mapping[tuple[str, ...], list[MappingRow]]:

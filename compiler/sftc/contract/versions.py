@@ -160,6 +160,24 @@ class Contracts:
         self._known: dict[int, Contract] = {}
         self._targets: dict[str, Target] = {}
 
+    def target_in(self, folder: str) -> Target:
+        """Return the target in a folder outside the package; its name is that of the folder.
+
+        References of its payload's schema are those of a target within the package.
+        """
+        import os
+
+        name = os.path.basename(os.path.abspath(folder))
+        home = f"{FOLDER}/{name}/"
+
+        def read(path: str) -> bytes:
+            if not path.startswith(home):
+                return self.read(path)
+            with open(os.path.join(folder, path.removeprefix(home)), "rb") as file:
+                return file.read()
+
+        return Contracts(read, lambda _: [name]).target(name)
+
     @cached_property
     def target_names(self) -> tuple[str, ...]:
         """The names of all targets, the default one first."""

@@ -35,6 +35,14 @@ UNFINISHED = Rule(
     act="Set the key, or add to what was written what the finding names.",
 )
 
+BAD_TARGET = Rule(
+    id="bad-target",
+    severity=Severity.ERROR,
+    title="the files of a target are wrong",
+    why="A target is a folder of tables that a compile follows. One that breaks the schema of targets, or names an unknown key, would lose settings silently.",
+    act="Correct the table. The targets that come with sftc are examples.",
+)
+
 SMALL_DIFFERENCE = Rule(
     id="small-difference",
     severity=Severity.NOTE,
@@ -43,4 +51,4 @@ SMALL_DIFFERENCE = Rule(
     act="Nothing, unless you compare runs of several trainers step by step.",
 )
 
-RULES = (CANNOT_EXPRESS, NOT_CARRIED, CONTRADICTION, UNFINISHED, SMALL_DIFFERENCE)
+RULES = (CANNOT_EXPRESS, NOT_CARRIED, CONTRADICTION, UNFINISHED, BAD_TARGET, SMALL_DIFFERENCE)
