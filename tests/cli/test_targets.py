@@ -57,9 +57,9 @@ def test_formats_are_those_of_the_target(sftc: Program) -> None:
 
 
 def test_an_unknown_target_has_a_suggestion(sftc: Program) -> None:
-    code, text, errors = sftc("compile", "job.toml", "--target", "tlr")
+    code, text, errors = sftc("compile", "job.toml", "--target", "togeter")
     assert (code, text) == (2, "")
-    assert "no target 'tlr'; did you mean 'trl'?" in errors
+    assert "no target 'togeter'; did you mean 'together'?" in errors
 
 
 def test_what_cannot_be_expressed_stops_the_command(sftc: Program) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
+from sftc.contract.schemas import Schema
 from sftc.contract.targets import Target
 from sftc.contract.upgrade import Upgraded
 from sftc.contract.versions import Contract, Contracts
@@ -65,8 +66,12 @@ class Config:
 
     @cached_property
     def meant(self) -> Upgraded:
-        """The values in the terms of the newest version, and the settings of the run that they mean."""
-        return self.newest.run(self.current)
+        """The values in the terms of the newest version, and the settings of the run that they mean.
+
+        Keys that the version of the config does not know are left out: they mean nothing in it.
+        """
+        values = _known(self.current.values, (), self.contract.properties)
+        return self.newest.run(self.current._replace(values=values))
 
     def values_for(self, target: Target) -> Upgraded:
         """Return the values that the table of a target reads."""
@@ -135,6 +140,18 @@ def _settings(table: Mapping[str, Any], path: Path, known: Collection[Path]) -> 
             yield inner, value
             if isinstance(value, dict):
                 yield from _settings(value, inner, known)
+
+
+def _known(table: Mapping[str, Any], path: Path, properties: Mapping[Path, Schema]) -> dict[str, Any]:
+    """Return `table` without the keys that are not in `properties`; an open table keeps them."""
+    known = {}
+    for name, value in table.items():
+        schema = properties.get((*path, name), {})
+        if schema and isinstance(value, dict) and schema.get("additionalProperties") is False:
+            known[name] = _known(value, (*path, name), properties)
+        elif schema:
+            known[name] = value
+    return known
 
 
 def _strings(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

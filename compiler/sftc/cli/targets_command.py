@@ -1,10 +1,13 @@
 """`sftc targets`: list the targets, or show what one does with each key."""
 
+from typing import Any
+
 import click
 
 from sftc.cli.options import table_option
 from sftc.cli.output import write_stdout
 from sftc.cli.target_names import find_target
+from sftc.contract.targets import Target
 from sftc.contract.versions import PACKAGED
 from sftc.text.keys import dotted
 from sftc.tools.describe_target import keys_of
@@ -23,7 +26,7 @@ def targets_command(name: str | None, format: str) -> None:
         if format == "json":
             from sftc.report.json import to_json
 
-            listed = [{"name": each.name, **each.facts._asdict()} for each in targets]
+            listed = [_facts(each) for each in targets]
             write_stdout(to_json({"version": 1, "targets": listed}))
         else:
             from sftc.report.tables import target_list
@@ -45,8 +48,13 @@ def targets_command(name: str | None, format: str) -> None:
             }
             for each in keys
         ]
-        write_stdout(to_json({"version": 1, "name": target.name, **target.facts._asdict(), "keys": listed}))
+        write_stdout(to_json({"version": 1, **_facts(target), "keys": listed}))
     else:
         from sftc.report.tables import target_keys
 
         write_stdout(target_keys(target, keys))
+
+
+def _facts(target: Target) -> dict[str, Any]:
+    files = [{"name": each.name, "form": each.form} for each in target.facts.files]
+    return {"name": target.name, **target.facts._asdict(), "files": files}
