@@ -74,11 +74,11 @@ def target_keys(target: Target, keys: Iterable[KeyInTarget]) -> str:
 
 
 def _where(key: KeyInTarget) -> Iterator[str]:
-    limits = "; ".join(_limit(each) for each in key.limits)
+    limits = "; ".join(limit_text(each) for each in key.limits)
     yield "; ".join(filter(None, [", ".join(key.to), limits or ("" if key.to else key.why)]))
 
 
-def _limit(limit: Limit) -> str:
+def limit_text(limit: Limit) -> str:
     """Return which values of a key a target cannot express, and why."""
     only = "" if limit.takes is None else f" unless {_allowed(limit.takes)}"
     return f"{limit.severity}{only}: {limit.why}"
