@@ -32,4 +32,7 @@ test-architectures: # trains a tiny model of each architecture
 test-templates: # tries the chat templates that packages ship
 	$(PYTHON) benchmarks/chat_templates.py
 
-.PHONY: quick soak fuzz test-ray test-sharded test-targets test-smollm test-architectures test-templates
+bench-gpu: # all that only a GPU can show: speed and memory beside TRL, fp16, FSDP, DeepSpeed, experts
+	$(PYTHON) benchmarks/on_gpu.py
+
+.PHONY: quick soak fuzz test-ray test-sharded test-targets test-smollm test-architectures test-templates bench-gpu

@@ -11,6 +11,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -77,7 +78,7 @@ TRL = {
 """The same job as options of TRL. Most differ from its defaults."""
 
 
-def rows(folder: Path) -> int:
+def write_rows(folder: Path) -> int:
     """Write the training file in both formats, and return the tokens per step."""
     asked = [f"{number:04} " + "What is it that you ask? " * 10 for number in range(8 * STEPS)]
     answer = "This is what it is. " * 6
@@ -85,49 +86,41 @@ def rows(folder: Path) -> int:
     ours = b"".join(orjson.dumps({"messages": talk}) + b"\n" for talk in talks)
     theirs = b"".join(orjson.dumps({"prompt": [ask], "completion": [say]}) + b"\n" for ask, say in talks)
     (folder / "rows.jsonl").write_bytes(ours)
-    (folder / "trl").mkdir()
+    (folder / "trl").mkdir(exist_ok=True)
     (folder / "trl/rows.jsonl").write_bytes(theirs)
     words: Any = chance_model.tokenizer(HEADS["max_position_embeddings"])
     return 8 * len(words.apply_chat_template([*talks[0]])["input_ids"])
 
 
 def ours(folder: Path, programs: Path) -> float:
-    """Return the median tokens per second of sftc."""
-    QUIET["XDG_STATE_HOME"] = str(folder / f"state-{time.time_ns()}")
-    options: list[str | Path] = ["--backend", "local", "--models-dir", folder, "--allow-substitutions"]
-    run = subprocess.run(
-        [programs / "sftc", "train", "--config", "job.toml", *options],
-        cwd=folder,
-        env=QUIET,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    listed: list[str | Path] = [
-        programs / "sftc",
-        "jobs",
-        "metrics",
-        run.stdout.strip(),
-        "--backend",
-        "local",
-    ]
-    lines = subprocess.run(listed, env=QUIET, check=True, capture_output=True, text=True).stdout.splitlines()
-    speeds = [
-        float(value)
-        for name, _, value in (line.split("\t") for line in lines)
-        if name == "train.tokens_per_second"
-    ]
-    return median(speeds[FIRST:])
+    """Return the median tokens per second of sftc, which trains `job.toml` in `folder`.
+
+    Raises:
+        CalledProcessError: the job failed. Its `stderr` says why.
+    """
+    env = QUIET | {"XDG_STATE_HOME": str(folder / f"state-{time.time_ns()}")}
+
+    def run(*arguments: str | Path) -> str:
+        command = [programs / "sftc", *arguments, "--backend", "local"]
+        done = subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    job = run("train", "--config", "job.toml", "--models-dir", folder, "--allow-substitutions").strip()
+    lines = [line.split("\t") for line in run("jobs", "metrics", job).splitlines()]
+    return median([float(value) for name, _, value in lines if name == "train.tokens_per_second"][FIRST:])
 
 
-def theirs(folder: Path, programs: Path, tokens: int) -> float:
-    """Return the median tokens per second of TRL, from the times at which it logs its steps."""
+def theirs(folder: Path, programs: Path, tokens: int, changes: Mapping[str, object] | None = None) -> float:
+    """Return the median tokens per second of TRL, from the times at which it logs its steps.
+
+    `changes` are options of TRL other than those of `TRL`.
+    """
     places = {
         "model_name_or_path": folder / "chance",
         "dataset_name": folder / "trl",
         "output_dir": folder / "out",
     }
-    options = [f"--{name}={value}" for name, value in (places | TRL).items()]
+    options = [f"--{name}={value}" for name, value in (places | TRL | dict(changes or {})).items()]
     moments = []
     log = folder / "trl.log"
     with (
@@ -150,6 +143,12 @@ def theirs(folder: Path, programs: Path, tokens: int) -> float:
     return tokens / median(b - a for a, b in zip(moments[FIRST:], moments[FIRST + 1 :], strict=False))
 
 
+def trl_version(programs: Path) -> str:
+    """Return the version of TRL in the environment of `programs`."""
+    command: list[str | Path] = [programs / "python", "-c", "import trl; print(trl.__version__, end='')"]
+    return subprocess.run(command, env=QUIET, check=True, capture_output=True, text=True).stdout
+
+
 def main() -> None:
     """Run the benchmark, and publish the results."""
     programs = environment(
@@ -158,7 +157,7 @@ def main() -> None:
     with TemporaryDirectory(dir=ENVIRONMENTS) as name:
         folder = Path(name)
         chance_model.write(folder / "chance", SHAPES[GPU] | HEADS)
-        tokens = rows(folder)
+        tokens = write_rows(folder)
         config = CONFIG.format(device=torch.cuda.get_device_name() if GPU else "CPU", bf16=str(GPU).lower())
         (folder / "job.toml").write_text(config, encoding="utf-8")
         pairs = []
@@ -166,8 +165,7 @@ def main() -> None:
             pairs.append((ours(folder, programs), theirs(folder, programs, tokens)))
             print(*(f"{speed:.0f}" for speed in pairs[-1]), flush=True)
     device = torch.cuda.get_device_name() if GPU else f"{platform.machine()}, {os.cpu_count()} cores"
-    version: list[str | Path] = [programs / "python", "-c", "import trl; print(trl.__version__, end='')"]
-    trl = subprocess.run(version, env=QUIET, check=True, capture_output=True, text=True).stdout
+    trl = trl_version(programs)
     speed, reference = (median(each) for each in zip(*pairs, strict=True))
     ratio = median(a / b for a, b in pairs)
     text = f"""Measured by `benchmarks/beside_trl.py` on {device}. The same LoRA job, with {tokens} tokens

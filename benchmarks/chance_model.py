@@ -1,11 +1,18 @@
-"""A randomly initialized Qwen3 model, and a byte-level tokenizer."""
+"""A randomly initialized Qwen3 model, dense or of experts, and a byte-level tokenizer."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM, set_seed
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
+    set_seed,
+)
 
 TEMPLATE = (
     "{%- for message in messages %}"
@@ -41,12 +48,23 @@ def tokenizer(length: int) -> PreTrainedTokenizerFast:
     )
 
 
-def write(folder: Path, shape: dict[str, int]) -> None:
-    """Write a model with the config values in `shape`, and its tokenizer. The weights are reproducible."""
+def write(folder: Path, shape: dict[str, int], *, experts: int = 0) -> None:
+    """Write a model with the config values in `shape`, and its tokenizer. The weights are reproducible.
+
+    Each layer is a mixture of `experts`, or dense for 0.
+    """
     set_seed(0)
     words = tokenizer(shape["max_position_embeddings"])
     whole: dict[str, Any] = {"vocab_size": len(words), **shape}
-    config = Qwen3Config(
+    if experts:
+        whole |= {
+            "num_experts": experts,
+            "num_experts_per_tok": 2,
+            "moe_intermediate_size": shape["intermediate_size"] // 2,
+        }
+    made: Any = Qwen3MoeConfig if experts else Qwen3Config
+    model: Any = Qwen3MoeForCausalLM if experts else Qwen3ForCausalLM
+    config = made(
         **whole,
         initializer_range=0.3,
         tie_word_embeddings=True,
@@ -54,5 +72,5 @@ def write(folder: Path, shape: dict[str, int]) -> None:
         pad_token_id=words.pad_token_id,
         dtype=torch.float32,
     )
-    Qwen3ForCausalLM(config).save_pretrained(folder)
+    model(config).save_pretrained(folder)
     words.save_pretrained(folder)

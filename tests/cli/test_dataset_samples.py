@@ -179,7 +179,8 @@ def test_an_unreadable_or_damaged_file_is_a_one_line_error(dataset: Dataset, com
         code, report, errors = dataset(command, name, *number)
         assert (code, report == "" or command == "head") == (1, True)
         assert errors.count("\n") == 1
-        assert "cannot be read" in errors
+        assert ("cannot be read" in errors) == (name != "plain.jsonl.gz")
+        assert ("is named `.gz`, but it is JSON Lines" in errors) == (name == "plain.jsonl.gz")
 
 
 def test_head_writes_the_first_rows_byte_for_byte(dataset: Dataset) -> None:

@@ -240,7 +240,8 @@ def test_an_archive_with_a_changed_byte_is_damaged_or_has_the_same_contents(put:
 @pytest.mark.parametrize("tail", [b"garbage", b"{", b"\n", b"\x1f", b"\x28\xb5", NOISE])
 def test_data_that_is_not_an_archive_is_damage(put: Put, suffix: str, tail: bytes) -> None:
     assert "damaged-archive" in ids(one(put(packed(NOISE, suffix) + tail, f"a.{suffix}")))
-    assert "damaged-archive" in ids(one(put(tail, f"a.{suffix}")))
+    known = tail.startswith(b"{")
+    assert ids(one(put(tail, f"a.{suffix}"))) == (["not-json-lines"] if known else ["damaged-archive"])
 
 
 @archives
@@ -379,7 +380,7 @@ def test_findings_that_are_not_shown_are_counted(put: Put, size: int) -> None:
 
 
 def test_findings_of_a_row_are_limited() -> None:
-    data = row().replace(b'"a"', b'"' + b"\\u0000" * 1000 + b'"')
+    data = row().replace(b'"a"', b'"a' + b"\\u0000" * 1000 + b'"')
     look = Inspector(Limits(keep=3)).look("a.jsonl", Chunk(data, 1, 0))
     assert len(look.findings) == 3
     assert look.counts == {"nul-in-text": 1000}

@@ -16,6 +16,7 @@ from sftc.dataset.examine_row import remarks
 from sftc.dataset.inspect_chunk import Inspector, Limits
 from sftc.dataset.layout import learn
 from sftc.findings.stage_rules.conversations import SPECIAL_TOKEN
+from sftc.text.characters import is_blank
 
 BLANK = b" \t\r\n"
 
@@ -79,7 +80,8 @@ CONTENTS = [
 "<<\/SYS\u003e>" "[a]" "<｜a｜>" "<\uff5ca\uff5c>" "<\uFF5Ca｜>" "<｜a\uff5c>" "\u003c｜a｜>" "<｜"
 "<\uff5cend\u2581of\u2581sentence\uff5c>" "<bos>" "<eos>" "<\u0062os>" "<start_of_turn>"
 "<end_of_turn\u003e" "<end\u005fof_turn>" "<unk>" "<think>" "\u0000" "\\u0000" "\\\u0000" "\u0001" "\u00e9"
-"\ud83d\ude00" "\ud83d" "\ude00" "\ud83d\ud83d" "\\" "\"" "\/" "\x" "\u12" "\" "a"b" "\"content\":\""
+"\u3164" "\u2800" "\ufe0f" "\u200b" "\ud83d\ude00" "\udb40\udc41" "\ud834\udd73" "\ud834\udd1e"
+"\ud83d" "\ude00" "\ud83d\ud83d" "\\" "\"" "\/" "\x" "\u12" "\" "a"b" "\"content\":\""
 "\"content\":\"\"," "\\\"content\":" "a"} "a", "a "a","name":"b" "a","content":"b" "a","tool_calls":[]
 "a"},{"role":"user","content":"b" null 5 1e5 01 1e400 NaN true [] ["a"] [1] [null] [[]]
 ["a",{"content":"b"}] [1,{"content":"b"}] [ {} {"text":"a"} {"text":"<s>"} {"a":1,"a":2} {"content":"a"}
@@ -92,6 +94,11 @@ CONTENTS = [
         '"\u00a0"',
         '"\u3000 "',
         '"\u2003"',
+        '"\u3164"',
+        '"\u2800\u200b"',
+        '"\U000e0041"',
+        '"\U0001d173"',
+        '"\U0001d11e"',
         '" a"',
         '"\u00a0a "',
         '"\\u3000\u00a0\\n\\u0020"',
@@ -161,6 +168,18 @@ lines = st.one_of(
     st.sampled_from(words('null [] {} 5 [{}] {\'a\':1} {"messages":[]} {"messages":[5]}')).map(str.encode),
     st.sampled_from([PLAIN, SPACED]),
 )
+
+
+@pytest.mark.parametrize("text", ["{}", "{} ", "\u3164{}\u200b"])
+@given(st.characters(exclude_categories=["Cs"]))
+def test_a_character_is_blank_for_both_or_for_neither(text: str, char: str) -> None:
+    plain = row(['"a"', '"b"'])
+    for content in (char, text.format(char)):
+        for written in (orjson.dumps(content).decode(), json.dumps(content)):
+            other = row(['"a"', written])
+            check([plain, other])
+            if is_blank(content):
+                assert "blank-assistant" in {remark.rule.id for remark in remarks(other)}
 
 
 @given(st.lists(lines, min_size=1, max_size=6))
@@ -250,8 +269,9 @@ def plain_files(draw: st.DrawFn) -> list[dict[str, Any]]:
 
     rows: list[dict[str, Any]] = []
     for _ in range(draw(st.integers(1, 5))):
-        roles = draw(st.lists(st.sampled_from(["system", "developer", "user", "assistant"]), max_size=3))
-        talk = {"messages": [message(role) for role in [*roles, "assistant"]]}
+        roles = draw(st.sampled_from([[], ["system"], ["developer"]]))
+        roles = [*roles, *["user", "assistant"] * draw(st.integers(1, 3))]
+        talk = {"messages": [message(role) for role in roles]}
         values = {name: draw(scalars) for name in names}
         rows.append(talk | values if first else values | talk)
     return rows

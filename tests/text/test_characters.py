@@ -60,7 +60,7 @@ SIGNS = {"\u0600", "\u0605", "\u06dd", "\u070f", "\u0890", "\u0891", "\u08e2", "
 
 
 def test_blank_characters_are_those_that_unicode_gives_no_shape() -> None:
-    """White space, controls and format characters are blank, and no mark, letter or sign but the fillers is."""
+    """White space, controls and format characters are blank; letters and signs are not, but for fillers."""
     blank = {chr(code) for first, last in BLANKS for code in range(ord(first), ord(last) + 1)}
     by_category = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code))[0] in "ZC"]
     for char in by_category:

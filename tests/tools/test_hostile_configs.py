@@ -43,7 +43,7 @@ def test_a_hostile_config_ends_with_every_tool(name: str) -> None:
 def test_a_report_of_a_hostile_config_is_short(name: str) -> None:
     findings = lint(Source("c.toml", HOSTILE[name](SIZE)))
     shown = bounded(findings)
-    assert sum(found.number for found in shown) == len(findings)
+    assert sum(found.number for found in shown) == sum(found.number for found in findings)
     assert len(shown) <= (MOST_SHOWN + 1) * len({(found.id, found.severity) for found in findings})
     assert len(render(findings)) < LIMIT
 
@@ -54,3 +54,27 @@ def test_more_than_a_hundred_findings_of_a_kind_are_counted() -> None:
     assert [found.number for found in shown] == [1] * MOST_SHOWN + [2900]
     assert shown[-1].message == "2,900 more findings of this kind, the first of them here"
     assert shown[-1].span.text == f"k{MOST_SHOWN}"
+
+
+@pytest.mark.parametrize(
+    ("text", "id", "number"),
+    [
+        (f'schema_version = 2\n[job]\nmodel = "m"\ndata = [{"1, " * 5000}]\n', "wrong-type", 5000),
+        (
+            f"schema_version = 2\n{JOB}[tags]\n" + "".join(f"k{n} = {n}\n" for n in range(3000)),
+            "wrong-type",
+            3000,
+        ),
+    ],
+)
+def test_what_is_not_explained_is_counted(text: str, id: str, number: int) -> None:
+    findings = [found for found in lint(Source("c.toml", text)) if found.id == id]
+    assert len(findings) <= MOST_SHOWN + 1
+    assert sum(found.number for found in findings) == number
+    assert f"{number - MOST_SHOWN:,} more findings of this kind" in render(findings)
+
+
+def test_names_that_are_no_strings_are_errors_of_their_type() -> None:
+    lora = 'target_modules = [["a"], {a = 1}]\nmodules_to_save = [["a"], {b = 1}]\n'
+    text = f'schema_version = 2\n{JOB}[training]\nmode = "lora"\n[training.lora]\n{lora}'
+    assert [found.id for found in lint(Source("c.toml", text))] == ["wrong-type"] * 4

@@ -8,6 +8,7 @@ from sftc.checks import rules
 from sftc.checks.rules import model, run
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import (
+    calls,
     comments,
     conversations,
     files,
@@ -21,7 +22,7 @@ from sftc.findings.stage_rules import (
 CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments)
 """The families of `sftc lint`."""
 
-FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, run, lengths)
+FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, calls, run, lengths)
 
 
 def _by_id(families: tuple[Any, ...]) -> Mapping[str, Rule]:

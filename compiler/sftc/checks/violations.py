@@ -5,6 +5,7 @@ The failing keyword decides, never the text of a library's message: each keyword
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +16,7 @@ from sftc.checks import unknown_keys
 from sftc.checks.config import Config
 from sftc.checks.migration import replacement
 from sftc.checks.rules.forwarded import without_quotes
-from sftc.contract.dialect import violations
+from sftc.contract.dialect import number_of, violations
 from sftc.contract.json_types import TYPES, fits_64_bits
 from sftc.contract.names import plain
 from sftc.contract.schemas import Schema
@@ -67,14 +68,28 @@ class Violation:
 
 
 def explain_violations(config: Config) -> list[Finding]:
-    """Return all findings of a contract's schemas about a config."""
+    """Return all findings of a contract's schemas about a config.
+
+    Of the values of a wrong type in one table or array, the first are explained, and the last of
+    these stands for the others.
+    """
     found: dict[tuple[str, Path], Finding] = {}
+    wrong: Counter[Path] = Counter()
+    last: dict[Path, tuple[str, Path]] = {}
     for error in violations(config.contract, config.document.values):
         path: Path = tuple(error.absolute_path)
         broken: Any = error.schema
-        violation = Violation(config, path, error.validator_value, error.instance, broken)
-        for finding in EXPLANATIONS.get(str(error.validator), _other)(violation):
-            found.setdefault((finding.id, finding.path), finding)
+        around = path[:-1] if error.validator == "type" else None
+        if around is None or wrong[around] <= MOST_SHOWN:
+            violation = Violation(config, path, error.validator_value, error.instance, broken)
+            for finding in EXPLANATIONS.get(str(error.validator), _other)(violation):
+                found.setdefault((finding.id, finding.path), finding)
+                if around is not None:
+                    last[around] = (finding.id, finding.path)
+        if around is not None:
+            wrong[around] += number_of(error)
+            if wrong[around] > MOST_SHOWN + 1:
+                found[last[around]] = found[last[around]]._replace(number=wrong[around] - MOST_SHOWN)
     return list(found.values())
 
 

@@ -94,12 +94,13 @@ def _joined(files: "Sequence[DataFile]", stack: ExitStack) -> "DataFile":
 
 def _file(result: "Checked", examples: int | None, stack: ExitStack) -> "DataFile":
     from sftc.dataset.sample import head
-    from sftc.dataset.streams import ARCHIVES
+    from sftc.dataset.streams import archive_suffix
     from sftc.submission.upload import DataFile
 
     path, name = result.path, os.path.basename(result.path)
-    if examples is not None or path.endswith(ARCHIVES):
-        name = name.removesuffix(".gz").removesuffix(".zst")
+    suffix = archive_suffix(path)
+    if examples is not None or suffix:
+        name = name[: len(name) - len(suffix or "")]
         path = os.path.join(stack.enter_context(TemporaryDirectory(prefix="sftc-")), name)
         with open(path, "wb") as copy:
             copy.writelines(head(result.path, examples))

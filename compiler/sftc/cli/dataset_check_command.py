@@ -14,7 +14,8 @@ from sftc.cli.output import write_stdout
 from sftc.cli.progress_bar import ProgressBar
 from sftc.findings.finding import Finding, Severity
 from sftc.report import json
-from sftc.report.terminal import counted, printable, render, summary
+from sftc.report.terminal import printable, render, summary
+from sftc.text.plural import counted
 from sftc.text.source import STDIN
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def _report(results: "Sequence[Checked]", setup: "Setup | None", format: str) ->
     if setup:
         reports.setdefault(setup.path, []).extend(together)
     if format == "text":
-        write_stdout(_styled(render(together) + "".join(map(_summary, results))))
+        found = f"{printable(setup.path)}: {summary(together)}\n" if setup and together else ""
+        write_stdout(_styled(render(together) + found + "".join(map(_summary, results))))
     elif format == "json":
         write_stdout(json.render(reports, {result.path: _data(result) for result in results}))
     else:

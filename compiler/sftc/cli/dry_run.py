@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from sftc.contract.versions import SELECTOR
 from sftc.report.tables import columns
+from sftc.text.plural import counted
 
 if TYPE_CHECKING:
     from sftc.submission.submit import Order
@@ -26,7 +27,7 @@ def dry_run_report(order: "Order", backend: str | None, env_file: str | None) ->
         raise click.UsageError(f"{error}.") from error
     files = [("training", order.training), *([("validation", order.validation)] if order.validation else [])]
     rows = [
-        (name, str(file), f"{file.rows:,} rows", f"{file.length:,} bytes", file.digest)
+        (name, str(file), counted(file.rows, "row"), counted(file.length, "byte"), file.digest)
         for name, file in files
     ]
     where = "(the embedded service) /api" if url == endpoint.LOCAL else url

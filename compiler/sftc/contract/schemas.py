@@ -39,6 +39,18 @@ class Schemas:
                 schema = schema[part]
         return schema, name
 
+    def reachable(self, name: str) -> set[str]:
+        """Return the files that the schema in file `name` refers to, directly or not, and `name` itself."""
+        found, left = {name}, [name]
+        while left:
+            home = left.pop()
+            for reference in _references(self.file(home)):
+                file = _target(reference.partition("#")[0], home)
+                if file not in found:
+                    found.add(file)
+                    left.append(file)
+        return found
+
     def properties(self, name: str) -> dict[Path, Schema]:
         """Return every property that the root schema in file `name` declares, by TOML path."""
         return dict(self._properties((), self.file(name), name))
@@ -90,6 +102,14 @@ class Schemas:
             child, file = self.resolve(reference, name)
             yield (*path, key), child
             yield from self._properties((*path, key), child, file)
+
+
+def _references(node: Any) -> Iterator[str]:
+    """Yield the references anywhere in a schema."""
+    if isinstance(node, dict) and isinstance(node.get("$ref"), str):
+        yield node["$ref"]
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _references(each)
 
 
 def _target(file: str, home: str) -> str:

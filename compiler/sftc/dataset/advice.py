@@ -4,19 +4,37 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import orjson
 from stringzilla import find
 
 from sftc.dataset.excerpt import Remark
+from sftc.dataset.tool_calls import Row, RowMessage, calls_of, tool_remarks
 from sftc.findings.stage_rules import conversations
+from sftc.text.characters import is_blank
 from sftc.text.keys import Path, dotted
 from sftc.text.suggest import near
 
-Row = dict[str, Any]
-RowMessage = dict[str, Any]
-
 ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
-_RESULTS: Final = {"tool", "function"}
-_OTHER_NAMES: Final = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
+OTHER_NAMES: Final = {
+    "human": "user",
+    "gpt": "assistant",
+    "bot": "assistant",
+    "ai": "assistant",
+    "chatgpt": "assistant",
+    "model": "assistant",
+    "observation": "tool",
+    "ipython": "tool",
+}
+"""Names of roles in other formats."""
+
+SYSTEM: Final = ("system", "developer")
+"""The roles of a message that begins a conversation."""
+
+_TURNS: Final = ("user", "assistant")
+_ASKING: Final = (*SYSTEM, "user")
+_TEXT_TYPES: Final = ("text", "input_text", "output_text")
+_NAMED: Final = 5
+"""The names that a message lists at most."""
 
 TOKENS: Final = re.compile(
     r"<\|[\w ./-]{1,40}\|>|<｜[^｜<>]{1,40}｜>|</?SYS>>|<</?SYS>>|\[/?INST\]"
@@ -37,9 +55,6 @@ SIGNS: Final = (
     b"INST]",
 )
 """At least one of these is in the JSON of every row with a special token, unless the row escapes ASCII."""
-
-BLANKS: Final = " \n\r\t\f\u00a0\u3000"
-"""An answer that has only these characters is blank."""
 
 _IMAGES: Final = ("image", "image_url", "input_image")
 _SOURCES: Final = ("image_url", "image", "url", "path", "file", "file_id", "data", "base64", "source")
@@ -84,7 +99,7 @@ def _part(path: Path, part: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _assistant(row: Row) -> Iterator[Remark]:
-    roles = [message["role"] for message in row["messages"]]
+    roles = [_meant(message["role"]) or message["role"] for message in row["messages"]]
     if "assistant" not in roles:
         message = "this row has no assistant message, so there is nothing to train on"
         yield Remark(conversations.NO_ASSISTANT, message, ("messages",))
@@ -95,46 +110,88 @@ def _assistant(row: Row) -> Iterator[Remark]:
 
 def _blank(row: Row) -> Iterator[Remark]:
     for index, message in enumerate(row["messages"]):
-        if message["role"] == "assistant" and not message.get("tool_calls"):
-            content = message.get("content")
-            if not content or (isinstance(content, str) and not content.strip(BLANKS)):
-                yield Remark(
-                    conversations.BLANK_ASSISTANT,
-                    "this assistant message is blank",
-                    ("messages", index, "content"),
-                )
+        path = ("messages", index, "content")
+        if message["role"] == "assistant":
+            if not message.get("tool_calls") and not message.get("function_call") and _shows_nothing(message):
+                yield Remark(conversations.BLANK_ASSISTANT, "this assistant message is blank", path)
+        elif message["role"] in _ASKING and _shows_nothing(message):
+            yield Remark(conversations.BLANK_MESSAGE, f"this {message['role']} message is blank", path)
+
+
+def _shows_nothing(message: RowMessage) -> bool:
+    """Return whether the content of `message` has no text that is seen, and nothing but texts."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content or ""]
+    return all(map(_is_blank_part, parts))
+
+
+def _is_blank_part(part: Any) -> bool:
+    if isinstance(part, str):
+        return is_blank(part)
+    text = part.get("text")
+    if isinstance(text, str):
+        return is_blank(text)
+    return not part or part.get("type") in _TEXT_TYPES
+
+
+def _weights(row: Row) -> Iterator[Remark]:
+    weights = []
+    for index, message in enumerate(row["messages"]):
+        if message["role"] == "assistant":
+            weight = message.get("weight")
+            weights.append(weight)
+            if weight is not None and weight not in (0, 1):
+                text = f"`weight` is {orjson.dumps(weight).decode()[:40]}: only 0 and 1 have a meaning"
+                yield Remark(conversations.MESSAGE_WEIGHT, text, ("messages", index, "weight"))
+    if weights and all(weight == 0 for weight in weights):
+        index = next(at for at, message in enumerate(row["messages"]) if message["role"] == "assistant")
+        text = "nothing in this row is trained on: each answer has `weight: 0`"
+        yield Remark(conversations.NOTHING_TRAINED, text, ("messages", index, "weight"))
+
+
+def _meant(role: str) -> str | None:
+    """Return the role that `role` is another name of, if it is one."""
+    lower = role.strip().lower()
+    return lower if lower in ROLES else OTHER_NAMES.get(lower)
 
 
 def _roles(row: Row) -> Iterator[Remark]:
+    unknown: dict[str, int] = {}
     for index, message in enumerate(row["messages"]):
-        role = message["role"]
-        if role not in ROLES:
-            meant = _OTHER_NAMES.get(role) or near(role, ROLES)
-            help = f"did you mean `{meant}`?" if meant else f"use one of {', '.join(f'`{r}`' for r in ROLES)}"
-            text = f"chat templates do not know the role `{role[:40]}`"
-            yield Remark(conversations.UNKNOWN_ROLE, text, ("messages", index, "role"), help)
+        if message["role"] not in ROLES:
+            unknown.setdefault(message["role"], index)
+    if not unknown:
+        return
+    shown = [*unknown][:_NAMED]
+    names = ", ".join(f"`{role[:40]}`" for role in shown) + (", ..." if len(unknown) > _NAMED else "")
+    meant = {role: other for role in shown if (other := _meant(role) or near(role, ROLES))}
+    if len(unknown) == len(meant) == 1:
+        help = f"did you mean `{meant[shown[0]]}`?"
+    elif meant:
+        help = "write " + ", ".join(f"`{other}` for `{role[:40]}`" for role, other in meant.items())
+    else:
+        help = f"use one of {', '.join(f'`{role}`' for role in ROLES)}"
+    text = f"chat templates do not know the role{'s' * (len(unknown) > 1)} {names}"
+    yield Remark(conversations.UNKNOWN_ROLE, text, ("messages", unknown[shown[0]], "role"), help)
 
 
-def _results(row: Row) -> Iterator[Remark]:
-    calls: set[object] = set()
-    for index, message in enumerate(row["messages"]):
-        calls.update(_id(call) for call in message.get("tool_calls") or ())
-        if "function_call" in message:
-            calls.add(None)
-        if message["role"] in _RESULTS:
-            answered = message.get("tool_call_id")
-            if not calls:
-                text = "this tool result has no call: no earlier message has `tool_calls`"
-                yield Remark(conversations.RESULT_WITHOUT_CALL, text, ("messages", index, "role"))
-            elif answered is not None and None not in calls and answered not in calls:
-                text = f"no earlier tool call has the id `{answered[:40]}`"
-                yield Remark(conversations.RESULT_WITHOUT_CALL, text, ("messages", index, "tool_call_id"))
-
-
-def _id(call: dict[str, Any]) -> str | None:
-    """Return the id of a tool call, or `None` if it has none. `None` matches any result."""
-    name = call.get("id")
-    return name if isinstance(name, str) else None
+def _turns(row: Row) -> Iterator[Remark]:
+    """Yield remarks about the first messages that break the order that some chat templates ask for."""
+    roles = [message["role"] for message in row["messages"]]
+    late = next((at for at, role in enumerate(roles) if at and role in SYSTEM), None)
+    if late is not None:
+        text = f"this {roles[late]} message is not the first message"
+        yield Remark(conversations.LATE_SYSTEM, text, ("messages", late, "role"))
+    before = "assistant"
+    for at, role in enumerate(roles):
+        if role == before and role in _TURNS and not (at and calls_of(row["messages"][at - 1], at)):
+            begins = all(each in SYSTEM for each in roles[:at])
+            text = f"two {role} messages follow each other"
+            if begins:
+                text = "the conversation begins with the assistant"
+            yield Remark(conversations.NOT_ALTERNATING, text, ("messages", at, "role"))
+            return
+        before = before if role in SYSTEM else role
 
 
 def _images(row: Row) -> Iterator[Remark]:
@@ -177,7 +234,9 @@ def _tokens(row: Row) -> Iterator[Remark]:
 CHECKS: Final[tuple[Callable[[Row], Iterator[Remark]], ...]] = (
     _assistant,
     _blank,
+    _weights,
     _roles,
-    _results,
+    _turns,
+    tool_remarks,
     _images,
 )

@@ -12,10 +12,16 @@ from sftc.dataset.duplicates import Duplicates
 from sftc.dataset.excerpt import whole_file
 from sftc.dataset.inspect_chunk import Inspection, Inspector, Limits
 from sftc.dataset.pool import Pool
-from sftc.dataset.streams import Opened, UnreadableError, opened
+from sftc.dataset.streams import NotJsonLinesError, Opened, UnreadableError, opened
 from sftc.findings.finding import Finding
 from sftc.findings.rule import Rule
-from sftc.findings.stage_rules.rows import DAMAGED_ARCHIVE, EMPTY_DATA, FILE_CHANGED, UNREADABLE_DATA
+from sftc.findings.stage_rules.rows import (
+    DAMAGED_ARCHIVE,
+    EMPTY_DATA,
+    FILE_CHANGED,
+    NOT_JSON_LINES,
+    UNREADABLE_DATA,
+)
 
 OnFinding = Callable[[str, Finding], None]
 OnRead = Callable[[str, int, int | None], None]
@@ -123,6 +129,8 @@ class _File:
         try:
             with opened(self.path) as file:
                 self._read(file, pool, duplicates, on_read)
+        except NotJsonLinesError as error:
+            self._say(NOT_JSON_LINES, f"the file {error.what}", error.help)
         except UnreadableError as error:
             self._say(UNREADABLE_DATA, str(error))
         return self
@@ -171,8 +179,8 @@ class _File:
         self._on_finding(self.path, found)
         self._stopped = self._stopped or (counted and found.is_error and self._kept[kind] == most)
 
-    def _say(self, rule: Rule, message: str) -> None:
-        self.add(rule.finding(whole_file(self.path), message))
+    def _say(self, rule: Rule, message: str, help: str | None = None) -> None:
+        self.add(rule.finding(whole_file(self.path), message, help=help))
 
     def checked(self) -> Checked:
         more = Counter({id: number - self._kept[id] for id, number in self._counts.items()})

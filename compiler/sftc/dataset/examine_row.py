@@ -87,8 +87,7 @@ def _unparsed(data: bytes, tokens: int | None) -> list[Remark]:
         )
         for start, end in scan.surrogates
     ]
-    # orjson refuses numbers beyond the range of a double: their values do not matter here.
-    value = json.loads(text, parse_int=lambda digits: 0, parse_float=lambda digits: 0.0)
+    value = json.loads(text, parse_int=float)  # orjson refuses numbers beyond the range of a double
     return [*found, *_names(scan), *_meaning(data, value, tokens), *_nul(data)]
 
 

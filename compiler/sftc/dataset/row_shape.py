@@ -1,16 +1,28 @@
-"""Explains why a row does not fit the row schema."""
+"""Explains why a row does not fit the row schema. One cause gives one remark."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from typing import Any, Final
 
+import orjson
 from jsonschema import ValidationError
 
 from sftc.contract.dialect import row_violations
 from sftc.contract.schemas import Schemas
 from sftc.dataset.excerpt import Remark
+from sftc.dataset.other_formats import MESSAGES, ROWS, other_format
+from sftc.dataset.tool_calls import calls_of, old_call
 from sftc.findings.stage_rules.rows import ROW_SHAPE
 from sftc.text.keys import Path, dotted
 
 _FORM: Final = '{"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}'
+_CONVERT: Final = "`sftc dataset convert` writes it as messages"
+_MOST: Final = 1000
+"""The violations of a row that are looked at."""
+_NAMED: Final = 8
+"""The columns that a message lists at most."""
 
 _KINDS: Final = {
     str: "a string",
@@ -24,17 +36,113 @@ _KINDS: Final = {
 
 
 def explain_row(schemas: Schemas, row: Any) -> list[Remark]:
-    """Return remarks that explain why `row`, a parsed JSON value, does not fit the row schema."""
-    found: dict[Path, Remark] = {}
-    errors = list(row_violations(schemas, row))
-    places = [tuple(error.absolute_path) for error in errors]
-    for error, place in zip(errors, places, strict=True):
-        deeper = any(other != place and other[: len(place)] == place for other in places)
-        if error.validator == "anyOf" and deeper:
+    """Return remarks that explain why `row`, a parsed JSON value, does not fit the row schema.
+
+    A row in another format has one remark. Of values that are wrong in the same way, the first has
+    a remark that counts the others.
+    """
+    if other := _other_format(row):
+        return [other]
+    errors = [*islice(row_violations(schemas, row), _MOST)]
+    inner = {path[:end] for path in map(_path, errors) for end in range(len(path))}
+    whole = {_path(error) for error in errors if error.validator == "anyOf"} - inner
+    found: dict[tuple[object, ...], Remark] = {}
+    alike: Counter[tuple[object, ...]] = Counter()
+    for error in errors:
+        path = _path(error)
+        if error.validator == "anyOf" and path in inner:
             continue  # the deeper violation explains why no alternative fits
-        for remark in _missing(error) if error.validator == "required" else [_wrong(error)]:
-            found.setdefault(remark.path, remark)
-    return sorted(found.values(), key=lambda remark: _order(row, remark.path))
+        if error.validator == "required" and path in whole:
+            continue  # the remark about the whole object names what it has
+        for key, remark in _remarks(error):
+            found.setdefault(key, remark)
+            alike[key] += 1
+    remarks = [
+        remark._replace(message=f"{remark.message}, and {number - 1:,} more alike") if number > 1 else remark
+        for remark, number in zip(found.values(), alike.values(), strict=True)
+    ]
+    return sorted(remarks, key=lambda remark: _order(row, remark.path))
+
+
+def _other_format(row: Any) -> Remark | None:
+    """Return a remark about a row that is written in another format as a whole."""
+    if isinstance(row, str):
+        with suppress(ValueError):
+            if isinstance(orjson.loads(row), dict):
+                return Remark(ROW_SHAPE, "the row is a string that contains JSON", help=_CONVERT)
+    if not isinstance(row, dict):
+        return None
+    messages = row.get("messages")
+    if isinstance(messages, str) and messages.strip()[:1] == "[":
+        message = "`messages` is a string that contains JSON, not a list"
+        return Remark(ROW_SHAPE, message, ("messages",), _CONVERT)
+    if isinstance(messages, list) and messages:
+        known = other_format(messages[0], MESSAGES)
+        if known and not {"role", "content"} <= messages[0].keys() and not messages[0].get("tool_calls"):
+            text = f"`messages[0]` has {_names(messages[0])} instead of `role` and `content`"
+            return Remark(ROW_SHAPE, text, ("messages", 0), f"this looks like {known.title}: {_CONVERT}")
+    if messages is None and row.keys() - {"messages"}:
+        known = other_format({name: value for name, value in row.items() if value is not None}, ROWS)
+        help = f"this looks like {known.title}: {_CONVERT}" if known else f"write the row as `{_FORM}`"
+        return Remark(ROW_SHAPE, f"the row has no `messages`: it has {_names(row)}", ("messages",), help)
+    return None
+
+
+def _path(error: ValidationError) -> Path:
+    return tuple(error.absolute_path)
+
+
+def _remarks(error: ValidationError) -> Iterator[tuple[tuple[object, ...], Remark]]:
+    """Yield the remarks about a violation, each with a key that is equal for those that are alike."""
+    path = _path(error)
+    schema: Any = error.schema
+    value: Any = error.instance
+    general = tuple("*" if isinstance(part, int) else part for part in path)
+    if error.validator == "required":
+        for name in schema["required"]:
+            if name not in value:
+                expected = schema["properties"][name]["title"]
+                text = f"`{dotted((*path, name))}` is missing: expected {expected}"
+                yield (*general, name), Remark(ROW_SHAPE, text, (*path, name))
+    elif general == ("messages", "*") and (old := _old_call(value, path)):
+        yield (*general, "function_call"), old
+    else:
+        given = _given(value)
+        name = f"`{dotted(path)}`" if path else "the row"
+        text = f"{name} must be {schema['title']}, not {given}"
+        yield (*general, ":", given), Remark(ROW_SHAPE, text, path)
+
+
+def _old_call(message: Any, path: Path) -> Remark | None:
+    """Return a remark about the `function_call` of a message that has nothing else."""
+    calls = calls_of(message, int(path[-1])) if isinstance(message, dict) else []
+    old = next((call for call in calls if call.is_old), None)
+    return Remark(ROW_SHAPE, old_call(old)[0], old.path, old_call(old)[1]) if old else None
+
+
+def _given(value: Any) -> str:
+    if isinstance(value, str) and not value.strip():
+        return "a blank string"
+    if value == []:
+        return "an empty list"
+    if isinstance(value, dict):
+        return f"an object with {_names(value)}" if value else "an empty object"
+    return _KINDS[type(value)]
+
+
+def _names(value: dict[str, Any]) -> str:
+    """Return the names in an object, as messages list them."""
+    names = [f"`{name[:40]}`{_state(each)}" for name, each in [*value.items()][:_NAMED]]
+    return ", ".join(names) + ", ..." * (len(value) > _NAMED)
+
+
+def _state(value: Any) -> str:
+    """Return a note about a value that is present but counts as missing."""
+    if value is None:
+        return " (null)"
+    if isinstance(value, str) and not value.strip():
+        return " (blank)"
+    return " (empty)" if value in ({}, []) else ""
 
 
 def _order(row: Any, path: Path) -> list[int]:
@@ -48,45 +156,3 @@ def _order(row: Any, path: Path) -> list[int]:
             order.append(int(part))
             row = row[part]
     return order
-
-
-def _missing(error: ValidationError) -> list[Remark]:
-    path: Path = tuple(error.absolute_path)
-    schema: Any = error.schema
-    value: Any = error.instance
-    absent = [name for name in schema["required"] if name not in value]
-    return [_absent((*path, name), schema["properties"][name], value) for name in absent]
-
-
-def _absent(path: Path, schema: Any, value: dict[str, Any]) -> Remark:
-    other = next((name for name in schema.get("x-sftc", {}).get("also", ()) if name in value), None)
-    help = f"`{other}` belongs to another format: write the row as `{_FORM}`" if other else None
-    return Remark(ROW_SHAPE, f"`{dotted(path)}` is missing: expected {schema['title']}", path, help)
-
-
-def _wrong(error: ValidationError) -> Remark:
-    path: Path = tuple(error.absolute_path)
-    value: Any = error.instance
-    schema: Any = error.schema
-    name = f"`{dotted(path)}`" if path else "the row"
-    return Remark(ROW_SHAPE, f"{name} must be {schema['title']}, not {_given(value)}", path)
-
-
-def _given(value: Any) -> str:
-    if isinstance(value, str) and not value.strip():
-        return "a blank string"
-    if value == []:
-        return "an empty list"
-    if isinstance(value, dict):
-        names = ", ".join(f"`{name[:40]}`{_state(each)}" for name, each in [*value.items()][:5])
-        return f"an object with {names}" if value else "an empty object"
-    return _KINDS[type(value)]
-
-
-def _state(value: Any) -> str:
-    """Return a note about a value that is present but counts as missing."""
-    if value is None:
-        return " (null)"
-    if isinstance(value, str) and not value.strip():
-        return " (blank)"
-    return " (empty)" if value in ({}, []) else ""

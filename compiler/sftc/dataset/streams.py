@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shlex
 import stat
 import sys
 import zlib
@@ -10,9 +11,10 @@ from contextlib import contextmanager, nullcontext
 from io import BufferedReader, FileIO
 from typing import Any, Final, Protocol
 
+from sftc.dataset.file_kind import GZIP, HEAD, ZSTANDARD, FileKind, kind_of
 from sftc.text.source import STDIN
 
-ARCHIVES: Final = (".gz", ".zst")
+_ARCHIVES: Final = {kind.suffix: kind for kind in (GZIP, ZSTANDARD) if kind.suffix}
 
 _BUFFER: Final = 1 << 18
 
@@ -36,6 +38,20 @@ class UnreadableError(Exception):
     """A training file cannot be read to its end. The message gives the reason."""
 
 
+class NotJsonLinesError(UnreadableError):
+    """A training file is something other than JSON Lines.
+
+    Attributes:
+        what: what it is.
+        help: what to do.
+    """
+
+    def __init__(self, what: str, help: str) -> None:
+        self.what = what
+        self.help = help
+        super().__init__(f"{what}: {help}")
+
+
 class Opened:
     """An open training file.
 
@@ -51,7 +67,9 @@ class Opened:
         status = None if path == STDIN else os.fstat(raw.fileno())
         self.size = status.st_size if status and stat.S_ISREG(status.st_mode) else None
         self._before = status and _identity(status)
-        self.stream: Stream = _decompressed(path, raw)
+        if self.size:
+            _check_archive(path, os.pread(raw.fileno(), HEAD, 0))
+        self.stream: Stream = _recognized(path, _decompressed(path, raw))
 
     @property
     def position(self) -> int:
@@ -74,10 +92,78 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
+def archive_suffix(path: str) -> str | None:
+    """Return the ending by which the file at `path` is read as an archive, in lower case, if it has one."""
+    lower = path.lower()
+    return next((suffix for suffix in _ARCHIVES if lower.endswith(suffix)), None)
+
+
+def _check_archive(path: str, head: bytes) -> None:
+    """Make sure that the name of a file that begins with `head` does not call it an archive that it is not.
+
+    Raises:
+        NotJsonLinesError: it does.
+    """
+    suffix = archive_suffix(path)
+    kind = kind_of(head)
+    if suffix and kind is not _ARCHIVES[suffix]:
+        what = kind.title if kind else "JSON Lines" * head.lstrip().startswith(b"{")
+        if what:
+            raise NotJsonLinesError(f"is named `{suffix}`, but it is {what}", "name it as what it is")
+
+
+def _recognized(path: str, stream: Stream) -> Stream:
+    """Return a stream with the bytes of `stream`, which may be JSON Lines.
+
+    Raises:
+        NotJsonLinesError: its first bytes show that it is something else.
+    """
+    buffer, held, damage = memoryview(bytearray(HEAD)), 0, None
+    try:
+        while held < HEAD and (read := stream.readinto(buffer[held:])):
+            held += read
+    except DAMAGE as error:
+        damage = error
+    head = bytes(buffer[:held])
+    if damage is None and (kind := kind_of(head)):
+        raise NotJsonLinesError(f"is {kind.title}, not JSON Lines", remedy(kind, path))
+    return _Rejoined(head, damage, stream)
+
+
+def remedy(kind: FileKind, path: str) -> str:
+    """Return what to do with the file at `path`, which is not JSON Lines but of `kind`."""
+    if kind.suffix and path != STDIN:
+        return f"name it `{os.path.basename(path)}{kind.suffix}`"
+    about = [kind.help] if kind.help else []
+    if kind.is_convertible:
+        about.append(f"run `sftc dataset convert {shlex.quote(path)} --output new.jsonl`")
+    return "; ".join(about) or "write one JSON object per line, in UTF-8"
+
+
+class _Rejoined:
+    """A stream whose first bytes were read before."""
+
+    def __init__(self, head: bytes, damage: Exception | None, rest: Stream) -> None:
+        self._head = memoryview(head)
+        self._damage = damage
+        self._rest = rest
+
+    def readinto(self, buffer: memoryview) -> int | None:
+        if self._head:
+            size = min(len(buffer), len(self._head))
+            buffer[:size] = self._head[:size]
+            self._head = self._head[size:]
+            return size
+        if self._damage:
+            raise self._damage
+        return self._rest.readinto(buffer)
+
+
 def _decompressed(path: str, raw: FileIO) -> Stream:
-    if path.endswith(".gz"):
+    suffix = archive_suffix(path)
+    if suffix == GZIP.suffix:
         return _Gzip(fileobj=BufferedReader(raw, _BUFFER))
-    if path.endswith(".zst"):
+    if suffix == ZSTANDARD.suffix:
         return _zstandard(BufferedReader(raw, _BUFFER))
     return raw
 
@@ -108,7 +194,7 @@ def opened(path: str) -> Iterator[Opened]:
     """Open the training file at `path`, or standard input for `-`.
 
     Raises:
-        UnreadableError: the file cannot be opened, or is a folder or a device.
+        UnreadableError: the file cannot be opened, is a folder or a device, or is not JSON Lines.
     """
     if path == STDIN and sys.stdin is None:
         raise UnreadableError("cannot be read: standard input is closed")

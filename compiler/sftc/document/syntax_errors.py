@@ -4,23 +4,23 @@ import re
 from ast import literal_eval
 from tomllib import TOMLDecodeError
 
-from sftc.document.places import Scanner
-from sftc.findings.finding import Finding
+from sftc.document.places import Place, Scanner
+from sftc.findings.finding import MOST_SHOWN, Finding
 from sftc.findings.stage_rules.schema import INTEGER_OUT_OF_RANGE
 from sftc.findings.stage_rules.syntax import DUPLICATE_KEY, TOML_SYNTAX
 from sftc.text.characters import character_name, is_invisible
-from sftc.text.keys import dotted
+from sftc.text.keys import Path, dotted
 from sftc.text.source import Source
 
 
-def explain_syntax_error(source: Source, error: ValueError) -> list[Finding]:
-    """Return the findings about a `source` that `tomllib` refused with `error`."""
+def explain_syntax_error(source: Source, scanner: Scanner, error: ValueError) -> list[Finding]:
+    """Return the findings about a `source`, as scanned, that `tomllib` refused with `error`."""
     if not isinstance(error, TOMLDecodeError):
         return [_too_many_digits(source)]
-    scanner = Scanner(source.text)
     problem = _syntax_error(source, scanner, str(error))
     # After the error that stopped the parser, a duplicate may not be one.
-    return [found for found in _repeats(source, scanner) if found.span.line <= problem.span.line] or [problem]
+    _, end = source.line_bounds(problem.span.line)
+    return _repeats(source, [each for each in scanner.repeats if each[2].key[0] <= end]) or [problem]
 
 
 def _too_many_digits(source: Source) -> Finding:
@@ -31,14 +31,17 @@ def _too_many_digits(source: Source) -> Finding:
     return INTEGER_OUT_OF_RANGE.finding(span, message, help="write a smaller number")
 
 
-def _repeats(source: Source, scanner: Scanner) -> list[Finding]:
-    findings = []
-    for path, first, again in scanner.repeats:
+def _repeats(source: Source, repeats: list[tuple[Path, Place, Place]]) -> list[Finding]:
+    """Return findings about the first of the repeated keys, the last of which stands for the others."""
+    findings: list[Finding] = []
+    for path, first, again in repeats[: MOST_SHOWN + 1]:
         line = source.span(*first.key).line
         what = f"table `[{dotted(path)}]`" if again.header else f"key `{dotted(path)}`"
         message = f"the {what} is defined twice, first on line {line}"
         span = source.span(*again.key)
         findings.append(DUPLICATE_KEY.finding(span, message, path=path, help="keep one of the two"))
+    if more := len(repeats) - len(findings):
+        findings[-1] = findings[-1]._replace(number=1 + more)
     return findings
 
 

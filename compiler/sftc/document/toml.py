@@ -89,16 +89,15 @@ def parse(source: Source, overrides: Iterable[Override] = ()) -> Document:
     if source.text.startswith("\ufeff"):
         raise ConfigError([_byte_order_mark(source)])
     if _may_nest_deep(source.text):
-        _refuse_depth(source)
+        _scan(source)
     try:
         values = tomllib.loads(source.text)
     except ValueError as error:
         from sftc.document.syntax_errors import explain_syntax_error
 
-        _refuse_depth(source)
-        raise ConfigError(explain_syntax_error(source, error)) from None
+        raise ConfigError(explain_syntax_error(source, _scan(source), error)) from None
     if _is_deeper(values, MAX_DEPTH):
-        _refuse_depth(source)
+        _scan(source)
     overrides = tuple(overrides)
     if conflicts := [found for override in overrides for found in _apply(override, values)]:
         raise ConfigError(conflicts)
@@ -141,11 +140,11 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return bool(children) and (levels == 0 or any(_is_deeper(child, levels - 1) for child in children))
 
 
-def _refuse_depth(source: Source) -> None:
+def _scan(source: Source) -> "Scanner":
     from sftc.document.places import Scanner, TooDeep
 
     try:
-        Scanner(source.text)
+        return Scanner(source.text)
     except TooDeep as error:
         raise ConfigError([_too_deep(source.span(error.at, error.at + 1))]) from None
 

@@ -74,21 +74,23 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 def bounded(findings: Iterable[Finding]) -> list[Finding]:
     """Return the first `MOST_SHOWN` findings of each kind, and one more that stands for the rest of it."""
     kept: list[Finding] = []
-    seen: Counter[tuple[str, Severity]] = Counter()
+    shown: Counter[tuple[str, Severity]] = Counter()
+    rest: Counter[tuple[str, Severity]] = Counter()
     first: dict[tuple[str, Severity], int] = {}
     for found in findings:
         kind = (found.id, found.severity)
-        seen[kind] += 1
-        if seen[kind] <= MOST_SHOWN:
+        if shown[kind] < MOST_SHOWN and found.number == 1:
+            shown[kind] += 1
             kept.append(found)
-        elif kind not in first:
+            continue
+        rest[kind] += found.number
+        if kind not in first:
             first[kind] = len(kept)
             kept.append(found)
     for kind, at in first.items():
-        rest = seen[kind] - MOST_SHOWN
-        if rest > 1:
-            message = f"{rest:,} more findings of this kind, the first of them here"
-            kept[at] = kept[at]._replace(message=message, help=None, fix=None, number=rest)
+        if rest[kind] > 1:
+            message = f"{rest[kind]:,} more findings of this kind, the first of them here"
+            kept[at] = kept[at]._replace(message=message, help=None, fix=None, number=rest[kind])
     return kept
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from sftc.dataset.describe_file import Tally, percentiles, ranked
-from sftc.report.terminal import counted, printable
+from sftc.report.terminal import printable
+from sftc.text.plural import counted
 
 _INK, SOFT, _FILL, _MARK = "#1f2933", "#7b8794", "#3b82c4", "#d9480f"
 STYLE: dict[Any, Any] = {

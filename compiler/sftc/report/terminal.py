@@ -9,6 +9,7 @@ import click
 from sftc.findings.finding import Finding, Severity, bounded, count
 from sftc.text.characters import visible
 from sftc.text.keys import dotted
+from sftc.text.plural import counted
 from sftc.text.secrets import masked
 from sftc.text.source import Source, Span
 
@@ -27,11 +28,6 @@ def summary(findings: Iterable[Finding]) -> str:
     numbers = count(findings)
     found = ((each, numbers[each]) for each in Severity if numbers[each])
     return ", ".join(counted(number, each) for each, number in found)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, for example `1 row` or `2,000 rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def printable(text: str) -> str:

@@ -12,6 +12,7 @@ from sftc.submission.failures import KeyInUseError, RefusedError, UnreachableErr
 from sftc.submission.journal import Intent, Journal
 from sftc.submission.statuses import OVER, SUCCEEDED, word
 from sftc.submission.upload import DataFile, OnProgress, Readiness, ensure_uploaded
+from sftc.text.plural import counted
 
 _LISTED = 100
 _TRIES = 100
@@ -212,7 +213,7 @@ class Submission:
         return bind(order.payload, training, validation)
 
     def _send(self, file: DataFile) -> str:
-        self._tell(f"file {file}: {file.rows:,} rows, {file.length:,} bytes")
+        self._tell(f"file {file}: {counted(file.rows, 'row')}, {counted(file.length, 'byte')}")
         return ensure_uploaded(file, self._service, self._journal, self._progress, self._readiness)
 
     def _create(self, order: Order, key: str, payload: Payload) -> _Job:

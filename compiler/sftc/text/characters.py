@@ -29,22 +29,19 @@ BLANKS: Final = (
 )
 """The characters that show nothing, as ranges from the first to the last."""
 
-_BLANK: Final = re.compile("[" + "".join(f"{first}-{last}" for first, last in BLANKS) + "]*+")
-_INVISIBLE: Final = frozenset({"Zs", "Zl", "Zp", "Cf"})
+_RANGES: Final = "".join(f"{first}-{last}" for first, last in BLANKS)
+_BLANK: Final = re.compile(f"[{_RANGES}]*+")
+_INVISIBLE: Final = re.compile(f"(?![\x00-\x20\x7f-\x9f])[{_RANGES}]")
 
 
 def is_blank(text: str) -> bool:
-    """Return whether `text` shows nothing: it is empty, or has only spaces, controls and invisible characters."""
+    """Return whether `text` shows nothing: it is empty, or all of its characters are in `BLANKS`."""
     return _BLANK.fullmatch(text) is not None
 
 
 def is_invisible(char: str) -> bool:
     """Return whether `char` shows as nothing, or as a space that is not the plain one."""
-    import unicodedata
-
-    if char == " " or is_control(char):
-        return False
-    return is_blank(char) or unicodedata.category(char) in _INVISIBLE
+    return _INVISIBLE.match(char) is not None
 
 
 def is_control(char: str) -> bool:
@@ -77,4 +74,4 @@ def visible(text: str) -> str:
     """Return `text` with each invisible character as its code point: `a<U+00A0>b`."""
     if text.isascii():
         return text
-    return "".join(f"<U+{ord(char):04X}>" if is_invisible(char) else char for char in text)
+    return _INVISIBLE.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)

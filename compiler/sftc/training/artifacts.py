@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from sftc.payload.encoding import digest, to_bytes
+from sftc.text.plural import counted
 from sftc.training.durable import sync_folder, sync_tree
 from sftc.training.plan import Plan
 from sftc.training.tokens import Counts
@@ -81,7 +82,9 @@ def card(payload: dict[str, Any], plan: Plan, files: Mapping[str, Counts], outco
         "Final metrics": [
             f"{name}: {value:.6g} (step {step:,})" for name, (step, value) in sorted(outcome.figures.items())
         ],
-        "Training data": [f"{name}: {each.rows:,} rows, {each.digest}" for name, each in files.items()],
+        "Training data": [
+            f"{name}: {counted(each.rows, 'row')}, {each.digest}" for name, each in files.items()
+        ],
         "Package versions": [f"{name} {version(name)}" for name in _packages(plan)],
     }
     sections = "".join(_section(title, each) for title, each in lines.items() if each)

@@ -10,6 +10,7 @@ from torch.distributed import broadcast_object_list, get_rank, is_initialized
 from transformers import TrainingArguments, set_seed
 
 from sftc.service.executor import FailedError
+from sftc.text.plural import counted
 from sftc.training import checkpoints, health
 from sftc.training.base_model import BaseModel
 from sftc.training.fine_tuner import FineTuner
@@ -110,8 +111,8 @@ def _check_changes(model: Path, steps: int, reporter: Reporter) -> None:
     unchanged, layers = health.unchanged_layers(model)
     if layers and len(unchanged) == layers:
         raise FailedError(
-            f"training changed nothing: after {steps:,} steps the adapter is as it was before. Raise "
-            "`hyperparameters.learning_rate`, or the number of steps: more rows or "
+            f"training changed nothing: after {counted(steps, 'step')} the adapter is as it was before. "
+            "Raise `hyperparameters.learning_rate`, or the number of steps: more rows or "
             "`hyperparameters.n_epochs`, or a smaller batch"
         )
     if unchanged:

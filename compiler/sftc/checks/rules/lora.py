@@ -66,8 +66,9 @@ def _unused(config: Config) -> Iterator[Finding]:
 
 def _saved_and_adapted(config: Config) -> Iterator[Finding]:
     targets, saved = config.given(TARGETS), config.given(SAVED) or []
+    adapted = {name for name in targets if isinstance(name, str)} if isinstance(targets, list) else set()
     for index, name in enumerate(saved):
-        if isinstance(targets, list) and name in targets:
+        if isinstance(name, str) and name in adapted:
             message = f"`{name}` is in `target_modules` and in `modules_to_save`: a layer has an adapter, or is trained whole"
             path: Path = (*SAVED.path, index)
             span = config.document.span(path)

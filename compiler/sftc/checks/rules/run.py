@@ -11,6 +11,7 @@ from sftc.checks.rules.data import VALIDATION_PATH, validation_file
 from sftc.checks.rules.evaluation import EVAL_STEPS, SAVE_BEST, strategy
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
+from sftc.text.plural import counted
 
 HYPERPARAMETERS: Final = Setting("hyperparameters", dict)
 EPOCHS: Final = Setting("hyperparameters.n_epochs", int)
@@ -38,18 +39,18 @@ def check_run(config: Config, rows: RowCount | None) -> Iterator[Finding]:
         return
     path, span = HYPERPARAMETERS.path, config.span(HYPERPARAMETERS, "key")
     if rows.training < batch:
-        message = f"the training file has {rows.training:,} rows, and one step takes {made_of}"
-        help = f"make the batch at most {rows.training:,} rows"
+        message = f"the training file has {counted(rows.training, 'row')}, and one step takes {made_of}"
+        help = f"make the batch at most {counted(rows.training, 'row')}"
         yield BATCH_EXCEEDS_ROWS.finding(span, message, path=path, help=help)
         return
     epochs = config.effective(EPOCHS) or 1
     an_epoch = -(-rows.training // batch)
     total = an_epoch * epochs
-    message = f"{rows.training:,} rows by {made_of} are {an_epoch:,} steps an epoch, {total:,} in all"
+    message = f"{counted(rows.training, 'row')} by {made_of}: {counted(an_epoch, 'step')} an epoch, {total:,} in all"
     yield STEPS.finding(span, message, path=path)
     steps = config.given(EVAL_STEPS) or 0
     if steps > total and strategy(config) == "steps":
-        message = f"`eval_steps` is {steps:,}, but the whole run has {total:,} steps ({made_of} rows a step)"
+        message = f"`eval_steps` is {steps:,}, but the whole run has {counted(total, 'step')} ({made_of} rows a step)"
         help = f"write at most `eval_steps = {total}`"
         yield EVAL_STEPS_BEYOND_RUN.finding(config.span(EVAL_STEPS), message, path=EVAL_STEPS.path, help=help)
 

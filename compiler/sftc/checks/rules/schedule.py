@@ -7,6 +7,7 @@ from sftc.checks.config import Config, Setting
 from sftc.checks.rules.evaluation import EVAL_STEPS, strategy
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
+from sftc.text.plural import counted
 
 WARMUP_RATIO: Final = Setting("hyperparameters.warmup_ratio", float)
 WARMUP_STEPS: Final = Setting("hyperparameters.warmup_steps", int)
@@ -32,7 +33,7 @@ def _beyond_the_end(config: Config) -> Iterator[Finding]:
         (EVAL_STEPS, steps, "so nothing is evaluated before the end"),
     ):
         if number is not None and (number > most or (setting is WARMUP_STEPS and number == most)):
-            message = f"`{setting.name}` is {number:,}, but the run stops after {most:,} steps (`max_steps`), {what}"
+            message = f"`{setting.name}` is {number:,}, but the run stops after {counted(most, 'step')} (`max_steps`), {what}"
             span = config.span(setting)
             yield BEYOND_THE_END.finding(
                 span, message, path=setting.path, help=f"write less than {most}, or raise `max_steps`"

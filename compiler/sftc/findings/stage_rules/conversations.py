@@ -5,12 +5,6 @@ from sftc.findings.rule import Rule
 
 _USER = '{"messages": [{"role": "user", "content": "2 + 2?"}'
 _ROW = _USER + ', {"role": "assistant", "content": "4"}]}\n'
-_CALL = (
-    _USER
-    + ', {"role": "assistant", "tool_calls": [{"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}}]}'
-)
-_ANSWER = ', {"role": "tool", "tool_call_id": "a", "content": "4"}, {"role": "assistant", "content": "4"}]}\n'
-
 NO_ASSISTANT = Rule(
     id="no-assistant-message",
     severity=Severity.WARNING,
@@ -44,6 +38,65 @@ BLANK_ASSISTANT = Rule(
     examples="jsonl",
 )
 
+NOTHING_TRAINED = Rule(
+    id="nothing-trained",
+    severity=Severity.WARNING,
+    title="nothing in a row is trained on",
+    why="A message with `weight: 0` is left out of the loss. If all answers are, the row takes time to process and trains nothing.",
+    act="Set `weight` to 1 on the answers to train on, or remove the row.",
+    invalid=_ROW.replace('"4"', '"4", "weight": 0'),
+    valid=_ROW.replace('"4"', '"4", "weight": 1'),
+    examples="jsonl",
+)
+
+MESSAGE_WEIGHT = Rule(
+    id="message-weight",
+    severity=Severity.WARNING,
+    title="the `weight` of a message is neither 0 nor 1",
+    why="A message is trained on or left out: there is nothing between. Any other weight counts as 1 here, and is refused elsewhere.",
+    act="Write 0 to leave the answer out, and 1, or no `weight`, to train on it.",
+    invalid=_ROW.replace('"4"', '"4", "weight": 0.5'),
+    valid=_ROW.replace('"4"', '"4", "weight": 1'),
+    examples="jsonl",
+)
+
+BLANK_MESSAGE = Rule(
+    id="blank-message",
+    severity=Severity.NOTE,
+    title="a user or system message is blank",
+    why="Some trainers drop the row, and some chat templates write an empty turn.",
+    act="Write the message, or remove it. `sftc dataset preview` shows what the model sees.",
+    invalid=_ROW.replace("2 + 2?", ""),
+    valid=_ROW,
+    examples="jsonl",
+)
+
+NOT_ALTERNATING = Rule(
+    id="not-alternating",
+    severity=Severity.NOTE,
+    title="user and assistant do not take turns",
+    why="Some chat templates, such as those of Mistral and Gemma, reject a row whose user and assistant messages do not alternate, beginning with the user.",
+    act="Join messages of the same role, if your model's template rejects the row. `sftc dataset preview` decides.",
+    invalid=_ROW.replace("[", '[{"role": "user", "content": "Hi."}, '),
+    valid=_ROW,
+    examples="jsonl",
+)
+
+LATE_SYSTEM = Rule(
+    id="late-system",
+    severity=Severity.NOTE,
+    title="a system message is not the first message",
+    why="Some chat templates reject the row, or drop the message.",
+    act="Move the text to the first message, if your model's template rejects the row. `sftc dataset preview` decides.",
+    invalid=_ROW.replace(
+        "]",
+        ', {"role": "system", "content": "Be short."}'
+        ', {"role": "user", "content": "And?"}, {"role": "assistant", "content": "5"}]',
+    ),
+    valid=_ROW,
+    examples="jsonl",
+)
+
 UNKNOWN_ROLE = Rule(
     id="unknown-role",
     severity=Severity.WARNING,
@@ -52,17 +105,6 @@ UNKNOWN_ROLE = Rule(
     act="Use one of these roles.",
     invalid=_ROW.replace("user", "human"),
     valid=_ROW,
-    examples="jsonl",
-)
-
-RESULT_WITHOUT_CALL = Rule(
-    id="result-without-call",
-    severity=Severity.WARNING,
-    title="a tool result has no matching call before it",
-    why="A tool result answers a call in an earlier assistant message. Without that call, a chat template rejects the row, or the model is trained on a conversation that never happens.",
-    act="Add the assistant message with the call before the result, and set the result's `tool_call_id` to the `id` of the call.",
-    invalid=_USER + _ANSWER,
-    valid=_CALL + _ANSWER,
     examples="jsonl",
 )
 
@@ -124,8 +166,12 @@ RULES = (
     NO_ASSISTANT,
     LAST_NOT_ASSISTANT,
     BLANK_ASSISTANT,
+    NOTHING_TRAINED,
+    MESSAGE_WEIGHT,
+    BLANK_MESSAGE,
+    NOT_ALTERNATING,
+    LATE_SYSTEM,
     UNKNOWN_ROLE,
-    RESULT_WITHOUT_CALL,
     IMAGE_WITHOUT_SOURCE,
     SPECIAL_TOKEN,
     NUL_IN_TEXT,

@@ -13,6 +13,17 @@ UNREADABLE_DATA = Rule(
     act="Check that the path is correct, that it is a file and not a folder, and that you have permission to read it. `-` reads standard input.",
 )
 
+NOT_JSON_LINES = Rule(
+    id="not-json-lines",
+    severity=Severity.ERROR,
+    title="the file is not JSON Lines in UTF-8",
+    why="A training file has one JSON object on each line, and is UTF-8, plain or compressed (`.gz`, `.zst`). Services and trainers reject any other file, or read only a part of it.",
+    act="Convert the file with `sftc dataset convert`, or give it the name of what it is.",
+    invalid="[\n" + _ROW + "]\n",
+    valid=_ROW,
+    examples="jsonl",
+)
+
 DAMAGED_ARCHIVE = Rule(
     id="damaged-archive",
     severity=Severity.ERROR,
@@ -124,6 +135,7 @@ ROW_SHAPE = Rule(
 
 RULES = (
     UNREADABLE_DATA,
+    NOT_JSON_LINES,
     DAMAGED_ARCHIVE,
     FILE_CHANGED,
     EMPTY_DATA,

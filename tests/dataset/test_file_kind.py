@@ -1,0 +1,167 @@
+"""Files that are not JSON Lines are recognised by their first bytes, whatever their names."""
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import pickle
+import sqlite3
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sftc.dataset.check_files import check_files
+from sftc.dataset.file_kind import HEAD, kind_of
+from support.training_files import compressed
+
+ROW = {"messages": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]}
+LINE = json.dumps(ROW) + "\n"
+
+
+def in_zip(data: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("rows.jsonl", data)
+    return file.getvalue()
+
+
+def in_tar(data: bytes) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("rows.jsonl"), io.BytesIO(data))
+    return file.getvalue()
+
+
+def database(folder: Path) -> bytes:
+    with sqlite3.connect(folder / "rows.db") as connection:
+        connection.execute("CREATE TABLE rows (question, answer)")
+    connection.close()
+    return (folder / "rows.db").read_bytes()
+
+
+def table(delimiter: str) -> bytes:
+    file = io.StringIO()
+    csv.writer(file, delimiter=delimiter).writerows([["question", "answer"], ["2 + 2, or 4?", 'It is "4".']])
+    return file.getvalue().encode()
+
+
+TEXT = LINE.encode()
+OTHERS: dict[str, list[bytes]] = {
+    "gzip": [gzip.compress(TEXT)],
+    "zstd": [compressed(TEXT)],
+    "bz2": [bz2.compress(TEXT)],
+    "xz": [lzma.compress(TEXT)],
+    "zip": [in_zip(TEXT)],
+    "tar": [in_tar(TEXT)],
+    "parquet": [b"PAR1\x15\x04\x15\x90\x01PAR1"],
+    "arrow-file": [b"ARROW1\0\0\xff\xff\xff\xff"],
+    "arrow-stream": [b"\xff\xff\xff\xff\x10\0\0\0"],
+    "pickle": [pickle.dumps(ROW, protocol=4)],
+    "utf-16-le": [TEXT.decode().encode("utf-16"), TEXT.decode().encode("utf-16-le")],
+    "utf-16-be": [b"\xfe\xff" + TEXT.decode().encode("utf-16-be"), TEXT.decode().encode("utf-16-be")],
+    "utf-32-le": [TEXT.decode().encode("utf-32"), TEXT.decode().encode("utf-32-le")],
+    "utf-32-be": [TEXT.decode().encode("utf-32-be")],
+    "json-list": [
+        json.dumps([ROW]).encode(),
+        json.dumps([ROW, ROW], indent=2).encode(),
+        b"[\n" + TEXT[:-1] + b",\n" + TEXT + b"]\n",
+        b"\xef\xbb\xbf \n[]",
+        json.dumps([ROW] * 2000).encode()[:HEAD],
+    ],
+    "json": [
+        json.dumps(ROW, indent=1).encode(),
+        json.dumps({"rows": [ROW] * 2000}, indent=1).encode()[:HEAD],
+        json.dumps({"text": "x" * HEAD}, indent=1).encode()[:HEAD],
+    ],
+    "csv": [table(","), table(";")],
+    "tsv": [table("\t")],
+    "html": [b"<!DOCTYPE html>\n<html>", b"\n<html lang=en>"],
+    "toml": [b'[job]\nmodel = "m"\n', b'# a job\n\nschema_version = 2\n[job]\nmodel = "m"\n'],
+    "git-lfs": [b"version https://git-lfs.github.com/spec/v1\n"],
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_kind_is_recognised_and_is_one_error(name: str, tmp_path: Path) -> None:
+    for data in OTHERS[name]:
+        kind = kind_of(data[:HEAD])
+        assert kind is not None
+        assert kind.name == name
+        path = tmp_path / "rows.jsonl"
+        path.write_bytes(data)
+        [checked] = check_files([str(path)])
+        [found] = checked.findings
+        assert (found.id, checked.ok, checked.digest) == ("not-json-lines", False, "")
+        assert kind.title in found.message
+        assert ("sftc dataset convert" in (found.help or "")) == (kind.is_convertible and not kind.suffix)
+        assert found.help
+        assert "UTF-8" not in found.message
+
+
+def test_a_database_is_recognised(tmp_path: Path) -> None:
+    kind = kind_of(database(tmp_path))
+    assert kind
+    assert kind.name == "sqlite"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\n",
+        TEXT,
+        TEXT * 3,
+        b"\xef\xbb\xbf" + TEXT,
+        b'{"messages": [{"role": "user", "content": "cut\n' + TEXT,
+        b'{"messages": [{"role": "user"\n' + TEXT,
+        b"{'messages': []}\n{'messages': []}\n",
+        b'"a string"\n"another, string"\n',
+        b"null\n",
+        b"one line of text, with a comma",
+        b"\x00\n\x00\n",
+        b"\xff\n",
+        TEXT[:-1] + b"," + b"\n" + TEXT,
+        (json.dumps({"messages": "x" * HEAD}) + "\n").encode()[:HEAD],
+    ],
+)
+def test_what_may_be_json_lines_is_checked_row_by_row(data: bytes) -> None:
+    assert kind_of(data) is None
+
+
+@given(st.binary(max_size=40) | st.text(max_size=40).map(str.encode))
+def test_any_bytes_are_a_kind_or_none(data: bytes) -> None:
+    kind = kind_of(data)
+    assert kind is None or kind.name
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"), [("a.jsonl.GZ", gzip.compress), ("a.Zst", compressed), ("a.jsonl.gz", gzip.compress)]
+)
+def test_an_archive_is_read_whatever_the_case_of_its_name(
+    name: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(pack(TEXT))
+    [checked] = check_files([str(tmp_path / name)])
+    assert (checked.findings, checked.rows, checked.length) == ((), 1, len(TEXT))
+
+
+@pytest.mark.parametrize(("data", "what"), [(TEXT, "JSON Lines"), (compressed(TEXT), "Zstandard")])
+def test_a_name_that_calls_a_file_gzip_that_is_not_is_an_error(
+    data: bytes, what: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(data)
+    [checked] = check_files([str(tmp_path / "a.jsonl.gz")])
+    assert [found.message for found in checked.findings] == [f"the file is named `.gz`, but it is {what}"]
+
+
+def test_what_is_in_an_archive_is_recognised_too(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(json.dumps([ROW]).encode()))
+    [checked] = check_files([str(tmp_path / "a.jsonl.gz")])
+    assert [found.id for found in checked.findings] == ["not-json-lines"]
