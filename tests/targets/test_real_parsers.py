@@ -3,6 +3,7 @@
 The plan of the embedded trainer says what a config means.
 """
 
+import json
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -14,8 +15,10 @@ import tomlkit
 from hypothesis import given, settings
 
 import sftc
+from sftc.contract.operations import OPERATIONS
 from sftc.contract.versions import PACKAGED
 from sftc.findings.stage_rules.other_trainers import UNFINISHED
+from sftc.text.keys import ABSENT, look_up
 from sftc.training.machine import PACKAGES as OPTIONAL
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, UnsupportedJobError, make_plan
@@ -24,7 +27,7 @@ from support.target_readers import run_reader
 
 ROOT = Path(__file__).parents[2]
 MACHINE = Machine("cuda", ("NVIDIA H100 80GB HBM3",) * 18, True, frozenset(OPTIONAL), nodes=2)
-GENERATED = 200
+GENERATED = 80
 
 
 @cache
@@ -50,16 +53,17 @@ def expressible(text: str, target: str) -> str:
     config["job"].setdefault("data", "train.jsonl")
     config.setdefault("hyperparameters", {}).setdefault("sequence_length", 1024)
     if target == "fireworks":
-        config.setdefault("training", {})["mode"] = "lora"
+        training = config.setdefault("training", {})
+        training["mode"] = "lora"
+        if "validation" in training:
+            training["validation"]["save_best_model_at_end"] = False
     for _ in range(4):
         written = sftc.compile(tomlkit.dumps(config), target=target)
         if written.ok:
             break
         for found in written.findings:
             if found.is_error and found.path:
-                table = config
-                for part in found.path[:-1]:
-                    table = table.get(part, {})
+                table = look_up(config, found.path[:-1])
                 table.pop(found.path[-1], None)
     return tomlkit.dumps(config)
 
@@ -74,7 +78,7 @@ class Case(NamedTuple):
 
 
 def cases(target: str) -> Iterator[Case]:
-    """Yield the configs that `target` can express, that name their data and that we can train ourselves."""
+    """Yield the configs with data that `target` can express and the embedded trainer can train."""
     for text in dict.fromkeys([*texts(), *(expressible(text, target) for text in texts())]):
         written = sftc.compile(text, target=target)
         if not written.ok or any(found.id == UNFINISHED.id for found in written.findings):
@@ -163,6 +167,45 @@ def meaning(case: Case) -> dict[str, Any]:
     }
 
 
+def axolotl(case: Case) -> dict[str, Any]:
+    """Return what Axolotl must understand besides."""
+    plan = case.plan
+    named = [each in plan.trackers for each in ("wandb", "trackio", "mlflow")]
+    form = {
+        "path": "",
+        "rows": ["json", "chat_template", "train", "messages"],
+        "trains": ["assistant"],
+        "weight": "weight",
+        "ends": "turn",
+    }
+    return {
+        "unknown": [],
+        "data": json.dumps(form),
+        "template": "tokenizer_default",
+        "long_rows": "truncate",
+        "tf32": False,
+        "trackers": [each for each in ("tensorboard", "wandb", "trackio", "mlflow") if each in plan.trackers],
+        "projects": [plan.project or None if each else None for each in named],
+        "runs": [plan.name or None if each else None for each in named],
+    }
+
+
+def llamafactory(case: Case) -> dict[str, Any]:
+    """Return what LLaMA-Factory must understand besides."""
+    plan = case.plan
+    beside_adapter = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}[plan.precision]
+    return {
+        "length": plan.sequence_length or 2**20,
+        "trains": True,
+        "four_bits": ["bnb", "nf4", True],
+        "weights": beside_adapter if plan.adapter else "float32",
+        "data_seed": plan.seed,
+        "name": plan.name or None,
+        "trackers": plan.trackers,
+        "project": plan.project or "huggingface",
+    }
+
+
 def trl(case: Case) -> dict[str, Any]:
     """Return what TRL must understand besides."""
     plan = case.plan
@@ -201,7 +244,9 @@ def together(case: Case) -> dict[str, Any]:
     }
 
 
-MEANINGS = {"together": together, "trl": trl}
+MEANINGS = {"axolotl": axolotl, "llamafactory": llamafactory, "together": together, "trl": trl}
+LEFT_OUT = {"llamafactory": {"data", "template"}}
+"""What a parser understands and tests of their own look at."""
 
 
 @pytest.mark.slow
@@ -209,10 +254,103 @@ MEANINGS = {"together": together, "trl": trl}
 def test_what_the_parser_understands_is_what_the_config_means(target: str, tmp_path: Path) -> None:
     found = list(cases(target))
     assert len(found) > GENERATED / 3
-    said = read(target, found, tmp_path)
-    assert len(said) == len(found)
-    for case, each in zip(found, said, strict=True):
-        wanted = meaning(case) | MEANINGS[target](case)
-        assert "refused" not in each, f"{each['refused']}\n{case.text}\n{case.files}"
-        assert each.keys() >= MEANINGS[target](case).keys()
-        assert each == {key: wanted[key] for key in each}, case.text
+    for case, said in zip(found, read(target, found, tmp_path), strict=True):
+        assert "refused" not in said, f"{said['refused']}\n{case.text}\n{case.files}"
+        own = MEANINGS[target](case)
+        heard = {key: said[key] for key in said.keys() - LEFT_OUT.get(target, set())}
+        assert heard.keys() >= own.keys()
+        wanted = meaning(case) | own
+        assert heard == {key: wanted[key] for key in heard}, case.text
+
+
+@pytest.mark.slow
+def test_the_client_of_fireworks_takes_each_job(tmp_path: Path) -> None:
+    """The two names of uploaded files are null until they are bound at submission."""
+    found = []
+    for case in cases("fireworks"):
+        job = json.loads(case.files["job.json"])
+        bound = {key: f"{key}-1" if value is None else value for key, value in job.items()}
+        found.append(case._replace(files={"job.json": json.dumps(bound).encode()}))
+    assert len(found) > GENERATED / 2
+    for case, said in zip(found, read("fireworks", found, tmp_path), strict=True):
+        plan, config = case.plan, case.config
+        name = {"display_name": plan.name, "output_model": plan.name} if plan.name else {}
+        nodes, saves = config.get("compute", {}).get("nodes"), plan.save_steps
+        tracked = {"enabled": True} | ({"project": plan.project} if plan.project else {})
+        assert said == {
+            "base_model": config["job"]["model"],
+            "dataset": "dataset-1",
+            **({"evaluation_dataset": "evaluationDataset-1"} if plan.evaluation != "no" else {}),
+            "eval_auto_carveout": False,
+            **name,
+            "epochs": plan.epochs,
+            "batch_size_samples": plan.per_device * plan.accumulation * plan.processes,
+            "gradient_accumulation_steps": 1,
+            **({"max_context_length": plan.sequence_length} if plan.sequence_length else {}),
+            "learning_rate": plan.learning_rate,
+            "learning_rate_warmup_steps": max(0, plan.warmup_steps),
+            "optimizer_weight_decay": plan.weight_decay,
+            "lora_rank": plan.lora_r,
+            **({"sampler_checkpoint_save_interval_steps": saves} if saves else {}),
+            "early_stop": False,
+            **({"nodes": nodes} if nodes else {}),
+            **({"wandb_config": tracked} if "wandb" in plan.trackers else {}),
+        }
+
+
+WRONG = {
+    "axolotl": ("job.yaml", "micro_batch_size:", "micro_batch:", "unknown"),
+    "llamafactory": ("job.yaml", "per_device_train_batch_size:", "per_device_batch:", "refused"),
+    "fireworks": ("job.json", '"loraRank":', '"loraRang":', "refused"),
+}
+"""For each target, a field in a file, the name that it is changed to, and where the reader tells."""
+
+LORA = """schema_version = 2
+[job]
+model = "Qwen/Qwen3-4B"
+data = ["a.jsonl", "b.jsonl"]
+[training]
+mode = "lora"
+[hyperparameters]
+sequence_length = 2048
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", WRONG)
+def test_a_field_that_the_parser_lacks_is_seen(target: str, tmp_path: Path) -> None:
+    name, field, other, where = WRONG[target]
+    written = sftc.compile(expressible(LORA, target), target=target).files("job")
+    for file, data in written.items():
+        (tmp_path / file).write_bytes(data.replace(b"null", b'"file-1"'))
+    good, bad = tmp_path / name, tmp_path / f"bad-{name}"
+    bad.write_bytes(good.read_bytes().replace(field.encode(), other.encode()))
+    right, wrong = run_reader(target, [good, bad], tmp_path)
+    assert not right.get(where)
+    assert wrong[where]
+
+
+@pytest.mark.slow
+def test_llamafactory_reads_conversations_as_they_are(tmp_path: Path) -> None:
+    """Its form `openai` would add words of its own to every system message."""
+    for name, data in sftc.compile(LORA, target="llamafactory").files("job").items():
+        (tmp_path / name).write_bytes(data)
+    said, own = run_reader("llamafactory", [tmp_path / "job.yaml", "--templates"], tmp_path)
+    form = json.loads(said["data"])
+    assert (form["load_from"], form["split"], form["formatting"]) == ("file", "train", "sharegpt")
+    assert (form["messages"], form["role_tag"], form["content_tag"]) == ("messages", "role", "content")
+    roles = ("system", "user", "assistant", "observation")
+    assert [form[f"{role}_tag"] for role in roles] == ["system", "user", "assistant", "tool"]
+    assert [form[key] for key in ("prompt", "response", "system", "tools", "ranking")] == [None] * 4 + [False]
+    _compare_templates(own)
+
+
+def _compare_templates(own: dict[str, str]) -> None:
+    """Compare: a model of the table gets the template that LLaMA-Factory has for it; some models get none."""
+    table = PACKAGED.target("llamafactory").mapping
+    [row] = [row for row in table.rows if row.op == "match"]
+    chosen = {model: OPERATIONS["match"](row, {"job": {"model": model}}) for model in own}
+    named = {model: name for model, name in chosen.items() if name is not ABSENT}
+    assert named == {model: own[model] for model in named}
+    assert len(named) > len(own) / 2
+    assert {each["value"] for each in row.options["patterns"]} <= set(own.values())

@@ -13,6 +13,7 @@ from sftc.findings.stage_rules.other_trainers import (
     CONTRADICTION,
     NOT_CARRIED,
     SMALL_DIFFERENCE,
+    UNDECIDED,
     UNFINISHED,
 )
 from sftc.text.keys import ABSENT, Path, dotted, leaves, look_up
@@ -65,10 +66,11 @@ def _contradictions(config: Config, values: Any) -> Iterator[Finding]:
 
 
 def _unfinished(config: Config, target: Target, values: Any) -> Iterator[Finding]:
-    for path, key, why, instead in target.mapping.needs:
+    for path, key, why, instead, severity in target.mapping.needs:
         if look_up(values, path) is ABSENT:
+            rule = UNDECIDED if severity == "error" else UNFINISHED
             message = f"`{dotted(key)}` is missing for the target `{target.name}`: {why.rstrip('.')}"
-            yield UNFINISHED.finding(config.document.span(key[:-1], "key"), message, path=key, help=instead)
+            yield rule.finding(config.document.span(key[:-1], "key"), message, path=key, help=instead)
 
 
 def _settings(target: Target, entry: Inexpressible, values: Any) -> Iterator[Path]:

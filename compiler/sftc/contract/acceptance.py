@@ -149,6 +149,10 @@ def _min_items(limit: Any, build: Build) -> Predicate:
     return lambda value: not isinstance(value, list) or len(value) >= limit
 
 
+def _max_items(limit: Any, build: Build) -> Predicate:
+    return lambda value: not isinstance(value, list) or len(value) <= limit
+
+
 def _unique_items(limit: Any, build: Build) -> Predicate:
     return lambda value: not limit or not isinstance(value, list) or repeated_item(value) is None
 
@@ -195,6 +199,7 @@ KEYWORDS: Final[Mapping[str, Callable[[Any, Build], Predicate]]] = {
     "not": _not,
     "items": _items,
     "minItems": _min_items,
+    "maxItems": _max_items,
     "uniqueItems": _unique_items,
     "anyOf": _any_of,
     "deprecated": _never,

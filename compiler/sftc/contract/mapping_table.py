@@ -10,15 +10,18 @@ from sftc.text.keys import ABSENT, Path, look_up, parse_pointer, split
 
 
 class Condition(NamedTuple):
-    """The key at `path` is set; to `value`, unless that is `ABSENT`."""
+    """The key at `path` is set; to `value`, and to a list that has `item`, unless these are `ABSENT`."""
 
     path: tuple[str, ...]
-    value: Any
+    value: Any = ABSENT
+    item: Any = ABSENT
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Return whether the values of a config meet it."""
         found = look_up(values, self.path)
-        return found is not ABSENT and (self.value is ABSENT or found == self.value)
+        if found is ABSENT or (self.item is not ABSENT and self.item not in found):
+            return False
+        return self.value is ABSENT or bool(found == self.value)
 
 
 Factor = tuple[str, ...] | float
@@ -108,15 +111,17 @@ class Rename(NamedTuple):
 
 
 class Need(NamedTuple):
-    """A key, or setting of the run, without which the reader cannot begin; `why`, and what to do `instead`.
+    """A key, or setting of the run, that the reader must be given; `why`, and what to do `instead`.
 
-    `key` is the key to set.
+    `key` is the key to set. `severity` is `error` if the run would be another one without it, and
+    `warning` if there would be none.
     """
 
     path: tuple[str, ...]
     key: tuple[str, ...]
     why: str
     instead: str
+    severity: str = "warning"
 
 
 class Agreement(NamedTuple):
@@ -171,7 +176,13 @@ def mapping_of(table: Mapping[str, Any], properties: Mapping[Path, Schema]) -> M
         ),
         inexpressible=tuple(map(_inexpressible, table.get("cannot", ()))),
         needs=tuple(
-            Need(split(entry["from"]), split(entry["key"]), entry["why"], entry["instead"])
+            Need(
+                split(entry["from"]),
+                split(entry["key"]),
+                entry["why"],
+                entry["instead"],
+                entry.get("severity", "warning"),
+            )
             for entry in table.get("need", ())
         ),
         agreements=tuple(
@@ -211,7 +222,10 @@ def _row(entry: Mapping[str, Any], properties: Mapping[Path, Schema]) -> Mapping
 
 
 def _conditions(entry: Mapping[str, Any], name: str) -> tuple[Condition, ...]:
-    return tuple(Condition(split(each["key"]), each.get("value", ABSENT)) for each in entry.get(name, ()))
+    return tuple(
+        Condition(split(each["key"]), each.get("value", ABSENT), each.get("has", ABSENT))
+        for each in entry.get(name, ())
+    )
 
 
 def _factors(entry: Mapping[str, Any], name: str) -> tuple[Factor, ...]:

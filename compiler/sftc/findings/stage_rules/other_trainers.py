@@ -43,6 +43,14 @@ BAD_TARGET = Rule(
     act="Correct the table. The targets that come with sftc are examples.",
 )
 
+UNDECIDED = Rule(
+    id="undecided-for-target",
+    severity=Severity.ERROR,
+    title="the target needs to be told what the config leaves open",
+    why="The trainer of this target would decide otherwise than the config means, and the run would be another one.",
+    act="Set the key.",
+)
+
 SMALL_DIFFERENCE = Rule(
     id="small-difference",
     severity=Severity.NOTE,
