@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chance_model import TEMPLATE
 
 import sftc
 from support.environment import unmeasured
 from support.target_readers import packages
-from support.tiny_model import TEMPLATE, tokenizer, write
+from support.tiny_model import tokenizer, write
 from support.training_jobs import uneven
 
 JOB = """schema_version = 2
