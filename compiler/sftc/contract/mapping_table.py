@@ -200,7 +200,7 @@ def _row(entry: Mapping[str, Any], properties: Mapping[Path, Schema]) -> Mapping
     closed = {
         below[len(path) :]: schema.get("properties", {}).keys()
         for below, schema in properties.items()
-        if path and below[: len(path)] == path and schema.get("additionalProperties") is False
+        if op == "verbatim" and below[: len(path)] == path and schema.get("additionalProperties") is False
     }
     default = properties.get(path, {}).get("default", ABSENT)
     return MappingRow(
