@@ -1,10 +1,11 @@
 """Write the reference pages from the schemas, mapping tables, rules and exit codes.
 
-`python docs/generate.py` writes `docs/reference/`; with `--check` it writes nothing, and exits with 1
-if a page is stale.
+`python docs/generate.py` writes `docs/reference/` and `docs/targets/keys.md`, and the output in the
+example of each target's page; with `--check` it writes nothing, and exits with 1 if a page is stale.
 """
 
 import ast
+import json
 import re
 import sys
 from collections import Counter
@@ -16,6 +17,7 @@ from typing import Any
 
 import orjson
 
+import sftc
 from sftc.checks.catalogue import FAMILIES
 from sftc.cli import exits
 from sftc.cli.dataset_check_command import FORMATS as CHECK_FORMATS
@@ -23,9 +25,11 @@ from sftc.cli.lint_command import FORMATS as LINT_FORMATS
 from sftc.contract.versions import PACKAGED, Contract
 from sftc.findings.rule import Rule
 from sftc.payload.encoding import FORMATS as PAYLOAD_FORMATS
+from sftc.report.tables import limit_text
 from sftc.text.keys import Path, dotted, pointer
+from sftc.tools.describe_target import KeyInTarget, keys_of
 
-FOLDER = File(__file__).parent / "reference"
+FOLDER = File(__file__).parent
 NOTE = "<!-- Written by docs/generate.py: do not edit. -->"
 _OLD = PACKAGED.default
 _LIMITS = {
@@ -173,23 +177,102 @@ def _list(names: Iterable[str]) -> str:
     return f"{', '.join(others)} and {last}"
 
 
-PAGES = {
-    "keys.md": keys,
-    "findings.md": findings,
-    "exit-codes.md": exit_codes,
-    "formats.md": formats,
+def target_keys() -> Iterator[str]:
+    """Yield the lines of the page of targets and keys."""
+    targets = [PACKAGED.target(name) for name in PACKAGED.target_names[1:]]
+    described = {each.name: {key.path: key for key in keys_of(each, PACKAGED.newest)} for each in targets}
+    yield from ("# All keys", "", "What each target does with each key of a config. `sftc targets NAME` says")
+    yield from ("where a key is written, and why not.", "")
+    yield from (f"- **{verdict}**: {meaning}" for verdict, meaning in VERDICTS.items())
+    yield from ("", _table_row(("key", *described)), _table_row(("---",) * (len(described) + 1)))
+    for path in next(iter(described.values())):
+        cells = (_verdict(described[name][path]) for name in described)
+        yield _table_row((f"`{dotted(path)}`", *cells))
+    for target in targets:
+        yield from ("", f"## {target.name}: what it cannot express", "")
+        for key in described[target.name].values():
+            yield from (f"- `{dotted(key.path)}`: {limit_text(each)}" for each in key.limits)
+
+
+def _verdict(key: KeyInTarget) -> str:
+    worst = next((each.severity for each in key.limits if each.severity != "note"), "")
+    return f"{key.verdict} ({worst})" if worst else key.verdict
+
+
+def mapping_tables() -> Iterator[str]:
+    """Yield the lines of the page of operations, from the schema of mapping tables."""
+    schema = PACKAGED.schemas.file("mapping.schema.json")
+    yield from ("# Mapping tables", "")
+    yield "A `mapping.toml` says how a config becomes what a target writes. Each `[[rule]]` makes one"
+    yield "value: `to` is its place, as a JSON pointer, and `why` is the reason. Of several rules to"
+    yield "one place, the first that applies and has a value counts. A rule applies if one of `when`"
+    yield 'holds, or there are none, and none of `unless` does: `{ key = "job.name" }` is a key that'
+    yield "is set, and with `value` one that is set to that value. A key may be a setting of the run,"
+    yield "`run.NAME`."
+    yield from ("", "## Operations")
+    for kind in schema["definitions"]["rule"]["oneOf"]:
+        yield from ("", f"### `{kind['title']}`", "", kind["description"], "")
+        for example in kind["examples"]:
+            rule = {name: value for name, value in example["rule"].items() if name not in {"id", "why"}}
+            yield f"`{_json(rule)}` makes `{_json(example['result'])}` of `{_json(example['config'])}`."
+    yield from ("", "## Other entries", "")
+    for name, entry in schema["properties"].items():
+        if text := entry.get("items", {}).get("description"):
+            yield f"- **`[[{name}]]`**: {text}"
+    yield from ("", "## Settings of the run", "", "What a config means, with nothing left open:", "")
+    reasons: dict[str, list[str]] = {}
+    for row in PACKAGED.newest.run_table.rows:
+        reasons.setdefault(row.to[-1], []).append(row.why)
+    yield from (f"- `run.{name}`: {' '.join(dict.fromkeys(texts))}" for name, texts in reasons.items())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+VERDICTS = {
+    "written": "every value can be written",
+    "in part": "some values cannot be written; a config that sets one is an error",
+    "not written": "the target has no place for it; the severity says whether the run would be another one",
+    "left out": "the run is the same without it",
 }
+
+PAGES = {
+    "reference/keys.md": keys,
+    "reference/findings.md": findings,
+    "reference/exit-codes.md": exit_codes,
+    "reference/formats.md": formats,
+    "reference/mapping-tables.md": mapping_tables,
+    "targets/keys.md": target_keys,
+}
+
+_EXAMPLE = re.compile(r"(?s)(```toml\n(.*?)```\n\nbecomes\n\n```(?:yaml|json)\n)(.*?)(```)")
+
+
+def with_example(page: File) -> str:
+    """Return the page of a target with what its example compiles to: the main file."""
+
+    def compiled(found: re.Match[str]) -> str:
+        made = sftc.compile(found[2], target=page.stem)
+        main, *_ = made.files("job").values()
+        return f"{found[1]}{main.decode()}{found[4]}"
+
+    return _EXAMPLE.sub(compiled, page.read_text(encoding="utf-8"))
 
 
 def main() -> int:
     """Write the pages, or with `--check` compare them; return the exit code."""
-    stale = []
+    written: dict[File, str] = {}
+    stale: list[str] = []
     for name, page in PAGES.items():
-        text = "\n".join([NOTE, "", *page()]) + "\n"
-        file = FOLDER / name
+        written[FOLDER / name] = "\n".join([NOTE, "", *page()]) + "\n"
+    for name in PACKAGED.target_names[1:]:
+        file = FOLDER / f"targets/{name}.md"
+        written[file] = with_example(file)
+    for file, text in written.items():
         if "--check" in sys.argv:
             fresh = file.exists() and file.read_text(encoding="utf-8") == text
-            stale += [] if fresh else [name]
+            stale += [] if fresh else [file.name]
         else:
             file.write_text(text, encoding="utf-8")
     if stale:

@@ -12,7 +12,8 @@ import pytest
 @pytest.fixture
 def copy(root: Path, tmp_path: Path) -> Path:
     """Return a folder with a copy of the sources of the site."""
-    shutil.copytree(root / "docs", tmp_path / "docs")
+    for folder in ("docs", "golden/targets"):
+        shutil.copytree(root / folder, tmp_path / folder)
     for name in ("mkdocs.yml", "ARCHITECTURE.md"):
         shutil.copy(root / name, tmp_path / name)
     return tmp_path

@@ -8,13 +8,29 @@ import pytest
 
 import sftc
 from sftc.checks.catalogue import RULES
-from support.golden import EXIT_CODES, GOLDEN, KINDS, cases, on_disk, produce, update
+from sftc.contract.versions import PACKAGED
+from support.golden import (
+    EXIT_CODES,
+    GOLDEN,
+    KINDS,
+    cases,
+    on_disk,
+    produce,
+    produce_target,
+    target_cases,
+    target_on_disk,
+    update,
+    update_target,
+)
 
+TARGET_CASES = [case for target in PACKAGED.target_names[1:] for case in target_cases(target)]
 ALL = [(kind, case) for kind in KINDS for case in cases(kind)]
 NOT_AS_FILES = {
     "unreadable-file": "a golden case is a file that can be read",
     "file-too-large": "the repository contains no file of a megabyte",
     "unwritable-output": "golden cases write to memory",
+    "small-difference": "`sftc compile` prints no notes",
+    "bad-target": "a golden case has no target of its own",
     "unknown-module": "a golden case has no files of a model",
     "sequence-beyond-model": "as above",
     "no-chat-template": "as above",
@@ -33,6 +49,17 @@ def test_the_output_matches_the_golden_files(kind: str, case: Path, request: pyt
     assert files == on_disk(case)
     assert code == exit_code(kind, files)
     assert ("payload.json" in files) == (kind == "accept")
+
+
+@pytest.mark.parametrize("case", TARGET_CASES, ids=lambda case: "/".join(case.parts[-2:]))
+def test_each_target_writes_the_golden_files(case: Path, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--update-golden"):
+        update_target(case)
+    assert produce_target(case) == target_on_disk(case)
+
+
+def test_each_golden_case_of_a_target_is_compiled() -> None:
+    assert sorted((GOLDEN / "targets").glob("*/*")) == sorted(TARGET_CASES)
 
 
 def exit_code(kind: str, files: dict[str, bytes]) -> int:
@@ -60,7 +87,7 @@ def test_there_are_enough_golden_cases_and_no_other_files() -> None:
     assert len(cases("reject")) >= 40
     inputs = {"config.toml", "rows.jsonl", "validation.jsonl", "flags.txt"}
     allowed = inputs | {"payload.json", "findings.txt", "report.txt"}
-    assert {path.name for path in GOLDEN.rglob("*") if path.is_file()} <= allowed
+    assert {path.name for kind in KINDS for path in (GOLDEN / kind).rglob("*") if path.is_file()} <= allowed
 
 
 def test_every_rule_has_a_golden_case() -> None:

@@ -36,6 +36,10 @@ def test_the_package_installs_and_compiles_outside_the_checkout(
         "    contract = PACKAGED.version(number)\n"
         "    contract.schemas.file(contract.payload_schema), contract.accepts, contract.accepts_payload\n"
         "    contract.refusals, contract.mapping, contract.upgrade\n"
+        "for name in PACKAGED.target_names:\n"
+        "    target = PACKAGED.target(name)\n"
+        "    target.facts, target.mapping, target.schemas.file(target.payload_schema)\n"
+        "PACKAGED.newest.run_table\n"
         "PACKAGED.accepts_row(None), PACKAGED.read('wire/openapi.json'), PACKAGED.newest.templates\n"
         "print(*sorted(PACKAGED.schemas.files))\n"
     )

@@ -4,19 +4,20 @@ It is a pure function of the config's text and the overrides.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from sftc.checks.config import Config
 from sftc.checks.validate import validate
+from sftc.contract.targets import DEFAULT, Target, as_files
 from sftc.contract.versions import PACKAGED, SELECTOR, Contract, Contracts
 from sftc.document import reading
 from sftc.document.overrides import Override
 from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError, Finding, Severity
 from sftc.findings.stage_rules.schema import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
-from sftc.payload.encoding import Format, Payload, digest, to_bytes
+from sftc.payload.encoding import FORMS, Format, Payload, digest, to_bytes
 from sftc.payload.mapping import check_payload, to_payload
 from sftc.payload.origins import Origin, origins
 from sftc.text.keys import ABSENT
@@ -26,8 +27,10 @@ ConfigSource = str | bytes | os.PathLike[str]
 Overrides = Mapping[str, Any] | Iterable[Override]
 
 
-def compile(config: ConfigSource, *, overrides: Overrides = (), version: int | None = None) -> "Compiled":
-    """Check a config against the contract and map it to the payload of a training service.
+def compile(
+    config: ConfigSource, *, overrides: Overrides = (), version: int | None = None, target: str = DEFAULT
+) -> "Compiled":
+    """Check a config against the contract and map it to the payload of a target.
 
     Args:
         config: the TOML text, as `str` or UTF-8 `bytes`, or the path of a file. A `str`
@@ -37,15 +40,17 @@ def compile(config: ConfigSource, *, overrides: Overrides = (), version: int | N
             `{"hyperparameters.n_epochs": 3}`; or `Override`s.
         version: the version of the contract for a config without `schema_version`;
             1 by default, as every config in the wild means it.
+        target: what to compile to: the payload of the training service by default, or the config of
+            another trainer; `sftc targets` lists them.
 
     Returns:
         The payload and all findings. A bad config raises nothing here: its errors are among
         the findings, and reading `payload` raises them.
 
     Raises:
-        ValueError: `version` is not known, or TOML cannot represent a value of `overrides`.
+        ValueError: `version` or `target` is not known, or TOML cannot represent a value of `overrides`.
     """
-    return run(lambda: _source(config), _overrides(overrides), version)
+    return run(lambda: _source(config), _overrides(overrides), version, target=PACKAGED.target(target))
 
 
 def run(
@@ -53,13 +58,15 @@ def run(
     overrides: Iterable[Override] = (),
     version: int | None = None,
     contracts: Contracts = PACKAGED,
+    target: Target | None = None,
 ) -> "Compiled":
     """Compile what `read` returns, with the versions of the contract in `contracts`; see `compile`."""
-    findings, config = examine(read, overrides, version, contracts)
+    findings, config = examine(read, overrides, version, contracts, [target] if target else [])
     if config is None or any(found.is_error for found in findings):
         return Compiled(findings, config)
-    payload = to_payload(config.contract.mapping, config.own.values)
-    check_payload(payload, config.contract)
+    [output] = config.targets
+    payload = to_payload(output.mapping, config.values_for(output).values)
+    check_payload(payload, output)
     return Compiled(findings, config, payload)
 
 
@@ -75,14 +82,15 @@ def examine(
     overrides: Iterable[Override] = (),
     version: int | None = None,
     contracts: Contracts = PACKAGED,
+    targets: Sequence[Target] = (),
 ) -> Examined:
-    """Parse and check what `read` returns, without compiling it."""
+    """Parse and check what `read` returns, for the default target or for `targets`, without compiling it."""
     default = contracts.default if version is None else contracts.version(version)
     try:
         document = parse(read(), overrides)
         if version is not None:
             document.values.setdefault(SELECTOR, version)
-        config = Config(document, _select(document, default, contracts), contracts)
+        config = Config(document, _select(document, default, contracts), contracts, targets)
     except ConfigError as error:
         return Examined(error.findings, None)
     return Examined(tuple(validate(config)), config)
@@ -152,14 +160,42 @@ class Compiled:
             ConfigError: the config has errors.
         """
         config = self.checked
-        return origins(config.document, config.contract.mapping, config.own)
+        return origins(config.document, self.target.mapping, config.values_for(self.target))
+
+    @property
+    def target(self) -> Target:
+        """What the config was compiled to.
+
+        Raises:
+            ConfigError: the config has errors.
+        """
+        return self.checked.targets[0]
+
+    def files(self, name: str, format: Format | None = None) -> dict[str, bytes]:
+        """Return the files that the target's reader takes, by name, the main one first.
+
+        Args:
+            name: the name of the config without its suffix; the target names its files after it.
+            format: as in `to_bytes`; by default, the form of each file.
+
+        Raises:
+            ConfigError: the config has errors, or holds an integer that `jcs` cannot represent.
+        """
+        payload = self.payload
+        if format == "jcs":
+            self._refuse_inexact()
+        return {
+            file: to_bytes(part, format or FORMS[form][0])
+            for file, (form, part) in as_files(self.target, payload, name).items()
+        }
 
     def to_bytes(self, format: Format = "pretty") -> bytes:
         """Return the canonical bytes of the payload (contract, section 3).
 
         Args:
             format: `pretty` indents by two spaces; `compact` is one line; both end in a
-                newline. `jcs` is RFC 8785, without a newline.
+                newline. `jcs` is RFC 8785, without a newline. `yaml` is YAML that readers of
+                version 1.1 and of 1.2 read alike.
 
         Raises:
             ConfigError: the config has errors, or, for `jcs`, holds an integer beyond
@@ -193,7 +229,7 @@ class Compiled:
         return self.config
 
     def _refuse_inexact(self) -> None:
-        sent = [row.path for row in self.checked.contract.mapping.rows if row.path]
+        sent = [row.path for row in self.target.mapping.rows if row.path]
         refused = [
             found
             for found in self.findings

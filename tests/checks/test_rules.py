@@ -47,6 +47,12 @@ WITHOUT_EXAMPLES = {
     "labels-cut-off",
     "double-bos",
     "padding-is-end",
+    "cannot-express",
+    "not-carried",
+    "small-difference",
+    "no-such-run",
+    "bad-target",
+    "unfinished-for-target",
 }
 CAPITALIZES = TEMPLATE.replace("message.content", "message.content | capitalize")
 MODELS: dict[str, dict[str, Any]] = {

@@ -64,7 +64,7 @@ def test_the_digest_goes_to_stderr(sftc: Program) -> None:
         (["compile", "good.toml", "-o", "a", "--output-dir", "b"], "not both"),
         (["compile", "good.toml", "--set", "n_epochs"], "not of the form KEY=VALUE"),
         (["compile", "good.toml", "--set", "a b=1"], "not a dotted TOML key"),
-        (["compile", "good.toml", "--format", "yaml"], "'yaml' is not one of"),
+        (["compile", "good.toml", "--format", "yaml"], "--format takes pretty, compact, jcs"),
         (["compile", "-", "-", "--output-dir", "out"], "the same file"),
         (["compile", "good.toml", "-o", "good.toml"], "would be overwritten"),
         (["compile", "good.toml", "-o", "./sub/../good.toml"], "would be overwritten"),

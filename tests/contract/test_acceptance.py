@@ -62,6 +62,8 @@ SCHEMAS: list[dict[str, Any]] = [
     {"properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False},
     {"properties": {"a": {"$ref": "#"}}, "type": "object", "additionalProperties": {"type": "boolean"}},
     {"not": {"required": ["a"]}},
+    {"multipleOf": 2},
+    {"maxLength": 0},
     {"minLength": 2},
     {"not": {"minLength": 2}},
 ]

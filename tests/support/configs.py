@@ -281,3 +281,79 @@ def _payload_of_1(config: dict[str, Any]) -> dict[str, Any]:
 def toml(config: dict[str, Any]) -> str:
     """Return `config` as TOML text."""
     return tomlkit.dumps(config)
+
+
+SMALL = st.integers(1, 9)
+runs = st.fixed_dictionaries(
+    {
+        "schema_version": st.just(2),
+        "job": st.fixed_dictionaries(
+            {"model": st.just("Qwen/Qwen3-4B")},
+            optional={"data": st.sampled_from(["a.jsonl", ["a.jsonl", "b.jsonl"]]), "name": st.just("run-1")},
+        ),
+        "compute": _optional({"gpu_type": st.just("H100"), "gpu_count": SMALL, "nodes": st.integers(1, 2)}),
+    },
+    optional={
+        "data": _optional({"validation_path": st.just("val.jsonl")}),
+        "training": _optional(
+            {"mode": st.sampled_from(["lora", "qlora", "full"])},
+            lora=_optional(
+                {
+                    "r": st.integers(1, 64),
+                    "alpha": st.sampled_from([16, 32.0, 0.5, 1e-5]),
+                    "dropout": st.sampled_from([0.0, 0.1, 1e-5]),
+                    "target_modules": st.sampled_from(["all-linear", ["q_proj"], ["q_proj", "v_proj"]]),
+                    "modules_to_save": st.just(["lm_head"]),
+                    "rslora": st.booleans(),
+                    "dora": st.booleans(),
+                }
+            ),
+            checkpoints=_optional({"every_steps": SMALL, "keep": SMALL}),
+            validation=_optional(
+                {
+                    "enabled": st.booleans(),
+                    "evaluation_strategy": st.sampled_from(["no", "steps", "epoch"]),
+                    "eval_steps": st.integers(0, 9),
+                    "save_best_model_at_end": st.booleans(),
+                    "metric_for_best_model": st.just("val.loss"),
+                    "early_stopping_patience": SMALL,
+                    "early_stopping_min_delta": st.sampled_from([0, 0.01]),
+                }
+            ),
+        ),
+        "hyperparameters": _optional(
+            {
+                "n_epochs": SMALL,
+                **dict.fromkeys(["batch_size", "global_batch"], st.integers(1, 64)),
+                **dict.fromkeys(["per_device_batch", "gradient_accumulation_steps"], SMALL),
+                "sequence_length": st.integers(16, 4096),
+                "learning_rate": st.sampled_from([1, 2e-4, 1e-5, 5e-6, 0.0003]),
+                "warmup_ratio": st.sampled_from([0, 0.0, 0.03, 0.5, 1]),
+                "warmup_steps": st.integers(0, 20),
+                "max_steps": SMALL,
+                "optimizer": st.sampled_from(["adamw", "adamw_8bit", "adafactor", "sgd"]),
+                "adam_beta1": st.sampled_from([0.9, 0.8]),
+                "adam_beta2": st.sampled_from([0.999, 0.95]),
+                "adam_epsilon": st.sampled_from([1e-8, 1e-6]),
+                "lr_scheduler": st.sampled_from(["linear", "cosine", "constant"]),
+                "min_lr_ratio": st.sampled_from([0, 0.1, 0.25]),
+                "weight_decay": st.sampled_from([0, 0.01]),
+                "max_grad_norm": st.sampled_from([0, 1, 0.3]),
+                "seed": st.integers(0, 99),
+                "packing": st.booleans(),
+                "train_on": st.sampled_from(["assistant", "last", "all"]),
+            },
+            parallelism=_optional(
+                {
+                    **dict.fromkeys(
+                        ["use_deepspeed", "fsdp", "bf16", "fp16", "activation_checkpointing"], st.booleans()
+                    ),
+                    "deepspeed_stage": st.integers(0, 3),
+                }
+            ),
+        ),
+        "tracking": _optional({"to": trackers, "project": st.just("mine")}),
+        "tags": st.just({"team": "research"}),
+    },
+)
+"""Configs of version 2 with values of real runs, for other trainers to read."""

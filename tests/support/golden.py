@@ -4,13 +4,18 @@ A case is a folder with `config.toml`, or with `rows.jsonl` if it is about a tra
 optionally `flags.txt` (in shell syntax). The same folder contains the output, if there is any:
 `payload.json` (stdout) and `findings.txt` (stderr) of `sftc compile`, or `report.txt` of
 `sftc lint` and `sftc dataset check`.
+
+`golden/targets/TARGET/CASE/` has the files that `sftc compile --target` makes of a config, and its
+findings: of the config in `golden/accept/CASE`, or of a `config.toml` of its own.
 """
 
 import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from click.testing import CliRunner
 
@@ -46,6 +51,46 @@ def produce(case: Path) -> tuple[int, dict[str, bytes]]:
         raise result.exception
     files = {output: result.stdout_bytes, "findings.txt": result.stderr_bytes}
     return result.exit_code, {name: data for name, data in files.items() if data}
+
+
+def target_cases(target: str, root: Path = GOLDEN) -> list[Path]:
+    """Return the folders of all cases of a target, whether they exist or not."""
+    names = {case.name for case in cases("accept", root)}
+    folder = root / "targets" / target
+    own = {case.name for case in folder.glob("*") if (case / "config.toml").exists()}
+    return [folder / name for name in sorted(names | own)]
+
+
+def produce_target(case: Path) -> dict[str, bytes]:
+    """Compile a case to its target; return the files and the findings."""
+    own = case / "config.toml"
+    folder = case if own.exists() else case.parents[2] / "accept" / case.name
+    flags = folder / "flags.txt"
+    words = shlex.split(flags.read_text(encoding="utf-8")) if flags.exists() else []
+    sets = [f"--set={value}" for flag, value in pairwise(words) if flag == "--set"]
+    with _inside(folder), TemporaryDirectory() as out:
+        arguments = ["config.toml", "--target", case.parent.name, "--output-dir", out, *sets]
+        result = CliRunner().invoke(compile_command, arguments)
+        files = {path.name: path.read_bytes() for path in Path(out).iterdir()}
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert bool(files) == (result.exit_code == 0)
+    return files | ({"findings.txt": result.stderr_bytes} if result.stderr_bytes else {})
+
+
+def target_on_disk(case: Path) -> dict[str, bytes]:
+    """Return the output files of a case of a target on disk."""
+    return {path.name: path.read_bytes() for path in case.glob("*") if path.name != "config.toml"}
+
+
+def update_target(case: Path) -> None:
+    """Regenerate the output files of a case of a target."""
+    files = produce_target(case)
+    case.mkdir(parents=True, exist_ok=True)
+    for name in target_on_disk(case):
+        (case / name).unlink()
+    for name, data in files.items():
+        (case / name).write_bytes(data)
 
 
 def on_disk(case: Path) -> dict[str, bytes]:

@@ -61,7 +61,11 @@ class Scratch:
 
     def contracts(self) -> Contracts:
         """Return the changed contract."""
-        return Contracts(lambda name: (self.folder / name).read_bytes())
+
+        def folders(name: str) -> list[str]:
+            return [path.name for path in (self.folder / name).iterdir() if path.is_dir()]
+
+        return Contracts(lambda name: (self.folder / name).read_bytes(), folders)
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:

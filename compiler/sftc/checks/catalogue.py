@@ -13,13 +13,14 @@ from sftc.findings.stage_rules import (
     conversations,
     files,
     lengths,
+    other_trainers,
     rows,
     schema,
     syntax,
     templates,
 )
 
-CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, model, comments)
+CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments)
 """The families of `sftc lint`."""
 
 FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, calls, run, lengths, templates)

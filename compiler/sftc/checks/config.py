@@ -1,9 +1,11 @@
 """A config as rules read it: a document, its contract, and the one accessor for keys by name."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar
 
+from sftc.contract.schemas import Schema
+from sftc.contract.targets import Target
 from sftc.contract.upgrade import Upgraded
 from sftc.contract.versions import Contract, Contracts
 from sftc.document.toml import Document
@@ -37,11 +39,17 @@ class Config:
     """A document, the contract that says what its keys mean, and its settings.
 
     `document` and `contract` are what the person wrote, in the version that they wrote it for.
-    Settings are read in the terms of the newest version, and point to the text of the person.
+    Settings are read in the terms of the newest version, and point to the text of the person. `targets`
+    are those that it is checked for: by default, the payload of its own version.
     """
 
-    def __init__(self, document: Document, contract: Contract, contracts: Contracts) -> None:
+    def __init__(
+        self, document: Document, contract: Contract, contracts: Contracts, targets: Sequence[Target] = ()
+    ) -> None:
         self.document = document
+        self.targets = tuple(contract.target if each.is_default else each for each in targets) or (
+            contract.target,
+        )
         self.contract = contract
         self.newest = contracts.newest
         self.contracts = contracts
@@ -55,6 +63,19 @@ class Config:
     def current(self) -> Upgraded:
         """The values in the terms of the newest version."""
         return self.contracts.upgraded(self.document.values, self.contract.version)
+
+    @cached_property
+    def meant(self) -> Upgraded:
+        """The values in the terms of the newest version, and the settings of the run that they mean.
+
+        Keys that the version of the config does not know are left out: they mean nothing in it.
+        """
+        values = _known(self.current.values, (), self.contract.properties)
+        return self.newest.run(self.current._replace(values=values))
+
+    def values_for(self, target: Target) -> Upgraded:
+        """Return the values that the table of a target reads."""
+        return self.own if target.own_version else self.meant
 
     @cached_property
     def _settings(self) -> dict[Path, Any]:
@@ -119,6 +140,18 @@ def _settings(table: Mapping[str, Any], path: Path, known: Collection[Path]) -> 
             yield inner, value
             if isinstance(value, dict):
                 yield from _settings(value, inner, known)
+
+
+def _known(table: Mapping[str, Any], path: Path, properties: Mapping[Path, Schema]) -> dict[str, Any]:
+    """Return `table` without the keys that are not in `properties`; an open table keeps them."""
+    known = {}
+    for name, value in table.items():
+        schema = properties.get((*path, name), {})
+        if schema and isinstance(value, dict) and schema.get("additionalProperties") is False:
+            known[name] = _known(value, (*path, name), properties)
+        elif schema:
+            known[name] = value
+    return known
 
 
 def _strings(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -2,6 +2,7 @@
 
 from sftc.checks import rules
 from sftc.checks.config import Config
+from sftc.checks.inexpressible import inexpressible
 from sftc.checks.rules.refusals import MISSING_GPU_TYPE
 from sftc.findings.finding import Finding, in_order
 from sftc.findings.stage_rules.comments import SUPPRESSION
@@ -22,6 +23,8 @@ def validate(config: Config) -> list[Finding]:
         findings += explain_violations(config)
     for check in _CHECKS:
         findings += check(config)
+    for target in config.targets:
+        findings += inexpressible(config, target)
     if any(found.id in _MISSING for found in findings):
         findings = _without_stand_ins(config, findings)
     if SUPPRESSION in document.source.text:

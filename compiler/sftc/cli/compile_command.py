@@ -2,19 +2,20 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import click
 
 from sftc.cli.exits import FINDINGS
-from sftc.cli.options import set_option
+from sftc.cli.options import set_option, target_option
 from sftc.cli.output import write_files, write_stdout
+from sftc.contract.targets import Target
 from sftc.document.overrides import Override
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, Severity
-from sftc.payload.encoding import FORMATS, Format
+from sftc.payload.encoding import FORMATS, FORMS, Format
 from sftc.pipeline import run
 from sftc.text.source import STDIN
 
@@ -22,12 +23,11 @@ from sftc.text.source import STDIN
 @click.command("compile")
 @click.argument("configs", nargs=-1, required=True, metavar="CONFIG...")
 @set_option
+@target_option
 @click.option(
     "--format",
     type=click.Choice(list(FORMATS)),
-    default="pretty",
-    show_default=True,
-    help="Format of the payload; `jcs` is RFC 8785.",
+    help="Format of the payload: `pretty` by default, or `yaml` if the target is; `jcs` is RFC 8785.",
 )
 @click.option("--digest", is_flag=True, help="Also print the SHA-256 digest of the payload to stderr.")
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
@@ -35,7 +35,7 @@ from sftc.text.source import STDIN
 @click.option(
     "--output-dir",
     metavar="FOLDER",
-    help="Write NAME.json for each NAME.toml into this folder: all of them or none.",
+    help="Write the files of each NAME.toml, such as NAME.json, into this folder: all of them or none.",
 )
 @click.option(
     "--color",
@@ -47,7 +47,8 @@ from sftc.text.source import STDIN
 def compile_command(
     configs: Sequence[str],
     overrides: Sequence[Override],
-    format: Format,
+    target: Target,
+    format: Format | None,
     digest: bool,
     strict: bool,
     output: str | None,
@@ -58,9 +59,10 @@ def compile_command(
 
     CONFIG is a TOML file, or `-` for stdin. Findings go to stderr. After an error nothing is written.
     """
-    targets = _targets(configs, output, output_dir)
-    results = [_compile(config, overrides, format, digest, strict) for config in configs]
-    stopped = any(result.data is None for result in results)
+    _check_format(target, format)
+    places = _places(configs, target, output, output_dir)
+    results = [_compile(config, overrides, target, format, digest, strict) for config in configs]
+    stopped = any(result.files is None for result in results)
     colored = {"always": True, "never": False}.get(color, False if os.environ.get("NO_COLOR") else None)
     report = partial(_report, strict=strict, color=colored)
     # Notes are advice. Only `sftc lint` prints them.
@@ -70,12 +72,18 @@ def compile_command(
     report(findings, stopped=stopped)
     if stopped:
         sys.exit(FINDINGS)
-    payloads = [result.data or b"" for result in results]
+    written = [result.files or {} for result in results]
     try:
-        if targets:
-            write_files(dict(zip(targets, payloads, strict=True)))
+        if places is None:
+            write_stdout(*written[0].values())
         else:
-            write_stdout(payloads[0])
+            write_files(
+                {
+                    place[file]: data
+                    for place, files in zip(places, written, strict=True)
+                    for file, data in files.items()
+                }
+            )
     except ConfigError as error:
         report(error.findings, stopped=True)
         sys.exit(FINDINGS)
@@ -88,12 +96,22 @@ def compile_command(
 
 class _Result(NamedTuple):
     findings: Sequence[Finding]
-    data: bytes | None
+    files: Mapping[str, bytes] | None
     digest: str | None
 
 
-def _targets(configs: Sequence[str], output: str | None, output_dir: str | None) -> list[str]:
-    """Return the output file of each config's payload, or an empty list for stdout.
+def _check_format(target: Target, format: Format | None) -> None:
+    forms = {file.form for file in target.facts.files}
+    for form in sorted(forms):
+        if format and format not in FORMS[form]:
+            takes = ", ".join(FORMS[form])
+            raise click.UsageError(f"the target {target.name} is written as {form}; --format takes {takes}.")
+
+
+def _places(
+    configs: Sequence[str], target: Target, output: str | None, output_dir: str | None
+) -> list[dict[str, str]] | None:
+    """Return for each config the path of each file that it may become, by the file's name; `None` for stdout.
 
     Raises:
         click.UsageError: the options conflict, or a payload would overwrite a file that it must not.
@@ -102,18 +120,23 @@ def _targets(configs: Sequence[str], output: str | None, output_dir: str | None)
         raise click.UsageError("pass --output or --output-dir, not both.")
     if "" in {output, output_dir}:
         raise click.UsageError("the name of the output is empty.")
+    names = [[file.name.replace("{name}", _stem(each)) for file in target.facts.files] for each in configs]
     if output_dir is not None:
-        targets = [os.path.join(output_dir, f"{_stem(each)}.json") for each in configs]
+        places = [{name: os.path.join(output_dir, name) for name in each} for each in names]
     elif len(configs) > 1:
         raise click.UsageError("several configs need --output-dir.")
+    elif len(names[0]) > 1:
+        raise click.UsageError(f"the target {target.name} writes several files, which need --output-dir.")
+    elif output in {None, STDIN}:
+        return None
     else:
-        targets = [] if output in {None, STDIN} else [str(output)]
-    real = [os.path.realpath(each) for each in targets]
+        places = [{names[0][0]: str(output)}]
+    real = [os.path.realpath(path) for each in places for path in each.values()]
     if len(set(real)) < len(real):
         raise click.UsageError("two payloads would be written to the same file.")
     if overwritten := set(real) & {os.path.realpath(each) for each in configs if each != STDIN}:
         raise click.UsageError(f"{overwritten.pop()} is a config, and would be overwritten by a payload.")
-    return targets
+    return places
 
 
 def _stem(config: str) -> str:
@@ -121,13 +144,19 @@ def _stem(config: str) -> str:
 
 
 def _compile(
-    config: str, overrides: Sequence[Override], format: Format, digest: bool, strict: bool
+    config: str,
+    overrides: Sequence[Override],
+    target: Target,
+    format: Format | None,
+    digest: bool,
+    strict: bool,
 ) -> _Result:
-    compiled = run(partial(read_source, config), overrides)
+    compiled = run(partial(read_source, config), overrides, target=target)
     if strict and any(found.severity is Severity.WARNING for found in compiled.findings):
         return _Result(compiled.findings, None, None)
     try:
-        return _Result(compiled.findings, compiled.to_bytes(format), compiled.digest if digest else None)
+        files = compiled.files(_stem(config), format)
+        return _Result(compiled.findings, files, compiled.digest if digest else None)
     except ConfigError as error:
         return _Result(error.findings, None, None)
 

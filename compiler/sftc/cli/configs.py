@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from sftc.contract.targets import Target
 from sftc.document.overrides import Override
 from sftc.document.reading import decode_source, read_source
 from sftc.pipeline import Compiled, run
@@ -30,19 +31,20 @@ def expand_configs(paths: Sequence[str], *, to_change: bool) -> list[str]:
     return configs
 
 
-def load_compiled(path: str, overrides: Iterable[Override] = ()) -> Compiled:
+def load_compiled(path: str, overrides: Iterable[Override] = (), target: Target | None = None) -> Compiled:
     """Return the compiled config at `path`.
 
     Args:
         path: a file, or `REV:PATH` for a file at a git revision.
         overrides: the values from `--set`.
+        target: what to compile to, if it is not the payload of the training service.
 
     Raises:
         click.ClickException: the config has errors, which are printed to stderr.
         click.UsageError: git cannot find the revision or the file.
     """
     in_git = ":" in path and not os.path.exists(path)
-    compiled = run(lambda: _from_git(path) if in_git else read_source(path), overrides)
+    compiled = run(lambda: _from_git(path) if in_git else read_source(path), overrides, target=target)
     if not compiled.ok:
         from sftc.report.terminal import render, summary
 

@@ -6,8 +6,9 @@ import click
 
 from sftc.cli.configs import load_compiled
 from sftc.cli.exits import DIFFERS, TROUBLE
-from sftc.cli.options import table_option
+from sftc.cli.options import table_option, target_option
 from sftc.cli.output import show_error, write_stdout
+from sftc.contract.targets import Target
 from sftc.findings.finding import ConfigError
 from sftc.text.keys import ABSENT
 from sftc.text.source import escaped
@@ -18,14 +19,15 @@ from sftc.tools.diff import Change, Sum, changes, sums
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @table_option
-def diff_command(before: str, after: str, format: str) -> None:
+@target_option
+def diff_command(before: str, after: str, format: str, target: Target) -> None:
     """Compare configs A and B by meaning: payload values, files, GPUs and batch.
 
     Each is a file, or REV:PATH in the git repository. Exits with 0 if they mean the same, 1 if they
     differ, 2 if they cannot be compared.
     """
     try:
-        a, b = load_compiled(before), load_compiled(after)
+        a, b = (load_compiled(each, target=target) for each in (before, after))
     except click.ClickException as error:
         show_error(error)
         sys.exit(TROUBLE)

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from sftc.cli.configs import load_compiled
-from sftc.cli.options import set_option, table_option
+from sftc.cli.options import set_option, table_option, target_option
 from sftc.cli.output import write_stdout
+from sftc.contract.targets import Target
 from sftc.document.overrides import Override
 from sftc.text.keys import dotted, split
 from sftc.text.source import Span, escaped
@@ -20,14 +21,18 @@ from sftc.tools.explain import KeyAccount, ValueAccount, keys, values
 @click.argument("what", metavar="[KEY]", required=False)
 @table_option
 @set_option
-def explain_command(config: str, what: str | None, format: str, overrides: Sequence[Override]) -> None:
+@target_option
+def explain_command(
+    config: str, what: str | None, format: str, overrides: Sequence[Override], target: Target
+) -> None:
     """Explain every key of CONFIG and every value of its payload.
 
-    A key is sent, renamed, read only by submission or the compiler, or dropped. A value comes from a
-    line of the config, a flag, a default or a constant. KEY is a dotted TOML key or a JSON pointer
-    into the payload; with it, explain only that key or value, and those below it.
+    A key is sent, renamed, used for a value that other keys decide as well, read only by submission or
+    the compiler, or dropped. A value comes from a line of the config, a flag, a default or a constant.
+    KEY is a dotted TOML key or a JSON pointer into the payload; with it, explain only that key or
+    value, and those below it.
     """
-    compiled = load_compiled(config, overrides)
+    compiled = load_compiled(config, overrides, target)
     chosen = partial(_is_below, what or "")
     found_keys = [key for key in keys(compiled) if chosen(dotted(key.path), key.to)]
     found_values = [value for value in values(compiled) if chosen(dotted(value.origin.path or ()), value.at)]

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from sftc.cli.configs import expand_configs
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import ProjectCommand, check_offline_model, offline_model_option
 from sftc.cli.output import write_files, write_stdout
+from sftc.cli.target_names import find_targets
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, Severity, bounded
 from sftc.text.source import Source
@@ -53,6 +54,13 @@ FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
 )
 @click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: also apply the other fixes.")
 @click.option("--diff", is_flag=True, help="Show the changes of --fix without making them.")
+@click.option(
+    "--target",
+    "target_names",
+    multiple=True,
+    metavar="NAME,...",
+    help="Report what these targets cannot express; `sftc targets` lists the names. Repeatable.",
+)
 @offline_model_option
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are errors.")
 def lint_command(
@@ -63,6 +71,7 @@ def lint_command(
     fixing: bool,
     unsafe_fixes: bool,
     diff: bool,
+    target_names: Sequence[str],
     offline_model: str | None,
     exit_zero: bool,
 ) -> None:
@@ -84,10 +93,13 @@ def lint_command(
 
     if offline_model:
         check_offline_model(offline_model)
+    targets = find_targets(target_names)
     changed: list[tuple[Source, Source]] = []
     if fixing or diff:
         changed = _fixed(
-            configs, offline_model, lambda found: chosen(found) and (unsafe_fixes or _is_safe(found))
+            configs,
+            partial(lint, model=offline_model, targets=targets),
+            lambda found: chosen(found) and (unsafe_fixes or _is_safe(found)),
         )
     if fixing and not diff:
         write_files({after.name: after.text.encode() for _, after in changed})
@@ -97,7 +109,12 @@ def lint_command(
             click.echo(f"Fixed {', '.join(printable(after.name) for _, after in changed)}.", err=True)
     fixed = {after.name: after for _, after in changed}
     findings = (
-        (path, lint(fixed[path], offline_model) if path in fixed else lint_file(path, offline_model))
+        (
+            path,
+            lint(fixed[path], offline_model, targets)
+            if path in fixed
+            else lint_file(path, offline_model, targets),
+        )
         for path in configs
     )
     reports = {path: list(filter(chosen, found)) for path, found in findings}
@@ -113,7 +130,9 @@ def _is_safe(found: Finding) -> bool:
     return found.fix is not None and found.fix.safe
 
 
-def _fixed(configs: Iterable[str], model: str | None, wanted: "FixFilter") -> list[tuple[Source, Source]]:
+def _fixed(
+    configs: Iterable[str], check: Callable[[Source], list[Finding]], wanted: "FixFilter"
+) -> list[tuple[Source, Source]]:
     """Return each config that the fixes accepted by `wanted` change, before and after."""
     from sftc.tools.fix import fix
 
@@ -123,7 +142,7 @@ def _fixed(configs: Iterable[str], model: str | None, wanted: "FixFilter") -> li
             before = read_source(path)
         except ConfigError:
             continue
-        after = fix(before, partial(lint, model=model), wanted)
+        after = fix(before, check, wanted)
         if after.text != before.text:
             changed.append((before, after))
     return changed

@@ -14,6 +14,7 @@ from sftc.version import __version__
 
 COMMANDS = (
     "compile",
+    "targets",
     "lint",
     "explain",
     "diff",

@@ -2,11 +2,15 @@
 
 import tomllib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sftc.contract.targets import DEFAULT
 from sftc.document.overrides import Override
+
+if TYPE_CHECKING:
+    from sftc.contract.targets import Target
 
 FILE = "pyproject.toml"
 
@@ -27,6 +31,23 @@ set_option = click.option(
     help="Override a value of the config with a TOML value; a bare word is a string. Repeatable.",
 )
 """The option `--set`, for commands that compile a config."""
+
+
+def _target(ctx: click.Context, param: click.Parameter, name: str) -> "Target":
+    from sftc.cli.target_names import find_target
+
+    return find_target(name)
+
+
+target_option = click.option(
+    "--target",
+    default=DEFAULT,
+    show_default=True,
+    callback=_target,
+    metavar="NAME",
+    help="What to compile to: a name that `sftc targets` lists, or the folder of your own target.",
+)
+"""The option `--target`, for commands that compile a config to one target."""
 
 offline_model_option = click.option(
     "--offline-model",

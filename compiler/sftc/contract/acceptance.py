@@ -127,6 +127,14 @@ def _pattern(limit: Any, build: Build) -> Predicate:
     return lambda value: not isinstance(value, str) or search(value) is not None
 
 
+def _multiple_of(limit: Any, build: Build) -> Predicate:
+    return lambda value: not is_number(value) or value % limit == 0
+
+
+def _max_length(limit: Any, build: Build) -> Predicate:
+    return lambda value: not isinstance(value, str) or len(value) <= limit
+
+
 def _not(limit: Any, build: Build) -> Predicate:
     test = build(limit)
     return lambda value: not test(value)
@@ -139,6 +147,10 @@ def _items(limit: Any, build: Build) -> Predicate:
 
 def _min_items(limit: Any, build: Build) -> Predicate:
     return lambda value: not isinstance(value, list) or len(value) >= limit
+
+
+def _max_items(limit: Any, build: Build) -> Predicate:
+    return lambda value: not isinstance(value, list) or len(value) <= limit
 
 
 def _unique_items(limit: Any, build: Build) -> Predicate:
@@ -181,10 +193,13 @@ KEYWORDS: Final[Mapping[str, Callable[[Any, Build], Predicate]]] = {
     "maximum": _maximum,
     "exclusiveMinimum": _exclusive_minimum,
     "exclusiveMaximum": _exclusive_maximum,
+    "multipleOf": _multiple_of,
+    "maxLength": _max_length,
     "pattern": _pattern,
     "not": _not,
     "items": _items,
     "minItems": _min_items,
+    "maxItems": _max_items,
     "uniqueItems": _unique_items,
     "anyOf": _any_of,
     "deprecated": _never,

@@ -12,6 +12,7 @@ from referencing.jsonschema import DRAFT7
 from sftc.contract.acceptance import schema_predicate
 from sftc.contract.json_types import TYPES, repeated_item
 from sftc.contract.schemas import Schema, Schemas
+from sftc.contract.targets import Output
 from sftc.contract.versions import PACKAGED, ROW, Contract
 
 
@@ -82,9 +83,9 @@ def row_violations(schemas: Schemas, row: Any) -> Iterator[ValidationError]:
     yield from _validator(Draft7Validator, schemas, ROW).iter_errors(row)
 
 
-def payload_faults(contract: Contract, payload: Any) -> list[str]:
+def payload_faults(target: Output, payload: Any) -> list[str]:
     """Return the violations of the payload schema, read as plain draft 7, by `payload`."""
-    validator = _validator(Draft7Validator, contract.schemas, contract.payload_schema)
+    validator = _validator(Draft7Validator, target.schemas, target.payload_schema)
     return [error.message for error in validator.iter_errors(payload)]
 
 

@@ -2,7 +2,7 @@
 
 import pkgutil
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -11,15 +11,15 @@ import orjson
 from sftc.contract.acceptance import Predicate, predicate, schema_predicate
 from sftc.contract.mapping_table import MappingTable, load_mapping
 from sftc.contract.names import Names
+from sftc.contract.operations import sent
 from sftc.contract.schemas import Schema, Schemas
+from sftc.contract.targets import DEFAULT, FOLDER, RUN, Read, Target
 from sftc.contract.upgrade import NO_UPGRADE, Upgrade, Upgraded, load_upgrade
 from sftc.text.keys import ABSENT, Path, look_up, split
 
 SELECTOR: Final = "schema_version"
 ROW: Final = "dataset/row.schema.json"
-TARGET: Final = "targets/sft-offline"
-
-Read = Callable[[str], bytes]
+TARGET: Final = f"{FOLDER}/{DEFAULT}"
 
 
 class CertainRefusal(NamedTuple):
@@ -39,7 +39,6 @@ class Contract:
         self._read = read
         self._folder = f"config/v{version}"
         self.config_schema = f"{self._folder}/config.schema.json"
-        self.payload_schema = f"{TARGET}/v{version}/payload.schema.json"
 
     @cached_property
     def properties(self) -> Mapping[Path, Schema]:
@@ -47,10 +46,40 @@ class Contract:
         return self.schemas.properties(self.config_schema)
 
     @cached_property
+    def target(self) -> Target:
+        """The target of this version, if no other is named."""
+        return Target(DEFAULT, f"{TARGET}/v{self.version}", self, self._read, own_version=True)
+
+    @property
+    def payload_schema(self) -> str:
+        """The path of the schema of its payload."""
+        return self.target.payload_schema
+
+    @property
     def mapping(self) -> MappingTable:
-        """The table of what the target sends."""
-        text = self._read(f"{TARGET}/v{self.version}/mapping.toml").decode()
-        return load_mapping(text, self.properties)
+        """The table of what that target sends."""
+        return self.target.mapping
+
+    @cached_property
+    def run_table(self) -> MappingTable:
+        """The table of what a config means; see `run`."""
+        return load_mapping(self._read(f"{self._folder}/run.toml").decode(), self.properties)
+
+    def run(self, upgraded: Upgraded) -> Upgraded:
+        """Return the values of a config with those of the run that they mean, under `run`, none left open.
+
+        A row of `run.toml` sees the values of those before it. Each setting has the place of the key
+        that decides it.
+        """
+        run: dict[str, Any] = {}
+        values, places = {**upgraded.values, RUN: run}, dict(upgraded.places)
+        known = Upgraded(values, places, upgraded.conflicts)
+        for row, value in sent(self.run_table, values):
+            run[row.to[-1]] = value
+            paths = [known.place(path) for path in row.reads]
+            decider = next((path for path in paths if look_up(values, path) is not ABSENT), paths[0])
+            places[RUN, row.to[-1]] = (decider,)
+        return known
 
     @cached_property
     def upgrade(self) -> Upgrade:
@@ -111,20 +140,62 @@ class Contract:
         """Whether a config's values are certainly valid."""
         return predicate(self.schemas, self.config_schema)
 
-    @cached_property
+    @property
     def accepts_payload(self) -> Predicate:
         """Whether a value is certainly a valid payload."""
-        return predicate(self.schemas, self.payload_schema)
+        return self.target.accepts_payload
 
 
 class Contracts:
     """The versions of the contract, each read on first use, and the schemas that all of them share."""
 
-    def __init__(self, read: Read) -> None:
-        """Take `read`, which returns the bytes of a file of the contract, by its path."""
+    def __init__(self, read: Read, folders: Callable[[str], Sequence[str]] = lambda _: ()) -> None:
+        """Take `read`, which returns the bytes of a file of the contract, by its path.
+
+        `folders` returns the names of the folders in a folder.
+        """
         self.read = read
         self.schemas = Schemas(read)
+        self._folders = folders
         self._known: dict[int, Contract] = {}
+        self._targets: dict[str, Target] = {}
+
+    def target_in(self, folder: str) -> Target:
+        """Return the target in a folder outside the package; its name is that of the folder.
+
+        References of its payload's schema are those of a target within the package.
+        """
+        import os
+
+        name = os.path.basename(os.path.abspath(folder))
+        home = f"{FOLDER}/{name}/"
+
+        def read(path: str) -> bytes:
+            if not path.startswith(home):
+                return self.read(path)
+            with open(os.path.join(folder, path.removeprefix(home)), "rb") as file:
+                return file.read()
+
+        return Contracts(read, lambda _: [name]).target(name)
+
+    @cached_property
+    def target_names(self) -> tuple[str, ...]:
+        """The names of all targets, the default one first."""
+        return (DEFAULT, *(name for name in sorted(self._folders(FOLDER)) if name != DEFAULT))
+
+    def target(self, name: str) -> Target:
+        """Return the target of that name, for configs of the newest version.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if name == DEFAULT:
+            return self.newest.target
+        if name not in self._targets:
+            if name not in self.target_names:
+                raise ValueError(f"no target {name!r}; known: {', '.join(self.target_names)}")
+            self._targets[name] = Target(name, f"{FOLDER}/{name}", self.newest, self.read)
+        return self._targets[name]
 
     @cached_property
     def versions(self) -> tuple[int, ...]:
@@ -205,5 +276,15 @@ def _packaged(name: str) -> bytes:
     return data
 
 
-PACKAGED: Final = Contracts(_packaged)
+def _packaged_folders(name: str) -> list[str]:
+    import os
+    from importlib.util import find_spec
+
+    package = find_spec("sftc_schemas")
+    [root] = (package and package.submodule_search_locations) or [""]
+    with os.scandir(os.path.join(root, name)) as found:
+        return [each.name for each in found if each.is_dir() and not each.name.startswith(("_", "."))]
+
+
+PACKAGED: Final = Contracts(_packaged, _packaged_folders)
 """The versions that come with this release."""

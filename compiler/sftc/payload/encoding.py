@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import orjson
 
 Payload = dict[str, Any]
-Format = Literal["pretty", "compact", "jcs"]
+Format = Literal["pretty", "compact", "jcs", "yaml"]
 
 
 _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
@@ -52,11 +52,24 @@ def _jcs(payload: Payload) -> bytes:
     return rfc8785.dumps(payload)
 
 
-FORMATS: Final[Mapping[str, Callable[[Payload], bytes]]] = {
+def _yaml(payload: Payload) -> bytes:
+    from sftc.payload.yaml import to_yaml
+
+    return to_yaml(payload).encode()
+
+
+FORMATS: Final[Mapping[Format, Callable[[Payload], bytes]]] = {
     "pretty": _pretty,
     "compact": _compact,
     "jcs": _jcs,
+    "yaml": _yaml,
 }
+
+FORMS: Final[Mapping[str, tuple[Format, ...]]] = {"json": ("pretty", "compact", "jcs"), "yaml": ("yaml",)}
+"""The formats of a file by its form, the default one first.
+
+JSON is not a format of YAML files: readers of YAML 1.1 take a number like `5e-6` for a string.
+"""
 
 
 def to_bytes(payload: Payload, format: Format = "pretty") -> bytes:
@@ -64,7 +77,7 @@ def to_bytes(payload: Payload, format: Format = "pretty") -> bytes:
 
     `pretty` is the default form: keys sorted by code point, two spaces of indent, a
     newline at the end. `compact` is the same on one line, newline included. `jcs` is
-    RFC 8785 to the byte, without a newline.
+    RFC 8785 to the byte, without a newline. `yaml` is described in `sftc.payload.yaml`.
 
     Raises:
         rfc8785.IntegerDomainError: in `jcs`, for an integer beyond 2^53.

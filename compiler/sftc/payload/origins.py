@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from sftc.contract.mapping_table import MappingTable
+from sftc.contract.mapping_table import MappingRow, MappingTable
+from sftc.contract.operations import sent
 from sftc.contract.upgrade import Upgraded
 from sftc.document.toml import Document
-from sftc.payload.mapping import sent
 from sftc.text.keys import ABSENT, Path, leaves, pointer
 from sftc.text.source import Span
 
@@ -42,11 +42,19 @@ def origins(document: Document, rules: MappingTable, upgraded: Upgraded) -> Mapp
     """
     found: dict[Path, Origin] = {}
     for row, value in sent(rules, upgraded.values):
+        path = _decider(document, row, upgraded)
         for inner in leaves(value):
-            path = upgraded.place(row.path) + inner if row.path else None
-            found[row.to + inner] = _origin(document, row.id, path)
+            within = path and path + inner
+            exact = within and document.get(within) is not ABSENT
+            found[row.to + inner] = _origin(document, row.id, within if exact else path)
     filled = {at[:depth] for at in found for depth in range(len(at))}
     return {pointer(at): origin for at, origin in found.items() if at not in filled}
+
+
+def _decider(document: Document, row: MappingRow, upgraded: Upgraded) -> Path | None:
+    """Return the key that decides what a row sends: the first of those it reads that the document sets."""
+    paths = [upgraded.place(each) for each in row.reads]
+    return next((path for path in paths if document.get(path) is not ABSENT), paths[0] if paths else None)
 
 
 def _origin(document: Document, rule: str, path: Path | None) -> Origin:

@@ -1,12 +1,15 @@
 """Tables of text: the output of `sftc explain` and `sftc diff`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import orjson
 
+from sftc.contract.targets import Target
 from sftc.payload.origins import place
 from sftc.report.terminal import printable
 from sftc.text.keys import ABSENT, dotted
+from sftc.tools.describe_target import KeyInTarget, Limit
 from sftc.tools.diff import Change, Sum
 from sftc.tools.explain import KeyAccount, ValueAccount
 
@@ -41,6 +44,63 @@ def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
     for each in sums:
         text += f"\n{each.name}: {each.before or 'not set'} -> {each.after or 'not set'}"
     return text + ("\n" if sums else "")
+
+
+def target_list(targets: Iterable[Target]) -> str:
+    """Return a table of targets."""
+    head = ("target", "what is written", "reader")
+    rows = [
+        (each.name, each.facts.title, f"{each.facts.package} {each.facts.version}".strip())
+        for each in targets
+    ]
+    return columns([head, *rows])
+
+
+def target_keys(target: Target, keys: Iterable[KeyInTarget]) -> str:
+    """Return what a target is, and a table of the keys of the language as it has them."""
+    facts = target.facts
+    lines = [f"{target.name}: {facts.title}"]
+    if facts.command:
+        lines.append(f"read by `{facts.command}`; tested with {facts.package} {facts.version}")
+        lines.append(facts.documentation)
+    files = ", ".join(each.name for each in facts.files)
+    lines.append(f"files: {files}")
+    rows = [(dotted(each.path), each.verdict, *_where(each)) for each in keys]
+    return (
+        "".join(f"{line}\n" for line in lines)
+        + "\n"
+        + columns([("key", "verdict", "where, or why not"), *rows])
+    )
+
+
+def _where(key: KeyInTarget) -> Iterator[str]:
+    limits = "; ".join(limit_text(each) for each in key.limits)
+    yield "; ".join(filter(None, [", ".join(key.to), limits or ("" if key.to else key.why)]))
+
+
+def limit_text(limit: Limit) -> str:
+    """Return which values of a key a target cannot express, and why."""
+    only = "" if limit.takes is None else f" unless {_allowed(limit.takes)}"
+    return f"{limit.severity}{only}: {limit.why}"
+
+
+_WORDS = {
+    "const": "{}",
+    "enum": "one of {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "below {}",
+    "maxLength": "at most {} long",
+    "multipleOf": "a multiple of {}",
+    "items": "all items are {}",
+}
+
+
+def _allowed(takes: dict[str, Any]) -> str:
+    parts = []
+    for word, value in takes.items():
+        text = _allowed(value) if isinstance(value, dict) else orjson.dumps(value).decode()
+        parts.append(_WORDS.get(word, f"{word} {{}}").format(text))
+    return " and ".join(parts)
 
 
 def json_cell(value: object) -> str:

@@ -57,10 +57,10 @@ def sums(a: Compiled, b: Compiled) -> Iterator[Sum]:
 
 def _values(side: Compiled) -> dict[str, tuple[Any, str]]:
     config = side.checked
-    document, contract = config.document, config.contract
+    document, mapping = config.document, side.target.mapping
     found = {at: (value_at(side.payload, at), place(origin)) for at, origin in side.origins.items()}
     for key in keys(side):
         if key.fate == "submission":
-            newer = next((row.to for row in contract.mapping.renames if row.path == key.path), key.path)
+            newer = next((row.to for row in mapping.renames if row.path == key.path), key.path)
             found[dotted(newer)] = (document.get(key.path), f"{key.span.source.name}:{key.span.line}")
     return found

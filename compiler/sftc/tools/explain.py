@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 from sftc.contract.mapping_table import MappingRow
-from sftc.contract.versions import Contract
 from sftc.document.toml import Document
 from sftc.payload.origins import Origin
 from sftc.pipeline import Compiled
 from sftc.text.keys import ABSENT, Path, dotted, leaves, parse_pointer, pointer
 from sftc.text.source import Span
 
-Fate = Literal["sent", "renamed", "submission", "compiler", "dropped"]
+Fate = Literal["sent", "renamed", "used", "submission", "compiler", "dropped"]
 
 
 _READERS: dict[str, Fate] = {"submission": "submission", "compiler": "compiler", "nobody": "dropped"}
@@ -24,9 +23,9 @@ _GATE = "If the config has this table, its settings are sent, with their default
 class KeyAccount(NamedTuple):
     """What happens to a TOML key.
 
-    It is sent or renamed to the payload pointer `to`, read only by submission or the compiler,
-    or dropped. `why` is the reason given by the mapping row `rule`; both are `None` for a key
-    that the contract does not know.
+    It is sent or renamed to the payload pointer `to`, used there together with other keys, read only
+    by submission or the compiler, or dropped. `why` is the reason given by the mapping row `rule`;
+    both are `None` for a key that the contract does not know.
     """
 
     path: Path
@@ -49,34 +48,52 @@ class ValueAccount(NamedTuple):
 def keys(compiled: Compiled) -> Iterator[KeyAccount]:
     """Yield an account of every leaf of a config, in the order of the text."""
     config = compiled.checked
-    document, contract = config.document, config.contract
+    document = config.document
     paths = list(leaves(document.values))
     spans = {path: document.span(path, "key") for path in paths}
     for path in sorted(paths, key=lambda path: (spans[path].source.is_flag, spans[path].start)):
-        yield _key(path, spans[path], document, contract)
+        yield _key(path, spans[path], document, compiled)
 
 
-def _key(path: Path, span: Span, document: Document, contract: Contract) -> KeyAccount:
-    for old, new, _ in contract.mapping.renames:
+def _key(path: Path, span: Span, document: Document, compiled: Compiled) -> KeyAccount:
+    mapping = compiled.target.mapping
+    for old, new, _ in mapping.renames:
         if path == old and document.get(new) is not ABSENT:
-            return KeyAccount(
-                path, span, "dropped", None, None, f"`{dotted(new)}` is set too, and takes precedence."
-            )
-    for row in contract.mapping.rows:
+            why = f"`{dotted(new)}` is set too, and takes precedence."
+            return KeyAccount(path, span, "dropped", None, None, why)
+    for row in mapping.rows:
         if row.path and path[: len(row.path)] == row.path:
             fate: Fate = "sent" if row.path[-1] == row.to[-1] else "renamed"
             return KeyAccount(path, span, fate, pointer(row.to + path[len(row.path) :]), row.id, row.why)
-    for unsent in contract.mapping.unsent:
+    if not compiled.target.own_version and (used := _used(path, compiled)):
+        return KeyAccount(path, span, "used", pointer(used.to), used.id, used.why)
+    return KeyAccount(path, span, *_unsent(path, compiled))
+
+
+def _unsent(path: Path, compiled: Compiled) -> tuple[Fate, None, None, str | None]:
+    """Return the fate of a key that no row sends, and the reason."""
+    mapping = compiled.target.mapping
+    for unsent in mapping.unsent:
         if path[: len(unsent.path)] == unsent.path:
-            return KeyAccount(path, span, _READERS[unsent.used_by], None, None, unsent.why)
-    if any(row.op == "when-present" and row.path[:-1] == path for row in contract.mapping.rows):
-        return KeyAccount(path, span, "compiler", None, None, _GATE)
-    return KeyAccount(path, span, "dropped", None, None, _EMPTY if path in contract.properties else None)
+            return _READERS[unsent.used_by], None, None, unsent.why
+    if any(row.op == "when-present" and row.path[:-1] == path for row in mapping.rows):
+        return "compiler", None, None, _GATE
+    whys = (each.why for each in mapping.inexpressible if path[: len(each.path)] == each.path)
+    is_known = path in compiled.checked.contract.properties
+    return "dropped", None, None, next(whys, _EMPTY if is_known else None)
+
+
+def _used(path: Path, compiled: Compiled) -> MappingRow | None:
+    """Return the row whose value the key decides: one whose origin it is, else the first that reads it."""
+    rows = {row.id: row for row in compiled.target.mapping.rows}
+    decided = (rows[each.rule] for each in compiled.origins.values() if each.path == path)
+    reading = (row for key, found in compiled.target.read.items() if path[: len(key)] == key for row in found)
+    return next(decided, None) or next(reading, None)
 
 
 def values(compiled: Compiled) -> Iterator[ValueAccount]:
     """Yield an account of every leaf of a payload, by JSON pointer."""
-    rows: dict[str, MappingRow] = {row.id: row for row in compiled.checked.contract.mapping.rows}
+    rows: dict[str, MappingRow] = {row.id: row for row in compiled.target.mapping.rows}
     for at, origin in sorted(compiled.origins.items()):
         yield ValueAccount(at, value_at(compiled.payload, at), origin, rows[origin.rule].why)
 

@@ -1,11 +1,12 @@
 """Linting: the findings of `compile`, and those about the file that a config is in."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from sftc.checks.config import Config
 from sftc.checks.rules.model import MODEL, check_model
+from sftc.contract.targets import Target
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, in_order
 from sftc.findings.stage_rules.comments import MISSING_SCHEMA_FILE
@@ -17,23 +18,24 @@ SUFFIX = ".sft.toml"
 DIRECTIVE = "#:schema"
 
 
-def lint(source: Source, model: str | None = None) -> list[Finding]:
+def lint(source: Source, model: str | None = None, targets: Sequence[Target] = ()) -> list[Finding]:
     """Return every finding about `source`, whose name is its path, in the order of the text.
 
     `model` is the folder of its base model. Without it, the model is looked for as `find_model` does.
+    `targets` are what the config is for; without them, it is for the training service.
     """
-    findings, config = examine(lambda: source)
+    findings, config = examine(lambda: source, targets=targets)
     about_model = model_findings(config, model) if config else ()
     return in_order([*findings, *about_model, *_schema_line(source)])
 
 
-def lint_file(path: str, model: str | None = None) -> list[Finding]:
-    """Return every finding about the file at `path`, or standard input for `-`; `model` as in `lint`."""
+def lint_file(path: str, model: str | None = None, targets: Sequence[Target] = ()) -> list[Finding]:
+    """Return every finding about the file at `path`, or standard input for `-`; the rest as in `lint`."""
     try:
         source = read_source(path)
     except ConfigError as error:
         return list(error.findings)
-    return lint(source, model)
+    return lint(source, model, targets)
 
 
 def model_findings(config: Config, folder: str | None) -> Iterator[Finding]:

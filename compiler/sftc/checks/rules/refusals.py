@@ -9,6 +9,8 @@ from sftc.text.keys import ABSENT, dotted
 
 
 def _missing(config: Config) -> Iterator[Finding]:
+    if config.contract.target not in config.targets:
+        return
     for code, path in config.contract.refusals:
         table = config.document.get(path[:-1])
         if (table is ABSENT or isinstance(table, dict)) and config.document.get(path) is ABSENT:
