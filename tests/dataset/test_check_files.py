@@ -40,7 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 Put = Callable[..., str]
 BLANK, BOM = b" \t\r\n", b"\xef\xbb\xbf"
 ALL = CheckOptions(max_errors=0)
-NO_BOUNDS: Mapping[str, int] = {}
+NO_BOUNDS: Mapping[str, Any] = {}
 DICE = random.Random(1)  # noqa: S311  not a secret
 
 
@@ -62,7 +62,7 @@ def row(text: object = "a", **more: object) -> bytes:
 
 
 def run(
-    *paths: str, options: CheckOptions = ALL, bounds: Mapping[str, int] = NO_BOUNDS, **more: Any
+    *paths: str, options: CheckOptions = ALL, bounds: Mapping[str, Any] = NO_BOUNDS, **more: Any
 ) -> list[Checked]:
     """Check files within `bounds`."""
     return check_files(paths, options._replace(bounds=Bounds(**bounds)), **more)
@@ -173,7 +173,7 @@ def test_findings_do_not_depend_on_the_number_of_processes(
     put: Put, data: bytes, options: CheckOptions
 ) -> None:
     path = put(data)
-    many = one(path, options._replace(jobs=3), bounds={"chunk": 200, "alone": 1})
+    many = one(path, options._replace(jobs=3), bounds={"chunk": 200, "alone": 1, "patience": 0})
     hold(data, options, one(path, options, bounds={"chunk": 200}), many)
 
 
@@ -381,7 +381,7 @@ def test_findings_that_are_not_shown_are_counted(put: Put, size: int) -> None:
 
 def test_findings_of_a_row_are_limited() -> None:
     data = row().replace(b'"a"', b'"a' + b"\\u0000" * 1000 + b'"')
-    look = Inspector(Limits(keep=3)).look("a.jsonl", Chunk(data, 1, 0))
+    look = Inspector(Limits(keep=3)).look("a.jsonl", Chunk(data, 1, 1, 0))
     assert len(look.findings) == 3
     assert look.counts == {"nul-in-text": 1000}
 
@@ -513,16 +513,17 @@ def length(path, chunk):
     return len(chunk.data)
 
 def at_work():
-    check_files([sys.argv[2]], CheckOptions(jobs=3, bounds=Bounds(chunk=64, alone=0)), on_read=kill)
+    bounds = Bounds(chunk=64, alone=0, patience=0)
+    check_files([sys.argv[2]], CheckOptions(jobs=3, bounds=bounds), on_read=kill)
 
 def idle():
     killed = []
     def chunks():  # only the first goes to a worker: the others are larger than CHUNK
-        yield Chunk(b"a", 1, 0)
+        yield Chunk(b"a", 1, 1, 0)
         while not killed:
-            yield Chunk(bytes(CHUNK + 1), 1, 0)
-        yield Chunk(b"a", 1, 0)
-    with Pool(lambda: length, 2, alone=0) as pool:
+            yield Chunk(bytes(CHUNK + 1), 1, 1, 0)
+        yield Chunk(b"a", 1, 1, 0)
+    with Pool(lambda: length, 2, Bounds(alone=0, patience=0)) as pool:
         for answer in pool.map("a", chunks()):
             if answer == 1:
                 killed.append(kill())

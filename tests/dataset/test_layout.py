@@ -1,4 +1,4 @@
-"""Rows that `layout` passes have no findings from `examine_row`."""
+"""Rows that a sieve passes have no findings from `examine_row`: `layout` and `skeletons`."""
 
 import json
 from collections import Counter
@@ -14,11 +14,14 @@ from sftc.dataset.advice import TOKENS
 from sftc.dataset.chunks import Chunk
 from sftc.dataset.examine_row import remarks
 from sftc.dataset.inspect_chunk import Inspector, Limits
-from sftc.dataset.layout import learn
+from sftc.dataset.layout import Layouts, learn
+from sftc.dataset.sieve import make_sieve
 from sftc.findings.stage_rules.conversations import SPECIAL_TOKEN
 from sftc.text.characters import is_blank
 
 BLANK = b" \t\r\n"
+SIEVES = (Layouts, make_sieve)
+"""The slower one, and the faster one if it was compiled."""
 
 
 def words(text: str) -> list[str]:
@@ -65,10 +68,14 @@ def check(chunk: list[bytes]) -> None:
             assert lines[number].removesuffix(b"\r") == lines[number].strip(BLANK)
             assert lines[number]
             assert not said[number], (lines[first], lines[number])
-    look = Inspector(Limits(keep=0)).look("a.jsonl", Chunk(b"\n".join(lines) + b"\n", line=1, byte=9))
     full = [number for number, line in enumerate(lines) if line.strip(BLANK)]
-    assert look.counts == Counter(id for number in full for id in said[number])
-    assert [*look.numbers] == [number + 1 for number in full]
+    data = b"\n".join(lines) + b"\n"
+    for sieve in SIEVES:
+        look = Inspector(Limits(keep=0), sieve).look("a.jsonl", Chunk(data, len(lines), line=1, byte=9))
+        assert look.counts == Counter(id for number in full for id in said[number])
+        assert [*look.numbers] == [number + 1 for number in full]
+        equal = Counter(lines[number].strip(BLANK) for number in full)
+        assert sorted(Counter(look.digests).values()) == sorted(equal.values())
 
 
 CONTENTS = [
