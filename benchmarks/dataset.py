@@ -106,8 +106,8 @@ Python alone {start:.2f} s.
 """
     head = (
         f"Measured by `benchmarks/dataset.py` on {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}. Files of {SIZE / 1e9:g} GB; medians of {RUNS} alternating runs.\n"
-        f"Load average of the machine at the end: {os.getloadavg()[1]:.1f}.\n\n"
+        f"Python {platform.python_version()}. Files of {SIZE / 1e9:g} GB; medians of {RUNS} alternating\n"
+        f"runs. Load average of the machine at the end: {os.getloadavg()[1]:.1f}.\n\n"
     )
     publish("Training files", head + text)
     print(text)

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import itertools
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -175,6 +176,27 @@ def test_findings_do_not_depend_on_the_number_of_processes(
     path = put(data)
     many = one(path, options._replace(jobs=3), bounds={"chunk": 200, "alone": 1, "patience": 0})
     hold(data, options, one(path, options, bounds={"chunk": 200}), many)
+
+
+@pytest.mark.parametrize("errors", [0, 1], ids=["whole", "stopped"])
+def test_no_thread_is_left(put: Put, errors: int) -> None:
+    data = b"".join(map(row, range(500))) + b"{}\n" + b"".join(map(row, range(500, 1000)))
+    before = threading.active_count()
+    checked = one(put(data), CheckOptions(errors, jobs=2), bounds={"chunk": 200, "alone": 1, "patience": 9})
+    assert checked.digest == ("" if errors else digest(data))
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("patience", "processes"), [(0, 2), (9, 0)])
+def test_quick_work_starts_no_other_process(put: Put, patience: int, processes: int) -> None:
+    seen: set[int | None] = set()
+
+    def count(path: str, done: int, size: int | None) -> None:
+        seen.update(child.pid for child in multiprocessing.active_children())
+
+    bounds = {"chunk": 200, "alone": 1, "patience": patience}
+    one(put(b"".join(map(row, range(500)))), CheckOptions(jobs=3), bounds=bounds, on_read=count)
+    assert len(seen) == processes
 
 
 def test_findings_are_reported_in_order_and_progress_never_decreases(put: Put) -> None:

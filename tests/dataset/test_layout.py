@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sftc.dataset import skeletons
 from sftc.dataset.advice import TOKENS
 from sftc.dataset.chunks import Chunk
 from sftc.dataset.examine_row import remarks
@@ -242,6 +244,15 @@ def test_special_tokens_are_found_in_every_spelling(content: str) -> None:
     value = json.loads(line)["messages"][0]["content"]
     told = any(each.rule is SPECIAL_TOKEN for each in remarks(line))
     assert told == any(map(TOKENS.search, text_within(value)))
+
+
+def test_without_compiled_code_rows_have_layouts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for content in (None, b"", b"no library"):
+        library = tmp_path / "libskeletons.so"
+        if content is not None:
+            library.write_bytes(content)
+        monkeypatch.setattr(skeletons, "LIBRARY", str(library))
+        assert isinstance(make_sieve(100), Layouts)
 
 
 @given(st.binary(max_size=40) | spoiled())
