@@ -24,6 +24,15 @@ def wall(command: Command) -> float:
     return time.perf_counter() - start
 
 
+def cost(command: Command) -> tuple[float, float]:
+    """Run a command, and return its wall time and its CPU time in seconds. The command must succeed."""
+    before = os.times()
+    seconds = wall(command)
+    after = os.times()
+    user, system = after.children_user - before.children_user, after.children_system - before.children_system
+    return seconds, user + system
+
+
 def paired(one: Command, other: Command, runs: int) -> dict[str, float]:
     """Run two commands alternately, and return the medians of their times and of the ratio per pair."""
     wall(one)

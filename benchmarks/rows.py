@@ -1,4 +1,4 @@
-"""Generate reproducible training files with three row sizes."""
+"""Generate reproducible training files with four shapes of rows."""
 
 import json
 import random
@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-SHAPES = {"300-byte": 300, "4-KB": 4_000, "200-KB": 200_000}
+SHAPES = {"300-byte": 300, "4-KB": 4_000, "200-KB": 200_000, "five-message": 3_500}
 """Approximate size of a row in bytes, by shape."""
 
 ENGLISH = "the model of training a data loss to and in is for that with rows token we use rate batch"
 OTHERS = 'café naïve “quoted” 北京 данные 🙂 return None x = [1, 2]; if (a < b): "yes" \n C:\\path'
 WORDS = [*ENGLISH.split(" "), *OTHERS.split(" ")]
 COMMON = 20
+RARE = 1 / 40
+"""How many words of a five-message row are of `OTHERS`. In the other shapes, one in eight is of all words."""
+
 POOL = 400
 
 
@@ -36,6 +39,10 @@ def write(path: Path, shape: str, size: int) -> None:
 
 def row(rng: random.Random, size: int) -> dict[str, Any]:
     """Return a row of about `size` bytes. One in eight 4 KB rows has a tool call."""
+    if size == SHAPES["five-message"]:
+        roles = ("user", "assistant") * 2
+        talk = [{"role": role, "content": text(rng, rng.randint(400, 1150), RARE)} for role in roles]
+        return {"messages": [{"role": "system", "content": "You are a helpful assistant."}, *talk]}
     turns = {300: 1, 4_000: 3}.get(size, 6)
     each = size // turns - 80
     messages: list[dict[str, Any]] = []
@@ -58,13 +65,16 @@ def row(rng: random.Random, size: int) -> dict[str, Any]:
     }
 
 
-def text(rng: random.Random, size: int) -> str:
-    """Return about `size` characters of mostly English words."""
+def text(rng: random.Random, size: int, rare: float = 0) -> str:
+    """Return about `size` characters of mostly English words. `rare` is the share of the others."""
 
     def words() -> Iterator[str]:
         length = 0
         while length < size:
-            word = rng.choice(WORDS if rng.random() < 1 / 8 else WORDS[:COMMON])
+            if rare:
+                word = rng.choice(OTHERS.split(" ") if rng.random() < rare else WORDS[:COMMON])
+            else:
+                word = rng.choice(WORDS if rng.random() < 1 / 8 else WORDS[:COMMON])
             length += len(word) + 1
             yield word
 

@@ -1,5 +1,7 @@
 """The published wheel and sdist work outside the checkout."""
 
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -54,6 +56,34 @@ def test_the_wheel_contains_only_the_packages(wheel: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names} == {"sftc", "sftc_schemas"}
     assert "sftc/py.typed" in names
     assert not [name for name in names if name.endswith(".pyc")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compiler", ["cc", "false", "no-such-program"])
+def test_a_wheel_without_compiled_code_is_pure(root: Path, tmp_path: Path, compiler: str) -> None:
+    if compiler == "cc" and not shutil.which("cc"):
+        pytest.skip("there is no C compiler")
+    copy = tmp_path / "copy"
+    for part in ("compiler", "schemas"):
+        shutil.copytree(root / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    for part in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(root / part, copy)
+    build: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--wheel",
+        "--outdir",
+        tmp_path,
+        copy,
+    ]
+    run(["env", f"CC={compiler}", *build])
+    [wheel] = tmp_path.glob("*.whl")
+    has_code = "sftc/dataset/libskeletons.so" in zipfile.ZipFile(wheel).namelist()
+    assert has_code == (compiler == "cc") == (not wheel.name.endswith("-py3-none-any.whl"))
+    if has_code and sys.platform == "linux":
+        assert re.search(r"-py3-none-(many|musl)linux_\d+_\d+_\w+\.whl$", wheel.name)
 
 
 def run(command: list[str | Path], cwd: Path | None = None) -> bytes:

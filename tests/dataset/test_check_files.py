@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import itertools
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 Put = Callable[..., str]
 BLANK, BOM = b" \t\r\n", b"\xef\xbb\xbf"
 ALL = CheckOptions(max_errors=0)
-NO_BOUNDS: Mapping[str, int] = {}
+NO_BOUNDS: Mapping[str, Any] = {}
 DICE = random.Random(1)  # noqa: S311  not a secret
 
 
@@ -62,7 +63,7 @@ def row(text: object = "a", **more: object) -> bytes:
 
 
 def run(
-    *paths: str, options: CheckOptions = ALL, bounds: Mapping[str, int] = NO_BOUNDS, **more: Any
+    *paths: str, options: CheckOptions = ALL, bounds: Mapping[str, Any] = NO_BOUNDS, **more: Any
 ) -> list[Checked]:
     """Check files within `bounds`."""
     return check_files(paths, options._replace(bounds=Bounds(**bounds)), **more)
@@ -173,8 +174,29 @@ def test_findings_do_not_depend_on_the_number_of_processes(
     put: Put, data: bytes, options: CheckOptions
 ) -> None:
     path = put(data)
-    many = one(path, options._replace(jobs=3), bounds={"chunk": 200, "alone": 1})
+    many = one(path, options._replace(jobs=3), bounds={"chunk": 200, "alone": 1, "patience": 0})
     hold(data, options, one(path, options, bounds={"chunk": 200}), many)
+
+
+@pytest.mark.parametrize("errors", [0, 1], ids=["whole", "stopped"])
+def test_no_thread_is_left(put: Put, errors: int) -> None:
+    data = b"".join(map(row, range(500))) + b"{}\n" + b"".join(map(row, range(500, 1000)))
+    before = threading.active_count()
+    checked = one(put(data), CheckOptions(errors, jobs=2), bounds={"chunk": 200, "alone": 1, "patience": 9})
+    assert checked.digest == ("" if errors else digest(data))
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("patience", "processes"), [(0, 2), (9, 0)])
+def test_quick_work_starts_no_other_process(put: Put, patience: int, processes: int) -> None:
+    seen: set[int | None] = set()
+
+    def count(path: str, done: int, size: int | None) -> None:
+        seen.update(child.pid for child in multiprocessing.active_children())
+
+    bounds = {"chunk": 200, "alone": 1, "patience": patience}
+    one(put(b"".join(map(row, range(500)))), CheckOptions(jobs=3), bounds=bounds, on_read=count)
+    assert len(seen) == processes
 
 
 def test_findings_are_reported_in_order_and_progress_never_decreases(put: Put) -> None:
@@ -381,7 +403,7 @@ def test_findings_that_are_not_shown_are_counted(put: Put, size: int) -> None:
 
 def test_findings_of_a_row_are_limited() -> None:
     data = row().replace(b'"a"', b'"a' + b"\\u0000" * 1000 + b'"')
-    look = Inspector(Limits(keep=3)).look("a.jsonl", Chunk(data, 1, 0))
+    look = Inspector(Limits(keep=3)).look("a.jsonl", Chunk(data, 1, 1, 0))
     assert len(look.findings) == 3
     assert look.counts == {"nul-in-text": 1000}
 
@@ -513,16 +535,17 @@ def length(path, chunk):
     return len(chunk.data)
 
 def at_work():
-    check_files([sys.argv[2]], CheckOptions(jobs=3, bounds=Bounds(chunk=64, alone=0)), on_read=kill)
+    bounds = Bounds(chunk=64, alone=0, patience=0)
+    check_files([sys.argv[2]], CheckOptions(jobs=3, bounds=bounds), on_read=kill)
 
 def idle():
     killed = []
     def chunks():  # only the first goes to a worker: the others are larger than CHUNK
-        yield Chunk(b"a", 1, 0)
+        yield Chunk(b"a", 1, 1, 0)
         while not killed:
-            yield Chunk(bytes(CHUNK + 1), 1, 0)
-        yield Chunk(b"a", 1, 0)
-    with Pool(lambda: length, 2, alone=0) as pool:
+            yield Chunk(bytes(CHUNK + 1), 1, 1, 0)
+        yield Chunk(b"a", 1, 1, 0)
+    with Pool(lambda: length, 2, Bounds(alone=0, patience=0)) as pool:
         for answer in pool.map("a", chunks()):
             if answer == 1:
                 killed.append(kill())

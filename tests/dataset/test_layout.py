@@ -1,8 +1,9 @@
-"""Rows that `layout` passes have no findings from `examine_row`."""
+"""Rows that a sieve passes have no findings from `examine_row`: `layout` and `skeletons`."""
 
 import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -10,15 +11,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sftc.dataset import skeletons
 from sftc.dataset.advice import TOKENS
 from sftc.dataset.chunks import Chunk
 from sftc.dataset.examine_row import remarks
 from sftc.dataset.inspect_chunk import Inspector, Limits
-from sftc.dataset.layout import learn
+from sftc.dataset.layout import Layouts, learn
+from sftc.dataset.sieve import make_sieve
 from sftc.findings.stage_rules.conversations import SPECIAL_TOKEN
 from sftc.text.characters import is_blank
 
 BLANK = b" \t\r\n"
+SIEVES = (Layouts, make_sieve)
+"""The slower one, and the faster one if it was compiled."""
 
 
 def words(text: str) -> list[str]:
@@ -65,10 +70,14 @@ def check(chunk: list[bytes]) -> None:
             assert lines[number].removesuffix(b"\r") == lines[number].strip(BLANK)
             assert lines[number]
             assert not said[number], (lines[first], lines[number])
-    look = Inspector(Limits(keep=0)).look("a.jsonl", Chunk(b"\n".join(lines) + b"\n", line=1, byte=9))
     full = [number for number, line in enumerate(lines) if line.strip(BLANK)]
-    assert look.counts == Counter(id for number in full for id in said[number])
-    assert [*look.numbers] == [number + 1 for number in full]
+    data = b"\n".join(lines) + b"\n"
+    for sieve in SIEVES:
+        look = Inspector(Limits(keep=0), sieve).look("a.jsonl", Chunk(data, len(lines), line=1, byte=9))
+        assert look.counts == Counter(id for number in full for id in said[number])
+        assert [*look.numbers] == [number + 1 for number in full]
+        equal = Counter(lines[number].strip(BLANK) for number in full)
+        assert sorted(Counter(look.digests).values()) == sorted(equal.values())
 
 
 CONTENTS = [
@@ -235,6 +244,15 @@ def test_special_tokens_are_found_in_every_spelling(content: str) -> None:
     value = json.loads(line)["messages"][0]["content"]
     told = any(each.rule is SPECIAL_TOKEN for each in remarks(line))
     assert told == any(map(TOKENS.search, text_within(value)))
+
+
+def test_without_compiled_code_rows_have_layouts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for content in (None, b"", b"no library"):
+        library = tmp_path / "libskeletons.so"
+        if content is not None:
+            library.write_bytes(content)
+        monkeypatch.setattr(skeletons, "LIBRARY", str(library))
+        assert isinstance(make_sieve(100), Layouts)
 
 
 @given(st.binary(max_size=40) | spoiled())

@@ -67,9 +67,12 @@ def check_command(
     """
     from sftc.dataset.check_files import CheckOptions, check_files
     from sftc.dataset.chunks import Bounds
-    from sftc.tools.config_and_data import load_setup
 
-    setup = load_setup(config) if config else None
+    setup = None
+    if config:
+        from sftc.tools.config_and_data import load_setup
+
+        setup = load_setup(config)
     if config == STDIN and STDIN in files:
         raise click.UsageError("stdin cannot be both the config and the training file.")
     paths = expand_data_files(files) or (setup.files if setup else [])

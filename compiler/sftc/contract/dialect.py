@@ -13,7 +13,7 @@ from sftc.contract.acceptance import schema_predicate
 from sftc.contract.json_types import TYPES, repeated_item
 from sftc.contract.schemas import Schema, Schemas
 from sftc.contract.targets import Output
-from sftc.contract.versions import PACKAGED, ROW, Contract
+from sftc.contract.versions import PACKAGED, Contract
 
 
 def _type(validator: Any, limit: Any, value: Any, schema: Schema) -> Iterator[ValidationError]:
@@ -76,11 +76,6 @@ Dialect: Final = extend(  # type: ignore[no-untyped-call]  # the stubs leave `ex
 def violations(contract: Contract, values: Any) -> Iterator[ValidationError]:
     """Yield every violation of the schemas of `contract` by a config's `values`."""
     yield from _validator(Dialect, contract.schemas, contract.config_schema).iter_errors(values)
-
-
-def row_violations(schemas: Schemas, row: Any) -> Iterator[ValidationError]:
-    """Yield every violation of the row schema by one row of a training file."""
-    yield from _validator(Draft7Validator, schemas, ROW).iter_errors(row)
 
 
 def payload_faults(target: Output, payload: Any) -> list[str]:

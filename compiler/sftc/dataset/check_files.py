@@ -120,7 +120,7 @@ def check_files(
     duplicates = Duplicates(options.bounds.digests)
     start = options.second.start if options.second else None
     looker = partial(_look, Limits(options.max_errors, options.tokens, options.bounds.row), start)
-    with Pool(looker, options.jobs, options.bounds.alone) as pool:
+    with Pool(looker, options.jobs, options.bounds) as pool:
         files = [
             _File(path, options, on_finding).check(pool, duplicates, on_read) for path in dict.fromkeys(paths)
         ]
@@ -169,8 +169,8 @@ class _File:
         return self
 
     def _read(self, file: Opened, pool: Pool[Looks], duplicates: Duplicates, on_read: OnRead) -> None:
-        cutter = Cutter(file.stream, self._options.examples, self._options.bounds)
-        with closing(pool.map(self.path, cutter)) as looks:
+        cutter = Cutter(file.stream, self._options.examples, self._options.bounds, self._options.jobs)
+        with closing(cutter), closing(pool.map(self.path, cutter)) as looks:
             for look, seen in looks:
                 self._take(look, duplicates)
                 if self._options.second:
@@ -178,11 +178,11 @@ class _File:
                 on_read(self.path, file.position, file.size)
                 if self._stopped:
                     break
-        for found in self._options.second.findings(self.path) if self._options.second else ():
-            self.add(found)
-        if self._stopped:
-            return
-        self._digest = cutter.digest
+            for found in self._options.second.findings(self.path) if self._options.second else ():
+                self.add(found)
+            if self._stopped:
+                return
+            self._digest = cutter.digest
         self._is_whole = self._options.examples is None or self._rows < self._options.examples
         if cutter.damage is not None:
             self._is_whole = False

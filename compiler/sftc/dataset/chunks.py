@@ -1,11 +1,11 @@
 """Cuts a stream into chunks of whole lines and hashes it, in bounded memory."""
 
-import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from stringzilla import count
 
+from sftc.dataset.hashing import Sha256
 from sftc.dataset.streams import DAMAGE, Stream
 
 MAX_ROW = 64 << 20
@@ -23,12 +23,14 @@ class Chunk(NamedTuple):
 
     Attributes:
         data: the lines. They end in a line break, except at the end of the file.
+        lines: their number.
         line: the number of the first line, counted from 1.
         byte: the offset of the first line in the file, in bytes.
         skipped: the size in bytes of a row that is too large to read. `data` is then empty.
     """
 
     data: bytes
+    lines: int
     line: int
     byte: int
     skipped: int = 0
@@ -41,14 +43,17 @@ class Bounds(NamedTuple):
         chunk: the size of a chunk in bytes.
         row: the maximum size of a row in bytes.
         digests: the maximum number of rows that are remembered to find duplicates.
-        alone: the number of chunks that this process checks before it starts others. A small file
-            needs no other process.
+        alone: the number of chunks that are checked in one process and one thread at least. A small
+            file needs no others.
+        patience: the seconds of work on a chunk up to which no other process is started. If the work
+            is quick, passing it on costs more than it saves.
     """
 
     chunk: int = CHUNK
     row: int = MAX_ROW
     digests: int = 1 << 21
     alone: int = 8
+    patience: float = 0.001
 
 
 class Cutter:
@@ -58,12 +63,20 @@ class Cutter:
         lines: the number of lines cut so far.
         length: the number of bytes cut so far.
         damage: the error that ended the stream early, or `None`.
+
+    With more than one job, a thread hashes while the caller works on the chunks. `close` ends it.
     """
 
-    def __init__(self, stream: Stream, limit: int | None = None, bounds: Bounds = Bounds()) -> None:  # noqa: B008  it cannot be changed
+    def __init__(
+        self,
+        stream: Stream,
+        limit: int | None = None,
+        bounds: Bounds = Bounds(),  # noqa: B008  it cannot be changed
+        jobs: int = 1,
+    ) -> None:
         self._stream = stream
         self._left = limit
-        self._hash = hashlib.sha256()
+        self._hash = Sha256(bounds.alone * bounds.chunk if jobs > 1 else None)
         self._most = bounds.row
         self._size = min(bounds.chunk, bounds.row + 1)
         self._buffer = bytearray(self._size)
@@ -76,6 +89,10 @@ class Cutter:
     def digest(self) -> str:
         """The SHA-256 of all bytes cut so far, as `sha256:` and hexadecimal digits."""
         return f"sha256:{self._hash.hexdigest()}"
+
+    def close(self) -> None:
+        """Stop hashing."""
+        self._hash.close()
 
     def __iter__(self) -> Iterator[Chunk]:
         while self._left is None or self._left > 0:
@@ -135,7 +152,7 @@ class Cutter:
         self.lines += 1
         if self._left is not None:
             self._left -= 1
-        return Chunk(b"", self.lines, begin, skipped=self.length - begin)
+        return Chunk(b"", 1, self.lines, begin, skipped=self.length - begin)
 
     def _discard(self, end: int) -> None:
         data = self._take(end)
@@ -154,10 +171,11 @@ class Cutter:
         return data[:at]
 
     def _cut(self, data: bytes) -> Chunk:
-        chunk = Chunk(data, self.lines + 1, self.length)
+        lines = count(data, b"\n") + (not data.endswith(b"\n"))
+        chunk = Chunk(data, lines, self.lines + 1, self.length)
         self._hash.update(data)
         self.length += len(data)
-        self.lines += count(data, b"\n") + (not data.endswith(b"\n"))
+        self.lines += lines
         return chunk
 
 

@@ -15,6 +15,9 @@ if find_spec("numpy") is None:  # numpy is imported on first use: report early t
 
 _SHOWN: Final = 3
 
+_FEW: Final = 1 << 16
+"""Number of digests that are compared without numpy, in less time than its import takes."""
+
 _BLOCK: Final = 1 << 18
 """Number of digests that are looked up at a time."""
 
@@ -89,6 +92,8 @@ class Duplicates:
 
     def findings(self) -> Iterator[Finding]:
         """Yield the findings about rows that occur again in the same file or in an earlier one."""
+        if not self._halvings and self._total() <= _FEW and not self._repeats():
+            return
         np = _numpy()
         earlier: list[str] = []
         for path, (digests, numbers) in self._files.items():
@@ -97,6 +102,11 @@ class Duplicates:
             for other in earlier:
                 yield from self._between(path, rows, lines, other)
             earlier.append(path)
+
+    def _repeats(self) -> bool:
+        """Return whether any row occurs again: most small files need no numpy, which takes long to import."""
+        digests = [digest for each, _ in self._files.values() for digest in each]
+        return len({*digests}) < len(digests)
 
     def _within(self, path: str, rows: "Digests", lines: "Digests") -> Iterator[Finding]:
         np = _numpy()

@@ -2,20 +2,20 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
+from itertools import compress
 from typing import NamedTuple
 
-from stringzilla import Str, find, hash
+from stringzilla import hash
 
 from sftc.dataset.chunks import BOM, MAX_ROW, Chunk
 from sftc.dataset.examine_row import locate, remarks
 from sftc.dataset.excerpt import Line
-from sftc.dataset.layout import Layout, learn
 from sftc.dataset.length import most_bytes
+from sftc.dataset.sieve import Sieve, make_sieve
 from sftc.findings.finding import Finding
 from sftc.findings.stage_rules import rows
 
-_BLANK = b" \t\r\n"
 _MOST = 100
 """Maximum findings of one rule in one row. Further ones are only counted."""
 
@@ -54,11 +54,11 @@ class Inspection(NamedTuple):
 
 
 class Inspector:
-    """Checks chunks, and remembers the layout of their rows from one chunk to the next."""
+    """Checks chunks, and remembers what their rows have in common from one chunk to the next."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, make: Callable[[int], Sieve] = make_sieve) -> None:
         self._limits = limits
-        self._layout: Layout | None = None
+        self._sieve = make(most_bytes(limits.tokens) if limits.tokens else limits.row)
         # Freeing a large block raises the size above which glibc returns memory to the system.
         # Without this line, half of the measured time is spent on getting memory for each chunk.
         bytes(16 << 20)
@@ -79,41 +79,27 @@ class Inspector:
             data, byte = data[len(BOM) :], byte + len(BOM)
         if not data.endswith(b"\n"):
             data += b"\n"
-        unix = data.replace(b"\r\n", b"\n") if find(data, b"\r") >= 0 else data
-        digests = [*map(hash, Str(unix).split("\n"))][:-1]
-        numbers = [*range(chunk.line, chunk.line + len(digests))]
-        blank = []
-        doubtful = self._doubtful(data, len(digests))
-        starts = _starts(data) if doubtful else []
-        for at in doubtful:
-            line = data[starts[at] : starts[at + 1]].rstrip(_BLANK)
-            if line:
-                digests[at] = hash(line.lstrip(_BLANK))
-                self._examine(Line(name, numbers[at], byte + starts[at], line), look)
-            else:
-                blank.append(at)
-        for at in reversed(blank):
-            del digests[at], numbers[at]
-        look.digests.extend(digests)
-        look.numbers.extend(numbers)
+        blank = set()
+
+        def examine(at: int, start: int, line: bytes) -> bool:
+            if not line:
+                blank.add(at)
+                return False
+            return self._examine(Line(name, chunk.line + at, byte + start, line), look)
+
+        digests = self._sieve.sift(data, chunk.lines, examine)
+        numbers = range(chunk.line, chunk.line + chunk.lines)
+        if blank:
+            full = [at not in blank for at in range(chunk.lines)]
+            look.digests.extend(compress(digests, full))
+            look.numbers.extend(compress(numbers, full))
+        else:
+            look.digests.extend(digests)
+            look.numbers.extend(numbers)
         return look
 
-    def _doubtful(self, data: bytes, lines: int) -> Sequence[int]:
-        """Return the indices of the lines that `examine_row` must check."""
-        doubtful: Sequence[int] = range(lines)
-        if self._layout:
-            doubtful = self._layout.doubtful(data)
-        if len(doubtful) * 2 > lines:  # another layout may fit better
-            other = learn(data.split(b"\n", doubtful[0] + 1)[doubtful[0]])
-            if other and other is not self._layout:
-                self._layout, doubtful = other, other.doubtful(data)
-        if self._limits.tokens:
-            most = most_bytes(self._limits.tokens)
-            long = [at for at, line in enumerate(Str(data).split("\n")) if len(line) > most]
-            doubtful = sorted({*doubtful, *long})
-        return doubtful
-
-    def _examine(self, line: Line, look: Inspection) -> None:
+    def _examine(self, line: Line, look: Inspection) -> bool:
+        """Add the findings of a row, and return whether there are none."""
         found = remarks(line.data, self._limits.tokens)
         keep = self._limits.keep
         rank: Counter[str] = Counter()
@@ -125,6 +111,7 @@ class Inspector:
         look.counts.update(remark.rule.id for remark in found)
         if kept:
             look.findings.extend(locate(kept, line))
+        return not found
 
     def _too_large(self, name: str, chunk: Chunk, look: Inspection) -> None:
         message = f"this row has {chunk.skipped:,} bytes: the maximum is {self._limits.row:,}"
@@ -135,12 +122,3 @@ class Inspector:
             hash(f"{name}:{chunk.byte}".encode("utf-8", "surrogateescape"))
         )  # never equal to the digest of another row
         look.numbers.append(chunk.line)
-
-
-def _starts(data: bytes) -> list[int]:
-    """Return the offsets of the lines of `data`, and the offset of its end."""
-    starts, at = [0], data.find(b"\n") + 1
-    while at:
-        starts.append(at)
-        at = data.find(b"\n", at) + 1
-    return starts

@@ -1,4 +1,4 @@
-"""Accepts plain rows, which certainly have no findings, in bulk and fast.
+"""Passes plain rows in bulk, if the faster code of `skeletons.py` could not be compiled.
 
 Most rows of most files are plain: each message has a role and a text that shows something, user and
 assistant take turns after at most one system message, and all other columns are scalars. For a known
@@ -10,16 +10,18 @@ compare the two.
 """
 
 import re
+from array import array
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
 import orjson
 import re2
-from stringzilla import find
+from stringzilla import Str, find, hash
 
 from sftc.dataset.advice import SIGNS
 from sftc.dataset.json_characters import BLANK, VISIBLE
+from sftc.dataset.sieve import SPACE, Examine, each_line
 
 _OTHERS: Final = frozenset({"tools", "tool_choice", "metadata"})
 """Columns that are not scalars. A row that has one is not plain."""
@@ -61,6 +63,37 @@ class Layout:
             places.append(at)
             at = self._rows.match(data, data.index(b"\n", at) + 1).end()
         return _lines(data, sorted(places))
+
+
+class Layouts:
+    """A sieve that knows one layout at a time."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._layout: Layout | None = None
+
+    def sift(self, data: bytes, lines: int, examine: Examine) -> "array[int]":
+        """Call `examine` for the lines that it must look at, and return a digest of each line."""
+        unix = data.replace(b"\r\n", b"\n") if find(data, b"\r") >= 0 else data
+        digests = array("Q", map(hash, Str(unix).split("\n")))[:lines]
+        doubtful = {*self._doubtful(data, lines)}
+        if len(data) > self._longest:
+            doubtful.update(at for at, line in enumerate(Str(data).split("\n")) if len(line) > self._longest)
+        for at, start, line in each_line(data) if doubtful else ():
+            if at in doubtful:
+                examine(at, start, line)
+                digests[at] = hash(line.lstrip(SPACE))
+        return digests
+
+    def _doubtful(self, data: bytes, lines: int) -> Iterable[int]:
+        doubtful: list[int] | range = range(lines)
+        if self._layout:
+            doubtful = self._layout.doubtful(data)
+        if len(doubtful) * 2 > lines:  # another layout may fit better
+            other = learn(data.split(b"\n", doubtful[0] + 1)[doubtful[0]])
+            if other and other is not self._layout:
+                self._layout, doubtful = other, other.doubtful(data)
+        return doubtful
 
 
 def _object(fields: Iterable[tuple[str, str]]) -> str:

@@ -1,19 +1,21 @@
 """Spreads work on chunks over processes, and returns the results in order.
 
 The main process reads and distributes chunks. If all other processes are busy, it works on a chunk
-itself. Chunks are passed in shared memory, results through pipes.
+itself. Chunks are passed in shared memory, results through pipes. If the work turns out to be quick,
+no other process is started.
 """
 
-import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import Pipe, Process, parent_process
-from multiprocessing.connection import Connection, wait
-from multiprocessing.shared_memory import SharedMemory
-from typing import Any, Generic, Self, TypeVar
+from time import thread_time
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from sftc.dataset.chunks import CHUNK, Bounds, Chunk
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.shared_memory import SharedMemory
 
 _T = TypeVar("_T")
 ChunkTask = Callable[[str, Chunk], _T]
@@ -28,11 +30,12 @@ _PENDING = 64
 class Pool(Generic[_T]):
     """Calls `make()(path, chunk)` for chunks of files, in `jobs` processes including this one."""
 
-    def __init__(self, make: Callable[[], ChunkTask[_T]], jobs: int, alone: int = Bounds().alone) -> None:
+    def __init__(self, make: Callable[[], ChunkTask[_T]], jobs: int, bounds: Bounds = Bounds()) -> None:  # noqa: B008  it cannot be changed
         self._make = make
         self._work = make()
         self._jobs = jobs
-        self._alone = alone
+        self._bounds = bounds
+        self._recent: deque[float] = deque(maxlen=bounds.alone)
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -53,10 +56,10 @@ class Pool(Generic[_T]):
         following = 0
         try:
             for number, chunk in enumerate(chunks):
-                if number == self._alone and self._jobs > 1 and not self._workers:
+                if self._is_slow() and not self._workers:
                     self._workers = [_Worker(self._make) for _ in range(self._jobs - 1)]
                 if not self._hand_out(path, number, chunk):
-                    done[number] = self._work(path, chunk)
+                    done[number] = self._do(path, chunk)
                 self._collect(done, 0)
                 while number + 1 - following > _PENDING and following not in done:
                     self._collect(done, None)
@@ -71,6 +74,20 @@ class Pool(Generic[_T]):
             while any(worker.waiting for worker in self._workers):
                 self._collect({}, None)
 
+    def _do(self, path: str, chunk: Chunk) -> _T:
+        begun = thread_time()
+        done = self._work(path, chunk)
+        self._recent.append(thread_time() - begun)
+        return done
+
+    def _is_slow(self) -> bool:
+        """Return whether other processes would help: each of the last chunks took long."""
+        return (
+            self._jobs > 1
+            and len(self._recent) == self._bounds.alone
+            and all(seconds >= self._bounds.patience for seconds in self._recent)
+        )
+
     def _hand_out(self, path: str, number: int, chunk: Chunk) -> bool:
         if len(chunk.data) > CHUNK:
             return False
@@ -82,6 +99,10 @@ class Pool(Generic[_T]):
 
     def _collect(self, done: dict[int, _T], timeout: float | None) -> None:
         """Receive the results that arrive within `timeout` seconds. `None` waits for at least one."""
+        if not self._workers:
+            return
+        from multiprocessing.connection import wait
+
         busy = {worker.connection: worker for worker in self._workers if worker.waiting}
         for connection in wait(list(busy), timeout) if busy else ():
             worker = busy[connection]  # type: ignore[index]  # `wait` returns the connections it is given
@@ -92,6 +113,9 @@ class _Worker:
     """A process, and the blocks of shared memory that pass chunks to it in turn."""
 
     def __init__(self, make: Callable[[], ChunkTask[Any]]) -> None:
+        from multiprocessing import Pipe, Process
+        from multiprocessing.shared_memory import SharedMemory
+
         self._slots = [SharedMemory(create=True, size=CHUNK) for _ in range(_AHEAD)]
         self._next = 0
         self.waiting: deque[int] = deque()
@@ -135,6 +159,10 @@ class _Worker:
 
 def _serve(make: Callable[[], ChunkTask[Any]], connection: "Connection[Any, Any]", names: list[str]) -> None:
     """Work on chunks in a worker process until it receives `None` or its parent ends."""
+    import signal
+    from multiprocessing import parent_process
+    from multiprocessing.shared_memory import SharedMemory
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops this process
     work, parent = make(), parent_process()
     slots = [SharedMemory(name) for name in names]
@@ -150,7 +178,7 @@ def _serve(make: Callable[[], ChunkTask[Any]], connection: "Connection[Any, Any]
             connection.send(work(path, chunk._replace(data=bytes(_buffer(slots[slot])[:size]))))
 
 
-def _buffer(slot: SharedMemory) -> memoryview:
+def _buffer(slot: "SharedMemory") -> memoryview:
     """Return the memory of `slot`, which is not `None` until the slot is closed."""
     assert slot.buf is not None  # noqa: S101  for mypy
     return slot.buf

@@ -7,9 +7,8 @@ from itertools import islice
 from typing import Any, Final
 
 import orjson
-from jsonschema import ValidationError
 
-from sftc.contract.dialect import row_violations
+from sftc.contract.row_violations import Misfit, row_violations
 from sftc.contract.schemas import Schemas
 from sftc.dataset.excerpt import Remark
 from sftc.dataset.other_formats import MESSAGES, ROWS, other_format
@@ -44,15 +43,14 @@ def explain_row(schemas: Schemas, row: Any) -> list[Remark]:
     if other := _other_format(row):
         return [other]
     errors = [*islice(row_violations(schemas, row), _MOST)]
-    inner = {path[:end] for path in map(_path, errors) for end in range(len(path))}
-    whole = {_path(error) for error in errors if error.validator == "anyOf"} - inner
+    inner = {error.path[:end] for error in errors for end in range(len(error.path))}
+    whole = {error.path for error in errors if error.keyword == "anyOf"} - inner
     found: dict[tuple[object, ...], Remark] = {}
     alike: Counter[tuple[object, ...]] = Counter()
     for error in errors:
-        path = _path(error)
-        if error.validator == "anyOf" and path in inner:
+        if error.keyword == "anyOf" and error.path in inner:
             continue  # the deeper violation explains why no alternative fits
-        if error.validator == "required" and path in whole:
+        if error.keyword == "required" and error.path in whole:
             continue  # the remark about the whole object names what it has
         for key, remark in _remarks(error):
             found.setdefault(key, remark)
@@ -88,17 +86,11 @@ def _other_format(row: Any) -> Remark | None:
     return None
 
 
-def _path(error: ValidationError) -> Path:
-    return tuple(error.absolute_path)
-
-
-def _remarks(error: ValidationError) -> Iterator[tuple[tuple[object, ...], Remark]]:
+def _remarks(error: Misfit) -> Iterator[tuple[tuple[object, ...], Remark]]:
     """Yield the remarks about a violation, each with a key that is equal for those that are alike."""
-    path = _path(error)
-    schema: Any = error.schema
-    value: Any = error.instance
+    keyword, path, schema, value = error
     general = tuple("*" if isinstance(part, int) else part for part in path)
-    if error.validator == "required":
+    if keyword == "required":
         for name in schema["required"]:
             if name not in value:
                 expected = schema["properties"][name]["title"]
