@@ -134,7 +134,9 @@ data_of_files = st.builds(
     st.just(b"") | lines,
 )
 limits, tokens = st.sampled_from([0, 1, 2, 3, 20]), st.sampled_from([None, 1, 4])
-some_options = st.builds(CheckOptions, limits, st.none() | st.integers(1, 6), tokens, st.just(1), second=st.none())
+some_options = st.builds(
+    CheckOptions, limits, st.none() | st.integers(1, 6), tokens, st.just(1), second=st.none()
+)
 
 
 def hold(data: bytes, options: CheckOptions, checked: Checked, other: Checked) -> None:
