@@ -11,6 +11,7 @@ from sftc.findings.stage_rules import (
     calls,
     comments,
     conversations,
+    conversions,
     files,
     lengths,
     rows,
@@ -21,7 +22,7 @@ from sftc.findings.stage_rules import (
 CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, model, comments)
 """The families of `sftc lint`."""
 
-FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, calls, run, lengths)
+FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, calls, conversions, run, lengths)
 
 
 def _by_id(families: tuple[Any, ...]) -> Mapping[str, Rule]:

@@ -37,6 +37,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "httpx": "submit",
     "matplotlib": "plot",
     "numpy": "dataset",
+    "pyarrow": "convert",
     "python_multipart": "local",
     "ray": "ray",
     "re2": "dataset",
