@@ -35,7 +35,9 @@ def _mapped(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -
     for value in values:
         name, _, target = value.rpartition("=")
         if not name or target not in TARGETS:
-            raise click.BadParameter(f"{value} must be FIELD=ROLE, with one of {', '.join(TARGETS)} as ROLE.", ctx, param)
+            raise click.BadParameter(
+                f"{value} must be FIELD=ROLE, with one of {', '.join(TARGETS)} as ROLE.", ctx, param
+            )
         if made.setdefault(name, target) != target:
             raise click.BadParameter(f"{name} is mapped twice.", ctx, param)
     return made
@@ -43,7 +45,13 @@ def _mapped(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -
 
 @click.command("convert")
 @click.argument("files", nargs=-1, metavar="IN...", required=True)
-@click.option("-o", "--output", metavar="OUT", required=True, help="File to write: `.jsonl`, `.jsonl.gz` or `.jsonl.zst`.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    required=True,
+    help="File to write: `.jsonl`, `.jsonl.gz` or `.jsonl.zst`.",
+)
 @click.option(
     "formats",
     "--from",
@@ -61,7 +69,9 @@ def _mapped(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -
 )
 @click.option("--system", metavar="TEXT", help="System message of the rows that have none.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count rows that cannot be converted.")
-@click.option("--report", metavar="FILE", help="Write a report as JSON: rows, formats, fields that were left out.")
+@click.option(
+    "--report", metavar="FILE", help="Write a report as JSON: rows, formats, fields that were left out."
+)
 def convert_command(
     files: Sequence[str],
     output: str,

@@ -160,7 +160,13 @@ class Conversion:
         if file.kinds:
             report.container = ", ".join(each.title for each in file.kinds)
         wanted = self._options.container
-        if wanted == "parquet" and kind is not PARQUET or wanted != "parquet" and wanted and kind in {PARQUET, ARROW_FILE, ARROW_STREAM}:
+        if (
+            wanted == "parquet"
+            and kind is not PARQUET
+            or wanted != "parquet"
+            and wanted
+            and kind in {PARQUET, ARROW_FILE, ARROW_STREAM}
+        ):
             is_ = kind.title if kind else "text"
             raise UnconvertibleError(f"the file is {is_}, not {wanted} as `--from` says")
         if kind in {PARQUET, ARROW_FILE, ARROW_STREAM} and kind:
@@ -219,7 +225,12 @@ class Conversion:
                 self._say(conversions.FIELD_NOT_CONVERTED, report.path, text, help)
         for name in self._converter.unused if self._files else ():
             help = "check its spelling"
-            self._say(conversions.UNCONVERTIBLE_FILE, self._paths[0], f"no row has the column or role `{name}` of `--map`", help)
+            self._say(
+                conversions.UNCONVERTIBLE_FILE,
+                self._paths[0],
+                f"no row has the column or role `{name}` of `--map`",
+                help,
+            )
         if any(report.rows for report in self._files) and not any(report.written for report in self._files):
             if self._options.skip_bad:
                 self._say(conversions.UNCONVERTIBLE_FILE, self._paths[0], "no row could be converted")
@@ -268,7 +279,13 @@ class Conversion:
             }
             for each in self._files
         ]  # fmt: skip
-        whole = {"output": self._output, "rows_in": read, "rows_out": written, "rows_skipped": skipped, "files": files}
+        whole = {
+            "output": self._output,
+            "rows_in": read,
+            "rows_out": written,
+            "rows_skipped": skipped,
+            "files": files,
+        }
         yield json.dumps(whole, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 

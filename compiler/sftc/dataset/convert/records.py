@@ -20,7 +20,13 @@ _SCALAR: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^\s,\]]++', re.DOTALL)
 _LONG_NUMBER: Final = re.compile(rb"\d{19}")
 _SYNTAX: Final = {
     rule.id
-    for rule in (rows.ROW_NOT_UTF8, rows.ROW_NOT_JSON, rows.LONE_SURROGATE, rows.ROW_TOO_DEEP, rows.DUPLICATE_NAME)
+    for rule in (
+        rows.ROW_NOT_UTF8,
+        rows.ROW_NOT_JSON,
+        rows.LONE_SURROGATE,
+        rows.ROW_TOO_DEEP,
+        rows.DUPLICATE_NAME,
+    )
 }
 _AUTHORS: Final = ("role", "from", "author", "speaker")
 
@@ -126,7 +132,9 @@ class _Values:
             if self._at >= len(self._data):
                 if is_list:
                     self._number += 1
-                    yield Record(self._number, self._line, None, "the list is not closed: the file ends too early")
+                    yield Record(
+                        self._number, self._line, None, "the list is not closed: the file ends too early"
+                    )
                 return
             first = self._data[self._at]
             if first == ord("]"):

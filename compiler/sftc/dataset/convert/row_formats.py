@@ -67,7 +67,9 @@ NAMES: Final = tuple(each.name for each in FORMATS)
 
 
 def reading_of(
-    row: Mapping[str, Any], wanted: str | None = None, mapped: Mapping[str, str] = {}  # noqa: B006  it is not changed
+    row: Mapping[str, Any],
+    wanted: str | None = None,
+    mapped: Mapping[str, str] = {},  # noqa: B006  it is not changed
 ) -> Reading | None:
     """Return how to read a row with these columns, or `None` if no format fits.
 
@@ -80,11 +82,17 @@ def reading_of(
     for name, target in mapped.items():
         if row.get(name) is not None:
             chosen.setdefault(target, []).append(name)
-    index = {name.strip().lower(): name for name in reversed(row) if row[name] is not None and name not in mapped}
+    index = {
+        name.strip().lower(): name for name in reversed(row) if row[name] is not None and name not in mapped
+    }
     for each in FORMATS:
         if wanted in {None, each.name}:
-            found = {target: _first(index, names) for target, names in each.needs.items() if target not in chosen}
-            if (all(found.values()) and "messages" not in chosen) or {"messages"} & chosen.keys() & each.needs.keys():
+            found = {
+                target: _first(index, names) for target, names in each.needs.items() if target not in chosen
+            }
+            if (all(found.values()) and "messages" not in chosen) or {
+                "messages"
+            } & chosen.keys() & each.needs.keys():
                 more = {
                     target: name
                     for target, names in each.takes.items()
@@ -95,7 +103,9 @@ def reading_of(
     return None
 
 
-def _first(index: Mapping[str, str], names: tuple[str, ...], but: set[str | None] = frozenset()) -> str | None:  # type: ignore[assignment]
+def _first(
+    index: Mapping[str, str], names: tuple[str, ...], but: set[str | None] = frozenset()
+) -> str | None:  # type: ignore[assignment]
     return next((index[name] for name in names if name in index and index[name] not in but), None)
 
 

@@ -98,10 +98,14 @@ def arrow_rows(stream: IO[bytes], kind: FileKind) -> Iterator[Record]:
             for start in range(0, batch.num_rows, _BATCH):
                 for row in batch.slice(start, _BATCH).to_pylist():
                     number += 1
-                    yield Record(number, 0, {name: _plain(value) for name, value in row.items()}, is_table=True)
+                    yield Record(
+                        number, 0, {name: _plain(value) for name, value in row.items()}, is_table=True
+                    )
     except (pyarrow.ArrowException, OSError, EOFError, ValueError, OverflowError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise UnconvertibleError(f"the file is {kind.title}, and it is damaged: {reason}", "copy it again") from error
+        raise UnconvertibleError(
+            f"the file is {kind.title}, and it is damaged: {reason}", "copy it again"
+        ) from error
 
 
 def _batches(stream: IO[bytes], kind: FileKind) -> Iterator[Any]:

@@ -17,7 +17,9 @@ ROLES: Final = {
     **dict.fromkeys(("system",), "system"),
     **dict.fromkeys(("developer",), "developer"),
     **dict.fromkeys(("user", "human", "prompter", "question", "customer"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "chatgpt", "model", "bot", "ai", "agent", "answer", "claude"), "assistant"),
+    **dict.fromkeys(
+        ("assistant", "gpt", "chatgpt", "model", "bot", "ai", "agent", "answer", "claude"), "assistant"
+    ),
     **dict.fromkeys(("tool", "observation", "tool_response", "ipython"), "tool"),
     **dict.fromkeys(("function",), "function"),
     **dict.fromkeys(("function_call", "tool_call"), "call"),
@@ -95,8 +97,12 @@ class RowConverter:
         if not reading:
             named = ", ".join(f"`{name[:40]}`" for name in [*row][:8])
             expected = f" of the format `{self._wanted}`" if self._wanted else ""
-            raise UnconvertibleRowError(f"the row has no columns{expected} that are known: it has {named or 'none'}")
-        return _Row(row, reading, self._mapped, self._unused, notes, is_table).made(self._system, self._wanted)
+            raise UnconvertibleRowError(
+                f"the row has no columns{expected} that are known: it has {named or 'none'}"
+            )
+        return _Row(row, reading, self._mapped, self._unused, notes, is_table).made(
+            self._system, self._wanted
+        )
 
 
 def _flat(value: dict[str, Any]) -> dict[str, Any]:
@@ -149,10 +155,14 @@ class _Row:
         """Return the reading, with the format that the messages show."""
         if "messages" not in self._reading.columns:
             return self._reading
-        shown = next((name for name in ("gemini", "sharegpt", "openai-functions") if name in self._traits), "messages")
+        shown = next(
+            (name for name in ("gemini", "sharegpt", "openai-functions") if name in self._traits), "messages"
+        )
         if wanted in {None, shown} or shown == "messages" or "messages" in self._traits:
             titles = {"gemini": "Gemini", "sharegpt": "ShareGPT", "openai-functions": "OpenAI functions"}
-            return self._reading._replace(format=wanted or shown, title=titles.get(wanted or shown, "messages"))
+            return self._reading._replace(
+                format=wanted or shown, title=titles.get(wanted or shown, "messages")
+            )
         if wanted == "messages":
             return self._reading
         raise UnconvertibleRowError(f"the row is of the format `{shown}`, not `{wanted}` as `--from` says")
@@ -211,7 +221,10 @@ class _Row:
             self._notes.changed[f"{name}: a number is written as text"] += 1
             return json.dumps(value)
         if isinstance(value, dict) and isinstance(value.get("parts"), list):
-            return "".join(self._text(part.get("text") if isinstance(part, dict) else part, name) for part in value["parts"])
+            return "".join(
+                self._text(part.get("text") if isinstance(part, dict) else part, name)
+                for part in value["parts"]
+            )
         raise UnconvertibleRowError(f"`{name}` must be text, not {_kind(value)}")
 
     def _list(self, value: Any, name: str) -> list[Message]:
@@ -220,7 +233,11 @@ class _Row:
         for each in value:
             calls = each.get("tool_calls") if isinstance(each, dict) else None
             self._ids.update(str(call.get("id")) for call in calls or () if isinstance(call, dict))
-        return [made for at, each in enumerate(value) for made in self._message(each, f"{name}[{at}]", f"{name}[]")]
+        return [
+            made
+            for at, each in enumerate(value)
+            for made in self._message(each, f"{name}[{at}]", f"{name}[]")
+        ]
 
     def _message(self, given: Any, place: str, path: str) -> Iterator[Message]:
         if not isinstance(given, dict):
@@ -251,7 +268,9 @@ class _Row:
         made: Message = {"role": role}
         if content:
             value = each[content]
-            made["content"] = value if isinstance(value, list | dict | str) else self._text(value, f"{path}.{content}")
+            made["content"] = (
+                value if isinstance(value, list | dict | str) else self._text(value, f"{path}.{content}")
+            )
         if role == "call":
             yield self._call_message(made["content"], place)
             return
@@ -277,7 +296,9 @@ class _Row:
             for name in value:
                 if value[name] is None:
                     self._notes.nulls[f"{path}.{name}"] += 1
-            return {name: self._pruned(each, f"{path}.{name}") for name, each in value.items() if each is not None}
+            return {
+                name: self._pruned(each, f"{path}.{name}") for name, each in value.items() if each is not None
+            }
         return value
 
     def _by_roles(self, each: Message, place: str) -> Iterator[Message]:
@@ -348,7 +369,11 @@ class _Row:
         results: list[Message] = []
         for given in parts if isinstance(parts, list) else [parts]:
             part = {"text": given} if isinstance(given, str) else given
-            part = {name: each for name, each in part.items() if each is not None} if isinstance(part, dict) else {}
+            part = (
+                {name: each for name, each in part.items() if each is not None}
+                if isinstance(part, dict)
+                else {}
+            )
             call = part.get("functionCall", part.get("function_call"))
             result = part.get("functionResponse", part.get("function_response"))
             if call is not None:
@@ -370,7 +395,11 @@ class _Row:
                 raise UnconvertibleRowError(f"a part of `{place}` is not text: it has {named}")
         if texts or calls:
             content = texts[0] if len(texts) == 1 else [{"type": "text", "text": text} for text in texts]
-            yield {"role": role, **({"content": content} if texts else {}), **({"tool_calls": calls} if calls else {})}
+            yield {
+                "role": role,
+                **({"content": content} if texts else {}),
+                **({"tool_calls": calls} if calls else {}),
+            }
         yield from results
 
     def _more(self, columns: Mapping[str, list[str]], row: Message) -> None:
@@ -407,7 +436,11 @@ class _Row:
             self._traits.add("openai-functions")
         made: list[Any] = []
         for tool in tools:
-            inner = tool.get("functionDeclarations", tool.get("function_declarations")) if isinstance(tool, dict) else None
+            inner = (
+                tool.get("functionDeclarations", tool.get("function_declarations"))
+                if isinstance(tool, dict)
+                else None
+            )
             for each in inner if isinstance(inner, list) else [tool]:
                 is_bare = isinstance(each, dict) and "name" in each and not each.keys() & {"type", "function"}
                 made.append({"type": "function", "function": each} if is_bare else each)
@@ -438,5 +471,12 @@ def _json(value: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    names = {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "an object",
+    }
     return names.get(type(value), "null" if value is None else type(value).__name__)

@@ -237,7 +237,9 @@ class _Recoded(io.RawIOBase):
             try:
                 text = self._decoder.decode(piece, final=not piece)
             except UnicodeDecodeError as error:
-                raise UnconvertibleError(f"the file is not valid {self._encoding.upper()}: {error.reason}") from error
+                raise UnconvertibleError(
+                    f"the file is not valid {self._encoding.upper()}: {error.reason}"
+                ) from error
             if text and self._is_first:
                 text, self._is_first = text.removeprefix("\ufeff"), False
             self._ready = text.encode()
