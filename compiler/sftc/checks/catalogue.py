@@ -11,6 +11,7 @@ from sftc.findings.stage_rules import (
     calls,
     comments,
     conversations,
+    conversions,
     files,
     lengths,
     other_trainers,
@@ -23,7 +24,7 @@ from sftc.findings.stage_rules import (
 CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments)
 """The families of `sftc lint`."""
 
-FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, calls, run, lengths, templates)
+FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, calls, conversions, run, lengths, templates)
 
 
 def _by_id(families: tuple[Any, ...]) -> Mapping[str, Rule]:

@@ -1,12 +1,12 @@
-"""`sftc dataset`: check, describe, sample and preview training files."""
+"""`sftc dataset`: check, convert, describe, sample and preview training files."""
 
 import click
 
 from sftc.cli.lazy_group import LazyGroup
 
-COMMANDS = ("check", "stats", "head", "preview")
+COMMANDS = ("check", "convert", "stats", "head", "preview")
 
 
 @click.group("dataset", cls=LazyGroup, names=COMMANDS, group="dataset")
 def dataset_command() -> None:
-    """Check training files, describe and preview them, and take samples."""
+    """Check and convert training files, describe and preview them, and take samples."""

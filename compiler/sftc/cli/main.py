@@ -39,6 +39,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "jinja2": "preview",
     "matplotlib": "plot",
     "numpy": "dataset",
+    "pyarrow": "convert",
     "python_multipart": "local",
     "ray": "ray",
     "re2": "dataset",

@@ -1,15 +1,14 @@
-"""Recognises rows that are written in another format."""
+"""Recognises messages that are written in another format. `convert/row_formats.py` recognises rows."""
 
-from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 
 class OtherFormat(NamedTuple):
-    """A format of rows.
+    """A format of messages.
 
     Attributes:
         title: what people call it.
-        names: the names that a row of it has, in lower case.
+        names: the names that a message of it has, in lower case.
     """
 
     title: str
@@ -21,26 +20,7 @@ def _format(title: str, *names: str) -> OtherFormat:
 
 
 _SHAREGPT: Final = "ShareGPT"
-_PAIRS: Final = "a prompt and its completion"
-
-ROWS: Final = (
-    _format(_SHAREGPT, "conversations"),
-    _format(_SHAREGPT, "conversation"),
-    _format("a dialogue", "dialogue"),
-    _format("preferences", "chosen"),
-    _format("Gemini", "contents"),
-    _format("a batch request", "body"),
-    _format("Alpaca", "instruction", "output"),
-    _format(_PAIRS, "instruction", "response"),
-    _format(_PAIRS, "prompt", "completion"),
-    _format(_PAIRS, "prompt", "response"),
-    _format("a question and its answer", "question", "answer"),
-    _format("an input and its output", "input", "output"),
-    _format("messages under another name", "messages"),
-)
-"""The columns of rows. The first format whose names a row has counts."""
-
-MESSAGES: Final = (
+_FORMATS: Final = (
     _format(_SHAREGPT, "from", "value"),
     _format("Gemini", "role", "parts"),
     _format("messages with other keys", "role", "text"),
@@ -50,10 +30,10 @@ MESSAGES: Final = (
     _format("messages with roles as keys", "user"),
     _format("messages with roles as keys", "assistant"),
 )
-"""The names in messages."""
+"""The formats, in the order in which they are tried."""
 
 
-def other_format(value: Any, formats: Collection[OtherFormat]) -> OtherFormat | None:
-    """Return the first of `formats` whose names are all in the object `value`, in any letter case."""
+def format_of_message(value: Any) -> OtherFormat | None:
+    """Return the first format whose names are all in the object `value`, in any letter case."""
     names = {name.lower() for name in value} if isinstance(value, dict) else set()
-    return next((each for each in formats if each.names <= names), None)
+    return next((each for each in _FORMATS if each.names <= names), None)

@@ -10,8 +10,9 @@ import orjson
 
 from sftc.contract.row_violations import Misfit, row_violations
 from sftc.contract.schemas import Schemas
+from sftc.dataset.convert.row_formats import flat, reading_of
 from sftc.dataset.excerpt import Remark
-from sftc.dataset.other_formats import MESSAGES, ROWS, other_format
+from sftc.dataset.other_formats import format_of_message
 from sftc.dataset.tool_calls import calls_of, old_call
 from sftc.findings.stage_rules.rows import ROW_SHAPE
 from sftc.text.keys import Path, dotted
@@ -75,13 +76,13 @@ def _other_format(row: Any) -> Remark | None:
         message = "`messages` is a string that contains JSON, not a list"
         return Remark(ROW_SHAPE, message, ("messages",), _CONVERT)
     if isinstance(messages, list) and messages:
-        known = other_format(messages[0], MESSAGES)
+        known = format_of_message(messages[0])
         if known and not {"role", "content"} <= messages[0].keys() and not messages[0].get("tool_calls"):
             text = f"`messages[0]` has {_names(messages[0])} instead of `role` and `content`"
             return Remark(ROW_SHAPE, text, ("messages", 0), f"this looks like {known.title}: {_CONVERT}")
     if messages is None and row.keys() - {"messages"}:
-        known = other_format({name: value for name, value in row.items() if value is not None}, ROWS)
-        help = f"this looks like {known.title}: {_CONVERT}" if known else f"write the row as `{_FORM}`"
+        reading = reading_of(flat(row))
+        help = f"this looks like {reading.title}: {_CONVERT}" if reading else f"write the row as `{_FORM}`"
         return Remark(ROW_SHAPE, f"the row has no `messages`: it has {_names(row)}", ("messages",), help)
     return None
 
