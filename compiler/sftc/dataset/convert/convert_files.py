@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from sftc.dataset.convert.records import Record, json_lines, json_values
+from sftc.dataset.convert.records import RowRecord, json_lines, json_values
 from sftc.dataset.convert.row_formats import options
-from sftc.dataset.convert.tables import arrow_rows, csv_rows, delimiter_of
+from sftc.dataset.convert.table_rows import arrow_rows, csv_rows, delimiter_of
 from sftc.dataset.convert.to_messages import Notes, RowConverter, UnconvertibleRowError
 from sftc.dataset.convert.unpack import UnconvertibleError, Unpacked, files_of, unpacked
 from sftc.dataset.examine_row import remarks
@@ -152,7 +152,7 @@ class Conversion:
         if not report.rows:
             self._say(EMPTY_DATA, path, "the file has no rows")
 
-    def _records(self, path: str, report: _FileReport, stack: ExitStack) -> Iterator[Record]:
+    def _records(self, path: str, report: _FileReport, stack: ExitStack) -> Iterator[RowRecord]:
         file = unpacked(path, stack)
         kind = file.kind
         if file.kinds:
@@ -189,14 +189,14 @@ class Conversion:
             return delimiter_of(file.head)
         return None
 
-    def _skip(self, report: _FileReport, record: Record, reason: str) -> None:
+    def _skip(self, report: _FileReport, record: RowRecord, reason: str) -> None:
         report.skipped += 1
         place = record.line or record.number
         if reason not in report.reasons and len(report.reasons) >= _KINDS:
             reason = "more rows cannot be converted, for other reasons"
         report.reasons.setdefault(reason, _Reason(record.line)).add(place)
 
-    def _tell_format(self, report: _FileReport, record: Record, title: str, how: tuple[str, ...]) -> None:
+    def _tell_format(self, report: _FileReport, record: RowRecord, title: str, how: tuple[str, ...]) -> None:
         given = [*how, *(f"--map {name}={target}" for name, target in self._options.mapped.items())]
         flags = [shlex.join(each.split(" ", 1)) for each in dict.fromkeys(given)]
         if self._options.system is not None:

@@ -31,7 +31,7 @@ _SYNTAX: Final = {
 _AUTHORS: Final = ("role", "from", "author", "speaker")
 
 
-class Record(NamedTuple):
+class RowRecord(NamedTuple):
     """A row as it is in its file.
 
     Attributes:
@@ -49,7 +49,7 @@ class Record(NamedTuple):
     is_table: bool = False
 
 
-def json_lines(stream: IO[bytes]) -> Iterator[Record]:
+def json_lines(stream: IO[bytes]) -> Iterator[RowRecord]:
     """Yield the rows of JSON Lines. A line may have several values one after the other."""
     line = number = 0
     while data := stream.readline(MAX_ROW + 1):
@@ -58,14 +58,14 @@ def json_lines(stream: IO[bytes]) -> Iterator[Record]:
             while not data.endswith(b"\n") and (data := stream.readline(MAX_ROW)):
                 pass
             number += 1
-            yield Record(number, line, None, "the row is larger than 64 MiB")
+            yield RowRecord(number, line, None, "the row is larger than 64 MiB")
         elif data.strip(b" \t\r\n"):
             for record in _line(data, line):
                 number += 1
                 yield record._replace(number=number)
 
 
-def _line(data: bytes, line: int) -> list[Record]:
+def _line(data: bytes, line: int) -> list[RowRecord]:
     first = _record(data, 1, line)
     if first.fault and data.count(b"}") > 1:
         import io
@@ -76,7 +76,7 @@ def _line(data: bytes, line: int) -> list[Record]:
     return [first]
 
 
-def _record(data: bytes, number: int, line: int) -> Record:
+def _record(data: bytes, number: int, line: int) -> RowRecord:
     """Return the record of a JSON value. Nothing in it is changed or dropped silently."""
     try:
         value = orjson.loads(data)
@@ -84,8 +84,8 @@ def _record(data: bytes, number: int, line: int) -> Record:
         found = [each for each in remarks(data) if each.rule.id in _SYNTAX]
         if found:
             at = data[: found[0].at[0]].count(b"\n") if found[0].at else 0
-            return Record(number, line + at, None, found[0].message)
-        return Record(number, line, None, "the row has a number beyond the range of JSON readers")
+            return RowRecord(number, line + at, None, found[0].message)
+        return RowRecord(number, line, None, "the row has a number beyond the range of JSON readers")
     is_same = False
     with suppress(TypeError):  # the row is nested too deep to be written
         is_same = _squeezed(orjson.dumps(value)) == _squeezed(data.strip())
@@ -94,8 +94,8 @@ def _record(data: bytes, number: int, line: int) -> Record:
         with suppress(RecursionError, ValueError):
             value = json.loads(data, object_pairs_hook=lambda pairs: _object(pairs, names))
         if names:
-            return Record(number, line, None, f"`{names[0][:40]}` occurs twice in an object")
-    return Record(number, line, value)
+            return RowRecord(number, line, None, f"`{names[0][:40]}` occurs twice in an object")
+    return RowRecord(number, line, value)
 
 
 def _squeezed(data: bytes) -> bytes:
@@ -110,7 +110,7 @@ def _object(pairs: list[tuple[str, Any]], repeated: list[str]) -> dict[str, Any]
     return made
 
 
-def json_values(stream: IO[bytes]) -> Iterator[Record]:
+def json_values(stream: IO[bytes]) -> Iterator[RowRecord]:
     """Yield the rows of JSON that is one list, or values one after the other, on any number of lines."""
     return _Values(stream).records()
 
@@ -125,14 +125,14 @@ class _Values:
         self._line = 1
         self._number = 0
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[RowRecord]:
         is_list = False
         while True:
             self._skip_space()
             if self._at >= len(self._data):
                 if is_list:
                     self._number += 1
-                    yield Record(
+                    yield RowRecord(
                         self._number, self._line, None, "the list is not closed: the file ends too early"
                     )
                 return

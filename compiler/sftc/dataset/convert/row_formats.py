@@ -22,7 +22,7 @@ class RowFormat(NamedTuple):
     takes: Columns
 
 
-class Reading(NamedTuple):
+class FormatReading(NamedTuple):
     """How the columns of a row are read.
 
     Attributes:
@@ -79,7 +79,7 @@ def reading_of(
     row: Mapping[str, Any],
     wanted: str | None = None,
     mapped: Mapping[str, str] = {},
-) -> Reading | None:
+) -> FormatReading | None:
     """Return how to read a row with these columns, or `None` if no format fits.
 
     Args:
@@ -107,7 +107,7 @@ def reading_of(
                 if target not in chosen
             }
             columns = {target: [column] for target, column in {**found, **more}.items() if column}
-            return Reading(each.name, each.title, {**columns, **chosen})
+            return FormatReading(each.name, each.title, {**columns, **chosen})
     return None
 
 
@@ -115,7 +115,7 @@ def _first(index: Mapping[str, str], names: tuple[str, ...], but: Collection[str
     return next((index[name] for name in names if name in index and index[name] not in but), None)
 
 
-def options(reading: Reading) -> list[str]:
+def options(reading: FormatReading) -> list[str]:
     """Return the options of the command that read rows in this way, without a guess."""
     by_name = {each.name: each for each in FORMATS}
     name = {"preference": "messages" if "user" not in reading.columns else "prompt-completion"}.get(

@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from sftc.dataset.convert.records import Record
-from sftc.dataset.convert.row_formats import Reading, flat, reading_of
+from sftc.dataset.convert.records import RowRecord
+from sftc.dataset.convert.row_formats import FormatReading, flat, reading_of
 
-Message = dict[str, Any]
+MadeMessage = dict[str, Any]
 
 ROLES: Final = {
     **dict.fromkeys(("system",), "system"),
@@ -78,7 +78,7 @@ class RowConverter:
         """The names of `--map` that no row has."""
         return sorted(self._unused)
 
-    def convert(self, record: Record, notes: Notes) -> tuple[Message, Reading]:
+    def convert(self, record: RowRecord, notes: Notes) -> tuple[MadeMessage, FormatReading]:
         """Return the row of messages for a row, and how it was read.
 
         Raises:
@@ -116,7 +116,7 @@ class _Row:
     """The conversion of one row."""
 
     def __init__(
-        self, row: dict[str, Any], reading: Reading, roles: "_Roles", notes: Notes, *, is_table: bool
+        self, row: dict[str, Any], reading: FormatReading, roles: "_Roles", notes: Notes, *, is_table: bool
     ) -> None:
         self._row = row
         self._reading = reading
@@ -127,7 +127,7 @@ class _Row:
         self._open: deque[tuple[str, str]] = deque()
         self._ids: set[str] = set()
 
-    def made(self, system: str | None, wanted: str | None) -> tuple[Message, Reading]:
+    def made(self, system: str | None, wanted: str | None) -> tuple[MadeMessage, FormatReading]:
         columns = self._reading.columns
         messages = self._messages(columns)
         texts = [self._text(self._row[name], name) for name in columns.get("system", ())]
@@ -137,7 +137,7 @@ class _Row:
                 self._notes.dropped.update(columns["system"])
         elif given or system is not None:
             messages.insert(0, {"role": "system", "content": given or system})
-        row: Message = {"messages": messages}
+        row: MadeMessage = {"messages": messages}
         self._more(columns, row)
         taken = {name for names in columns.values() for name in names}
         for name, each in self._row.items():
@@ -147,7 +147,7 @@ class _Row:
                 self._notes.dropped[name] += 1
         return row, self._named(wanted)
 
-    def _named(self, wanted: str | None) -> Reading:
+    def _named(self, wanted: str | None) -> FormatReading:
         """Return the reading, with the format that the messages show."""
         if "messages" not in self._reading.columns:
             return self._reading
@@ -163,10 +163,10 @@ class _Row:
             return self._reading
         raise UnconvertibleRowError(f"the row is of the format `{shown}`, not `{wanted}` as `--from` says")
 
-    def _messages(self, columns: Mapping[str, list[str]]) -> list[Message]:  # noqa: C901  a step for each column
+    def _messages(self, columns: Mapping[str, list[str]]) -> list[MadeMessage]:  # noqa: C901  a step for each column
         if "messages" in columns:
             return [each for name in columns["messages"] for each in self._list(self._value(name), name)]
-        made: list[Message] = []
+        made: list[MadeMessage] = []
         for pair in self._list_of("history", columns):
             if not (isinstance(pair, list) and len(pair) == 2):
                 raise UnconvertibleRowError("`history` must be a list of pairs: a question and its answer")
@@ -223,7 +223,7 @@ class _Row:
             )
         raise UnconvertibleRowError(f"`{name}` must be text, not {_kind(value)}")
 
-    def _list(self, value: Any, name: str) -> list[Message]:
+    def _list(self, value: Any, name: str) -> list[MadeMessage]:
         if not isinstance(value, list):
             raise UnconvertibleRowError(f"`{name}` must be a list of messages, not {_kind(value)}")
         for each in value:
@@ -235,7 +235,7 @@ class _Row:
             for made in self._message(each, f"{name}[{at}]", f"{name}[]")
         ]
 
-    def _message(self, given: Any, place: str, path: str) -> Iterator[Message]:  # noqa: C901, PLR0912  a step for each name
+    def _message(self, given: Any, place: str, path: str) -> Iterator[MadeMessage]:  # noqa: C901, PLR0912  a step for each name
         if not isinstance(given, dict):
             raise UnconvertibleRowError(f"`{place}` must be a message, not {_kind(given)}")
         each = {}
@@ -261,7 +261,7 @@ class _Row:
         if content == "parts":
             yield from self._parts(role, each["parts"], place, path)
             return
-        made: Message = {"role": role}
+        made: MadeMessage = {"role": role}
         if content:
             value = each[content]
             made["content"] = (
@@ -297,7 +297,7 @@ class _Row:
             }
         return value
 
-    def _by_roles(self, each: Message, place: str) -> Iterator[Message]:
+    def _by_roles(self, each: MadeMessage, place: str) -> Iterator[MadeMessage]:
         """Yield the messages of an object whose names are roles."""
         if not each:
             raise UnconvertibleRowError(f"`{place}` is empty")
@@ -324,7 +324,7 @@ class _Row:
         self._ids.add(f"call_{number}")
         return f"call_{number}"
 
-    def _call(self, call: Any, place: str, id: str | None = None) -> Message:
+    def _call(self, call: Any, place: str, id: str | None = None) -> MadeMessage:
         if not isinstance(call, dict) or not isinstance(call.get("name"), str):
             raise UnconvertibleRowError(f"the call in `{place}` must be an object with a `name`")
         given = call.get("arguments", call.get("args", {}))
@@ -346,7 +346,7 @@ class _Row:
             made.append(call)
         return made
 
-    def _call_message(self, value: Any, place: str) -> Message:
+    def _call_message(self, value: Any, place: str) -> MadeMessage:
         calls = _parsed(value, f"the call in `{place}`") if isinstance(value, str) else value
         made = [self._call(call, place) for call in (calls if isinstance(calls, list) else [calls])]
         return {"role": "assistant", "tool_calls": made}
@@ -358,11 +358,11 @@ class _Row:
             self._open.remove(fit)
         return fit and fit[1]
 
-    def _parts(self, role: str, parts: Any, place: str, path: str) -> Iterator[Message]:
+    def _parts(self, role: str, parts: Any, place: str, path: str) -> Iterator[MadeMessage]:
         """Yield the messages of a Gemini message: its texts and calls, then its results."""
         texts: list[str] = []
-        calls: list[Message] = []
-        results: list[Message] = []
+        calls: list[MadeMessage] = []
+        results: list[MadeMessage] = []
         for given in parts if isinstance(parts, list) else [parts]:
             part = {"text": given} if isinstance(given, str) else given
             part = (
@@ -398,7 +398,7 @@ class _Row:
             }
         yield from results
 
-    def _more(self, columns: Mapping[str, list[str]], row: Message) -> None:
+    def _more(self, columns: Mapping[str, list[str]], row: MadeMessage) -> None:
         """Add the columns that a row of messages keeps."""
         for name in columns.get("tools", ()):
             self._tools(name, row)
@@ -417,7 +417,7 @@ class _Row:
         if columns.get("metadata"):
             row["metadata"] = kept
 
-    def _tools(self, name: str, row: Message) -> None:
+    def _tools(self, name: str, row: MadeMessage) -> None:
         tools = self._row[name]
         if isinstance(tools, str):
             if not tools.strip():

@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 import orjson
 
 from sftc.dataset.chunks import MAX_ROW
-from sftc.dataset.convert.records import Record
+from sftc.dataset.convert.records import RowRecord
 from sftc.dataset.convert.unpack import UnconvertibleError
 from sftc.dataset.file_kind import ARROW_FILE, PARQUET, FileKind
 
@@ -35,7 +35,7 @@ def delimiter_of(head: bytes) -> str | None:
     return None
 
 
-def csv_rows(stream: IO[bytes], delimiter: str) -> Iterator[Record]:
+def csv_rows(stream: IO[bytes], delimiter: str) -> Iterator[RowRecord]:
     """Yield the rows of a CSV table with a header.
 
     Raises:
@@ -57,7 +57,7 @@ def csv_rows(stream: IO[bytes], delimiter: str) -> Iterator[Record]:
             cells = next(reader, None)
         except csv.Error as error:
             number += 1
-            yield Record(number, line, None, f"the quotes of the row cannot be read: {error}")
+            yield RowRecord(number, line, None, f"the quotes of the row cannot be read: {error}")
             continue
         if cells is None:
             return
@@ -65,9 +65,13 @@ def csv_rows(stream: IO[bytes], delimiter: str) -> Iterator[Record]:
             continue
         number += 1
         if len(cells) != len(names):
-            yield Record(number, line, None, f"the row has {len(cells)} cells, and the header {len(names)}")
+            yield RowRecord(
+                number, line, None, f"the row has {len(cells)} cells, and the header {len(names)}"
+            )
         else:
-            yield Record(number, line, {name: cell or None for name, cell in zip(names, cells, strict=True)})
+            yield RowRecord(
+                number, line, {name: cell or None for name, cell in zip(names, cells, strict=True)}
+            )
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:
@@ -80,7 +84,7 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
             raise UnconvertibleError(text, "save the file as `CSV UTF-8`") from error
 
 
-def arrow_rows(stream: IO[bytes], kind: FileKind) -> Iterator[Record]:
+def arrow_rows(stream: IO[bytes], kind: FileKind) -> Iterator[RowRecord]:
     """Yield the rows of a Parquet file or of Arrow data, a few hundred at a time.
 
     Raises:
@@ -98,7 +102,7 @@ def arrow_rows(stream: IO[bytes], kind: FileKind) -> Iterator[Record]:
             for start in range(0, batch.num_rows, _BATCH):
                 for row in batch.slice(start, _BATCH).to_pylist():
                     number += 1
-                    yield Record(
+                    yield RowRecord(
                         number, 0, {name: _plain(value) for name, value in row.items()}, is_table=True
                     )
     except (pa.ArrowException, OSError, EOFError, ValueError, OverflowError) as error:
