@@ -1,11 +1,14 @@
 """Shapes from config.json are those that transformers builds, for every architecture in the table."""
 
+import json
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import pytest
-from support.architectures import ARCHITECTURES, shape
 
 from sftc.estimate.shapes import UnknownShapeError, families, shape_of
+from support.architectures import ARCHITECTURES, shape
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -25,7 +28,7 @@ def built(family: str, more: dict[str, Any]) -> Any:
     values = {**shape(family), "eos_token_id": 1, "bos_token_id": 1, "pad_token_id": 0, **more}
     config = AutoConfig.for_model(family, **values)
     with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config)
+        return AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]  # theirs
 
 
 def cases() -> list[Any]:
@@ -57,6 +60,20 @@ def test_linear_layers_are_those_of_transformers(family: str) -> None:
         if not each.experts
     ]
     assert sorted(found) == sorted((name.rpartition(".")[2], size) for name, size in linear.items())
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "qwen3_moe"])
+def test_parameters_are_those_of_a_file(family: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from safetensors import safe_open
+
+    from support import architectures
+
+    architectures.write(family, tmp_path)
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        sizes = [prod(file.get_slice(name).get_shape()) for name in file.keys()]  # noqa: SIM118  no mapping
+    config = json.loads((tmp_path / "config.json").read_bytes())
+    assert shape_of(config).parameters == sum(sizes)
 
 
 def test_there_are_at_least_15_architectures() -> None:

@@ -1,5 +1,5 @@
-"""How much memory a run takes, before it runs: a checked config and the shape of a model to bytes by parts.
+"""How large a model is, before it is loaded: its tensors, by the numbers in its `config.json`.
 
-In go a config, a model's `config.json` or safetensors headers, and a device; out come intervals, and what to
-change. It must not know torch, rows of data, or how a report looks.
+In go these numbers, out come layers and parameters. It must not know torch, configs, rows of data, or how a
+report looks.
 """

@@ -56,29 +56,21 @@ class Shape(NamedTuple):
         family: its `model_type`.
         layers: every layer, in order.
         hidden: the width of the residual stream.
-        heads: the attention heads.
-        head: the width of a head.
         vocabulary: the words that it knows.
-        chosen: the experts that a token goes through.
         embeddings: the tables of embeddings, with their sizes.
         last: the norms outside the layers, with their sizes.
         head_bias: the biases of the output layer.
         tied: whether the output layer is the table of words.
-        longest: the tokens that it reads at most, if the config says so.
     """
 
     family: str
     layers: tuple[Layer, ...]
     hidden: int
-    heads: int
-    head: int
     vocabulary: int
-    chosen: int
     embeddings: tuple[tuple[str, int], ...]
     last: tuple[tuple[str, int], ...]
     head_bias: int
     tied: bool
-    longest: int | None
 
     @property
     def head_weights(self) -> int:
@@ -130,15 +122,11 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
     first = min(numbers[row["first_layers"]], count) if "first" in row else 0
     layers = (_layer(row["first"], numbers),) * first if first else ()
     hidden, vocabulary = numbers["hidden"], numbers["vocab"]
-    limits = (config.get(name) for name in ("max_position_embeddings", "n_positions", "seq_length"))
     return Shape(
         family=family,
         layers=layers + (layer,) * (count - first),
         hidden=hidden,
-        heads=numbers["heads"],
-        head=numbers["head"],
         vocabulary=vocabulary,
-        chosen=numbers["chosen"] if any(each.experts for each in layer.linear) else 0,
         embeddings=(
             (_EMBEDDING, vocabulary * hidden),
             *((name, numbers[size] * hidden) for name, size in row.get("embeddings", ())),
@@ -146,7 +134,6 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
         last=tuple((name, numbers[size]) for name, size in row["last"]),
         head_bias=vocabulary if "head_bias" in row else 0,
         tied=bool(numbers["tied"]),
-        longest=next((each for each in limits if type(each) is int and each > 0), None),
     )
 
 
@@ -162,9 +149,7 @@ def _layer(parts: Iterable[str], numbers: "_Numbers") -> Layer:
             )
         for name, experts, inputs, outputs in part.get("experts", ()):
             linear.append(
-                Linear(
-                    name, numbers[inputs], numbers[outputs], 0, outputs == "hidden", numbers[experts]
-                )
+                Linear(name, numbers[inputs], numbers[outputs], 0, outputs == "hidden", numbers[experts])
             )
         norms += ((name, numbers[size]) for name, size in part.get("norms", ()))
         other += ((name, numbers[size]) for name, size in part.get("other", ()))
