@@ -79,17 +79,17 @@ ARCHITECTURES: Final[dict[str, dict[str, Any]]] = {
 """What the config of each architecture has beside the common shape; `None` leaves a value out."""
 
 
+def shape(name: str) -> dict[str, Any]:
+    """Return the values of a tiny config of the architecture called `name`."""
+    values = {**_SHAPE, **ARCHITECTURES.get(name, {})}
+    return {key: value for key, value in values.items() if value is not None}
+
+
 def write(name: str, folder: Path) -> None:
     """Write the model called `name` to `folder`. Its weights are reproducible."""
     set_seed(0)
     words = tokenizer(_LENGTH)
-    shape = {
-        **_SHAPE,
-        "eos_token_id": words.eos_token_id,
-        "bos_token_id": 1,
-        "pad_token_id": words.pad_token_id,
-        **ARCHITECTURES[name],
-    }
-    config = AutoConfig.for_model(name, **{key: value for key, value in shape.items() if value is not None})
+    ends = {"eos_token_id": words.eos_token_id, "bos_token_id": 1, "pad_token_id": words.pad_token_id}
+    config = AutoConfig.for_model(name, **{**ends, **shape(name)})
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)  # type: ignore[no-untyped-call]  # theirs
     words.save_pretrained(folder)
