@@ -31,6 +31,7 @@ HEADS = {"num_attention_heads": 9, "num_key_value_heads": 3, "head_dim": 64, "ma
 THREADS = {"OMP_NUM_THREADS": str(os.cpu_count())}
 """The same number of threads as sftc uses. The launcher of TRL sets it to one."""
 
+SUBSTITUTE = "--allow-substitutions"
 PAIRS = 3
 STEPS = 6
 FIRST = 2
@@ -92,8 +93,10 @@ def write_rows(folder: Path) -> int:
     return 8 * len(words.apply_chat_template([*talks[0]])["input_ids"])
 
 
-def ours(folder: Path, programs: Path) -> float:
+def ours(folder: Path, programs: Path, *options: str) -> float:
     """Return the median tokens per second of sftc, which trains `job.toml` in `folder`.
+
+    `options` are further options of `sftc train`.
 
     Raises:
         CalledProcessError: the job failed. Its `stderr` says why.
@@ -105,7 +108,7 @@ def ours(folder: Path, programs: Path) -> float:
         done = subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True, text=True)
         return done.stdout
 
-    job = run("train", "--config", "job.toml", "--models-dir", folder, "--allow-substitutions").strip()
+    job = run("train", "--config", "job.toml", "--models-dir", folder, *options).strip()
     lines = [line.split("\t") for line in run("jobs", "metrics", job).splitlines()]
     return median([float(value) for name, _, value in lines if name == "train.tokens_per_second"][FIRST:])
 
@@ -162,7 +165,7 @@ def main() -> None:
         (folder / "job.toml").write_text(config, encoding="utf-8")
         pairs = []
         for _ in range(PAIRS):
-            pairs.append((ours(folder, programs), theirs(folder, programs, tokens)))
+            pairs.append((ours(folder, programs, SUBSTITUTE), theirs(folder, programs, tokens)))
             print(*(f"{speed:.0f}" for speed in pairs[-1]), flush=True)
     device = torch.cuda.get_device_name() if GPU else f"{platform.machine()}, {os.cpu_count()} cores"
     trl = trl_version(programs)

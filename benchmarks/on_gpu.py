@@ -24,6 +24,8 @@ from measure import ENVIRONMENTS, HERE, QUIET, environment, publish
 GPU = torch.cuda.is_available()
 DEVICES = torch.cuda.device_count() or 1
 PAIRS = 3
+OPTIONS = () if GPU else (beside_trl.SUBSTITUTE,)
+"""On a GPU, a run that is not the one that the config asks for has to fail."""
 
 CONFIG = """
 schema_version = 2
@@ -60,8 +62,12 @@ class Kind(NamedTuple):
 
 KINDS = (
     Kind("LoRA", "lora", {}),
-    Kind("LoRA in 4 bits", "qlora", {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}),
-    Kind("all weights", "full", {"use_peft": False}),
+    Kind(
+        "LoRA in 4 bits",
+        "qlora",
+        {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "use_bnb_nested_quant": True},
+    ),
+    Kind("all weights", "full", {"use_peft": False, "dtype": "float32"}),
 )
 
 
@@ -73,11 +79,12 @@ class Short(NamedTuple):
     mode: str
     parallelism: str
     devices: int
+    on_cpu: bool = True
 
 
 SHORT = (
-    Short("fp16", "chance", "lora", "fp16 = true", 1),
-    Short("FSDP", "chance", "lora", "bf16 = true\nfsdp = true", DEVICES),
+    Short("fp16", "chance", "lora", "fp16 = true", 1, on_cpu=False),
+    Short("FSDP", "chance", "lora", "bf16 = true\nfsdp = true", DEVICES, on_cpu=False),
     *(
         Short(
             f"DeepSpeed, stage {stage}",
@@ -85,6 +92,7 @@ SHORT = (
             "full",
             f"bf16 = true\nuse_deepspeed = true\ndeepspeed_stage = {stage}",
             DEVICES,
+            on_cpu=False,
         )
         for stage in (2, 3)
     ),
@@ -132,13 +140,18 @@ def config(mode: str, parallelism: str, *, model: str = "chance", devices: int =
 def compare(kind: Kind, folder: Path, programs: Path, tokens: int, pairs: int) -> str:
     """Train a kind with sftc and TRL in turn, and return the row of the table."""
     (folder / "job.toml").write_text(config(kind.mode, f"bf16 = {str(GPU).lower()}"), encoding="utf-8")
-    runs = [
-        (
-            measured(lambda: beside_trl.ours(folder, programs), folder),
-            measured(lambda: beside_trl.theirs(folder, programs, tokens, kind.trl), folder),
-        )
-        for _ in range(pairs)
-    ]
+    try:
+        runs = [
+            (
+                measured(lambda: beside_trl.ours(folder, programs, *OPTIONS), folder),
+                measured(lambda: beside_trl.theirs(folder, programs, tokens, kind.trl), folder),
+            )
+            for _ in range(pairs)
+        ]
+    except subprocess.CalledProcessError as error:
+        return f"| {kind.title} | {_failure('sftc', error.stderr)} | | | | | | |"
+    except SystemExit as error:
+        return f"| {kind.title} | {_failure('TRL', str(error.code))} | | | | | | |"
     ours, theirs = (_medians([run[at] for run in runs]) for at in (0, 1))
     ratio = median(one.speed / other.speed for one, other in runs)
     sizes = (ours.allocated, theirs.allocated, ours.reserved, theirs.reserved)
@@ -150,14 +163,20 @@ def _medians(runs: list[Measured]) -> Measured:
     return Measured(*(median(values) for values in zip(*runs, strict=True)))
 
 
+def _failure(program: str, output: str) -> str:
+    return f"{program} failed: {(output.strip().splitlines() or ['without a message'])[-1]}"
+
+
 def outcome(short: Short, folder: Path, programs: Path) -> str:
     """Return how a short run ended: its speed and its peak, or the last line of the error."""
+    if not (GPU or short.on_cpu):
+        return "skipped: it needs a GPU"
     text = config(short.mode, short.parallelism, model=short.model, devices=short.devices)
     (folder / "job.toml").write_text(text, encoding="utf-8")
     try:
-        done = measured(lambda: beside_trl.ours(folder, programs), folder)
+        done = measured(lambda: beside_trl.ours(folder, programs, *OPTIONS), folder)
     except subprocess.CalledProcessError as error:
-        return f"failed: {(error.stderr.strip().splitlines() or ['without a message'])[-1]}"
+        return _failure("sftc", error.stderr)
     return f"{done.speed:.0f} tokens/s, {done.allocated / 2**30:.2f} GiB"
 
 
