@@ -88,8 +88,8 @@ END_TOKEN_NOT_TRAINED = Rule(
     id="end-token-not-trained",
     severity=Severity.WARNING,
     title="no end token is trained on after an answer",
-    why="The model learns to stop from the token that ends an answer. Without it, the model writes on after its answer, until a limit stops it. The chat template writes no end token, or writes one that its tokenizer does not know as a token.",
-    act="Correct the chat template so that an end token follows each answer, add the token to the tokenizer, or choose another model.",
+    why="The model learns to stop from the token that ends an answer. Without it, the model writes on after its answer, until a limit stops it. The chat template writes no end token after the answer.",
+    act="Correct the chat template so that an end token follows each answer, or choose another model.",
     invalid=_ROW.replace(
         "]", ', {"role": "user", "content": "3 + 3?"}, {"role": "assistant", "content": "6"}]'
     ),
