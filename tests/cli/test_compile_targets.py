@@ -21,6 +21,8 @@ why = "The base model, for a trainer of one's own."
 
 [[unsent]]
 from = "schema_version"
+
+pytestmark = pytest.mark.measured
 used_by = "compiler"
 why = "It chooses the version of the language."
 """

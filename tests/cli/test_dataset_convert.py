@@ -9,6 +9,8 @@ import pytest
 from cli.test_dataset_packages import without
 from support.program import Dataset
 
+pytestmark = pytest.mark.measured
+
 ROW = {"question": "2 + 2?", "answer": "4"}
 FILES = {"in.json": json.dumps([ROW, ROW | {"answer": "four"}]), "bad.jsonl": '{"a": 1}\n'}
 MADE = (

@@ -13,6 +13,8 @@ from jsonschema import Draft7Validator
 from support.chat_models import write_chat_model
 from support.program import Program
 
+pytestmark = pytest.mark.measured
+
 HOSTILE = "<script>alert(1)</script> \x1b[31m \u202e \x9b"
 ROWS = [
     {"messages": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]},

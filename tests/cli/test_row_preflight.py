@@ -23,6 +23,10 @@ REASON = "the model's chat template refuses it: no system messages"
 def test_a_refused_row_is_named_before_anything_is_sent(own_folder: Path, sftc_program: str) -> None:
     tiny_model.write(own_folder / "models/strict")
     tokenizer(FAMILIES["gemma-1"]).save_pretrained("models/strict")
+    config = Path("models/strict/config.json")
+    config.write_text(
+        json.dumps(json.loads(config.read_text()) | {"vocab_size": 1024})
+    )  # as many as the words
     Path("job.toml").write_text(CONFIG)
     Path("good.jsonl").write_text(GOOD + "\n" + ROW * 12)
     sftc = Program(sftc_program)
