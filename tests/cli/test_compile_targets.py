@@ -9,6 +9,8 @@ import yaml
 from sftc.contract.versions import PACKAGED
 from support.program import Program
 
+pytestmark = pytest.mark.measured
+
 JOB = 'schema_version = 2\n\n[job]\nmodel = "m"\ndata = "rows.jsonl"\n\n[training]\nmode = "lora"\n'
 FACTS = 'title = "Mine"\n\n[[file]]\nname = "{name}.yaml"\nform = "yaml"\n'
 TABLE = """
@@ -21,8 +23,6 @@ why = "The base model, for a trainer of one's own."
 
 [[unsent]]
 from = "schema_version"
-
-pytestmark = pytest.mark.measured
 used_by = "compiler"
 why = "It chooses the version of the language."
 """
