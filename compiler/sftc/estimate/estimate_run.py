@@ -1,0 +1,89 @@
+"""The estimate of a config: its base model, its settings and its device together."""
+
+from typing import NamedTuple
+
+from sftc.checks.config import Config
+from sftc.estimate.activations import Rows
+from sftc.estimate.base_numbers import BaseNumbers
+from sftc.estimate.devices import Device
+from sftc.estimate.interval import Interval
+from sftc.estimate.memory import MemoryEstimate, Verdict, estimate_memory, verdict
+from sftc.estimate.shapes import Shape, UnknownShapeError, shape_of
+from sftc.estimate.training_setup import TrainingSetup, training_setup
+
+
+class RunEstimate(NamedTuple):
+    """What a run needs, and what that was computed from.
+
+    Attributes:
+        base: the numbers of the base model.
+        shape: its shape.
+        parameters: its parameters.
+        setup: the settings of the run.
+        rows: the rows of a forward pass.
+        device: the device, if one is named.
+        memory: the memory that each device needs.
+        assumptions: what was assumed about this run, because nothing says it.
+    """
+
+    base: BaseNumbers
+    shape: Shape
+    parameters: int
+    setup: TrainingSetup
+    rows: Rows
+    device: Device | None
+    memory: MemoryEstimate
+    assumptions: tuple[str, ...]
+
+    @property
+    def together(self) -> Interval:
+        """The bytes that all processes on one device need: on a CPU, they share its memory."""
+        on_cpu = self.device is not None and self.device.kind == "cpu"
+        return self.memory.total.times(self.setup.devices if on_cpu else 1)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Whether the run fits the device; `None` if none is named."""
+        return verdict(self.together, self.device) if self.device else None
+
+
+def estimate_run(config: Config, base: BaseNumbers, device: Device | None) -> RunEstimate:
+    """Return the estimate of a config without errors.
+
+    Raises:
+        UnknownShapeError: the numbers of the base model do not say what its tensors are, or how long its
+            sequences are if the config does not.
+    """
+    shape, setup = shape_of(base.config), training_setup(config)
+    parameters, assumptions = _parameters(shape, base), []
+    if base.is_known:
+        assumptions.append(f"the model is not on this machine; its shape is from {base.source}")
+    if parameters != shape.parameters:
+        more = parameters - shape.parameters
+        assumptions.append(f"the files of the model have {more:,} parameters beside those of its text part")
+    length = setup.length or shape.longest
+    if not length:
+        raise UnknownShapeError("the config sets no `sequence_length`, and config.json names no limit")
+    if not setup.length:
+        assumptions.append(
+            f"the config sets no `sequence_length`: rows may have {length:,} tokens, all that the model reads"
+        )
+    assumptions.append("the longest batch has only rows of that length, and every token is trained on")
+    uneven = setup.per_device > 1 and not setup.packing
+    if uneven:
+        assumptions.append("the rows of a batch differ in length; the low bound is for rows of one length")
+    kind = device.kind if device else "cuda"
+    rows = Rows(setup.per_device, length, length, uneven or setup.packing)
+    memory = estimate_memory(shape, setup, rows, kind, parameters)
+    if uneven:
+        even = estimate_memory(shape, setup, rows._replace(padded=False), kind, parameters)
+        memory = memory.from_low(even)
+    return RunEstimate(base, shape, parameters, setup, rows, device, memory, tuple(assumptions))
+
+
+def _parameters(shape: Shape, base: BaseNumbers) -> int:
+    """Return the parameters that are loaded: those of the files, in which tied tensors may be twice."""
+    if "quantization_config" in base.config or base.parameters <= shape.parameters:
+        return shape.parameters
+    twice = base.parameters - shape.parameters == shape.vocabulary * shape.hidden and shape.tied
+    return shape.parameters if twice else base.parameters
