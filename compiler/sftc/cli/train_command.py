@@ -28,7 +28,7 @@ from sftc.cli.dry_run import dry_run_report
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import check_offline_model, offline_model_option
 from sftc.cli.output import write_stdout
-from sftc.cli.preflight_checks import check_version, preflight_option
+from sftc.cli.preflight_checks import check_version, preflight_option, stop
 from sftc.cli.training_options import training_of, training_options
 from sftc.document.overrides import Override
 from sftc.document.reading import read_source
@@ -126,6 +126,7 @@ def train_command(
             click.echo(text, err=True, nl=False)
             return
         if preflight:
+            _check_memory(compiled.checked, offline_model, data.training.path)
             _check_rows(compiled.payload, data, options, training)
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options, training))
@@ -153,6 +154,30 @@ def train_command(
                 pace(poll_interval, poll_timeout, is_embedded=connection.is_embedded, is_new=True),
                 again,
             )
+
+
+def _check_memory(config: Config, model: str | None, path: str) -> None:
+    """Show if the run may need more memory than its device has, and exit if that is certain.
+
+    The rows of the training file are looked at only if the run does not fit with rows as long as they may be.
+
+    Args:
+        config: the config, without errors.
+        model: the folder of its base model, if it is named.
+        path: the training file.
+    """
+    from sftc.estimate.row_lengths import guessed
+    from sftc.findings.stage_rules.estimates import FITS_BARELY, WILL_NOT_FIT
+    from sftc.tools.estimate_config import estimate_findings
+
+    shown = {WILL_NOT_FIT.id, FITS_BARELY.id}
+    if not any(found.id in shown for found in estimate_findings(config, model)):
+        return
+    findings = [each for each in estimate_findings(config, model, guessed([path])) if each.id in shown]
+    certain = any(found.id == WILL_NOT_FIT.id for found in findings)
+    _show([each._replace(severity=Severity.ERROR) if certain else each for each in findings])
+    if certain:
+        stop()
 
 
 def _check_rows(

@@ -81,10 +81,10 @@ class Verdict(NamedTuple):
     share: float
 
 
-def verdict(total: Interval, device: Device) -> Verdict:
-    """Return whether a run that takes `total` bytes fits a device."""
+def verdict(total: Interval, least: float, device: Device) -> Verdict:
+    """Return whether a run that takes `total` bytes, and `least` if all rows are short, fits a device."""
     fits = total.high <= device.usable
-    word = "fits" if fits else "may not fit" if total.expected <= device.usable else "does not fit"
+    word = "fits" if fits else "may not fit" if least <= device.usable else "does not fit"
     return Verdict(word, total.high / device.usable)
 
 
