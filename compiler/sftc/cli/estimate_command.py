@@ -126,5 +126,5 @@ def _device(name: str | None, config: "Config") -> "Device | None":
     if word and not found:
         said = "--device" if name else f"`{config.key(GPU_TYPE)}`"
         names = ", ".join(device_names())
-        raise click.UsageError(f"{said}: the table of devices has no {word!r}; pass --device with one of {names}.")
+        raise click.UsageError(f"{said}: no device is called {word!r}; pass --device with one of {names}.")
     return found

@@ -44,8 +44,8 @@ def _lines(path: str, model: str, run: RunEstimate) -> Iterator[str]:
     yield ""
     total = run.memory.total
     yield (
-        f"At most {_gib(total.high)} GiB a device, {_gib(total.expected)} expected, at least {_gib(total.low)}; "
-        f"most is needed {_MOMENTS[run.memory.peak.name]}."
+        f"At most {_gib(total.high)} GiB a device, {_gib(total.expected)} expected, at least "
+        f"{_gib(total.low)}; most is needed {_MOMENTS[run.memory.peak.name]}."
     )
     if run.device and run.verdict:
         word, share = run.verdict
