@@ -1,9 +1,9 @@
 """The peaks of real runs beside what `sftc estimate` says, over a grid of models and settings.
 
 Each cell is trained for three steps by the embedded trainer, in a process of its own. On a CPU, the peak is
-the resident memory of the process, beside the most that malloc gave out (`peaks/count_memory.c`); on a GPU, what
-torch reserved and allocated. Cells that were measured are kept in a file, so that a run can continue another
-one. A cell is left out if it may need more memory than there is.
+the resident memory of the process, beside the most that malloc gave out (`peaks/count_memory.c`); on a GPU,
+what torch reserved and allocated. Cells that were measured are kept in a file, so that a run can continue
+another one. A cell is left out if it may need more memory than there is.
 """
 
 import argparse
@@ -124,7 +124,9 @@ def grid() -> Iterator[Cell]:
 
 def work(cell: Cell) -> float:
     """Return about how long a cell takes: tokens of a pass x billions of parameters, four times in 4 bits."""
-    parameters = shape_of({**cell.model.config, "model_type": "qwen3", "tie_word_embeddings": True}).parameters
+    parameters = shape_of(
+        {**cell.model.config, "model_type": "qwen3", "tie_word_embeddings": True}
+    ).parameters
     return cell.batch * cell.length * parameters / 1e9 * (4 if cell.mode == "qlora" else 1)
 
 
@@ -274,13 +276,14 @@ def report() -> str:
     widths = median(each.said.high / each.said.low for each in rows)
     where = torch.cuda.get_device_name() if GPU else f"{os.cpu_count()} cores"
     inside_share = len(inside) / len(rows)
-    return f"""Measured by `benchmarks/estimate_peaks.py` on {where}, torch {torch.__version__}: {len(rows)} cells
-of the grid, drawn at random, each trained for three steps by the embedded trainer in a process of its own. The
-models have 11 to 195 million parameters and a vocabulary of 32,000 or 151,936; batches have 1, 2 or 4 rows of
-256 to 4,096 tokens, all of one length. Peaks are {sizes[0]:.1f} to {sizes[-1]:.1f} GiB.
+    return f"""Measured by `benchmarks/estimate_peaks.py` on {where}, torch {torch.__version__}:
+{len(rows)} cells of the grid, drawn at random, each trained for three steps by the embedded trainer in a
+process of its own. The models have 11 to 195 million parameters and a vocabulary of 32,000 or 151,936;
+batches have 1, 2 or 4 rows of one length. Peaks are {sizes[0]:.1f} to {sizes[-1]:.1f} GiB.
 
-Within the interval: {len(inside)} of {len(rows)} ({inside_share:.1%}; target: 95 %). Above the high bound: {len(above)}
-(target: 0). Median width, high / low: {widths:.2f} (target: at most 1.5).
+Within the interval: {len(inside)} of {len(rows)} ({inside_share:.1%}; target: 95 %).
+Above the high bound: {len(above)} (target: 0).
+Median width, high / low: {widths:.2f} (target: at most 1.5).
 
 | mode | checkpointing | cells | inside | above | peak / expected | high / low |
 | --- | --- | --- | --- | --- | --- | --- |

@@ -59,7 +59,8 @@ def built(family: str, mode: str, precision: str, dropout: float) -> Any:
     values = {**shape(family), **SHAPE, **OWN.get(family, {})}
     if family in WITHOUT_WIDTH:
         del values["head_dim"]
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **values))  # type: ignore[no-untyped-call]  # theirs
+    made = AutoConfig.for_model(family, **values)
+    model = AutoModelForCausalLM.from_config(made)  # type: ignore[no-untyped-call]  # theirs
     model = model.to(torch.bfloat16 if (mode, precision) == ("lora", "bf16") else torch.float32)
     model.config.use_cache = False
     if mode == "lora":

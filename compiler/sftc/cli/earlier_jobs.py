@@ -15,7 +15,7 @@ _SPEEDS = "SELECT value FROM metrics WHERE job = ? AND name = 'train.tokens_per_
 
 
 def earlier_rate(model: str) -> Rate | None:
-    """Return the tokens a second of earlier jobs that trained `model` on the CPU; `None` if there are none."""
+    """Return the tokens a second of earlier jobs that trained `model` on the CPU, or `None`."""
     from sftc.service.data_folder import DATABASE
 
     path = data_folder() / DATABASE

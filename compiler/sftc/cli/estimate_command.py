@@ -85,6 +85,7 @@ def estimate_command(
     from sftc.estimate.estimate_work import estimate_work
     from sftc.estimate.judge_run import judge_run
     from sftc.estimate.shapes import UnknownShapeError
+    from sftc.report.estimate_report import EstimateReport
 
     if write and not fit:
         raise click.UsageError("--write needs --fit.")
@@ -109,14 +110,13 @@ def estimate_command(
         _fit(checked, run, base, lengths, write=write)
         return
     work = estimate_work(checked, run, lengths, _rate(checked, run)) if lengths else None
-    findings = [*judge_run(checked, run, base, lengths)]
+    report = EstimateReport(config, name, run, work, price, tuple(judge_run(checked, run, base, lengths)))
     colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    report = import_module(f"sftc.report.estimate_{format}")
-    write_stdout(report.render(config, name, run, work, findings, price=price, colored=colored))
+    write_stdout(import_module(f"sftc.report.estimate_{format}").render(report, colored=colored))
     if plot:
         from sftc.report.estimate_chart import draw
 
-        write_files({plot: draw(config, name, run, os.path.splitext(plot)[1][1:])})
+        write_files({plot: draw(report, os.path.splitext(plot)[1][1:])})
     if run.verdict and run.verdict.word == "does not fit":
         sys.exit(FINDINGS)
 
@@ -245,7 +245,8 @@ def _fit(
     fitted = fit_run(config, run, base, run.device, lengths)
     if not fitted:
         raise click.ClickException(
-            f"no change of the config makes the run fit {run.device.name}. Train a smaller model, or on more or larger devices."
+            f"no change of the config makes the run fit {run.device.name}. Train a smaller model, or on more "
+            "or larger devices."
         )
     before = config.document.source
     after = changed_source(config.document, fitted.changes)

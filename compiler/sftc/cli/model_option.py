@@ -18,7 +18,7 @@ _FILES = "--include '*.json' '*.jinja' '*.txt' '*.model'"
 
 
 def has_tokenizer(model: str) -> bool:
-    """Return whether the tokenizer of a model can be used here: its files, and the library that reads them."""
+    """Return whether the tokenizer of a model can be used here: its files and their library."""
     from importlib.util import find_spec
 
     from sftc.tools.model_files import find_model

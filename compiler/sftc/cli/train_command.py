@@ -33,8 +33,8 @@ from sftc.cli.training_options import training_of, training_options
 from sftc.document.overrides import Override
 from sftc.document.reading import read_source
 from sftc.findings.finding import Finding, Severity, in_order
-from sftc.payload.encoding import Payload, to_bytes
-from sftc.pipeline import run
+from sftc.payload.encoding import to_bytes
+from sftc.pipeline import Compiled, run
 from sftc.tools.lint import model_findings
 
 if TYPE_CHECKING:
@@ -126,8 +126,7 @@ def train_command(
             click.echo(text, err=True, nl=False)
             return
         if preflight:
-            _check_memory(compiled.checked, offline_model, data.training.path)
-            _check_rows(compiled.payload, data, options, training)
+            _check_files(compiled, offline_model, data, options, training)
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options, training))
         _check_options(connection, training)
@@ -180,14 +179,20 @@ def _check_memory(config: Config, model: str | None, path: str) -> None:
         stop()
 
 
-def _check_rows(
-    payload: Payload, data: "Prepared", options: ServiceOptions, training: "TrainingOptions"
+def _check_files(
+    compiled: Compiled,
+    model: str | None,
+    data: "Prepared",
+    options: ServiceOptions,
+    training: "TrainingOptions",
 ) -> None:
-    """Exit if the embedded service is to train, and the chat template of the model refuses a row."""
+    """Exit if the run cannot fit its device, or the embedded service is to train and a row is refused."""
+    _check_memory(compiled.checked, model, data.training.path)
     if options.named() is None:
         from sftc.cli.row_preflight import check_rows
 
-        check_rows(str(payload["model"]), training.models_dir, (data.training, data.validation))
+        name = str(compiled.payload["model"])
+        check_rows(name, training.models_dir, (data.training, data.validation))
 
 
 def _check_options(connection: "Connection", training: "TrainingOptions") -> None:

@@ -46,12 +46,12 @@ def known_numbers(name: str) -> BaseNumbers | None:
     found = _known().get(name.lower())
     if not found:
         return None
-    values = {key: value for key, value in found.items() if key != "source"}
+    values = {key: value for key, value in found.items() if key not in ("also", "source")}
     return BaseNumbers(values, 0, f"the table of models: {found['source']}", is_known=True)
 
 
 def known_models() -> list[str]:
-    """Return the names of the models in the table."""
+    """Return the names of the models in the table, without those of the same shape."""
     return [*_models()]
 
 
@@ -78,7 +78,8 @@ def _numbers(path: str) -> int:
 
 @cache
 def _known() -> dict[str, Any]:
-    return {name.lower(): row for name, row in _models().items()}
+    models = _models().items()
+    return {each.lower(): row for name, row in models for each in (name, *row.get("also", ()))}
 
 
 @cache

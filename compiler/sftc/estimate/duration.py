@@ -42,7 +42,8 @@ def duration_on(
         passes = epoch.sequences / (setup.per_device * setup.devices)
         waiting = passes * len(shape.layers) * layer[at]
         bounds.append(start[at] + number[at] * (working + waiting))
-    said = f"{speeds[0 if setup.computes < 4 else 1]:g} x 10^12 operations a second, of which a run reaches {reached.low:.0%} to {reached.high:.0%}"
+    speed = f"{speeds[0 if setup.computes < 4 else 1]:g} x 10^12 operations a second"
+    said = f"{speed}, of which a run reaches {reached.low:.0%} to {reached.high:.0%}"
     return Duration(Interval(*bounds), said)
 
 

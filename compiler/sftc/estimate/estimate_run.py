@@ -28,7 +28,7 @@ class RunEstimate(NamedTuple):
         rows: the rows of a forward pass.
         device: the device, if one is named.
         memory: the memory that each device needs.
-        least: the bytes that it needs even if rows are as short as they may be, and little of them is trained on.
+        least: the bytes that it needs even if rows are short, and little of them is trained on.
         assumptions: what was assumed about this run, because nothing says it.
     """
 

@@ -80,11 +80,13 @@ def _variants(
     """Yield all changes of the settings, those that cost least first."""
     setup = run.setup
     for shards, four_bit, length, per_device, checkpoints in product(
-        _choices(setup.mode == "full" and setup.devices > 1 and not setup.fsdp and setup.deepspeed < 0),
-        _choices(setup.mode == "lora"),
+        _choices(
+            possible=setup.mode == "full" and setup.devices > 1 and not setup.fsdp and setup.deepspeed < 0
+        ),
+        _choices(possible=setup.mode == "lora"),
         [*_lengths(run, lengths)],
         [*_batches(setup)],
-        _choices(not setup.checkpointing),
+        _choices(possible=not setup.checkpointing),
     ):
         accumulation = setup.accumulation * setup.per_device // per_device
         changed = setup._replace(
@@ -99,7 +101,7 @@ def _variants(
             yield changes, changed
 
 
-def _choices(possible: bool) -> tuple[bool, ...]:
+def _choices(*, possible: bool) -> tuple[bool, ...]:
     return (False, True) if possible else (False,)
 
 

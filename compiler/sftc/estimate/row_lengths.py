@@ -63,7 +63,7 @@ def guessed(paths: Iterable[str]) -> RowLengths:
     lines = (line for path in paths for part in head(path, None) for line in part.split(b"\n"))
     tokens = [_expected(orjson.loads(line.removeprefix(BOM))) for line in lines if line.strip()]
     share = Interval(_BYTES / BYTES_A_TOKEN, 1.0, float(_BYTES))
-    said = f"tokens from bytes, since the tokenizer is not on this machine: {_BYTES} bytes a token, 1 to {BYTES_A_TOKEN}"
+    said = f"tokens from bytes, since the tokenizer is not here: {_BYTES} bytes a token, 1 to {BYTES_A_TOKEN}"
     return RowLengths(tokens, share, said)
 
 

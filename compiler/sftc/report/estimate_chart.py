@@ -5,17 +5,18 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from sftc.estimate.estimate_run import RunEstimate
 from sftc.estimate.memory import PARTS
 from sftc.estimate.memory_table import GIB
 from sftc.report.charts import SOFT, STYLE, drawn
 from sftc.report.estimate_json import part_of
+from sftc.report.estimate_report import EstimateReport
 from sftc.report.estimate_text import MOMENTS
 from sftc.report.terminal import printable
 
 
-def draw(path: str, model: str, run: RunEstimate, format: str) -> bytes:
-    """Return an image with a bar for each moment of a step, as `svg` or `png`; the rest as in the reports."""
+def draw(report: EstimateReport, format: str) -> bytes:
+    """Return an image with a bar for each moment of a step, as `svg` or `png`."""
+    run = report.run
     moments = [*reversed(run.memory.moments)]
     shown = [name for name in PARTS if any(each.parts[name].expected for each in moments)]
     colors = mpl.colormaps["tab20"].colors  # type: ignore[attr-defined]  # of a map of listed colors
@@ -40,7 +41,7 @@ def draw(path: str, model: str, run: RunEstimate, format: str) -> bytes:
             has = run.device.usable / GIB
             axes.axvline(has, color="#d9480f", linewidth=1.4, label=f"{run.device.name}: {has:,.1f} GiB")
         axes.set_xlabel("GiB a device")
-        axes.set_title(f"{printable(path)}: {printable(model)}", loc="left", weight="bold")
+        axes.set_title(f"{printable(report.path)}: {printable(report.model)}", loc="left", weight="bold")
         axes.grid(axis="x", color=SOFT, alpha=0.2)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
         return drawn(figure, format)

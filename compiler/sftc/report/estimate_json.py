@@ -1,6 +1,5 @@
 """An estimate as JSON. The format is version 1; `estimate.schema.json` describes it."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from sftc.estimate.epoch import Epochs
@@ -9,30 +8,22 @@ from sftc.estimate.estimate_work import WorkEstimate
 from sftc.estimate.interval import Interval
 from sftc.estimate.memory import PARTS
 from sftc.estimate.memory_table import PartText, part_text
-from sftc.findings.finding import Finding
+from sftc.report.estimate_report import EstimateReport
 from sftc.report.json import finding_object, to_json
 from sftc.text.source import escaped
 
 VERSION: Final = 1
 
 
-def render(
-    path: str,
-    model: str,
-    run: RunEstimate,
-    work: WorkEstimate | None = None,
-    findings: Sequence[Finding] = (),
-    *,
-    price: float | None = None,
-    colored: bool = False,
-) -> str:
-    """Return an estimate as JSON; the arguments are those of `estimate_text.render`."""
+def render(report: EstimateReport, *, colored: bool = False) -> str:
+    """Return an estimate as JSON."""
+    run, work = report.run, report.work
     setup, rows, device = run.setup, run.rows, run.device
-    report = {
+    found = {
         "version": VERSION,
-        "config": escaped(path),
+        "config": escaped(report.path),
         "model": {
-            "name": escaped(model),
+            "name": escaped(report.model),
             "architecture": run.shape.family,
             "parameters": run.parameters,
             "source": escaped(run.base.source),
@@ -60,10 +51,10 @@ def render(
         ],
         "moments": [{"moment": each.name, **_interval(each.total)} for each in run.memory.moments],
         "assumptions": [escaped(each) for each in run.assumptions],
-        "work": work and _work(run, work, price),
-        "findings": [finding_object(each) for each in findings],
+        "work": work and _work(run, work, report.price),
+        "findings": [finding_object(each) for each in report.findings],
     }
-    return to_json(report)
+    return to_json(found)
 
 
 def _work(run: RunEstimate, work: WorkEstimate, price: float | None) -> dict[str, Any]:

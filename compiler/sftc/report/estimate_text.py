@@ -10,9 +10,9 @@ from sftc.estimate.estimate_work import WorkEstimate
 from sftc.estimate.interval import Interval
 from sftc.estimate.memory import PARTS
 from sftc.estimate.memory_table import GIB
-from sftc.findings.finding import Finding
 from sftc.report import terminal
 from sftc.report.estimate_json import part_of
+from sftc.report.estimate_report import EstimateReport
 from sftc.report.terminal import printable
 from sftc.text.plural import counted
 
@@ -28,44 +28,24 @@ MOMENTS: Final = {
 }
 
 
-def render(
-    path: str,
-    model: str,
-    run: RunEstimate,
-    work: WorkEstimate | None = None,
-    findings: Sequence[Finding] = (),
-    *,
-    price: float | None = None,
-    colored: bool = True,
-) -> str:
-    """Return an estimate as a title, the parts of the peak with bars, the bounds, the work and the assumptions.
-
-    Args:
-        path: the path of the config.
-        model: the base model, as it is named.
-        run: the estimate of its memory.
-        work: the estimate of its work, if there are training files.
-        findings: the findings about the run.
-        price: the price of one device for an hour, if it is known.
-        colored: whether the text has colors.
-    """
-    text = "".join(f"{line}\n" for line in _lines(path, model, run, work, price))
-    if findings:
-        text += f"\n{terminal.render(findings)}"
+def render(report: EstimateReport, *, colored: bool = True) -> str:
+    """Return an estimate as a title, the parts of the peak with bars, the work and the assumptions."""
+    text = "".join(f"{line}\n" for line in _lines(report))
+    if report.findings:
+        text += f"\n{terminal.render(report.findings)}"
     return text if colored else click.unstyle(text)
 
 
-def _lines(
-    path: str, model: str, run: RunEstimate, work: WorkEstimate | None, price: float | None
-) -> Iterator[str]:
-    yield f"{printable(path)}: {', '.join(_facts(model, run))}"
+def _lines(report: EstimateReport) -> Iterator[str]:
+    run = report.run
+    yield f"{printable(report.path)}: {', '.join(_facts(report.model, run))}"
     yield ""
     yield from _table(run)
     yield ""
     total = run.memory.total
     yield (
-        f"At most {_gib(total.high)} GiB a device, {_gib(total.expected)} expected, at least {_gib(total.low)}; "
-        f"most is needed {MOMENTS[run.memory.peak.name]}."
+        f"At most {_gib(total.high)} GiB a device, {_gib(total.expected)} expected, at least "
+        f"{_gib(total.low)}; most is needed {MOMENTS[run.memory.peak.name]}."
     )
     if run.device and run.verdict:
         word, share = run.verdict
@@ -78,9 +58,9 @@ def _lines(
         )
     else:
         yield "No device is named: pass --device, or set `compute.gpu_type`."
-    if work:
+    if report.work:
         yield ""
-        yield from _work(run, work, price)
+        yield from _work(run, report.work, report.price)
     yield ""
     yield "Assumed:"
     yield from (f"  - {printable(each)}" for each in run.assumptions)
@@ -88,7 +68,7 @@ def _lines(
 
 def fits_then(run: RunEstimate) -> str:
     """Return whether a run fits its device, as one sentence."""
-    assert run.device and run.verdict  # noqa: S101  it was asked with a device
+    assert run.device is not None and run.verdict is not None  # noqa: S101, PT018  asked for a device
     word, share = run.verdict
     return (
         f"the run {word} {run.device.name}: it takes at most {share:,.0%} of {_gib(run.device.usable)} GiB."
@@ -100,9 +80,10 @@ def _work(run: RunEstimate, work: WorkEstimate, price: float | None) -> Iterator
     tokens = _between([each.tokens for each in work.epochs])
     longest = _between([each.longest for each in work.epochs])
     unit = "sequence" if setup.packing else "row"
-    yield f"The training files have {counted(epoch.rows, 'row')}, {tokens} tokens; the longest {unit} has {longest}."
-    steps = _between([round(each) for each in work.steps])
-    yield f"  {'steps':10}  {steps}, of {setup.per_device * setup.accumulation * setup.devices:,} {unit}s each"
+    rows = counted(epoch.rows, "row")
+    yield f"The training files have {rows}, {tokens} tokens; the longest {unit} has {longest}."
+    steps, a_step = work.steps, setup.per_device * setup.accumulation * setup.devices
+    yield f"  {'steps':10}  {_between([round(each) for each in steps])}, of {a_step:,} {unit}s each"
     if epoch.cut:
         yield f"  {'cut':10}  {counted(epoch.cut, 'row')} longer than `sequence_length = {setup.length}`"
     saves = "packing saves" if setup.packing else "packing would save"
