@@ -105,7 +105,8 @@ def test_the_formula_gives_what_torch_saves(family: str, kind: tuple[str, str, f
     model = built(family, mode, precision, dropout)
     numbers = shape_of(model.config.to_dict())
     setup = TrainingSetup(
-        mode, RANK, dropout, False, "all-linear", (), precision, "adamw", ROWS, 1, 1, TOKENS, False, False, -1, False
+        mode, RANK, dropout, False, "all-linear", (), precision, "adamw",
+        ROWS, 1, 1, TOKENS, False, False, -1, False,
     )  # fmt: skip
     layer = numbers.layers[1]
     said = kept_bytes(layer, numbers, setup, Rows(ROWS, TOKENS, TOKENS, padded), "cpu")

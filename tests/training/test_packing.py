@@ -73,9 +73,7 @@ def test_packed_rows_have_the_loss_and_the_gradients_of_rows_on_their_own(
 
 
 @given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=40), limit=st.integers(30, 60))
-def test_every_row_is_in_one_sequence_that_has_room_for_it(
-    lengths: list[int], limit: int
-) -> None:
+def test_every_row_is_in_one_sequence_that_has_room_for_it(lengths: list[int], limit: int) -> None:
     packed = pack(lengths, limit, 4)
     assert sorted(row for rows in packed.sequences for row in rows) == [*range(len(lengths))]
     filled = sorted(sum(lengths[row] for row in rows) for rows in packed.sequences)
