@@ -70,7 +70,7 @@ def estimate_command(
         ) from error
     colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     write_stdout(import_module(f"sftc.report.estimate_{format}").render(config, name, run, colored=colored))
-    if run.verdict and run.verdict.word == "does not fit":
+    if run.fit and run.fit.word == "does not fit":
         sys.exit(FINDINGS)
 
 

@@ -47,8 +47,8 @@ def _lines(path: str, model: str, run: RunEstimate) -> Iterator[str]:
         f"At most {_gib(total.high)} GiB a device, {_gib(total.expected)} expected, at least "
         f"{_gib(total.low)}; most is needed {_MOMENTS[run.memory.peak.name]}."
     )
-    if run.device and run.verdict:
-        word, share = run.verdict
+    if run.device and run.fit:
+        word, share = run.fit
         told = click.style(word, fg=_COLORS[word], bold=True)
         number = run.setup.devices if run.device.kind == "cpu" else 1
         together = f" for {number} processes" if number > 1 else ""
