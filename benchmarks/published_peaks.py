@@ -1,8 +1,8 @@
 """Peaks that others have published for known models, beside what `sftc estimate` says about the same runs.
 
-They were measured with other trainers, so they check the parts and not the promise. A third column has what the
-usual formulas give: 2 bytes a weight and 16 a trained one (ZeRO, arXiv:1910.02054, section 3.1), and activations
-with checkpointing as in arXiv:2205.05198, table 2, which has no logits.
+They were measured with other trainers, so they check the parts and not the promise. A last column has what
+the usual formulas give: 2 bytes a weight and 16 a trained one (ZeRO, arXiv:1910.02054, section 3.1), and
+activations with checkpointing as in arXiv:2205.05198, table 2, which has no logits.
 """
 
 from statistics import median
@@ -107,13 +107,14 @@ def main() -> None:
     above = sum(each.published > each.said.high for each in found)
     ours = median(abs(each.said.expected / each.published - 1) for each in found)
     theirs = median(abs(each.usual / each.published - 1) for each in found)
-    text = f"""Printed by `benchmarks/published_peaks.py`: LoRA of rank 64 on all linear layers, one row a pass, with
-activation checkpointing in bf16, on one A100-80GB, as the README of QwenLM/Qwen publishes it (commit 03cd81f,
-"Profiling of Memory and Speed"); GB are taken for 10^9 bytes, all numbers here are GiB. The model is the first
-Qwen, with its own code and trainer. The usual formulas are those of arXiv:1910.02054 and arXiv:2205.05198.
+    text = f"""Printed by `benchmarks/published_peaks.py`: LoRA of rank 64 on all linear layers, one row a pass,
+with activation checkpointing in bf16, on one A100-80GB, as the README of QwenLM/Qwen publishes it
+(commit 03cd81f, "Profiling of Memory and Speed"). GB are taken for 10^9 bytes; all numbers here are GiB.
+The model is the first Qwen, with its own code and trainer. The usual formulas are those of
+arXiv:1910.02054 and arXiv:2205.05198.
 
-Within our interval: {inside} of {len(found)}; above it: {above}. The median error is {ours:.0%} of the
-published peak, that of the usual formulas {theirs:.0%}.
+Within our interval: {inside} of {len(found)}; above it: {above}. The median error is {ours:.0%}
+of the published peak, that of the usual formulas {theirs:.0%}.
 
 | run | published | low | expected | high | usual formulas |
 | --- | --- | --- | --- | --- | --- |
