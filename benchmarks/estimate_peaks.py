@@ -226,11 +226,12 @@ def results() -> list[dict[str, Any]]:
 
 
 class Compared(NamedTuple):
-    """A measured peak in bytes, beside its estimate."""
+    """A measured peak in bytes, beside its estimate; and what the allocator gave out beyond the parts."""
 
     cell: Cell
     peak: float
     said: Interval
+    beyond: float
 
 
 def compared(found: dict[str, Any]) -> Compared:
@@ -240,12 +241,16 @@ def compared(found: dict[str, Any]) -> Compared:
     said = estimate(cell, found["labelled"])
     library = said.peak.parts["library"]
     peak = found["reserved"] + library.expected if GPU else found["resident"]
-    return Compared(cell, peak, said.total)
+    moment = said.peak.parts
+    tensors = sum(part.expected for name, part in moment.items() if name not in ("library", "fragmentation"))
+    mapped = 0.0 if GPU or cell.mode == "qlora" else moment["weights"].expected
+    beyond = found["allocated" if GPU else "counted"] - (tensors - mapped)
+    return Compared(cell, peak, said.total, beyond)
 
 
 def line(found: dict[str, Any]) -> str:
     """Return a cell as a line of text."""
-    cell, peak, said = compared(found)
+    cell, peak, said, _ = compared(found)
     low, expected, high = (each / 2**30 for each in said)
     return (
         f"{cell.mode:5} {cell.batch} x {cell.length:4} checkpointing {cell.checkpointing:d} "
@@ -273,6 +278,7 @@ def report() -> str:
             f"{median(each.said.high / each.said.low for each in part):.2f} |"
         )
     sizes = sorted(each.peak / 2**30 for each in rows)
+    beyond = sorted(each.beyond / 2**30 for each in rows)
     widths = median(each.said.high / each.said.low for each in rows)
     where = torch.cuda.get_device_name() if GPU else f"{os.cpu_count()} cores"
     inside_share = len(inside) / len(rows)
@@ -284,6 +290,10 @@ batches have 1, 2 or 4 rows of one length. Peaks are {sizes[0]:.1f} to {sizes[-1
 Within the interval: {len(inside)} of {len(rows)} ({inside_share:.1%}; target: 95 %).
 Above the high bound: {len(above)} (target: 0).
 Median width, high / low: {widths:.2f} (target: at most 1.5).
+
+The allocator gave out {beyond[0]:.2f} to {beyond[-1]:.2f} GiB more than the parts of the expected peak,
+without libraries and fragmentation; the median is {median(beyond):.2f}. On a CPU, weights that are mapped
+from the file of the model do not come from the allocator, and Python's own objects do.
 
 | mode | checkpointing | cells | inside | above | peak / expected | high / low |
 | --- | --- | --- | --- | --- | --- | --- |

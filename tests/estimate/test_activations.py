@@ -7,8 +7,8 @@ import pytest
 from sftc.estimate.activations import Rows, kept_bytes
 from sftc.estimate.memory_table import constant
 from sftc.estimate.shapes import families, shape_of
-from sftc.estimate.training_setup import TrainingSetup
 from support.architectures import shape
+from support.setups import setup
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 torch = pytest.importorskip("torch")
@@ -104,12 +104,9 @@ def test_the_formula_gives_what_torch_saves(family: str, kind: tuple[str, str, f
     mode, precision, dropout, padded = kind
     model = built(family, mode, precision, dropout)
     numbers = shape_of(model.config.to_dict())
-    setup = TrainingSetup(
-        mode, RANK, dropout, False, "all-linear", (), precision, "adamw",
-        ROWS, 1, 1, TOKENS, False, False, -1, False,
-    )  # fmt: skip
+    run = setup(mode=mode, rank=RANK, dropout=dropout, precision=precision, per_device=ROWS)
     layer = numbers.layers[1]
-    said = kept_bytes(layer, numbers, setup, Rows(ROWS, TOKENS, TOKENS, padded), "cpu")
+    said = kept_bytes(layer, numbers, run, Rows(ROWS, TOKENS, TOKENS, padded), "cpu")
     if (mode, precision) == ("full", "bf16"):
         said += 2 * sum(each.weights for each in layer.linear)  # the casts, which are a part of their own
     measured = saved(model, precision, padded=padded)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sftc.estimate.activations import Rows
 from sftc.estimate.devices import Device
 from sftc.estimate.interval import Interval
-from sftc.estimate.memory import PARTS, MemoryEstimate, estimate_memory, verdict
+from sftc.estimate.memory import PARTS, MemoryEstimate, estimate_memory, fit_of
 from sftc.estimate.memory_table import part_text
 from sftc.estimate.training_setup import TrainingSetup
 from support.setups import QWEN, qwen, setup
@@ -127,5 +127,6 @@ def test_each_part_has_a_formula_an_assumption_and_a_source(name: str) -> None:
 )
 def test_the_verdict_says_only_what_is_certain(high: int, least: int, word: str) -> None:
     device = Device("some", "cuda", 11 * GIB, 10 * GIB, "")
-    found = verdict(Interval(least * GIB, least * GIB, high * GIB), least * GIB, device)
-    assert (found.word, found.share) == (word, pytest.approx(high / 10))
+    found = fit_of(Interval(least * GIB, least * GIB, high * GIB), least * GIB, device)
+    assert found.word == word
+    assert found.share == pytest.approx(high / 10)

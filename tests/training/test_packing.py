@@ -19,6 +19,7 @@ from transformers import (
     MambaForCausalLM,
 )
 
+from sftc.estimate.sequences import pack
 from sftc.service.executor import FailedError
 from sftc.training.collate import chosen, trained_tokens, whole
 from sftc.training.packing import PackedRows, keeps_rows_apart

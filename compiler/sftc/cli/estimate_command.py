@@ -117,7 +117,7 @@ def estimate_command(
         from sftc.report.estimate_chart import draw
 
         write_files({plot: draw(report, os.path.splitext(plot)[1][1:])})
-    if run.verdict and run.verdict.word == "does not fit":
+    if run.fit and run.fit.word == "does not fit":
         sys.exit(FINDINGS)
 
 
@@ -237,9 +237,9 @@ def _fit(
     from sftc.report.patch import patch
     from sftc.tools.estimate_config import changed_source
 
-    if not run.device or not run.verdict:
+    if not run.device or not run.fit:
         raise click.UsageError("name the device to fit with --device, or set `compute.gpu_type`.")
-    if run.verdict.word == "fits":
+    if run.fit.word == "fits":
         click.echo(f"Nothing to do: {fits_then(run)}", err=True)
         return
     fitted = fit_run(config, run, base, run.device, lengths)

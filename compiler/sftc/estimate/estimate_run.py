@@ -8,7 +8,7 @@ from sftc.estimate.activations import Rows
 from sftc.estimate.base_numbers import BaseNumbers
 from sftc.estimate.devices import Device
 from sftc.estimate.interval import Interval
-from sftc.estimate.memory import MemoryEstimate, Verdict, estimate_memory, verdict
+from sftc.estimate.memory import Fit, MemoryEstimate, estimate_memory, fit_of
 from sftc.estimate.row_lengths import RowLengths
 from sftc.estimate.shapes import Shape, UnknownShapeError, shape_of
 from sftc.estimate.training_setup import TrainingSetup, training_setup
@@ -48,9 +48,9 @@ class RunEstimate(NamedTuple):
         return self.memory.total.times(self._processes)
 
     @property
-    def verdict(self) -> Verdict | None:
+    def fit(self) -> Fit | None:
         """Whether the run fits the device; `None` if none is named."""
-        return verdict(self.together, self.least * self._processes, self.device) if self.device else None
+        return fit_of(self.together, self.least * self._processes, self.device) if self.device else None
 
     @property
     def _processes(self) -> int:

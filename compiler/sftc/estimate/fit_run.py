@@ -69,7 +69,7 @@ def fit_run(
     for changes, setup in _variants(run, lengths):
         if all(change.path in known for change in changes):
             changed = estimate_setup(setup, base, device, lengths)
-            if changed.verdict and changed.verdict.word == "fits":
+            if changed.fit and changed.fit.word == "fits":
                 return Fitted(changes, changed)
     return None
 

@@ -40,9 +40,9 @@ def judge_run(
         base: the numbers of the base model.
         lengths: the tokens of the rows to train on, if they are known.
     """
-    if run.device and run.verdict and run.verdict.word != "fits":
+    if run.device and run.fit and run.fit.word != "fits":
         yield _does_not_fit(config, run, base, run.device, lengths)
-    elif run.device and run.verdict and run.device.kind == "cuda" and run.verdict.share < _UNUSED:
+    elif run.device and run.fit and run.device.kind == "cuda" and run.fit.share < _UNUSED:
         yield from _underused(config, run, run.device)
     yield from _longer_than_data(config, lengths)
 
@@ -50,7 +50,7 @@ def judge_run(
 def _does_not_fit(
     config: Config, run: RunEstimate, base: BaseNumbers, device: Device, lengths: RowLengths | None
 ) -> Finding:
-    total, certain = run.together, run.verdict is not None and run.verdict.word == "does not fit"
+    total, certain = run.together, run.fit is not None and run.fit.word == "does not fit"
     message = (
         f"the run takes {_gib(total.low)} to {_gib(total.high)} GiB of memory, and {device.name} has "
         f"{_gib(device.usable)}"

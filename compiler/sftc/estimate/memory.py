@@ -74,18 +74,18 @@ class MemoryEstimate(NamedTuple):
         return MemoryEstimate(tuple(one.from_low(low) for one, low in moments))
 
 
-class Verdict(NamedTuple):
+class Fit(NamedTuple):
     """Whether a run fits a device: `fits`, `may not fit` or `does not fit`; and the share of it at most."""
 
     word: str
     share: float
 
 
-def verdict(total: Interval, least: float, device: Device) -> Verdict:
+def fit_of(total: Interval, least: float, device: Device) -> Fit:
     """Return whether a run that takes `total` bytes, and `least` if all rows are short, fits a device."""
     fits = total.high <= device.usable
     word = "fits" if fits else "may not fit" if least <= device.usable else "does not fit"
-    return Verdict(word, total.high / device.usable)
+    return Fit(word, total.high / device.usable)
 
 
 def estimate_memory(
@@ -140,6 +140,8 @@ class _Run:
             self._shape, setup, self._trained, cuda=self._kind == "cuda"
         )
         found["library"] = constant(f"library_{self._kind}")
+        if setup.four_bit and self._kind == "cpu":
+            found["library"] = summed([found["library"], constant("four_bit_cpu")])
         moving = summed(found[each] for each in _COMING_AND_GOING)
         share = constant(f"fragmentation_{self._kind}").of(moving)
         found["fragmentation"] = summed([constant(f"heap_{self._kind}"), share])
@@ -224,7 +226,8 @@ class _Run:
             parts.append(Interval(1.0, 1.0, 2.0).times(self._setup.computes * largest))
         tables = [each.numbers for each in self._outside if each.is_table]
         if last and tables:
-            parts.append(Interval(0.0, 1.0, 1.0).times(_FLOAT * max(tables)))
+            gradients = Interval(1.0, 2.0, 2.0) if self._shape.tied else Interval(0.0, 1.0, 1.0)
+            parts.append(gradients.times(_FLOAT * max(tables)))
         return summed(parts)
 
 

@@ -41,8 +41,8 @@ def render(report: EstimateReport, *, colored: bool = False) -> str:
         },
         "device": device and device._asdict(),
         "bytes": _interval(run.memory.total),
-        "verdict": run.verdict and run.verdict.word,
-        "share": run.verdict and round(run.verdict.share, 4),
+        "verdict": run.fit and run.fit.word,
+        "share": run.fit and round(run.fit.share, 4),
         "peak": run.memory.peak.name,
         "parts": [
             {"part": name, **_interval(run.memory.peak.parts[name]), **part_of(name, run)._asdict()}

@@ -47,8 +47,8 @@ def _lines(report: EstimateReport) -> Iterator[str]:
         f"At most {_gib(total.high)} GiB a device, {_gib(total.expected)} expected, at least "
         f"{_gib(total.low)}; most is needed {MOMENTS[run.memory.peak.name]}."
     )
-    if run.device and run.verdict:
-        word, share = run.verdict
+    if run.device and run.fit:
+        word, share = run.fit
         told = click.style(word, fg=_COLORS[word], bold=True)
         number = run.setup.devices if run.device.kind == "cpu" else 1
         together = f" for {number} processes" if number > 1 else ""
@@ -68,8 +68,8 @@ def _lines(report: EstimateReport) -> Iterator[str]:
 
 def fits_then(run: RunEstimate) -> str:
     """Return whether a run fits its device, as one sentence."""
-    assert run.device is not None and run.verdict is not None  # noqa: S101, PT018  asked for a device
-    word, share = run.verdict
+    assert run.device is not None and run.fit is not None  # noqa: S101, PT018  asked for a device
+    word, share = run.fit
     return (
         f"the run {word} {run.device.name}: it takes at most {share:,.0%} of {_gib(run.device.usable)} GiB."
     )
