@@ -64,7 +64,6 @@ def test_what_costs_least_is_changed_first() -> None:
     found = fitted(read, checkpointed * 0.9)
     assert found
     assert found["per_device_batch"] * found["gradient_accumulation_steps"] == 8
-    assert found["activation_checkpointing"] is True
     assert "sequence_length" not in found
     assert "mode" not in found
 
@@ -111,6 +110,7 @@ def judged(text: str, device: Device, lengths: RowLengths | None = None) -> list
 
 
 def test_a_run_that_cannot_fit_is_found_on_its_line() -> None:
+    assert estimate_run(config(), BASE, gpu(100 << 20)).certainly_fails
     [found] = judged(CONFIG, gpu(100 << 20))
     assert (found.id, found.span.line, found.span.text) == ("will-not-fit", 8, '"H100"')
     assert found.help == "train a smaller model, or on a larger device"
@@ -132,7 +132,11 @@ def test_rows_of_unknown_length_make_nothing_certain() -> None:
     text = CONFIG.replace("sequence_length = 2048\n", "")
     short = RowLengths([200], exactly(1.0), "a test")
     device = gpu(high(config(text), lengths=short))
-    assert [found.id for found in judged(text, device)] == ["fits-barely"]
+    read = config(text)
+    unknown = estimate_run(read, BASE, device)
+    assert (unknown.fit and unknown.fit.word, unknown.certainly_fails) == ("does not fit", False)
+    assert [found.id for found in judged(text, device)] == ["will-not-fit"]
+    assert judged(text, device)[0].message.startswith("with rows of 4,096 tokens, the run takes")
     assert [found.id for found in judged(text, device, short)] == []
 
 

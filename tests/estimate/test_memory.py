@@ -127,6 +127,6 @@ def test_each_part_has_a_formula_an_assumption_and_a_source(name: str) -> None:
 )
 def test_the_verdict_says_only_what_is_certain(high: int, least: int, word: str) -> None:
     device = Device("some", "cuda", 11 * GIB, 10 * GIB, "")
-    found = fit_of(Interval(least * GIB, least * GIB, high * GIB), least * GIB, device)
+    found = fit_of(Interval(least * GIB, least * GIB, high * GIB), device)
     assert found.word == word
     assert found.share == pytest.approx(high / 10)

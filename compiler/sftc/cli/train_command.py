@@ -167,14 +167,14 @@ def _check_memory(config: Config, model: str | None, path: str) -> None:
     """
     from sftc.estimate.row_lengths import guessed
     from sftc.findings.stage_rules.estimates import FITS_BARELY, WILL_NOT_FIT
-    from sftc.tools.estimate_config import estimate_findings
+    from sftc.tools.estimate_config import estimate_config
 
     shown = {WILL_NOT_FIT.id, FITS_BARELY.id}
-    if not any(found.id in shown for found in estimate_findings(config, model)):
+    if not any(found.id in shown for found in estimate_config(config, model).findings):
         return
-    findings = [each for each in estimate_findings(config, model, guessed([path])) if each.id in shown]
-    certain = any(found.id == WILL_NOT_FIT.id for found in findings)
-    _show([each._replace(severity=Severity.ERROR) if certain else each for each in findings])
+    findings, certain = estimate_config(config, model, guessed([path]))
+    memory = [found for found in findings if found.id in shown]
+    _show([found._replace(severity=Severity.ERROR) if certain else found for found in memory])
     if certain:
         stop()
 

@@ -50,7 +50,12 @@ class RunEstimate(NamedTuple):
     @property
     def fit(self) -> Fit | None:
         """Whether the run fits the device; `None` if none is named."""
-        return fit_of(self.together, self.least * self._processes, self.device) if self.device else None
+        return fit_of(self.together, self.device) if self.device else None
+
+    @property
+    def certainly_fails(self) -> bool:
+        """Whether the run cannot fit the device, whatever its rows are."""
+        return self.device is not None and self.least * self._processes > self.device.usable
 
     @property
     def _processes(self) -> int:

@@ -50,15 +50,16 @@ def judge_run(
 def _does_not_fit(
     config: Config, run: RunEstimate, base: BaseNumbers, device: Device, lengths: RowLengths | None
 ) -> Finding:
-    total, certain = run.together, run.fit is not None and run.fit.word == "does not fit"
+    total = run.together
+    rows = f"with rows of {run.rows.length:,} tokens, "
     message = (
-        f"the run takes {_gib(total.low)} to {_gib(total.high)} GiB of memory, and {device.name} has "
-        f"{_gib(device.usable)}"
+        f"{'' if run.certainly_fails else rows}the run takes {_gib(total.low)} to {_gib(total.high)} GiB of "
+        f"memory, and {device.name} has {_gib(device.usable)}"
     )
     fitted = fit_run(config, run, base, device, lengths)
     smaller = " an adapter (`training.mode`)," if run.setup.mode == "full" else ""
     help = _advice(fitted.changes) if fitted else f"train{smaller} a smaller model, or on a larger device"
-    rule = WILL_NOT_FIT if certain else FITS_BARELY
+    rule = WILL_NOT_FIT if total.low > device.usable else FITS_BARELY
     return rule.finding(config.span(GPU_TYPE), message, path=GPU_TYPE.path, help=help)
 
 

@@ -81,10 +81,10 @@ class Fit(NamedTuple):
     share: float
 
 
-def fit_of(total: Interval, least: float, device: Device) -> Fit:
-    """Return whether a run that takes `total` bytes, and `least` if all rows are short, fits a device."""
+def fit_of(total: Interval, device: Device) -> Fit:
+    """Return whether a run that takes `total` bytes fits a device."""
     fits = total.high <= device.usable
-    word = "fits" if fits else "may not fit" if least <= device.usable else "does not fit"
+    word = "fits" if fits else "may not fit" if total.low <= device.usable else "does not fit"
     return Fit(word, total.high / device.usable)
 
 

@@ -1,7 +1,9 @@
 """The estimate of a config as a rule of lint: its findings, if all that it needs is at hand."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import NamedTuple
 
 from sftc.checks.config import Config
 from sftc.checks.inexpressible import contradictions
@@ -43,10 +45,17 @@ def changed_source(document: Document, changes: Iterable[Change]) -> Source | No
     return document.source
 
 
-def estimate_findings(
+class Estimated(NamedTuple):
+    """The findings about a run and its device, and whether it cannot fit it, whatever its rows are."""
+
+    findings: tuple[Finding, ...]
+    certainly_fails: bool
+
+
+def estimate_config(
     config: Config, folder: str | None = None, lengths: RowLengths | None = None
-) -> Iterator[Finding]:
-    """Yield the findings about the run of a config without errors and its device.
+) -> Estimated:
+    """Return the findings about the run of a config without errors and its device.
 
     Nothing is found if the model or the device is not known, or the batch is a contradiction.
 
@@ -57,12 +66,9 @@ def estimate_findings(
     """
     name, word = folder or config.given(MODEL), config.given(GPU_TYPE)
     device = find_device(word) if word else None
-    if not name or not device or any(contradictions(config)):
-        return
-    try:
-        base = find_base(name)
-        run = estimate_run(config, base, device, lengths) if base else None
-    except (OSError, ValueError, UnknownShapeError):
-        return
-    if base and run:
-        yield from judge_run(config, run, base, lengths)
+    if name and device and not any(contradictions(config)):
+        with suppress(OSError, ValueError, UnknownShapeError):
+            if base := find_base(name):
+                run = estimate_run(config, base, device, lengths)
+                return Estimated(tuple(judge_run(config, run, base, lengths)), run.certainly_fails)
+    return Estimated((), certainly_fails=False)

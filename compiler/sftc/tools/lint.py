@@ -30,9 +30,9 @@ def lint(
     findings, config = examine(lambda: source, targets=targets)
     about_model = [*model_findings(config, model)] if config else []
     if estimates and config and not any(found.is_error for found in (*findings, *about_model)):
-        from sftc.tools.estimate_config import estimate_findings
+        from sftc.tools.estimate_config import estimate_config
 
-        about_model += estimate_findings(config, model)
+        about_model += estimate_config(config, model).findings
     return in_order([*findings, *about_model, *_schema_line(source)])
 
 

@@ -7,7 +7,7 @@ WILL_NOT_FIT = Rule(
     id="will-not-fit",
     severity=Severity.WARNING,
     title="a run needs more memory than its device has",
-    why="Even the least that the run can take is more than the device has, so it ends with `out of memory`, often only at the longest batch. `sftc train` stops before the upload.",
+    why="Even the least that the run takes with rows of that length is more than the device has, so it ends with `out of memory`, often only at the longest batch. `sftc train` looks at the rows, and stops before the upload if no row length can save the run.",
     act="Apply what the finding names, or let `sftc estimate --fit --write` do it. `sftc estimate` shows the parts of the memory.",
 )
 
