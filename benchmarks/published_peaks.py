@@ -107,8 +107,8 @@ def main() -> None:
     above = sum(each.published > each.said.high for each in found)
     ours = median(abs(each.said.expected / each.published - 1) for each in found)
     theirs = median(abs(each.usual / each.published - 1) for each in found)
-    text = f"""Printed by `benchmarks/published_peaks.py`: LoRA of rank 64 on all linear layers, one row a pass,
-with activation checkpointing in bf16, on one A100-80GB, as the README of QwenLM/Qwen publishes it
+    text = f"""Printed by `benchmarks/published_peaks.py`: LoRA of rank 64 on all linear layers, one row a
+pass, with activation checkpointing in bf16, on one A100-80GB, as the README of QwenLM/Qwen publishes it
 (commit 03cd81f, "Profiling of Memory and Speed"). GB are taken for 10^9 bytes; all numbers here are GiB.
 The model is the first Qwen, with its own code and trainer. The usual formulas are those of
 arXiv:1910.02054 and arXiv:2205.05198.
