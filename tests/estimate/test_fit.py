@@ -54,7 +54,7 @@ def high(read: Config, device: Device | None = None, lengths: RowLengths | None 
 def fitted(read: Config, size: float, lengths: RowLengths | None = None) -> dict[str, Any] | None:
     device = gpu(size)
     found = fit_run(read, estimate_run(read, BASE, device, lengths), BASE, device, lengths)
-    return found and {each.path[-1]: each.value for each in found.changes}
+    return {str(each.path[-1]): each.value for each in found.changes} if found else None
 
 
 def test_what_costs_least_is_changed_first() -> None:

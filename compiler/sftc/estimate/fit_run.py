@@ -25,7 +25,7 @@ _SHORTEST: Final = 512
 """The tokens below which `sequence_length` is not lowered."""
 
 
-class Change(NamedTuple):
+class Remedy(NamedTuple):
     """A key, its new value, and what that costs the run."""
 
     path: Path
@@ -46,7 +46,7 @@ class Change(NamedTuple):
 class Fitted(NamedTuple):
     """The changes with which a run fits, the one that costs least first, and its estimate then."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[Remedy, ...]
     run: RunEstimate
 
 
@@ -76,7 +76,7 @@ def fit_run(
 
 def _variants(
     run: RunEstimate, lengths: RowLengths | None
-) -> Iterator[tuple[tuple[Change, ...], TrainingSetup]]:
+) -> Iterator[tuple[tuple[Remedy, ...], TrainingSetup]]:
     """Yield all changes of the settings, those that cost least first."""
     setup = run.setup
     for shards, four_bit, length, per_device, checkpoints in product(
@@ -120,15 +120,15 @@ def _lengths(run: RunEstimate, lengths: RowLengths | None) -> Iterator[int]:
         length //= 2
 
 
-def _changes(before: TrainingSetup, after: TrainingSetup) -> Iterator[Change]:
+def _changes(before: TrainingSetup, after: TrainingSetup) -> Iterator[Remedy]:
     if after.checkpointing != before.checkpointing:
-        yield Change(_CHECKPOINTING, True, "about a third more time")
+        yield Remedy(_CHECKPOINTING, True, "about a third more time")
     if after.per_device != before.per_device:
-        yield Change(_PER_DEVICE, after.per_device, "the same batch in more passes: some more time")
-        yield Change(_ACCUMULATION, after.accumulation, "the same batch in more passes: some more time")
+        yield Remedy(_PER_DEVICE, after.per_device, "the same batch in more passes: some more time")
+        yield Remedy(_ACCUMULATION, after.accumulation, "the same batch in more passes: some more time")
     if after.length != before.length:
-        yield Change(_LENGTH, after.length, "longer rows are cut")
+        yield Remedy(_LENGTH, after.length, "longer rows are cut")
     if after.mode != before.mode:
-        yield Change(_MODE, after.mode, "the base model is rounded to 4 bits, and each pass takes longer")
+        yield Remedy(_MODE, after.mode, "the base model is rounded to 4 bits, and each pass takes longer")
     if after.fsdp != before.fsdp:
-        yield Change(_FSDP, True, "the devices exchange weights in each pass")
+        yield Remedy(_FSDP, True, "the devices exchange weights in each pass")

@@ -9,7 +9,7 @@ from sftc.checks.rules.run import SEQUENCE_LENGTH
 from sftc.estimate.base_numbers import BaseNumbers
 from sftc.estimate.devices import Device
 from sftc.estimate.estimate_run import RunEstimate
-from sftc.estimate.fit_run import Change, fit_run
+from sftc.estimate.fit_run import Remedy, fit_run
 from sftc.estimate.memory_table import GIB
 from sftc.estimate.row_lengths import RowLengths
 from sftc.findings.finding import Finding
@@ -63,7 +63,7 @@ def _does_not_fit(
     return rule.finding(config.span(GPU_TYPE), message, path=GPU_TYPE.path, help=help)
 
 
-def _advice(changes: Sequence[Change]) -> str:
+def _advice(changes: Sequence[Remedy]) -> str:
     written = " and ".join(f"`{each.text}`" for each in changes)
     costs = "; ".join(dict.fromkeys(each.cost for each in changes))
     return f"it fits with {written} ({costs}): `sftc estimate --fit`"

@@ -14,7 +14,7 @@ from sftc.document.toml import Document, parse
 from sftc.estimate.base_numbers import BaseNumbers, known_numbers, numbers_in
 from sftc.estimate.devices import find_device
 from sftc.estimate.estimate_run import estimate_run
-from sftc.estimate.fit_run import Change
+from sftc.estimate.fit_run import Remedy
 from sftc.estimate.judge_run import judge_run
 from sftc.estimate.row_lengths import RowLengths
 from sftc.estimate.shapes import UnknownShapeError
@@ -36,7 +36,7 @@ def find_base(name: str) -> BaseNumbers | None:
     return numbers_in(place) if place else known_numbers(name)
 
 
-def changed_source(document: Document, changes: Iterable[Change]) -> Source | None:
+def changed_source(document: Document, changes: Iterable[Remedy]) -> Source | None:
     """Return the text of a config with `changes`; `None` if a change has to be written by hand."""
     for change in changes:
         if not (fix := put(document, change.path, change.written, safe=False)):
