@@ -169,7 +169,7 @@ class _Row:
             elif name not in taken:
                 self._notes.dropped[name] += 1
         for name, how in self._changed:
-            if name.partition(".")[0].partition("[")[0] in taken:
+            if name.partition(".")[0].partition("[")[0] not in self._notes.dropped:
                 self._notes.changed[f"{name}: {how}"] += 1
         return row, self._named(wanted)
 
