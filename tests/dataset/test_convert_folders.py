@@ -7,15 +7,15 @@ import pyarrow as pa
 import pytest
 from pyarrow import ipc, parquet
 
-from support.conversions import Converted
+from support.conversions import Converted, ConvertedRow
 
-ROWS = [
+ROWS: list[ConvertedRow] = [
     {"messages": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": str(number)}]}
     for number in range(30)
 ]
 
 
-def save_to_disk(folder: Path, parts: int = 1, rows: list[dict[str, object]] = ROWS) -> None:
+def save_to_disk(folder: Path, parts: int = 1, rows: list[ConvertedRow] = ROWS) -> None:
     """Write what `datasets.Dataset.save_to_disk` writes: Arrow streams, and what is in them."""
     folder.mkdir(parents=True)
     names = [f"data-{part:05d}-of-{parts:05d}.arrow" for part in range(parts)]
@@ -24,7 +24,7 @@ def save_to_disk(folder: Path, parts: int = 1, rows: list[dict[str, object]] = R
         table = pa.Table.from_pylist(rows[part * size : (part + 1) * size])
         with ipc.new_stream(folder / name, table.schema) as writer:
             writer.write_table(table, max_chunksize=4)
-    state = {
+    state: ConvertedRow = {
         "_data_files": [{"filename": name} for name in names],
         "_fingerprint": "0123456789abcdef",
         "_format_columns": None,
@@ -37,7 +37,7 @@ def save_to_disk(folder: Path, parts: int = 1, rows: list[dict[str, object]] = R
     (folder / "dataset_info.json").write_text(json.dumps({"citation": "", "features": {}}, indent=2))
 
 
-def parquet_file(path: Path, rows: list[dict[str, object]]) -> None:
+def parquet_file(path: Path, rows: list[ConvertedRow]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(pa.Table.from_pylist(rows), path)
 
@@ -131,6 +131,16 @@ def test_a_choice_is_left_to_the_person(names: list[str], fault: str, named: str
     done = Converted(tmp_path, None, "hub")
     assert fault in done.faults[0]
     assert f"`{named}`" in done.faults[0] or not named
+
+
+def test_a_field_of_several_files_is_told_once(tmp_path: Path) -> None:
+    for part in range(3):
+        parquet_file(
+            tmp_path / f"hub/{part}.parquet", [{**row, "id": part} for row in ROWS[2 * part : 2 * part + 2]]
+        )
+    done = Converted(tmp_path, None, "hub", skip_bad=True)
+    [text] = [found.message for found in done.findings if found.id == "field-not-converted"]
+    assert text == "`id` was not taken over, in 6 rows of 3 files"
 
 
 def test_what_is_damaged_in_a_folder_is_named_and_the_rest_is_read(tmp_path: Path) -> None:

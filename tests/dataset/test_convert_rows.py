@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from sftc.dataset.convert.convert_files import Conversion
+from sftc.dataset.convert.convert_options import ConvertOptions
 from support.conversions import Converted, ConvertedRow
 
 ASKED = {"role": "user", "content": "2 + 2?"}
@@ -176,7 +178,8 @@ def test_several_columns_may_become_the_same(tmp_path: Path) -> None:
         ),
         ({**gemini({"text": "4"}), "generationConfig": {}}, "generationConfig"),
         ({"messages": [SYSTEM, *TALK], "system": "Be long."}, "system"),
-        ({"messages": TALK, "title": "x"}, "title"),
+        ({"messages": TALK, "input": {}}, "input"),
+        ({"messages": TALK, "input": {"a": 1}}, "input.a"),
     ],
 )
 def test_what_is_lost_is_named(row: ConvertedRow, lost: str, tmp_path: Path) -> None:
@@ -219,6 +222,7 @@ def test_lists_of_fields_are_messages(tmp_path: Path) -> None:
     ("text", "fault"),
     [
         ("[{'role': 'user', 'content': '2 + 2?'}, {'role': 'assistant', 'content': '4'}]", None),
+        ("[{'role': 'user', 'content': '2 + 2?'}\n {'role': 'assistant', 'content': '4'}]", None),
         ("[{'role': 'user', 'content': {1, 2}}]", "not JSON"),
         ("[{'role': 'user', 'content': b'a'}]", "not JSON"),
         ("[{'role': 'user', 'content': 'a', 'content': 'b'}]", "not JSON"),
@@ -256,6 +260,8 @@ def test_messages_in_a_text_are_read_exactly(text: str, fault: str | None, tmp_p
         ([7], "the row is a number"),
         ([[7]], "must be a message"),
         ({}, "it has none"),
+        ({"question": "a", "answer": None}, "`answer` is empty"),
+        ({"data": [{"question": "a", "answer": "b"}]}, "convert what `jq -c '.data[]'` prints"),
         (
             {"messages": [ASKED, {"role": "assistant", "function_call": "a"}]},
             "must be an object with a `name`",
@@ -288,7 +294,8 @@ def test_rows_of_several_formats_are_told_apart(tmp_path: Path) -> None:
     assert done.answers == ["4", "vier", "5", "quattro", "cuatro"]
     [text] = [found.message for found in done.findings if found.id == "converted-from"]
     assert text.endswith(
-        "its rows are of several formats: Alpaca: lines 1-2, 4; ShareGPT: line 3; a prompt and its completion: line 5"
+        "its rows are of several formats: Alpaca: lines 1-2, 4; ShareGPT: line 3; "
+        "a prompt and its completion: line 5"
     )
     [file] = done.report["files"]
     assert [(each["format"], each["rows"], each["lines"]) for each in file["formats"]] == [
@@ -339,3 +346,30 @@ def test_numbers_and_nulls_of_rows_stay_what_they_are(tmp_path: Path) -> None:
         "question: a number is written as text",
         "answer: a number is written as text",
     }
+
+
+def test_preferences_of_openai_are_preferences(tmp_path: Path) -> None:
+    row: ConvertedRow = {
+        "input": {"messages": [SYSTEM, ASKED], "tools": [{"type": "function", "function": {"name": "add"}}]},
+        "preferred_output": [SAID],
+        "non_preferred_output": [{**SAID, "content": "5"}],
+    }
+    done = convert(tmp_path, row)
+    assert done.rows == [{"messages": [SYSTEM, *TALK], "tools": row["input"]["tools"]}]
+    assert done.report["files"][0]["not_taken_over"] == {"non_preferred_output": 1}
+
+
+def test_rows_that_are_equal_are_told(tmp_path: Path) -> None:
+    """They are converted, and `sftc dataset check` warns about them, too."""
+    row = {"prompt": "2 + 2?", "chosen": "4", "rejected": "5"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(row) + "\n" + json.dumps({**row, "rejected": "6"}) + "\n")
+    conversion = Conversion([str(tmp_path / "in.jsonl")], "out.jsonl", ConvertOptions())
+    assert len(b"".join(conversion.pieces()).splitlines()) == 2
+    [found] = [found for found in conversion.findings if found.id == "duplicate-rows"]
+    assert found.message == "1 row repeats an earlier row: line 2 repeats line 1"
+
+
+def test_rows_in_texts_are_rows(tmp_path: Path) -> None:
+    data = "".join(json.dumps(json.dumps({"messages": TALK, "n": n})) + "\n" for n in range(2))
+    done = Converted(tmp_path, data.encode().replace(b"4", b"5", 1), "in.csv")
+    assert done.answers == ["5", "4"]

@@ -1,14 +1,17 @@
 """Converts files: from their rows to the bytes of one file of JSON Lines, with findings and a report."""
 
 import json
+from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
+from stringzilla import hash
 
-from sftc.dataset.convert.convert_options import ConvertOptions, repeat_command
+from sftc.dataset.convert.convert_options import ConvertOptions, repeat_command, shell_word
 from sftc.dataset.convert.json_rows import json_rows
 from sftc.dataset.convert.records import RowRecord
 from sftc.dataset.convert.row_formats import COLUMNS, Pinned, common, pinned
@@ -16,6 +19,7 @@ from sftc.dataset.convert.row_ranges import RowRanges
 from sftc.dataset.convert.table_rows import arrow_rows, csv_rows, delimiter_of
 from sftc.dataset.convert.to_messages import Notes, RowConverter, UnconvertibleRowError
 from sftc.dataset.convert.unpack import UnconvertibleError, Unpacked, files_of, unpacked
+from sftc.dataset.duplicates import Duplicates
 from sftc.dataset.examine_row import remarks
 from sftc.dataset.file_kind import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, TSV
 from sftc.findings.finding import Finding, Severity
@@ -33,6 +37,8 @@ _KINDS: Final = 200
 """The reasons and the formats of a file that are kept. Rows with the same reason are one finding."""
 _SHOWN: Final = 20
 """The fields that are not taken over, of which a file has a finding each."""
+_DIGESTS: Final = 1 << 18
+"""The rows, or a sample of so many, among which equal ones are found."""
 _TABLES: Final = (".csv", ".tsv")
 _COLUMNAR: Final = (PARQUET, ARROW_FILE, ARROW_STREAM)
 
@@ -98,6 +104,9 @@ class Conversion:
         self._options = options
         self._converter = RowConverter(options.format, options.mapped, options.system)
         self._files: list[_FileReport] = []
+        self._duplicates = Duplicates(_DIGESTS)
+        self._digests = array("Q")
+        self._written = 0
         self.findings: list[Finding] = []
 
     def pieces(self) -> Iterator[bytes]:
@@ -112,15 +121,25 @@ class Conversion:
             try:
                 for row in self._rows(path):
                     buffer += row
+                    self._digests.append(hash(row))
                     if len(buffer) >= _PIECE:
                         yield bytes(buffer)
                         buffer.clear()
+                        self._look_for_duplicates()
             except UnconvertibleError as error:
                 self._say(conversions.UNCONVERTIBLE_FILE, path, str(error), error.help)
+        self._look_for_duplicates()
         self._conclude()
         if any(found.is_error for found in self.findings):
             raise NotConvertedError
         yield bytes(buffer)
+
+    def _look_for_duplicates(self) -> None:
+        """Pass on the digests of the rows since the last call."""
+        numbers = array("Q", range(self._written + 1, self._written + len(self._digests) + 1))
+        self._duplicates.add(self._output, self._digests, numbers)
+        self._written += len(self._digests)
+        self._digests = array("Q")
 
     def _all_files(self) -> Iterator[str]:
         for given in self._paths:
@@ -180,6 +199,11 @@ class Conversion:
         first = file.head.lstrip()
         if wanted or file.kind or first[:1] in {b"{", b"[", b""}:
             return None
+        line = first.partition(b"\n")[0].strip()
+        with suppress(ValueError):
+            value = orjson.loads(line)
+            if not isinstance(value, str) or value.lstrip()[:1] in {"{", "["}:
+                return None  # JSON Lines
         name = path.lower().removesuffix(".gz").removesuffix(".zst")
         return found or ("," if name.endswith(_TABLES) else None)
 
@@ -194,18 +218,12 @@ class Conversion:
         self._tell_formats()
         for report in self._files:
             self._tell_reasons(report)
-            dropped = report.notes.dropped.most_common()
-            for name, number in dropped[:_SHOWN]:
-                text = f"`{name}` was not taken over, in {counted(number, 'row')}"
-                help = f"`--map {name}=metadata` keeps it" if "[]" not in name else None
-                self._say(conversions.FIELD_NOT_CONVERTED, report.path, text, help)
-            if left := len(dropped) - _SHOWN:
-                text = f"{counted(left, 'more field')} were not taken over"
-                if left > 0:
-                    self._say(conversions.FIELD_NOT_CONVERTED, report.path, text, "`--report` names all")
+        self._tell_dropped()
         for name in self._converter.unused if self._files else ():
             text = f"no row has the column or role `{name}` of `--map`"
             self._say(conversions.UNCONVERTIBLE_FILE, self._paths[0], text, "check its spelling")
+        if not self._has_errors:
+            self.findings += self._duplicates.findings()
         read, written, _ = self.counts
         if self._options.skip_bad and read and not written:
             self._say(conversions.UNCONVERTIBLE_FILE, self._paths[0], "no row could be converted")
@@ -245,6 +263,22 @@ class Conversion:
         if any(found.is_error for found in self.findings):
             return True
         return any(report.skipped for report in self._files) and not self._options.skip_bad
+
+    def _tell_dropped(self) -> None:
+        rows: Counter[str] = Counter()
+        files: dict[str, list[str]] = {}
+        for report in self._files:
+            rows.update(report.notes.dropped)
+            for name in report.notes.dropped:
+                files.setdefault(name, []).append(report.path)
+        for name, number in rows.most_common(_SHOWN):
+            several = f" of {len(files[name]):,} files" if len(files[name]) > 1 else ""
+            text = f"`{name}` was not taken over, in {counted(number, 'row')}{several}"
+            help = f"`--map {shell_word(f'{name}=metadata')}` keeps it" if "[]" not in name else None
+            self._say(conversions.FIELD_NOT_CONVERTED, files[name][0], text, help)
+        if len(rows) > _SHOWN:
+            text = f"{counted(len(rows) - _SHOWN, 'more field')} were not taken over"
+            self._say(conversions.FIELD_NOT_CONVERTED, self._files[0].path, text, "`--report` names all")
 
     def _tell_reasons(self, report: _FileReport) -> None:
         rule = conversions.UNCONVERTIBLE_ROW

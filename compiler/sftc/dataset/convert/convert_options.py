@@ -48,10 +48,10 @@ def _as_path(path: str) -> str:
 
 
 def _line(words: Iterable[str]) -> str:
-    return " ".join(map(_quoted, words))
+    return " ".join(map(shell_word, words))
 
 
-def _quoted(word: str) -> str:
+def shell_word(word: str) -> str:
     r"""Return a word for a shell. What a terminal does not show is written as bash writes it: `$'a\033'`."""
     if word.isprintable():
         return shlex.quote(word)

@@ -2,6 +2,7 @@
 
 import ast
 import math
+import re
 import warnings
 from typing import Any, Final
 
@@ -13,8 +14,14 @@ class NotLiteralError(ValueError):
     """The text is not a value of JSON in Python's notation."""
 
 
+_NEXT_OBJECT: Final = re.compile(r"\}\n\s*\{")
+"""What NumPy writes between the objects of a list. Strings have no line break: they are escaped."""
+
+
 def python_literal(text: str) -> Any:
     """Return the value of `text`, such as `[{'role': 'user', 'content': None}]`.
+
+    A list of objects may lack its commas, as NumPy writes it and pandas in a CSV table.
 
     Raises:
         NotLiteralError: it is not a value of JSON, has the same name twice, or is too long.
@@ -23,7 +30,8 @@ def python_literal(text: str) -> Any:
         raise NotLiteralError
     try:
         with warnings.catch_warnings(action="ignore"):
-            return _value(ast.parse(text.strip(), mode="eval").body)
+            with_commas = _NEXT_OBJECT.sub("}, {", text.strip())
+            return _value(ast.parse(with_commas, mode="eval").body)
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
         raise NotLiteralError from error
 

@@ -59,10 +59,12 @@ TARGETS: Final = ("system", "user", "assistant", "messages", "tools", "metadata"
 
 _MORE: Final[Columns] = {
     "system": ("system", "system_prompt", "system_message", "systeminstruction", "system_instruction"),
-    "tools": ("tools", "functions", "body.tools", "body.functions"),
+    "tools": ("tools", "functions", "body.tools", "body.functions", "input.tools"),
     "tool_choice": ("tool_choice", "function_call", "body.tool_choice", "body.function_call"),
     "metadata": ("metadata",),
 }
+_REQUESTS: Final = ("body", "input")
+"""The columns of batch requests and of preferences that have a request to a model inside."""
 _LISTS: Final = ("dialogue", "dialog", "turns", "conversation", "body.messages")
 _QUESTIONS: Final = ("prompt", "question", "instruction", "query", "input", "user", "human")
 _ANSWERS: Final = ("completion", "response", "answer", "output", "assistant", "reply", "gpt", "bot")
@@ -76,8 +78,9 @@ FORMATS: Final = (
               {**_MORE, "input": ("input",), "history": ("history",)}, is_special=True),
     RowFormat("prompt-completion", "a prompt and its completion",
               {"user": _QUESTIONS, "assistant": _ANSWERS}, _MORE),
-    RowFormat("preference", "preferences, of which the chosen answer counts", {"assistant": ("chosen",)},
-              {**_MORE, "user": _QUESTIONS}, is_special=True),
+    RowFormat("preference", "preferences, of which the chosen answer counts",
+              {"assistant": ("chosen", "preferred_output")},
+              {**_MORE, "user": ("input.messages", *_QUESTIONS)}, is_special=True),
 )  # fmt: skip
 """The formats, in the order in which they are tried."""
 
@@ -88,12 +91,16 @@ COLUMNS: Final = frozenset(
 
 
 def flat(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with the columns of its `body` beside the others."""
-    body = value.get("body")
-    if not isinstance(body, dict):
-        return value
-    row = {name: each for name, each in value.items() if name != "body"}
-    return {**row, **{f"body.{name}": each for name, each in body.items()}}
+    """Return a row with the columns of its `body` or `input` beside the others."""
+    return {
+        name: each
+        for outer, inner in value.items()
+        for name, each in (
+            ((f"{outer}.{name}", each) for name, each in inner.items())
+            if outer in _REQUESTS and isinstance(inner, dict) and inner
+            else [(outer, inner)]
+        )
+    }
 
 
 def reading_of(

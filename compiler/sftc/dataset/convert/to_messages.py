@@ -110,14 +110,28 @@ class RowConverter:
         self._unused -= row.keys()
         reading = reading_of(row, self._wanted, self._mapped)
         if not reading:
-            named = ", ".join(f"`{name[:40]}`" for name in [*row][:8])
-            expected = f" of the format `{self._wanted}`" if self._wanted else ""
-            raise UnconvertibleRowError(
-                f"the row has no columns{expected} that are known: it has {named or 'none'}"
-            )
+            raise UnconvertibleRowError(self._unread(row))
         roles = _Roles(self._mapped, self._unused)
         made = _Row(row, reading, roles, notes, record)
         return made.made(self._system, self._wanted)
+
+    def _unread(self, row: Mapping[str, Any]) -> str:
+        """Return why no format fits a row."""
+        filled = {name: "" if each is None else each for name, each in row.items()}
+        if reading := reading_of(filled, self._wanted, self._mapped):
+            names = [name for names in reading.columns.values() for name in names if row[name] is None]
+            return f"`{names[0]}` is empty"
+        named = ", ".join(f"`{name[:40]}`" for name in [*row][:8])
+        expected = f" of the format `{self._wanted}`" if self._wanted else ""
+        text = f"the row has no columns{expected} that are known: it has {named or 'none'}"
+        lists = [
+            name
+            for name, each in row.items()
+            if isinstance(each, list) and each[:1] and isinstance(each[0], dict)
+        ]
+        if len(lists) == 1 and lists[0].isidentifier():
+            text += f"; if `{lists[0]}` has the rows, convert what `jq -c '.{lists[0]}[]'` prints"
+        return text
 
 
 class _Roles(NamedTuple):
@@ -222,7 +236,7 @@ class _Row:
         prompt, text = asked[-1].get("content"), answer[0].get("content")
         rejected = next((each for name, each in self._row.items() if name.lower() == "rejected"), None)
         texts = [each for each in (text, rejected) if isinstance(each, str)]
-        if len(texts) != 2 or not isinstance(prompt, str) or not prompt.strip():  # noqa: PLR2004
+        if len(texts) != 2 or not isinstance(prompt, str) or not prompt.strip():
             return
         if all(each.startswith(prompt) and each != prompt for each in texts):
             answer[0]["content"] = texts[0].removeprefix(prompt)
