@@ -6,22 +6,24 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
-from stringzilla import hash
 
+from sftc.dataset.chunks import MAX_ROW
 from sftc.dataset.convert.convert_options import ConvertOptions, repeat_command, shell_word
 from sftc.dataset.convert.json_rows import json_rows
 from sftc.dataset.convert.records import RowRecord
-from sftc.dataset.convert.row_formats import COLUMNS, Pinned, common, pinned
+from sftc.dataset.convert.row_formats import COLUMNS, FormatReading, Pinned, common, pinned
 from sftc.dataset.convert.row_ranges import RowRanges
 from sftc.dataset.convert.table_rows import arrow_rows, csv_rows, delimiter_of
 from sftc.dataset.convert.to_messages import Notes, RowConverter, UnconvertibleRowError
 from sftc.dataset.convert.unpack import UnconvertibleError, Unpacked, files_of, unpacked
 from sftc.dataset.duplicates import Duplicates
 from sftc.dataset.examine_row import remarks
+from sftc.dataset.excerpt import Remark
 from sftc.dataset.file_kind import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, TSV
+from sftc.dataset.sieve import make_sieve
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import conversions
@@ -62,6 +64,15 @@ class _Rows:
 
     def __iter__(self) -> Iterator[tuple[Any, str, RowRanges]]:
         return ((key, noun, ranges) for (key, noun), ranges in self._ranges.items())
+
+
+class _Made(NamedTuple):
+    """A row that was converted: as it was, how it was read, what changed, and its line of JSON."""
+
+    record: RowRecord
+    reading: FormatReading
+    notes: Notes
+    data: bytes
 
 
 @dataclass
@@ -105,8 +116,7 @@ class Conversion:
         self._converter = RowConverter(options.format, options.mapped, options.system)
         self._files: list[_FileReport] = []
         self._duplicates = Duplicates(_DIGESTS)
-        self._digests = array("Q")
-        self._written = 0
+        self._sieve = make_sieve(MAX_ROW)
         self.findings: list[Finding] = []
 
     def pieces(self) -> Iterator[bytes]:
@@ -116,30 +126,14 @@ class Conversion:
             NotConvertedError: at the end, if anything cannot be converted.
             ModuleNotFoundError: an extra is not installed.
         """
-        buffer = bytearray()
         for path in self._all_files():
             try:
-                for row in self._rows(path):
-                    buffer += row
-                    self._digests.append(hash(row))
-                    if len(buffer) >= _PIECE:
-                        yield bytes(buffer)
-                        buffer.clear()
-                        self._look_for_duplicates()
+                yield from self._converted(path)
             except UnconvertibleError as error:
                 self._say(conversions.UNCONVERTIBLE_FILE, path, str(error), error.help)
-        self._look_for_duplicates()
         self._conclude()
         if any(found.is_error for found in self.findings):
             raise NotConvertedError
-        yield bytes(buffer)
-
-    def _look_for_duplicates(self) -> None:
-        """Pass on the digests of the rows since the last call."""
-        numbers = array("Q", range(self._written + 1, self._written + len(self._digests) + 1))
-        self._duplicates.add(self._output, self._digests, numbers)
-        self._written += len(self._digests)
-        self._digests = array("Q")
 
     def _all_files(self) -> Iterator[str]:
         for given in self._paths:
@@ -148,9 +142,12 @@ class Conversion:
             except UnconvertibleError as error:
                 self._say(conversions.UNCONVERTIBLE_FILE, given, str(error), error.help)
 
-    def _rows(self, path: str) -> Iterator[bytes]:
+    def _converted(self, path: str) -> Iterator[bytes]:
+        """Yield the rows of a file, in pieces."""
         report = _FileReport(path)
         self._files.append(report)
+        made: list[_Made] = []
+        size = 0
         with ExitStack() as stack:
             for record in self._records(path, report, stack):
                 report.rows += 1
@@ -164,13 +161,39 @@ class Conversion:
                 except RecursionError:
                     self._skip(report, record, "the row is nested too deep")
                     continue
-                report.written += 1
-                report.notes.add(notes)
-                key = (reading.title, pinned(reading))
-                report.formats.add(key, ("other formats", Pinned(None)), record)
-                yield data
+                made.append(_Made(record, reading, notes, data))
+                size += len(data)
+                if size >= _PIECE:
+                    yield self._passed(report, made)
+                    made, size = [], 0
+            yield self._passed(report, made)
         if not report.rows:
             self._say(EMPTY_DATA, path, "the file has no rows")
+
+    def _passed(self, report: _FileReport, made: Sequence["_Made"]) -> bytes:
+        """Return the rows that `sftc dataset check` would not complain about, and report the others."""
+        bad: dict[int, Remark] = {}
+
+        def examine(at: int, start: int, line: bytes) -> bool:
+            found = remarks(line)
+            for each in found:
+                if each.rule.severity is not Severity.NOTE:
+                    bad.setdefault(at, each)
+            return not found
+
+        digests = self._sieve.sift(b"".join(each.data for each in made), len(made), examine)
+        good = array("Q", (digest for at, digest in enumerate(digests) if at not in bad))
+        written = sum(each.written for each in self._files)
+        self._duplicates.add(self._output, good, array("Q", range(written + 1, written + len(good) + 1)))
+        for at, each in enumerate(made):
+            if at in bad:
+                self._skip(report, each.record, f"{bad[at].message} ({bad[at].rule.id})")
+                continue
+            report.written += 1
+            report.notes.add(each.notes)
+            key = (each.reading.title, pinned(each.reading))
+            report.formats.add(key, ("other formats", Pinned(None)), each.record)
+        return b"".join(each.data for at, each in enumerate(made) if at not in bad)
 
     def _records(self, path: str, report: _FileReport, stack: ExitStack) -> Iterator[RowRecord]:
         file = unpacked(path, stack)
@@ -345,12 +368,12 @@ def _written(row: Mapping[str, Any]) -> bytes:
     """Return a row as a line of JSON.
 
     Raises:
-        UnconvertibleRowError: `sftc dataset check` would complain about it.
+        UnconvertibleRowError: it is too large.
     """
     try:
-        data = orjson.dumps(row)
+        data = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # an integer beyond 64 bits, or a surrogate
-        data = json.dumps(row, ensure_ascii=True).encode()
-    if found := next((each for each in remarks(data) if each.rule.severity is not Severity.NOTE), None):
-        raise UnconvertibleRowError(f"{found.message} ({found.rule.id})")
-    return data + b"\n"
+        data = json.dumps(row, ensure_ascii=True).encode() + b"\n"
+    if len(data) > MAX_ROW:
+        raise UnconvertibleRowError("the row is larger than 64 MiB")
+    return data

@@ -153,7 +153,7 @@ class _Reader:
 
     def _learn(self, data: bytes, value: Any, *, is_shared: bool) -> None:
         """Keep what a row shows of the layout."""
-        has_breaks = _BREAK.search(data) is not None
+        has_breaks = b"\n" in data or b"\r" in data
         self._has_lines = not has_breaks and not is_shared
         if prefix := self._prefix(self._at):
             self._has_like_lines |= has_breaks and prefix + data[:1] in data

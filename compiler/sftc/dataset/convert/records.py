@@ -1,8 +1,9 @@
 """A row as it is in its file, before it is converted, and JSON that is read without a loss."""
 
 import json
+import re
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -27,6 +28,13 @@ class RowRecord(NamedTuple):
     changed: tuple[tuple[str, str], ...] = ()
 
 
+_SPACED: Final = re.compile(rb'"\s+:')
+"""What a count of `":` does not find."""
+_ZEROS: Final = bytes(ord("0") if byte in b"0123456789" else ord(" ") for byte in range(256))
+_LONG: Final = b"0" * 19
+"""An integer beyond 64 bits, with zeros as its digits. A pattern would take ten times as long."""
+
+
 class RepeatedNameError(ValueError):
     """An object has the same name twice. The message is the name."""
 
@@ -41,15 +49,12 @@ def exact(data: bytes | str) -> Any:
     value = orjson.loads(data)
     given = data.encode() if isinstance(data, str) else data
     with suppress(TypeError):  # the value is nested too deep to be written
-        if _squeezed(orjson.dumps(value)) == _squeezed(given.strip()):
+        has_all_names = orjson.dumps(value).count(b'":') == given.count(b'":') and not _SPACED.search(given)
+        if has_all_names and _LONG not in given.translate(_ZEROS):
             return value
     with suppress(RecursionError):
         return json.loads(data, object_pairs_hook=_distinct)
     return value
-
-
-def _squeezed(data: bytes) -> bytes:
-    return data.replace(b": ", b":").replace(b", ", b",")
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -92,6 +92,8 @@ COLUMNS: Final = frozenset(
 
 def flat(value: dict[str, Any]) -> dict[str, Any]:
     """Return a row with the columns of its `body` or `input` beside the others."""
+    if not any(isinstance(value.get(name), dict) for name in _REQUESTS):
+        return value
     return {
         name: each
         for outer, inner in value.items()

@@ -35,8 +35,11 @@ KEPT: Final = ("name", "tool_calls", "tool_call_id", "weight", "reasoning_conten
 
 _FIELDS: Final = 1000
 """The names of fields that are counted."""
+_COLUMNS: Final = 100
+"""The columns of a row for which it is remembered how they are read."""
 _PAIRED: Final = ("user", "input", "history", "assistant")
 """What columns become that do not have whole conversations."""
+_USUAL: Final = ("system", "user", "assistant")
 _SYSTEM: Final = ("system", "developer")
 
 
@@ -87,6 +90,7 @@ class RowConverter:
         self._mapped = mapped
         self._system = system
         self._unused = {*mapped}
+        self._readings: dict[tuple[str, ...], FormatReading | None] = {}
 
     @property
     def unused(self) -> list[str]:
@@ -108,12 +112,21 @@ class RowConverter:
             raise UnconvertibleRowError(f"the row is {_kind(value)}, not an object")
         row = flat(value)
         self._unused -= row.keys()
-        reading = reading_of(row, self._wanted, self._mapped)
+        reading = self._reading(row)
         if not reading:
             raise UnconvertibleRowError(self._unread(row))
         roles = _Roles(self._mapped, self._unused)
         made = _Row(row, reading, roles, notes, record)
         return made.made(self._system, self._wanted)
+
+    def _reading(self, row: Mapping[str, Any]) -> FormatReading | None:
+        """Return how to read a row, which the names of its columns decide."""
+        names = tuple(name for name, each in row.items() if each is not None)
+        if names not in self._readings:
+            if len(names) > _COLUMNS or len(self._readings) > _FIELDS:
+                self._readings.clear()
+            self._readings[names] = reading_of(row, self._wanted, self._mapped)
+        return self._readings[names]
 
     def _unread(self, row: Mapping[str, Any]) -> str:
         """Return why no format fits a row."""
@@ -332,7 +345,20 @@ class _Row:
             for made in self._message(each, f"{name}[{at}]", f"{name}[]")
         ]
 
+    def _is_usual(self, given: Any) -> bool:
+        """Return whether a message is written already as it is to be: a fast path for most."""
+        return (
+            isinstance(given, dict)
+            and len(given) == len(("role", "content"))
+            and isinstance(given.get("content"), str)
+            and (role := given.get("role")) in _USUAL
+            and role not in self._roles.mapped
+        )
+
     def _message(self, given: Any, place: str, path: str) -> Iterator[MadeMessage]:  # noqa: C901, PLR0912  a step for each name
+        if self._is_usual(given):
+            yield given
+            return
         if not isinstance(given, dict):
             raise UnconvertibleRowError(f"`{place}` must be a message, not {_kind(given)}")
         each = {}
