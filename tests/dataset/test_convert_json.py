@@ -112,7 +112,45 @@ def test_rows_on_one_line_are_listed_by_their_number(tmp_path: Path) -> None:
     assert [each.partition(":")[0] for each in done.faults] == ["row 2", "row 4"]
 
 
-def test_a_list_that_is_not_closed_is_told(tmp_path: Path) -> None:
+def test_an_object_inside_a_broken_row_is_no_row() -> None:
+    row = '{"id": %d, "messages": [{"id": "a", "type": "b"}, {"id": "c", "type": "d"}%s]}'
+    rows = [row % (0, ""), row % (1, ' "broken"'), row % (2, ""), row % (3, "")]
+    for text in (f"[{', '.join(rows)}]", "[" + ",\n".join(rows) + "]"):
+        records = read(text)
+        assert [record.value and record.value["id"] for record in records] == [0, None, 2, 3]
+
+
+def test_a_broken_row_whose_lines_begin_like_rows_costs_no_other() -> None:
+    row = '{"messages": [\n{"role": "user"},\n{"role": "assistant"%s\n]}'
+    broken = [row % each for each in ("}", "", "}", "}", ' "broken"}', "}")]
+    records = read("[\n" + ",\n".join(broken) + "\n]")
+    assert [bool(record.fault) for record in records] == [False, True, False, False, True, False]
+    assert [record.line for record in records] == [2, 9, 10, 14, 20, 22]
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        ('{"a": 1e999}', "the row has a number beyond the range of JSON readers"),
+        ('{"a": "' + "x" * (5 << 20) + '" 1}', "the row is not valid JSON: "),
+        ('{"a": ' + "9" * (5 << 20) + "}", "the row has a number beyond the range of JSON readers"),
+        ('{"a": 1,\n"b": 2,\n"a": 3}', "`a` occurs twice in this object"),
+        ("\ufeff", None),
+        ("]", "expected a value, found `]`"),
+    ],
+)
+def test_a_fault_is_explained(data: str, fault: str | None) -> None:
+    assert [(record.fault or "")[: len(fault or "")] for record in read(data)] == ([fault] if fault else [])
+
+
+def test_lines_may_end_in_different_ways() -> None:
+    rows = [json.dumps(row) for row in GOOD[:4]]
+    text = f"{rows[0]}\r{rows[1]}\n{rows[2]}\r\n{rows[3]}"
+    assert [record.value for record in read(text)] == GOOD[:4]
+    assert [record.line for record in read(text)] == [1, 2, 3, 4]
+
+
+def test_a_list_that_is_not_closed_is_told() -> None:
     [*_, last] = read("[\n" + json.dumps(GOOD[0]) + ",\n")
     assert last.fault
     assert "not closed" in last.fault

@@ -1,13 +1,16 @@
 """What becomes of the fields of a row: nothing is lost without being named, and thoughts are no answers."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sftc.dataset.convert.convert_files import Conversion
-from sftc.dataset.convert.convert_options import ConvertOptions
+from sftc.dataset.convert.convert_options import ConvertOptions, shell_word
 from support.conversions import Converted, ConvertedRow
 
 ASKED = {"role": "user", "content": "2 + 2?"}
@@ -373,3 +376,19 @@ def test_rows_in_texts_are_rows(tmp_path: Path) -> None:
     data = "".join(json.dumps(json.dumps({"messages": TALK, "n": n})) + "\n" for n in range(2))
     done = Converted(tmp_path, data.encode().replace(b"4", b"5", 1), "in.csv")
     assert done.answers == ["5", "4"]
+
+
+@settings(max_examples=3)
+@given(
+    words=st.lists(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9),
+        min_size=100,
+        max_size=100,
+    )
+)
+def test_a_word_of_the_command_is_that_word_in_a_shell(words: list[str]) -> None:
+    words += ["", "-a", "it's", "`a` $b", "\x1b[31m", "a\nb'\\", "\udce9", "\u200b"]
+    line = "printf '%s\\0' " + " ".join(map(shell_word, words))
+    assert line.isprintable()
+    made = subprocess.run(["bash", "-c", line], capture_output=True, check=True)
+    assert made.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1] == words
