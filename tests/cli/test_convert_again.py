@@ -113,7 +113,7 @@ def command_of(errors: str) -> str:
     return str(command)
 
 
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_printed_command_makes_the_same_output(dataset: Dataset, data: st.DataObject) -> None:
     form = data.draw(st.sampled_from([*FORMS]))
