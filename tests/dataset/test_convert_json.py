@@ -204,6 +204,19 @@ def test_the_cost_of_broken_rows_is_linear() -> None:
     assert sum(bool(record.fault) for record in records) == len(records) >= 4_999
 
 
+@pytest.mark.parametrize("between", [", ", ",", ",\n", ",\n  "])
+def test_a_broken_row_with_names_of_its_own_costs_no_other(between: str) -> None:
+    rows = [json.dumps({f"k{number}": number, "messages": [{"a": 1}, {"b": 2}]}) for number in range(3000)]
+    bad = range(7, 3000, 10)
+    for number in bad:
+        rows[number] = f'{{"k{number}" 5, "messages": []}}'
+    records = read(f"[{between.join(rows)}]")
+    assert [record.number - 1 for record in records if record.fault] == [*bad]
+    assert [record.value for record in records if not record.fault] == [
+        json.loads(row) for number, row in enumerate(rows) if number not in bad
+    ]
+
+
 def test_rows_of_other_kinds_are_rows() -> None:
     conversation = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     text = json.dumps(conversation)

@@ -98,11 +98,15 @@ class _Reader:
                 if self._has_lines is None and not self._in_list:
                     self._has_lines = True
                 record = self._row()
-                closes = bool(record.fault) and self._data[: self._at].rstrip(b" \t\r\n,").endswith(b"]")
+                closes = bool(record.fault) and self._is_after_list()
                 yield record
         if self._in_list and not closes:
             text = "the list is not closed: the file ends too early"
             yield RowRecord(self._number + 1, self._line, None, text)
+
+    def _is_after_list(self) -> bool:
+        """Return whether what is before ends in the bracket of a list."""
+        return self._data[max(0, self._at - _MARGIN) : self._at].rstrip(b" \t\r\n,").endswith(b"]")
 
     def _row(self) -> RowRecord:
         """Return the row that begins here, and go to its end."""
@@ -315,28 +319,41 @@ class _Reader:
             return self._search(_NEXT_VALUE, self._at)
         if prefix and not self._has_like_lines:
             return self._search(re.compile(re.escape(prefix) + rb"(?:,[ \t]*+)?(?=[{\[])"), self._at)
+        end = self._next_like(prefix, broken) if self._in_vain <= _PATIENCE else None
+        return end or self._search(_NEXT_OBJECT, broken)
+
+    def _next_like(self, prefix: bytes | None, broken: int) -> int | None:
+        """Return where the next row begins that begins as this one or the one before, if one is near."""
         found = _BEGINNING.match(self._data, self._at)
-        beginning = found[0] if found else self._beginning
-        if beginning:
-            pattern = re.compile(
-                (re.escape(prefix) if prefix else rb",\s*+") + b"(?=" + re.escape(beginning) + b")"
-            )
-            at = self._at
-            while (end := self._search(pattern, at)) < len(self._data):
-                if self._is_like_row(end):
-                    return end
-                at = end
-            return end
-        return self._search(_NEXT_OBJECT, broken)
+        names = {found[0] if found else None, self._beginning} - {None}
+        if not names:
+            return None
+        before = re.escape(prefix) if prefix else rb",\s*+"
+        pattern = re.compile(before + b"(?=" + b"|".join(re.escape(name) for name in names if name) + b")")
+        at, most = self._at, broken - self._at + _PATIENCE
+        while (end := self._find(pattern, at, most)) is not None:
+            if self._is_like_row(end):
+                return end
+            at = end
+        self._in_vain += len(self._data) - broken
+        return None
 
     def _search(self, pattern: re.Pattern[bytes], start: int) -> int:
-        """Return where `pattern` matches after `start`; the end of the line for a line break."""
+        """Return where the next row begins, or the line break before it; at worst, the end of the file."""
+        end = self._find(pattern, start, MAX_ROW)
+        return len(self._data) if end is None else end
+
+    def _find(self, pattern: re.Pattern[bytes], start: int, most: int) -> int | None:
+        """Return the end of the first match of `pattern` after `start`, or the start if it is a line break.
+
+        Read ahead `most` bytes of the row.
+        """
         while True:
             match = pattern.search(self._data, start + 1)
-            if match and (pattern is not _BREAK or match.end() < len(self._data)):
+            if match:
                 return match.start() if match[0] in {b"\n", b"\r", b"\r\n"} else match.end()
-            if len(self._data) - self._at > MAX_ROW or not self._fill():
-                return match.start() if match else len(self._data)
+            if len(self._data) - self._at > most or not self._fill():
+                return None
 
     def _is_like_row(self, at: int) -> bool:
         """Return whether the object at `at` is like the row before: a row, and no part of one."""
