@@ -63,7 +63,9 @@ class _Rows:
         self._ranges.setdefault((key, noun), RowRanges()).add(record.line or record.number)
 
     def __iter__(self) -> Iterator[tuple[Any, str, RowRanges]]:
-        return ((key, noun, ranges) for (key, noun), ranges in self._ranges.items())
+        """Yield each key, whether its places are lines or rows, and the places, in the order of the first."""
+        found = sorted(self._ranges.items(), key=lambda each: each[1].ranges[0])
+        return ((key, noun, ranges) for (key, noun), ranges in found)
 
 
 class _Made(NamedTuple):
