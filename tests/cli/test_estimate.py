@@ -84,6 +84,28 @@ def test_options_override_the_config(sftc: Program) -> None:
     )
 
 
+CHECKPOINTED = (
+    "--set",
+    "training.mode=qlora",
+    "--set",
+    "hyperparameters.parallelism.activation_checkpointing=true",
+)
+
+
+def test_parts_say_what_they_are_in_this_run(sftc: Program) -> None:
+    plain, changed = (
+        {each["part"]: each for each in estimated(sftc, *more)["parts"]} for more in ((), CHECKPOINTED)
+    )
+    assert "NF4" in changed["weights"]["assumption"]
+    assert "input of each layer" in changed["activations"]["formula"]
+    assert changed["activations"]["expected"] < plain["activations"]["expected"]
+    code, out, _ = sftc("job.toml", *CHECKPOINTED)
+    assert (
+        code,
+        "LoRA in 4 bits of rank 16, fp32, 2 rows of 512 tokens a pass, activation checkpointing" in out,
+    ) == (0, True)
+
+
 def test_a_run_that_does_not_fit_fails(sftc: Program) -> None:
     code, out, said = sftc("job.toml", "--model", "meta-llama/Llama-3.1-70B", "--device", "T4")
     assert (code, said) == (1, "")
