@@ -106,7 +106,7 @@ class Binding(NamedTuple):
 
 
 class SecretRow(NamedTuple):
-    """A secret of the person that a request for a job has at `to`, if the payload has a value at one of `when`."""
+    """A secret that a request for a job has at `to`, if the payload has a value at one of `when`."""
 
     to: Pointer
     variable: str
@@ -248,7 +248,7 @@ class MetricFacts(NamedTuple):
     Attributes:
         call: the request.
         step: the key of an entry that has its step.
-        name: the key of an entry that has the name of its metric. Without it, each key of an entry is a metric.
+        name: the key of an entry that has the name of its metric. Without it, each key is a metric.
         value: the key of an entry that has the value.
         skip: the last parts of keys that are no metrics.
     """
@@ -287,9 +287,9 @@ class PriceFacts(NamedTuple):
 class LimitRow(NamedTuple):
     """A limit for the value of the payload at `at`.
 
-    It applies if the payload has the value `wanted[1]` at `wanted[0]`. `least`, `most` and `among` are the places
-    of the answer that have the limit; `among` holds for the parts of the value between `separator`,
-    `besides` what is always taken. `needs` is the place that must be true.
+    It applies if the payload has the value `wanted[1]` at `wanted[0]`. `least`, `most` and `among` are the
+    places of the answer that have the limit; `among` holds for the parts of the value between
+    `separator`, `besides` what is always taken. `needs` is the place that must be true.
     """
 
     at: Pointer

@@ -21,6 +21,9 @@ FOLDER: Final = "targets"
 SERVICE: Final = "service.toml"
 """The file of a target that has the table of its service."""
 
+ROWS: Final = "row.schema.json"
+"""The file of a target that has the schema of the rows that its service takes."""
+
 RUN: Final = "run"
 """The name under which mapping tables read what a config means; see `Contract.run`."""
 
@@ -133,6 +136,15 @@ class Target:
         from sftc.contract.service_table import load_service
 
         return load_service(data.decode())
+
+    @cached_property
+    def row_schema(self) -> Schema | None:
+        """The schema of the rows that its service takes, if that is not the one of training files."""
+        name = f"{FOLDER}/{self.name}/{ROWS}"
+        try:
+            return self.schemas.file(name)
+        except FileNotFoundError:
+            return None
 
     @cached_property
     def mapping(self) -> MappingTable:

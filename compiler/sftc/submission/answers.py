@@ -26,7 +26,7 @@ def first(body: Any, places: Iterable[Pointer]) -> Any:
 
 
 def reason(body: Any, places: Iterable[Pointer]) -> str | None:
-    """Return the first text at one of `places`, or `None`. An object is none: its parts have their own places."""
+    """Return the first text at one of `places`, or `None`. An object is not a text, its parts may be."""
     found = next((each for each in _values(body, places) if not isinstance(each, dict)), None)
     return None if found is None else str(found)[:_REASON]
 
@@ -44,7 +44,10 @@ def _values(body: Any, places: Iterable[Pointer]) -> Iterator[Any]:
 
 
 def job_id_of(body: Any, facts: JobFacts) -> str | None:
-    """Return the id of the job that `body` describes, or `None`. That of a service with paths is the last part."""
+    """Return the id of the job that `body` describes, or `None`.
+
+    If ids are chosen here, the service shows them as the last part of a path.
+    """
     id = first(body, facts.id)
     if not isinstance(id, str):
         return None
@@ -95,7 +98,7 @@ def points_of(entries: Iterable[dict[str, Any]], facts: MetricFacts) -> Iterator
             step = int(step)
         if not isinstance(step, int):
             continue
-        if facts.name:
+        if facts.name and facts.value:
             if isinstance(entry.get(facts.name), str):
                 yield {**entry, "name": entry[facts.name], "step": step, "value": entry.get(facts.value)}
             continue

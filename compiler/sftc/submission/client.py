@@ -101,6 +101,30 @@ class NamedContent(NamedTuple):
     length: int
 
 
+class Sending(NamedTuple):
+    """What a request of the table has besides its slots.
+
+    Attributes:
+        json: its JSON body, if the table has none.
+        content: the data file, if it has one. The service may take long to answer.
+        recover: see `ServiceClient.request`.
+    """
+
+    json: Any = None
+    content: NamedContent | None = None
+    recover: Recover | None = None
+
+
+class _Request(NamedTuple):
+    """A request to send; `takes` are statuses that are answers, whatever the body is."""
+
+    method: str
+    path: str
+    parts: _Parts
+    recover: Recover | None = None
+    takes: Collection[int] = ()
+
+
 class ServiceClient:
     """An HTTP client for a service whose responses are JSON objects. Masks the API key in responses.
 
@@ -157,36 +181,31 @@ class ServiceClient:
         self,
         call: Call,
         values: Values = MappingProxyType({}),
-        *,
-        json: Any = None,
-        content: NamedContent | None = None,
+        sending: Sending = Sending(),  # noqa: B008  it is immutable
         tries: int | None = None,
         limit: float = inf,
-        recover: Recover | None = None,
     ) -> Reply:
         """Send a request of the service's table.
 
         Args:
             call: the request.
             values: what its slots are filled with.
-            json: its JSON body, if the table has none.
-            content: the data file, if it has one. The service may take long to answer.
+            sending: what it has besides.
             tries: the maximum number of tries.
             limit: the maximum time for each try, in seconds.
-            recover: see `request`.
 
         Raises:
             RefusedError: the service refused the request.
             UnreachableError: no try got a valid answer.
         """
+        content = sending.content
         patience = self._patience._replace(tries=tries or self._patience.tries, limit=limit)
         if content:
             patience = patience._replace(answer=patience.storing)
         values = {**self.backend.parts, **values}
-        if call.is_storage:
-            assert content  # noqa: S101  a table sends nothing else there
+        if content and call.is_storage:
             return self._store(values["url"], filled(call.headers, values), content, patience)
-        body = json if json is not None else filled(call.json, values)
+        body = sending.json if sending.json is not None else filled(call.json, values)
 
         def parts() -> dict[str, Any]:
             said: dict[str, Any] = {"headers": filled(call.headers, values)}
@@ -202,7 +221,8 @@ class ServiceClient:
             return said if body is None else {**said, "json": body}
 
         path = self._path(call.path, values)
-        return self._ask(self._http, call.method, path, parts, patience, recover, call.takes)
+        request = _Request(call.method, path, parts, sending.recover, call.takes)
+        return self._ask(self._http, request, patience)
 
     def request(
         self,
@@ -226,19 +246,11 @@ class ServiceClient:
             RefusedError: the service refused the request.
             UnreachableError: no try got a valid response.
         """
-        return self._ask(self._http, method, path, parts, patience or self._patience, recover).body
+        request = _Request(method, path, parts, recover)
+        return self._ask(self._http, request, patience or self._patience).body
 
-    def _ask(
-        self,
-        http: httpx.Client,
-        method: str,
-        path: str,
-        parts: _Parts,
-        patience: Patience,
-        recover: Recover | None = None,
-        takes: Collection[int] = (),
-    ) -> Reply:
-        """Send a request as `request` does; a status of `takes` is an answer, whatever its body is."""
+    def _ask(self, http: httpx.Client, request: _Request, patience: Patience) -> Reply:
+        """Send a request as `request` does."""
         reason, wait = "", 0.0
         timeout = httpx.Timeout(_WRITE, connect=_CONNECT, read=patience.answer)
         for number in range(patience.tries):
@@ -246,11 +258,9 @@ class ServiceClient:
                 self._wait(number, patience.tries, reason, wait)
             wait = 0.0
             try:
-                if number and recover and (found := recover()) is not None:
+                if number and request.recover and (found := request.recover()) is not None:
                     return Reply(200, {}, found)
-                response, content = _within(
-                    patience.limit, lambda: self._exchange(http, method, path, parts, timeout)
-                )
+                response, content = _within(patience.limit, lambda: _exchange(http, request, timeout))
             except (
                 httpx.HTTPError,
                 UnicodeError,
@@ -259,7 +269,7 @@ class ServiceClient:
                 reason = _reason(error)
                 continue
             body = self._object(content)
-            if response.status_code in takes or (response.is_success and body is not None):
+            if response.status_code in request.takes or (response.is_success and body is not None):
                 return Reply(response.status_code, response.headers, body or {})
             refusal = self._refused(response, body or {})
             if not response.is_success and response.status_code not in _AGAIN:
@@ -291,7 +301,7 @@ class ServiceClient:
 
             with _http(route) as http:
                 try:
-                    reply = self._ask(http, "PUT", str(url), parts, patience, takes=_STORED)
+                    reply = self._ask(http, _Request("PUT", str(url), parts, takes=_STORED), patience)
                 except RefusedError as error:
                     raise UnreachableError(
                         f"the storage of the service did not take the file: HTTP {error.status}:"
@@ -315,25 +325,6 @@ class ServiceClient:
     def _path(self, template: str, values: Values) -> str:
         quoted = {name: quote(value, safe=_SAFE) for name, value in values.items()}
         return str(filled(template, quoted))
-
-    def _exchange(
-        self, http: httpx.Client, method: str, path: str, parts: _Parts, timeout: httpx.Timeout
-    ) -> tuple[httpx.Response, bytes]:
-        """Send a request once, and return the response and its content.
-
-        Raises:
-            httpx.HTTPError: there was no response, or half of one.
-            UnreachableError: the response is too large.
-        """
-        content = bytearray()
-        with http.stream(
-            method, path, timeout=timeout, follow_redirects=method == "GET", **parts()
-        ) as response:
-            for piece in response.iter_bytes():
-                content += piece
-                if len(content) > _LARGEST:
-                    raise UnreachableError(f"the response is larger than {_LARGEST >> 20} MiB")
-        return response, bytes(content)
 
     def _wait(self, number: int, tries: int, reason: str, asked: float) -> None:
         pause = min(self._patience.pause * 2 ** (number - 1), _LONGEST) * random.uniform(0.5, 1.5)  # noqa: S311  jitter
@@ -362,6 +353,24 @@ class ServiceClient:
             str(message or answer.reason_phrase)[:_MESSAGE],
             self.backend.masked(str(request_id)[:_CODE]) if request_id else None,
         )
+
+
+def _exchange(http: httpx.Client, request: _Request, timeout: httpx.Timeout) -> tuple[httpx.Response, bytes]:
+    """Send a request once, and return the response and its content.
+
+    Raises:
+        httpx.HTTPError: there was no response, or half of one.
+        UnreachableError: the response is too large.
+    """
+    content, follows = bytearray(), request.method == "GET"
+    with http.stream(
+        request.method, request.path, timeout=timeout, follow_redirects=follows, **request.parts()
+    ) as response:
+        for piece in response.iter_bytes():
+            content += piece
+            if len(content) > _LARGEST:
+                raise UnreachableError(f"the response is larger than {_LARGEST >> 20} MiB")
+    return response, bytes(content)
 
 
 def _http(route: Route, **options: Any) -> httpx.Client:

@@ -223,6 +223,5 @@ def sealed(payload: Payload, backend: Backend) -> Payload:
 
 def put(payload: Payload, at: tuple[str, ...], value: Any) -> Payload:
     """Return `payload` with `value` at a place of it; objects that are missing on the way are added."""
-    if not at:
-        return value  # type: ignore[no-any-return]  a payload is JSON
-    return {**payload, at[0]: put(payload.get(at[0], {}), at[1:], value)}
+    name, *inner = at
+    return {**payload, name: put(payload.get(name, {}), tuple(inner), value) if inner else value}

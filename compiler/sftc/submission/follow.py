@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, Final, NamedTuple, Protocol
 
-from sftc.contract.service_table import Call, JobFacts
+from sftc.contract.service_table import Call, EventFacts, JobFacts
 from sftc.submission.answers import first, listed, points_of, reason, word
 from sftc.submission.client import ServiceClient
 from sftc.submission.failures import (
@@ -252,25 +252,25 @@ class _Feed:
             self._watcher.note(f"could not read all events and metrics of the job: {left}")
 
     def _read_events(self) -> bool:
-        facts = self._facts.events
-        fresh = False
-        for event in (
-            self._list("events", facts.call, {"seq": str(self._seq), "limit": str(_PAGE)}) if facts else ()
-        ):
-            if self._is_new(event):
-                fresh = fresh or bool(facts and facts.number)
-                if facts and word(event.get("type")) in facts.errors and event.get("message"):
+        facts, fresh = self._facts.events, False
+        if not facts:
+            return False
+        for event in self._list("events", facts.call, {"seq": str(self._seq), "limit": str(_PAGE)}):
+            if self._is_new(event, facts):
+                fresh = facts.number is not None
+                if word(event.get("type")) in facts.errors and event.get("message"):
                     self.failure = str(event["message"])
                 self._watcher.event(event)
         return fresh
 
-    def _is_new(self, event: dict[str, Any]) -> bool:
+    def _is_new(self, event: dict[str, Any], facts: EventFacts) -> bool:
         """Return whether an event was not reported yet. Without a number, an event is its content."""
-        if self._facts.events and (number := self._facts.events.number):
-            seq = event.get(number)
-            is_new = isinstance(seq, int) and seq > self._seq
-            self._seq = seq if is_new and isinstance(seq, int) else self._seq
-            return is_new
+        if facts.number:
+            seq = event.get(facts.number)
+            if not isinstance(seq, int) or seq <= self._seq:
+                return False
+            self._seq = seq
+            return True
         content = json.dumps(event, sort_keys=True)
         is_new = content not in self._events
         self._events.add(content)

@@ -84,7 +84,7 @@ class Journal:
         return Intent(row[0], row[1], bool(row[2])) if row else None
 
     def since(self, key: str) -> float:
-        """Return when the job with that key was first about to be created, in seconds since the epoch, or 0."""
+        """Return when the job with that key was first to be created, in seconds since the epoch, or 0."""
         row = self._db.execute("SELECT since FROM moments WHERE key = ?", (key,)).fetchone()
         return float(row[0]) if row else 0.0
 

@@ -2,7 +2,7 @@
 
 from sftc.payload.encoding import Payload
 from sftc.submission.answers import first
-from sftc.submission.client import Notify, ServiceClient
+from sftc.submission.client import Notify, Sending, ServiceClient
 from sftc.submission.endpoint import put
 from sftc.submission.failures import PriceError, RefusedError, UnreachableError
 from sftc.text.keys import ABSENT, look_up
@@ -24,7 +24,7 @@ def ask_price(payload: Payload, service: ServiceClient, tell: Notify, *, any_pri
         if (value := look_up(payload, place)) is not ABSENT:
             asked = put(asked, place, value)
     try:
-        answer = service.call(facts.call, json=asked, tries=2).body
+        answer = service.call(facts.call, sending=Sending(asked), tries=2).body
     except (RefusedError, UnreachableError) as error:
         tell(f"warning: the price of the job is not known: {error}")
         return

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from sftc.contract.service_table import JobFacts, JobFind, ServiceTable, filled
 from sftc.payload.encoding import Payload, digest, to_bytes
 from sftc.submission.answers import first, job_id_of, listed, moment, money, word
-from sftc.submission.client import Notify, ServiceClient
+from sftc.submission.client import Notify, Sending, ServiceClient
 from sftc.submission.endpoint import put, sealed
 from sftc.submission.failures import KeyInUseError, RefusedError, UnreachableError
 from sftc.submission.journal import Intent, Journal
@@ -39,12 +39,14 @@ class Order(NamedTuple):
         training: the training file.
         validation: the validation file, if there is one.
         key: the idempotency key. `None` derives it from the payload and the files.
+        any_price: whether to create a job that the account cannot pay for, as the service says.
     """
 
     payload: Payload
     training: DataFile
     validation: DataFile | None = None
     key: str | None = None
+    any_price: bool = False
 
     def names(self) -> Iterator[str]:
         """Yield the idempotency keys of the first try, the second try and so on."""
@@ -79,6 +81,12 @@ def needs_validation(payload: Payload, table: ServiceTable) -> bool | None:
     if table.validation.is_list:
         return None
     return look_up(payload, table.validation.to) is not ABSENT
+
+
+def job_values(key: str, facts: JobFacts) -> dict[str, str]:
+    """Return what the slots of the request for a job with that idempotency key are filled with."""
+    values = {"key": key, "order": hashlib.sha256(key.encode()).hexdigest()[:_SHORT]}
+    return values | ({"job": filled(facts.chosen, values)} if facts.chosen else {})
 
 
 def _ignore(done: int, size: int) -> None:
@@ -119,7 +127,6 @@ class Submission:
         tell: called with progress messages.
         progress: called with the bytes sent and the size of a file while it is uploaded.
         readiness: how long to wait until the service has processed a file.
-        any_price: whether to create a job that the account cannot pay for, as the service says.
     """
 
     def __init__(
@@ -129,8 +136,6 @@ class Submission:
         tell: Notify,
         progress: OnProgress = _ignore,
         readiness: Readiness = Readiness(),  # noqa: B008  it is immutable
-        *,
-        any_price: bool = False,
     ) -> None:
         self._service = service
         self._facts = service.table.job
@@ -138,7 +143,6 @@ class Submission:
         self._tell = tell
         self._progress = progress
         self._readiness = readiness
-        self._any_price = any_price
         self._warned = False
 
     def submit(self, order: Order) -> str:
@@ -244,7 +248,7 @@ class Submission:
         return ensure_uploaded(file, self._service, self._journal, self._progress, self._readiness)
 
     def _create(self, order: Order, key: str, payload: Payload) -> _Job:
-        ask_price(payload, self._service, self._tell, any_price=self._any_price)
+        ask_price(payload, self._service, self._tell, any_price=order.any_price)
         is_certain = self._journal.intend(key, order.identity)
 
         def recover() -> dict[str, Any] | None:
@@ -253,11 +257,10 @@ class Submission:
             found = self._look_for(key, payload, tries=1)  # the client calls this once per retry
             return found and _described(found, self._facts)
 
-        values = self._values(key)
+        values = job_values(key, self._facts)
         try:
-            answer = self._service.call(
-                self._facts.create, values, json=sealed(payload, self._service.backend), recover=recover
-            ).body
+            sending = Sending(sealed(payload, self._service.backend), recover=recover)
+            answer = self._service.call(self._facts.create, values, sending).body
         except RefusedError as error:
             # The id that was chosen for this order is taken: by an earlier try that the journal lost.
             existing = self._look_for(key, payload) if error.status == 409 and self._facts.chosen else None
@@ -281,11 +284,6 @@ class Submission:
             self._tell(f"{job.id} is estimated to cost {cost}")
         return job
 
-    def _values(self, key: str) -> dict[str, str]:
-        """Return what the slots of the request for a job are filled with."""
-        values = {"key": key, "order": hashlib.sha256(key.encode()).hexdigest()[:_SHORT]}
-        return values | ({"job": filled(self._facts.chosen, values)} if self._facts.chosen else {})
-
     def _look_for(self, key: str, payload: Payload, tries: int | None = None) -> _Job | None:
         """Return the job that an earlier try without a response may have created, or `None`.
 
@@ -294,7 +292,7 @@ class Submission:
             UnreachableError: the service sent no valid response.
         """
         if self._facts.chosen:
-            job = self._job(self._values(key)["job"])
+            job = self._job(job_values(key, self._facts)["job"])
             if job:
                 self._tell(f"an earlier try created {job.id}: attaching to it")
             return job

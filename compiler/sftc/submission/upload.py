@@ -4,11 +4,12 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO, Final, NamedTuple
 
-from sftc.contract.service_table import Call, Exists, FileFacts, filled
+from sftc.contract.service_table import Call, Exists, FileFacts, FileFind, filled
 from sftc.submission.answers import file_fault, file_state, first, listed, reason
-from sftc.submission.client import NamedContent, Reply, ServiceClient
+from sftc.submission.client import NamedContent, Reply, Sending, ServiceClient
 from sftc.submission.failures import ChangedFileError, RefusedError, UnreachableError
 from sftc.submission.journal import Journal
 from sftc.text.keys import look_up
@@ -104,7 +105,7 @@ def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) ->
         OSError: the file cannot be read.
     """
     facts = service.table.file
-    values = _values(file, facts)
+    values = file_values(file, facts)
     if facts.chosen and _is_there(values["file"], service):
         return values["file"]
     reply = Reply(0, {}, {})
@@ -112,21 +113,18 @@ def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) ->
         # A file name that is not UTF-8 cannot be sent in a form.
         checked = _Checked(source, file, progress)
         content = NamedContent(escaped(file.name), checked, file.length)
+        recover = partial(_look_for, file, service, facts.find) if facts.find else None
         for call in facts.upload:
-            reply = service.call(
-                call,
-                values,
-                content=content if call.sends_file else None,
-                recover=_finder(file, service, facts),
-            )
+            body = content if call.sends_file else None
+            reply = service.call(call, values, Sending(content=body, recover=recover))
             if call.exists and reply.status == call.exists.status:
                 return _existing(reply, call.exists)
             values |= _found(reply, call, values)
     return values.get("file") or _id(reply, facts)
 
 
-def _values(file: DataFile, facts: FileFacts) -> dict[str, str]:
-    """Return what the slots of the requests for `file` are filled with."""
+def file_values(file: DataFile, facts: FileFacts) -> dict[str, str]:
+    """Return what the slots of the requests for `file` are filled with, before any answer."""
     digest, name = file.digest.removeprefix("sha256:"), escaped(file.name)
     values = {
         "name": name if name.endswith(_SUFFIX) else f"{name}{_SUFFIX}",
@@ -178,14 +176,7 @@ def _named(place: str | tuple[str, ...]) -> str:
     return f"header {place}" if isinstance(place, str) else f"`{'.'.join(place)}`"
 
 
-def _finder(
-    file: DataFile, service: ServiceClient, facts: FileFacts
-) -> Callable[[], dict[str, Any] | None] | None:
-    """Return how to find a file that an earlier try without a response may have uploaded, if there is a way."""
-    return (lambda: _look_for(file, service)) if facts.find else None
-
-
-def _look_for(file: DataFile, service: ServiceClient) -> dict[str, Any] | None:
+def _look_for(file: DataFile, service: ServiceClient, find: FileFind) -> dict[str, Any] | None:
     """Return the file that an earlier try without a response may have uploaded, or `None`.
 
     Only the digest identifies a file. A service that does not list it gets the file again.
@@ -195,18 +186,17 @@ def _look_for(file: DataFile, service: ServiceClient) -> dict[str, Any] | None:
         UnreachableError: the service sent no valid response.
     """
     facts = service.table.file
-    assert facts.find  # noqa: S101  see `_finder`
     digest = file.digest.removeprefix("sha256:")
     try:
-        body = service.call(facts.find.call, _values(file, facts), tries=1).body
+        body = service.call(find.call, file_values(file, facts), tries=1).body
     except RefusedError as error:
         if error.status in {401, 403}:
             raise
         return None
-    for each in listed(body, facts.find.call.list) or ():
+    for each in listed(body, find.call.list) or ():
         if file_state(each, facts) in service.table.job.failed:
             continue
-        has = str(look_up(each, facts.find.digest)).removeprefix("sha256:") == digest
+        has = str(look_up(each, find.digest)).removeprefix("sha256:") == digest
         if has and isinstance(first(each, facts.id), str):
             return each
     return None
