@@ -380,7 +380,7 @@ def _call(entry: Mapping[str, Any]) -> Call:
         entry.get("part"),
         entry.get("headers", {}),
         _pointers(entry.get("list", ())),
-        frozenset(entry.get("takes", ())),
+        frozenset((*entry.get("takes", ()), *([exists["status"]] if exists else []))),
         {
             slot: place.removeprefix(_HEADER) if place.startswith(_HEADER) else parse_pointer(place)
             for slot, place in entry.get("finds", {}).items()
