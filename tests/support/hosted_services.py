@@ -1,8 +1,8 @@
 """Stand-ins for the services of Together and Fireworks: what their clients send, and what those read.
 
-Each checks requests, and its own answers, against the shapes in `tests/submission/shapes/`, which are the types of
-the clients. `tests/targets/test_service_clients.py` keeps them fresh, and drives the real clients against the
-stand-ins.
+Each checks requests, and its own answers, against the shapes in `tests/submission/shapes/`, which are the
+types of the clients. `tests/targets/test_service_clients.py` keeps them fresh, and drives the real clients
+against the stand-ins.
 """
 
 import json
@@ -51,6 +51,8 @@ class StandIn:
         course: the statuses of a new job, one for each look, the last one for ever.
         jobs: the bodies of the requests for jobs, by id.
         files: the contents of uploaded files, by id; `None` if the content did not arrive.
+        looks: how often each job was looked at.
+        root: the address that it is at, and `storage` that of its storage if it is another one.
     """
 
     name: ClassVar[str]
@@ -64,6 +66,7 @@ class StandIn:
         self.files: dict[str, bytes | None] = {}
         self.looks: dict[str, int] = {}
         self.root = ""
+        self.storage = ""
         self._shapes = json.loads((SHAPES / f"{self.name}.json").read_text())
 
     def __call__(self, asked: Asked) -> Answer:
@@ -74,6 +77,8 @@ class StandIn:
         if trouble and not trouble.happens:
             return trouble.answer
         answer = self._answer(asked, path)
+        if not isinstance(answer.body, bytes):
+            answer = answer._replace(headers={**answer.headers, "Content-Type": "application/json"})
         return trouble.answer if trouble else answer
 
     def _answer(self, asked: Asked, path: str) -> Answer:
@@ -111,7 +116,7 @@ class StandIn:
 
     def address(self, id: str) -> str:
         """Return the address for the content of a file."""
-        return f"{self.root}/storage/{id}?signature={SECRET_URL}"
+        return f"{self.storage or self.root}/storage/{id}?signature={SECRET_URL}"
 
     def fits(self, shape: str, value: Any) -> Any:
         """Return `value`, which must have that shape."""
@@ -193,7 +198,12 @@ class Together(StandIn):
             {**self._event("epoch_complete", "Epoch 1 of 3 is complete"), "step": 10, "total_steps": 30},
         ]
         self.metrics: list[dict[str, Any]] = [
-            {"train/global_step": step, "train/loss": 3.0 / step, "train/learning_rate": 0.1, "timestamp": 1.0}
+            {
+                "train/global_step": step,
+                "train/loss": 3.0 / step,
+                "train/learning_rate": 0.1,
+                "timestamp": 1.0,
+            }
             for step in (1, 2, 3)
         ]
 

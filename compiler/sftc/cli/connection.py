@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -36,7 +37,12 @@ class ServiceOptions(NamedTuple):
     backend: str | None
     env_file: str | None
     allow_insecure: bool
-    target: "Target | None" = None
+    target_name: str | None = None
+
+    @property
+    def target(self) -> "Target | None":
+        """The target whose service it is; `None` for the training service."""
+        return _service_target(self.target_name) if self.target_name else None
 
     @property
     def table(self) -> "ServiceTable":
@@ -89,8 +95,8 @@ class ServiceOptions(NamedTuple):
     def again(self, job: str) -> str:
         """Return the command line that resumes following a job on this service."""
         words = ["sftc", "jobs", "follow", job]
-        target = self.target.name if self.target and not self.target.is_default else None
-        for name, value in (("--target", target), ("--backend", self.backend), ("--env-file", self.env_file)):
+        given = {"--target": self.target_name, "--backend": self.backend, "--env-file": self.env_file}
+        for name, value in given.items():
             words += [name, value] if value else []
         return shlex.join([*words, *(["--allow-insecure"] if self.allow_insecure else [])])
 
@@ -109,8 +115,9 @@ def service_options(command: _Function) -> _Function:
             " with --target, the service of the target]",
         ),
         click.option(
+            "target_name",
             "--target",
-            callback=_service_target,
+            callback=_checked_target,
             metavar="NAME",
             help="Train on another service: `together`, `fireworks`, or the folder of your own target.",
         ),
@@ -119,9 +126,19 @@ def service_options(command: _Function) -> _Function:
     return command
 
 
-def _service_target(ctx: click.Context, param: click.Parameter, name: str | None) -> "Target | None":
-    if name is None:
-        return None
+def _checked_target(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
+    """Return the name of a target that is not the default one, after a look at it."""
+    return name if name and _service_target(name) else None
+
+
+@cache
+def _service_target(name: str) -> "Target | None":
+    """Return the target of that name, or in that folder; `None` if it is the default one.
+
+    Raises:
+        click.UsageError: there is no such target, or it has no service.
+        ConfigError: the files of the target have errors.
+    """
     from sftc.cli.target_names import find_target
     from sftc.contract.versions import PACKAGED
 
@@ -132,7 +149,7 @@ def _service_target(ctx: click.Context, param: click.Parameter, name: str | None
             f"the target {target.name} is not a service: `sftc compile --target {name}` writes its config."
             f" Services are {services}."
         )
-    return target
+    return None if target.is_default else target
 
 
 def poll_options(command: _Function) -> _Function:

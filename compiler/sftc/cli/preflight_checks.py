@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -72,14 +72,22 @@ def check_limits(
         service: the service.
         show: prints what is outside.
     """
+    from sftc.submission.failures import RefusedError
     from sftc.submission.preflight import excesses
 
-    if found := excesses(payload, service):
+    try:
+        found = excesses(payload, service)
+    except RefusedError as error:
+        if error.status in {401, 403}:
+            raise
+        say(f"the service has no limits for this model: {error.detail}")
+        stop()
+    if found:
         show(found)
         stop()
 
 
-def stop() -> None:
+def stop() -> NoReturn:
     """Exit before the upload, and name the option that sends the payload anyway."""
     say("nothing was sent (--no-preflight sends it)")
     sys.exit(FINDINGS)
