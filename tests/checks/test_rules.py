@@ -57,6 +57,8 @@ WITHOUT_EXAMPLES = {
     "no-such-run",
     "bad-target",
     "unfinished-for-target",
+    "beyond-service-limit",
+    "row-not-taken",
 }
 CAPITALIZES = TEMPLATE.replace("message.content", "message.content | capitalize")
 MODELS: dict[str, dict[str, Any]] = {

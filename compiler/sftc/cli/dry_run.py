@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sftc.contract.service_table import LOCAL, Call
+from sftc.contract.service_table import LOCAL, ServiceCall
 from sftc.report.tables import columns
 from sftc.text.keys import look_up
 from sftc.text.plural import counted
@@ -48,7 +48,7 @@ def dry_run_report(order: "Order", options: "ServiceOptions") -> str:
     known = {slot: variables.get(name) or slot.upper() for slot, name in table.endpoint.parts.items()}
     base = "/".join(filter(None, (root, _shown(table.endpoint.base, known))))
 
-    def line(call: Call, values: Mapping[str, str], note: str = "") -> tuple[str, str, str]:
+    def line(call: ServiceCall, values: Mapping[str, str], note: str = "") -> tuple[str, str, str]:
         """Return the method, the address and a note about a request."""
         shown = {**known, **values}
         query = "&".join(f"{name}={_shown(text, shown)}" for name, text in call.query.items())

@@ -36,7 +36,7 @@ class Exists(NamedTuple):
     file: Pointer
 
 
-class Call(NamedTuple):
+class ServiceCall(NamedTuple):
     """A request of the table. Its texts have slots such as `{job}`; see `filled`.
 
     Attributes:
@@ -116,7 +116,7 @@ class SecretRow(NamedTuple):
 class FileFind(NamedTuple):
     """The request that lists files, and where an entry has the SHA-256 of its content."""
 
-    call: Call
+    call: ServiceCall
     digest: Pointer
 
 
@@ -143,8 +143,8 @@ class FileFacts(NamedTuple):
 
     chosen: str | None
     id: tuple[Pointer, ...]
-    upload: tuple[Call, ...]
-    read: Call
+    upload: tuple[ServiceCall, ...]
+    read: ServiceCall
     find: FileFind | None
     status: tuple[Pointer, ...]
     absent: str | None
@@ -169,7 +169,7 @@ class JobFind(NamedTuple):
         created: where an entry has the time of its creation.
     """
 
-    call: Call
+    call: ServiceCall
     key: Pointer | None
     digest: Pointer | None
     same: tuple[Pointer, ...]
@@ -210,12 +210,12 @@ class JobFacts(NamedTuple):
     succeeded: frozenset[str]
     failed: frozenset[str]
     cancelled: frozenset[str]
-    create: Call
+    create: ServiceCall
     find: JobFind | None
-    start: Call | None
-    read: Call
-    listing: Call
-    cancel: Call
+    start: ServiceCall | None
+    read: ServiceCall
+    listing: ServiceCall
+    cancel: ServiceCall
 
     @property
     def unsuccessful(self) -> frozenset[str]:
@@ -237,7 +237,7 @@ class EventFacts(NamedTuple):
         errors: the types of events whose message is the reason of a failure.
     """
 
-    call: Call
+    call: ServiceCall
     number: str | None
     errors: frozenset[str]
 
@@ -253,7 +253,7 @@ class MetricFacts(NamedTuple):
         skip: the last parts of keys that are no metrics.
     """
 
-    call: Call
+    call: ServiceCall
     step: str
     name: str | None
     value: str | None
@@ -274,7 +274,7 @@ class PriceFacts(NamedTuple):
         unavailable: where it has the reason why there is no price.
     """
 
-    call: Call
+    call: ServiceCall
     fields: tuple[Pointer, ...]
     amount: Pointer
     currency: str
@@ -305,7 +305,7 @@ class LimitRow(NamedTuple):
 class LimitFacts(NamedTuple):
     """The request for the limits of a model: its slots are places of the payload."""
 
-    call: Call
+    call: ServiceCall
     values: Mapping[str, Pointer]
     rows: tuple[LimitRow, ...]
 
@@ -369,9 +369,9 @@ def _binding(entry: Mapping[str, Any]) -> Binding:
     return Binding(parse_pointer(entry["to"]), entry.get("value", "{file}"), entry.get("list", False))
 
 
-def _call(entry: Mapping[str, Any]) -> Call:
+def _call(entry: Mapping[str, Any]) -> ServiceCall:
     exists = entry.get("exists")
-    return Call(
+    return ServiceCall(
         entry.get("method", "GET"),
         entry["path"],
         entry.get("query", {}),

@@ -27,7 +27,7 @@ class _Cause(NamedTuple):
     rows: int
 
 
-Causes = dict[str, _Cause]
+Misfits = dict[str, _Cause]
 """What is wrong with the rows of a file, each cause by its place and its value."""
 
 
@@ -44,14 +44,14 @@ class RowForm:
     def __init__(self, service: str, schema: Schema) -> None:
         self._service = service
         self._schema = schema
-        self._causes: dict[str, Causes] = {}
+        self._causes: dict[str, Misfits] = {}
 
-    def start(self) -> Callable[[str, Chunk], Causes]:
+    def start(self) -> Callable[[str, Chunk], Misfits]:
         """Return the function that looks at a chunk of a file."""
         accepts = schema_predicate(PACKAGED.schemas, self._schema)
 
-        def look(name: str, chunk: Chunk) -> Causes:
-            causes: Causes = {}
+        def look(name: str, chunk: Chunk) -> Misfits:
+            causes: Misfits = {}
             data, byte = chunk.data, chunk.byte
             if not byte:
                 data = data.removeprefix(BOM)
@@ -66,7 +66,7 @@ class RowForm:
 
         return look
 
-    def _note(self, row: object, line: Line, causes: Causes) -> None:
+    def _note(self, row: object, line: Line, causes: Misfits) -> None:
         """Add what is wrong with a row to `causes`, once each."""
         found: dict[str, Misfit] = {}
         for misfit in violations_of(PACKAGED.schemas, self._schema, row):
@@ -81,7 +81,7 @@ class RowForm:
                 remark = Remark(ROW_NOT_TAKEN, f"{text}, not {_shown(misfit.value)}", misfit.path)
                 [causes[cause]] = [_Cause(each, 1) for each in locate([remark], line)]
 
-    def take(self, path: str, seen: Causes) -> None:
+    def take(self, path: str, seen: Misfits) -> None:
         """Add what was found in a chunk."""
         known = self._causes.setdefault(path, {})
         for name, cause in seen.items():

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
-from sftc.contract.service_table import Call, Values, filled
+from sftc.contract.service_table import ServiceCall, Values, filled
 from sftc.submission.endpoint import Backend, SettingsError
 from sftc.submission.failures import RefusedError, UnreachableError
 from sftc.submission.network import Route, route_to
@@ -179,7 +179,7 @@ class ServiceClient:
 
     def call(
         self,
-        call: Call,
+        call: ServiceCall,
         values: Values = MappingProxyType({}),
         sending: Sending = Sending(),  # noqa: B008  it is immutable
         tries: int | None = None,

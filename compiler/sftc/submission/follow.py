@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, Final, NamedTuple, Protocol
 
-from sftc.contract.service_table import Call, EventFacts, JobFacts
+from sftc.contract.service_table import EventFacts, JobFacts, ServiceCall
 from sftc.submission.answers import first, listed, points_of, reason, word
 from sftc.submission.client import ServiceClient
 from sftc.submission.failures import (
@@ -292,7 +292,7 @@ class _Feed:
                 fresh = True
         return fresh
 
-    def _list(self, what: str, call: Call, values: dict[str, str]) -> list[dict[str, Any]]:
+    def _list(self, what: str, call: ServiceCall, values: dict[str, str]) -> list[dict[str, Any]]:
         if what in self._absent:
             return []
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO, Final, NamedTuple
 
-from sftc.contract.service_table import Call, Exists, FileFacts, FileFind, filled
+from sftc.contract.service_table import Exists, FileFacts, FileFind, ServiceCall, filled
 from sftc.submission.answers import file_fault, file_state, first, listed, reason
 from sftc.submission.client import NamedContent, Reply, Sending, ServiceClient
 from sftc.submission.failures import ChangedFileError, RefusedError, UnreachableError
@@ -147,7 +147,7 @@ def _is_there(id: str, service: ServiceClient) -> bool:
     return file_state(body, service.table.file) in service.table.file.ready
 
 
-def _found(reply: Reply, call: Call, values: dict[str, str]) -> dict[str, str]:
+def _found(reply: Reply, call: ServiceCall, values: dict[str, str]) -> dict[str, str]:
     """Return the values of the slots that the answer to an upload fills.
 
     Raises:
