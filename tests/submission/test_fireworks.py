@@ -198,11 +198,19 @@ def test_a_dataset_that_the_service_finds_invalid_is_refused_with_its_reason(
     assert fireworks.jobs == {}
 
 
-def test_an_answer_without_the_address_of_the_storage_is_an_error(
-    customer: Customer, fireworks: Fireworks
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        ({}, "no `filenameToSignedUrls"),
+        ({"rows.jsonl": "https://[::1/"}, "no safe address"),
+        ({"rows.jsonl": "ftp://example.org/"}, "no safe address"),
+    ],
+)
+def test_an_answer_without_an_address_of_the_storage_is_an_error(
+    customer: Customer, fireworks: Fireworks, addresses: dict[str, str], said: str
 ) -> None:
-    fireworks.trouble = {"POST .*:getUploadEndpoint": [Trouble(Answer({"filenameToSignedUrls": {}}))]}
-    with pytest.raises(UnreachableError, match="no `filenameToSignedUrls"):
+    fireworks.trouble = {"POST .*:getUploadEndpoint": [Trouble(Answer({"filenameToSignedUrls": addresses}))]}
+    with pytest.raises(UnreachableError, match=said):
         customer.submit(customer.order(CONFIG))
 
 

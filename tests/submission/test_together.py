@@ -385,6 +385,77 @@ def test_the_command_trains_on_together(sftc: Program, together: Together, runni
     assert sftc("jobs", "cancel", "ft-1", "--target", "together")[1] == "ft-1: cancelled\n"
 
 
+NUMBERS = {"min_learning_rate": 0.001, "max_seq_length_sft": 1024, "max_num_epochs": 2}
+BEYOND = [
+    (
+        {},
+        CONFIG.replace("r = 32", 'r = 32\ntarget_modules = ["q_proj", "w_up"]'),
+        ["w_up is not among q_proj"],
+    ),
+    (
+        {"supports_full_training": False},
+        CONFIG.replace("lora", "full", 1).replace("[training.lora]\nr = 32\n", ""),
+        ["Full is not possible with this model", "64 is above the maximum of 32"],
+    ),
+    (
+        {"min_learning_rate": 0.001, "max_seq_length_sft": 1024, "max_num_epochs": 2},
+        f"{CONFIG}n_epochs = 3\nsequence_length = 4096\n",
+        ["3 is above the maximum of 2", "0.0002 is below the minimum", "4096 is above the maximum of 1024"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("limits", "config", "said"), BEYOND)
+def test_each_value_beyond_a_limit_is_found(
+    customer: Customer, together: Together, limits: dict[str, object], config: str, said: list[str]
+) -> None:
+    together.limits |= limits
+    messages = [each.message for each in customer.beyond(config)]
+    assert len(messages) == len(said)
+    assert all(message.startswith(start) for message, start in zip(messages, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    "limits", [{}, {"max_num_epochs": "many", "lora_training": {"max_rank": None, "target_modules": "all"}}]
+)
+def test_limits_that_are_no_limits_are_passed_over(
+    customer: Customer, together: Together, limits: dict[str, object]
+) -> None:
+    together.trouble = {"GET /v1/fine-tunes/models/limits": [Trouble(Answer(limits))]}
+    assert customer.beyond(CONFIG) == []
+
+
+def test_a_model_that_the_service_does_not_train_is_said_before_the_upload(
+    sftc: Program, together: Together, running: OddService
+) -> None:
+    unknown = Answer({"error": {"message": "no such model"}}, 404)
+    together.trouble = {"GET /v1/fine-tunes/models/limits": [Trouble(unknown)]}
+    code, _, errors = sftc("train", "--config", "config.toml", "--target", "together", "--no-poll")
+    assert (code, len(running.asked)) == (1, 1)
+    assert "the service has no limits for this model: HTTP 404: no such model" in errors
+
+
+def test_a_dry_run_shows_the_requests_and_needs_no_key(
+    sftc: Program, running: OddService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TOGETHER_API_KEY")
+    code, out, plan = sftc("train", "--config", "config.toml", "--target", "together", "--dry-run")
+    assert (code, running.asked) == (0, [])
+    assert out == sftc("compile", "config.toml", "--target", "together")[1]
+    asked = [" ".join(line.split()) for line in plan.splitlines() if line.startswith(("GET", "POST", "PUT"))]
+    root = f"{running.root}/v1"
+    assert asked == [
+        f"GET {root}/fine-tunes/models/limits?model_name=Qwen/Qwen3-8B limits of the model",
+        f"POST {root}/files",
+        "PUT (the address that the service names) training",
+        f"POST {root}/files/ID/preprocess",
+        f"GET {root}/files/ID until ready",
+        f"POST {root}/fine-tunes/estimate-price price",
+        f"POST {root}/fine-tunes",
+        f"GET {root}/fine-tunes/ID until it ends",
+    ]
+
+
 def test_values_beyond_the_limits_of_the_model_stop_the_command_before_the_upload(
     sftc: Program, together: Together, running: OddService
 ) -> None:

@@ -22,6 +22,7 @@ from sftc.submission.client import Patience, ServiceClient
 from sftc.submission.endpoint import backend_at, base_url
 from sftc.submission.follow import Pace, follow_job
 from sftc.submission.journal import Journal
+from sftc.submission.preflight import Excess, excesses
 from sftc.submission.submit import Order, Submission
 from sftc.submission.upload import Readiness
 from support.backends import Answer, Asked, OddService, data_file, odd_service
@@ -522,6 +523,11 @@ class Customer:
         identity = self.backend.identity
         with Journal(identity, self._folder / "journal") as journal, self._client(tries) as client:
             return Submission(client, journal, self.told.append, readiness=soon).submit(order)
+
+    def beyond(self, config: str) -> list[Excess]:
+        """Return the values of a config that are outside the limits of its model."""
+        with self._client(1) as client:
+            return excesses(self.order(config).payload, client)
 
     def follow(self, job: str, timeout: float = 20.0) -> dict[str, Any]:
         """Follow a job to its end, and return what the service said last."""

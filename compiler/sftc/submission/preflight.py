@@ -102,12 +102,13 @@ def _beyond(payload: Payload, row: LimitRow, limits: Any) -> Iterator[str]:
     least, most, among = (
         look_up(limits, place) if place else None for place in (row.least, row.most, row.among)
     )
-    if _is_number(least) and value < least:
+    if _is_number(value) and _is_number(least) and value < least:
         yield f"{value:g} is below the minimum of {least:g}"
-    if _is_number(most) and value > most:
+    if _is_number(value) and _is_number(most) and value > most:
         yield f"{value:g} is above the maximum of {most:g}"
-    if isinstance(among, list) and row.separator:
-        unknown = [each for each in value.split(row.separator) if each not in {*among, *row.besides}]
+    if isinstance(value, str) and isinstance(among, list):
+        known = {str(each) for each in among} | row.besides
+        unknown = [each for each in value.split(row.separator) if each not in known]
         if unknown:
             yield f"{', '.join(unknown)} is not among {', '.join(map(str, among))}"
     if row.needs and look_up(limits, row.needs) is False:
