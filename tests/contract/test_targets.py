@@ -1,5 +1,6 @@
 """Targets: their tables are complete and name real keys, and a config means one run."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from math import prod
@@ -152,6 +153,14 @@ def test_the_files_of_a_target_fit_their_schemas(name: str) -> None:
 @pytest.mark.parametrize("name", ["sft-offline", "fireworks", "together"])
 def test_the_table_of_a_service_fits_its_schema(name: str) -> None:
     table = tomllib.loads(PACKAGED.read(f"{FOLDER}/{name}/service.toml").decode())
+    assert not list(_faults("service.schema.json", table))
+    assert not list(slot_faults(table))
+
+
+def test_the_table_of_a_service_in_the_documentation_is_one(root: Path) -> None:
+    text = (root / "docs/targets/index.md").read_text()
+    [block] = re.findall(r'```toml title="mine/service.toml"\n(.*?)```', text, re.DOTALL)
+    table = tomllib.loads(block)
     assert not list(_faults("service.schema.json", table))
     assert not list(slot_faults(table))
 
