@@ -40,7 +40,7 @@ def test_the_package_installs_and_compiles_outside_the_checkout(
         "    contract.refusals, contract.mapping, contract.upgrade\n"
         "for name in PACKAGED.target_names:\n"
         "    target = PACKAGED.target(name)\n"
-        "    target.facts, target.mapping, target.schemas.file(target.payload_schema)\n"
+        "    target.facts, target.service, target.row_schema, target.mapping, target.schemas.file(target.payload_schema)\n"
         "PACKAGED.newest.run_table\n"
         "PACKAGED.accepts_row(None), PACKAGED.read('wire/openapi.json'), PACKAGED.newest.templates\n"
         "print(*sorted(PACKAGED.schemas.files))\n"

@@ -234,7 +234,8 @@ def _show_excesses(found: "Iterable[Excess]", compiled: "Compiled") -> None:
             origin.path[:1] if origin and origin.path else ()
         )
         message = f"{key}: {each.message} that the service has for `{config.document.get(('job', 'model'))}`"
-        findings.append(BEYOND_LIMIT.finding(span, message, path=(origin and origin.path) or ()))
+        path = (origin and origin.path) or ()
+        findings.append(BEYOND_LIMIT.finding(span, message, path=path, help=each.help))
     _show(in_order(findings))
 
 

@@ -74,10 +74,11 @@ def file_faults(file: DataFile, facts: FileFacts) -> Iterator[str]:
 
 
 class Excess(NamedTuple):
-    """A value of a payload that is outside the limits of a model: where it is, and what is wrong."""
+    """A value of a payload that is outside the limits of a model: where it is, what is wrong, what to do."""
 
     at: Pointer
     message: str
+    help: str
 
 
 def excesses(payload: Payload, service: ServiceClient) -> list[Excess]:
@@ -92,10 +93,10 @@ def excesses(payload: Payload, service: ServiceClient) -> list[Excess]:
         return []
     values = {slot: str(look_up(payload, place)) for slot, place in facts.values.items()}
     limits = service.call(facts.call, values).body
-    return [Excess(row.at, message) for row in facts.rows for message in _beyond(payload, row, limits)]
+    return [Excess(row.at, *found) for row in facts.rows for found in _beyond(payload, row, limits)]
 
 
-def _beyond(payload: Payload, row: LimitRow, limits: Any) -> Iterator[str]:
+def _beyond(payload: Payload, row: LimitRow, limits: Any) -> Iterator[tuple[str, str]]:
     value = look_up(payload, row.at)
     if value is ABSENT or (row.wanted and look_up(payload, row.wanted[0]) != row.wanted[1]):
         return
@@ -103,16 +104,16 @@ def _beyond(payload: Payload, row: LimitRow, limits: Any) -> Iterator[str]:
         look_up(limits, place) if place else None for place in (row.least, row.most, row.among)
     )
     if _is_number(value) and _is_number(least) and value < least:
-        yield f"{value:g} is below the minimum of {least:g}"
+        yield f"{value:.12g} is below the minimum of {least:.12g}", f"set it to {least:.12g} or more"
     if _is_number(value) and _is_number(most) and value > most:
-        yield f"{value:g} is above the maximum of {most:g}"
+        yield f"{value:.12g} is above the maximum of {most:.12g}", f"set it to {most:.12g} or less"
     if isinstance(value, str) and isinstance(among, list):
         known = {str(each) for each in among} | row.besides
         unknown = [each for each in value.split(row.separator) if each not in known]
         if unknown:
-            yield f"{', '.join(unknown)} is not among {', '.join(map(str, among))}"
+            yield f"{', '.join(unknown)} is not among {', '.join(map(str, among))}", "choose from these"
     if row.needs and look_up(limits, row.needs) is False:
-        yield f"{value} is not possible with this model"
+        yield f"{value} is not possible with this model", "choose another value or another model"
 
 
 def _is_number(value: object) -> bool:
