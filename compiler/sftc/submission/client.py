@@ -263,6 +263,7 @@ class ServiceClient:
                 response, content = _within(patience.limit, lambda: _exchange(http, request, timeout))
             except (
                 httpx.HTTPError,
+                httpx.InvalidURL,  # of a redirect
                 UnicodeError,
                 UnreachableError,
             ) as error:  # UnicodeError: a host such as a..b
