@@ -70,7 +70,13 @@ WORDS = [
     "",
 ]
 leaves = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS) | st.text(max_size=5)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.just(10**400)
+    | st.floats()
+    | st.sampled_from(WORDS)
+    | st.text(max_size=5)
 )
 values = st.recursive(
     leaves,

@@ -81,7 +81,7 @@ def money(value: Any) -> str | None:
     """
     try:
         amount = int(value.get("units") or 0) + int(value.get("nanos") or 0) / 1e9
-    except (AttributeError, ValueError, TypeError):
+    except (AttributeError, ValueError, TypeError, OverflowError):
         return None
     return f"{value.get('currencyCode') or ''} {amount:,.2f}".strip()
 

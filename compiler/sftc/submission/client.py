@@ -40,6 +40,9 @@ _PIECE: Final = 1 << 20
 _SAFE: Final = "~:@!$&'()*+,;=-._"
 """The characters of a value that a path has as they are."""
 
+_DIGITS: Final = 300
+"""Maximum digits of an integer in a response."""
+
 _LARGEST: Final = 64 << 20
 """Maximum size of a response in bytes."""
 
@@ -70,6 +73,10 @@ class Patience(NamedTuple):
     answer: float = 60.0
     storing: float = 1800.0
     limit: float = inf
+
+
+RECOVERED: Final = 0
+"""The status of a reply that `recover` found, without a response."""
 
 
 class Reply(NamedTuple):
@@ -259,7 +266,7 @@ class ServiceClient:
             wait = 0.0
             try:
                 if number and request.recover and (found := request.recover()) is not None:
-                    return Reply(200, {}, found)
+                    return Reply(RECOVERED, {}, found)
                 response, content = _within(patience.limit, lambda: _exchange(http, request, timeout))
             except (
                 httpx.HTTPError,
@@ -337,7 +344,7 @@ class ServiceClient:
 
     def _object(self, content: bytes) -> dict[str, Any] | None:
         try:
-            body = json.loads(content)
+            body = json.loads(content, parse_int=_number)
             return self.backend.masked(body) if isinstance(body, dict) else None
         except (ValueError, RecursionError):
             return None
@@ -376,6 +383,11 @@ def _exchange(http: httpx.Client, request: _Request, timeout: httpx.Timeout) -> 
 
 def _http(route: Route, **options: Any) -> httpx.Client:
     return httpx.Client(verify=route.certificates, proxy=route.proxy, trust_env=False, **options)
+
+
+def _number(text: str) -> int | float:
+    """Return an integer of JSON; one that no float can represent is infinite, so that it can be shown."""
+    return int(text) if len(text) <= _DIGITS else float(text)
 
 
 def _pieces(data: Content) -> Iterator[bytes]:

@@ -119,7 +119,7 @@ class Submission:
     The journal records the intent before the request to create a job, and the outcome after it. If
     the response is lost or this process ends, the next try finds the intent, and searches the list
     of jobs on the service before it sends the request again. A service that honours the
-    Idempotency-Key header creates only one job in any case.
+    Idempotency-Key header, or takes the id of a job from here, creates only one job in any case.
 
     Args:
         service: the client of the service.
@@ -345,7 +345,7 @@ def _described(job: _Job, facts: JobFacts) -> dict[str, Any]:
 def _agree(body: Mapping[str, Any], payload: Payload, place: tuple[str, ...]) -> bool:
     """Return whether a listed job has the value of the payload at `place`, or none."""
     has, wanted = look_up(body, place), look_up(payload, place)
-    if {has, wanted} & {None, ABSENT}:
+    if any(each is None or each is ABSENT for each in (has, wanted)):
         return True
     numbers = (int, float)
     if isinstance(has, numbers) and isinstance(wanted, numbers):

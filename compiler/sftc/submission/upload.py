@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 from sftc.contract.service_table import Exists, FileFacts, FileFind, ServiceCall, filled
 from sftc.submission.answers import file_fault, file_state, first, listed, reason
-from sftc.submission.client import NamedContent, Reply, Sending, ServiceClient
+from sftc.submission.client import RECOVERED, NamedContent, Reply, Sending, ServiceClient
 from sftc.submission.failures import ChangedFileError, RefusedError, UnreachableError
 from sftc.submission.journal import Journal
 from sftc.text.keys import look_up
@@ -108,7 +108,7 @@ def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) ->
     values = file_values(file, facts)
     if facts.chosen and _is_there(values["file"], service):
         return values["file"]
-    reply = Reply(0, {}, {})
+    reply = Reply(RECOVERED, {}, {})
     with open(file.path, "rb") as source:
         # A file name that is not UTF-8 cannot be sent in a form.
         checked = _Checked(source, file, progress)
@@ -117,6 +117,8 @@ def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) ->
         for call in facts.upload:
             body = content if call.sends_file else None
             reply = service.call(call, values, Sending(content=body, recover=recover))
+            if reply.status == RECOVERED:
+                return _id(reply, facts)
             if call.exists and reply.status == call.exists.status:
                 return _existing(reply, call.exists)
             values |= _found(reply, call, values)
