@@ -59,6 +59,10 @@ WITHOUT_EXAMPLES = {
     "unfinished-for-target",
     "beyond-service-limit",
     "row-not-taken",
+    "will-not-fit",
+    "fits-barely",
+    "sequence-longer-than-data",
+    "gpu-underused",
 }
 CAPITALIZES = TEMPLATE.replace("message.content", "message.content | capitalize")
 MODELS: dict[str, dict[str, Any]] = {

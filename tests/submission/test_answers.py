@@ -43,7 +43,7 @@ def test_a_time_that_is_none_is_0(text: object, seconds: float) -> None:
 
 
 def test_metrics_are_points_in_either_form() -> None:
-    named = [
+    named: list[dict[str, Any]] = [
         {"name": "train.loss", "step": 1, "value": 2.0},
         {"name": 7, "step": 1},
         {"name": "x", "step": "1"},

@@ -3,7 +3,7 @@
 A case is a folder with `config.toml`, or with `rows.jsonl` if it is about a training file, and
 optionally `flags.txt` (in shell syntax). The same folder contains the output, if there is any:
 `payload.json` (stdout) and `findings.txt` (stderr) of `sftc compile`, or `report.txt` of
-`sftc lint` and `sftc dataset check`.
+`sftc lint`, `sftc dataset check` and `sftc estimate`.
 
 `golden/targets/TARGET/CASE/` has the files that `sftc compile --target` makes of a config, and its
 findings: of the config in `golden/accept/CASE`, or of a `config.toml` of its own.
@@ -21,22 +21,24 @@ from click.testing import CliRunner
 
 from sftc.cli.compile_command import compile_command
 from sftc.cli.dataset_check_command import check_command
+from sftc.cli.estimate_command import estimate_command
 from sftc.cli.lint_command import lint_command
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 EXIT_CODES = {"accept": 0, "reject": 1, "lint": 1}
-KINDS = (*EXIT_CODES, "dataset")
+KINDS = (*EXIT_CODES, "dataset", "estimate")
 OUTPUTS = ("payload.json", "findings.txt", "report.txt")
 _COMMANDS = {
     "accept": (compile_command, "config.toml", "payload.json"),
     "reject": (compile_command, "config.toml", "payload.json"),
     "lint": (lint_command, "config.toml", "report.txt"),
     "dataset": (check_command, "rows.jsonl", "report.txt"),
+    "estimate": (estimate_command, "config.toml", "report.txt"),
 }
 
 
 def cases(kind: str, root: Path = GOLDEN) -> list[Path]:
-    """Return the folders of all cases of a kind: `accept`, `reject`, `lint` or `dataset`."""
+    """Return the folders of all cases of a kind: `accept`, `reject`, `lint`, `dataset` or `estimate`."""
     return sorted(path for path in (root / kind).iterdir() if path.is_dir())
 
 

@@ -23,6 +23,7 @@ COMMANDS = (
     "migrate",
     "rule",
     "dataset",
+    "estimate",
     "train",
     "submit",
     "jobs",

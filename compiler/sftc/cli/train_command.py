@@ -29,21 +29,21 @@ from sftc.cli.dry_run import dry_run_report
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import check_offline_model, offline_model_option
 from sftc.cli.output import write_stdout
-from sftc.cli.preflight_checks import check_limits, check_version, preflight_option
+from sftc.cli.preflight_checks import check_limits, check_version, preflight_option, stop
 from sftc.cli.training_options import training_of, training_options
 from sftc.document.overrides import Override
 from sftc.document.reading import read_source
 from sftc.findings.finding import Finding, Severity, in_order
 from sftc.findings.stage_rules.services import BEYOND_LIMIT
 from sftc.payload.encoding import to_bytes
-from sftc.pipeline import run
+from sftc.pipeline import Compiled, run
 from sftc.text.keys import dotted, pointer
 from sftc.tools.lint import model_findings
 
 if TYPE_CHECKING:
     from sftc.cli.connection import Connection
+    from sftc.cli.data_files import Prepared
     from sftc.cli.training_options import TrainingOptions
-    from sftc.pipeline import Compiled
     from sftc.submission.failures import RefusedError
     from sftc.submission.preflight import Excess
     from sftc.submission.submit import Order
@@ -131,7 +131,9 @@ def train_command(
             write_stdout(to_bytes(compiled.payload))
             click.echo(text, err=True, nl=False)
             return
-        _check_order(order, options, training, preflight=preflight)
+        options.check_secrets(compiled.payload)
+        if preflight:
+            _check_files(compiled, offline_model, data, options, training)
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options, training))
         _check_options(connection, training)
@@ -171,21 +173,54 @@ def _command() -> str:
     return shlex.join(["sftc", *sys.argv[1:]])
 
 
-def _ask_service(compiled: "Compiled", connection: "Connection") -> None:
+def _ask_service(compiled: Compiled, connection: "Connection") -> None:
     """Exit if the service says that it ignores keys of the payload, or refuses values."""
     check_version(compiled.payload, connection.service)
     check_limits(compiled.payload, connection.service, lambda found: _show_excesses(found, compiled))
 
 
-def _check_order(
-    order: "Order", options: ServiceOptions, training: "TrainingOptions", *, preflight: bool
+def _check_memory(config: Config, model: str | None, path: str) -> None:
+    """Show if the run may need more memory than its device has, and exit if that is certain.
+
+    The rows of the training file are looked at only if the run does not fit with rows as long as they may be.
+
+    Args:
+        config: the config, without errors.
+        model: the folder of its base model, if it is named.
+        path: the training file.
+    """
+    from sftc.estimate.row_lengths import guessed
+    from sftc.findings.stage_rules.estimates import FITS_BARELY, WILL_NOT_FIT
+    from sftc.tools.estimate_config import estimate_config
+
+    shown = {WILL_NOT_FIT.id, FITS_BARELY.id}
+    if not any(found.id in shown for found in estimate_config(config, model).findings):
+        return
+    findings, certain = estimate_config(config, model, guessed([path]))
+    memory = [found for found in findings if found.id in shown]
+    _show([found._replace(severity=Severity.ERROR) if certain else found for found in memory])
+    if certain:
+        stop()
+
+
+def _check_files(
+    compiled: Compiled,
+    model: str | None,
+    data: "Prepared",
+    options: ServiceOptions,
+    training: "TrainingOptions",
 ) -> None:
-    """Check that the secrets of a job are set, and that the model of the embedded service reads the rows."""
-    options.check_secrets(order.payload)
-    if preflight and options.named() is None:
+    """Exit if the run cannot fit its device, or the embedded service is to train and a row is refused.
+
+    Other services choose the devices themselves.
+    """
+    if options.target is None:
+        _check_memory(compiled.checked, model, data.training.path)
+    if options.named() is None:
         from sftc.cli.row_preflight import check_rows
 
-        check_rows(str(order.payload["model"]), training.models_dir, (order.training, order.validation))
+        name = str(compiled.payload["model"])
+        check_rows(name, training.models_dir, (data.training, data.validation))
 
 
 def _check_options(connection: "Connection", training: "TrainingOptions") -> None:
@@ -204,7 +239,7 @@ def _show(findings: list[Finding]) -> None:
         click.echo(f"{render(findings)}{summary(findings)}", err=True)
 
 
-def _files(compiled: "Compiled", dataset: str | None, options: ServiceOptions) -> _Files:
+def _files(compiled: Compiled, dataset: str | None, options: ServiceOptions) -> _Files:
     from sftc.submission.submit import needs_validation
 
     config = compiled.checked
@@ -223,7 +258,7 @@ def _files(compiled: "Compiled", dataset: str | None, options: ServiceOptions) -
     return _Files(training, validation)
 
 
-def _show_excesses(found: "Iterable[Excess]", compiled: "Compiled") -> None:
+def _show_excesses(found: "Iterable[Excess]", compiled: Compiled) -> None:
     """Print the values that a model does not take as findings on the keys that they come from."""
     findings = []
     for each in found:
