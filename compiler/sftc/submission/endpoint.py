@@ -217,11 +217,11 @@ def sealed(payload: Payload, backend: Backend) -> Payload:
     """Return `payload` with the secrets that a job needs. It must not be recorded or shown."""
     for row in backend.service.secrets:
         if row.variable in backend.secrets and any(look_up(payload, at) is not ABSENT for at in row.when):
-            payload = put(payload, row.to, backend.secrets[row.variable].secret)
+            payload = placed(payload, row.to, backend.secrets[row.variable].secret)
     return payload
 
 
-def put(payload: Payload, at: tuple[str, ...], value: Any) -> Payload:
+def placed(payload: Payload, at: tuple[str, ...], value: Any) -> Payload:
     """Return `payload` with `value` at a place of it; objects that are missing on the way are added."""
     name, *inner = at
-    return {**payload, name: put(payload.get(name, {}), tuple(inner), value) if inner else value}
+    return {**payload, name: placed(payload.get(name, {}), tuple(inner), value) if inner else value}

@@ -3,7 +3,7 @@
 from sftc.payload.encoding import Payload
 from sftc.submission.answers import first
 from sftc.submission.client import Notify, Sending, ServiceClient
-from sftc.submission.endpoint import put
+from sftc.submission.endpoint import placed
 from sftc.submission.failures import PriceError, RefusedError, UnreachableError
 from sftc.text.keys import ABSENT, look_up
 
@@ -22,7 +22,7 @@ def ask_price(payload: Payload, service: ServiceClient, tell: Notify, *, any_pri
     asked: Payload = {}
     for place in facts.fields:
         if (value := look_up(payload, place)) is not ABSENT:
-            asked = put(asked, place, value)
+            asked = placed(asked, place, value)
     try:
         answer = service.call(facts.call, sending=Sending(asked), tries=2).body
     except (RefusedError, UnreachableError) as error:

@@ -11,7 +11,7 @@ from sftc.contract.service_table import JobFacts, JobFind, ServiceTable, filled
 from sftc.payload.encoding import Payload, digest, to_bytes
 from sftc.submission.answers import first, job_id_of, listed, moment, money, word
 from sftc.submission.client import Notify, Sending, ServiceClient
-from sftc.submission.endpoint import put, sealed
+from sftc.submission.endpoint import placed, sealed
 from sftc.submission.failures import KeyInUseError, RefusedError, UnreachableError
 from sftc.submission.journal import Intent, Journal
 from sftc.submission.price import ask_price
@@ -72,7 +72,7 @@ def bind(payload: Payload, service: ServiceClient, training: str, validation: st
     for binding, file in ((table.training, training), (table.validation, validation)):
         if file is not None:
             value = filled(binding.value, {**service.backend.parts, "file": file})
-            payload = put(payload, binding.to, [value] if binding.is_list else value)
+            payload = placed(payload, binding.to, [value] if binding.is_list else value)
     return payload
 
 
@@ -338,7 +338,7 @@ def _described(job: _Job, facts: JobFacts) -> dict[str, Any]:
     """Return the description of a job as the service would send it."""
     body: dict[str, Any] = {}
     for place, value in ((facts.id[0], job.id), (facts.status[0], job.status)):
-        body = put(body, place, value)
+        body = placed(body, place, value)
     return body
 
 
