@@ -32,6 +32,8 @@ NOT_AS_FILES = {
     "unwritable-output": "golden cases write to memory",
     "small-difference": "`sftc compile` prints no notes",
     "bad-target": "a golden case has no target of its own",
+    "beyond-service-limit": "a service says its limits",
+    "row-not-taken": "`sftc train --target` reports it, which sends files",
     "unknown-module": "a golden case has no files of a model",
     "sequence-beyond-model": "as above",
     "no-chat-template": "as above",
