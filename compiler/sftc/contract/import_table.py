@@ -1,0 +1,275 @@
+"""What is known about the configs that another trainer takes, besides the mapping table of its target.
+
+`fields.json` has the names of its keys with their defaults, and `import.toml` the rest; see
+`import.schema.json`.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from sftc.contract.json_types import json_text
+from sftc.contract.mapping_table import Condition
+from sftc.contract.schemas import Schema
+from sftc.contract.targets import FOLDER, Read
+from sftc.text.keys import ABSENT, Path, look_up, split
+
+ANY: Final = "*"
+"""In a key of the table: any item of a list, or any key of a table."""
+
+Key = tuple[str, ...]
+
+
+class Alias(NamedTuple):
+    """The key at `path` is another name of the key at `to`."""
+
+    path: Key
+    to: Key
+    why: str
+
+
+class Form(NamedTuple):
+    """Values of the key at `path` that mean the same as another one, by their JSON text."""
+
+    path: Key
+    values: Mapping[str, Any]
+    why: str
+
+
+class Meant(NamedTuple):
+    """What the key at `path` is under the conditions: `value`, or `times` the key at `of`.
+
+    It is so if the config leaves the key out, or whatever it says if it is `always` so.
+    """
+
+    path: Key
+    value: Any
+    of: Key
+    times: int
+    always: bool
+    when: tuple[Condition, ...]
+    unless: tuple[Condition, ...]
+    why: str
+
+    def applies(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the conditions hold for the values of a config of the trainer."""
+        return _holds(self.when, self.unless, values)
+
+    def result(self, values: Mapping[str, Any]) -> Any:
+        """Return the value that is meant, `ABSENT` if it depends on a key that has none."""
+        if not self.of:
+            return self.value
+        found = look_up(values, self.of)
+        return found * self.times if isinstance(found, int | float) and self.times != 1 else found
+
+
+class OwnRow(NamedTuple):
+    """The key at `path` decides `to`: a key of the language, or a setting of the run.
+
+    `values` has what a value decides, by its JSON text; `globs` does the same for texts. What neither has is
+    not read by this row. `adds` is whether `to` is a list that gets the value. `note` is said if the row was
+    read.
+    """
+
+    path: Key
+    to: Key
+    values: Mapping[str, Any]
+    globs: tuple[tuple[str, Any], ...]
+    adds: bool
+    note: str
+    why: str
+
+    def result(self, value: Any) -> Any:
+        """Return what a value decides, `ABSENT` if nothing."""
+        from fnmatch import fnmatchcase
+
+        if not self.values and not self.globs:
+            return value
+        if (text := json_text(value)) in self.values:
+            return self.values[text]
+        fits = (made for glob, made in self.globs if fnmatchcase(text.lower(), glob))
+        return next(fits, ABSENT)
+
+
+class Loss(NamedTuple):
+    """The key at `path`, or a value that `takes` does not allow, is not imported.
+
+    `severity` is `error` if the run is another one without it, `warning` if it is not, and `note` if the
+    difference is small. `why` says what the run loses, and `instead` what a person can do.
+    """
+
+    path: Key
+    takes: Schema | None
+    severity: str
+    why: str
+    instead: str
+
+
+class Label(NamedTuple):
+    """The key at `path` has names, with commas between them, of entries in the table at `table`.
+
+    They are renamed to what the target writes: `name`, in which `{number}` counts from 1. The table is a file in
+    the folder that the key at `folder` names.
+    """
+
+    path: Key
+    table: Key
+    name: str
+    folder: Key
+
+
+class Open(NamedTuple):
+    """Something that a file does not say, under the conditions and unless it decides the key at `path`."""
+
+    path: Key
+    severity: str
+    why: str
+    instead: str
+    when: tuple[Condition, ...]
+    unless: tuple[Condition, ...]
+
+    def applies(self, values: Mapping[str, Any]) -> bool:
+        """Return whether the conditions hold for the values of a config of the trainer."""
+        return _holds(self.when, self.unless, values)
+
+
+def _holds(when: tuple[Condition, ...], unless: tuple[Condition, ...], values: Mapping[str, Any]) -> bool:
+    wanted = not when or any(each.holds(values) for each in when)
+    return wanted and not any(each.holds(values) for each in unless)
+
+
+class ImportTable(NamedTuple):
+    """What is known about the configs of a trainer, which is called `trainer`."""
+
+    trainer: str
+    fields: Mapping[Key, Any]
+    aliases: Mapping[Key, Alias]
+    forms: tuple[Form, ...]
+    meant: tuple[Meant, ...]
+    own: tuple[OwnRow, ...]
+    losses: tuple[Loss, ...]
+    idle: tuple[tuple[Key, str], ...]
+    labels: tuple[Label, ...]
+    stated: tuple[Key, ...]
+    open: tuple[Open, ...]
+
+    def default(self, path: Path) -> Any:
+        """Return the default of the key at `path`, `ABSENT` if none is known."""
+        return next((value for key, value in self.fields.items() if covers(key, path, whole=True)), ABSENT)
+
+    def knows(self, path: Path) -> bool:
+        """Return whether the trainer has the key at `path`, or takes any key in the table that it is in."""
+        shape = tuple(ANY if isinstance(part, int) else part for part in path)
+        named = {each.path for each in self.losses} | {key for key, _ in self.idle}
+        if shape in self.fields or shape in self.aliases or shape in named:
+            return True
+        parents = (shape[:depth] for depth in range(len(shape) - 1, 0, -1))
+        table = next((each for each in parents if each in self.fields or each in self._closed), None)
+        return table is not None and table not in self._closed
+
+    @property
+    def _closed(self) -> frozenset[Key]:
+        """The tables whose keys are all known."""
+        return frozenset(key[:-1] for key in self.fields if len(key) > 1)
+
+    def loss(self, path: Path) -> Loss | None:
+        """Return the entry about the key at `path`, or a table around it, that cannot be imported."""
+        return _nearest(path, ((each.path, each) for each in self.losses))
+
+    def idleness(self, path: Path) -> str | None:
+        """Return why the key at `path` has no effect, `None` if it has one."""
+        return _nearest(path, self.idle)
+
+
+def covers(key: Key, path: Path, *, whole: bool = False) -> bool:
+    """Return whether a key of the table is that at `path`, or a table around it unless it must be the `whole`."""
+    if len(key) > len(path) or (whole and len(key) != len(path)):
+        return False
+    return all(one in {ANY, other} for one, other in zip(key, path, strict=False))
+
+
+def _nearest(path: Path, entries: Any) -> Any:
+    found = [(len(key), entry) for key, entry in entries if covers(key, path)]
+    return max(found, key=lambda each: each[0])[1] if found else None
+
+
+def load_import_table(read: Read, target: str) -> ImportTable | None:
+    """Return the table for the configs of a target's trainer, `None` if they cannot be imported."""
+    try:
+        text, fields = (read(f"{FOLDER}/{target}/{name}") for name in ("import.toml", "fields.json"))
+    except OSError:
+        return None
+    return import_table_of(tomllib.loads(text.decode()), orjson.loads(fields))
+
+
+def import_table_of(table: Mapping[str, Any], fields: Mapping[str, Any]) -> ImportTable:
+    """Return the table with the values of an `import.toml` and of a `fields.json`."""
+    aliases = [Alias(split(each["key"]), split(each["to"]), each["why"]) for each in table.get("alias", ())]
+    return ImportTable(
+        table["trainer"],
+        {split(name): value for name, value in fields.items()},
+        {each.path: each for each in aliases},
+        tuple(Form(split(each["key"]), each["values"], each["why"]) for each in table.get("form", ())),
+        tuple(map(_meant, table.get("meant", ()))),
+        tuple(map(_own, table.get("own", ()))),
+        tuple(_losses(table)),
+        tuple((split(key), each["why"]) for each in table.get("idle", ()) for key in each["keys"]),
+        tuple(map(_label, table.get("label", ()))),
+        tuple(map(split, table.get("stated", ()))),
+        tuple(map(_open, table.get("open", ()))),
+    )
+
+
+def _losses(table: Mapping[str, Any]) -> Iterator[Loss]:
+    for each in table.get("loss", ()):
+        for key in each["keys"]:
+            yield Loss(split(key), each.get("takes"), each["severity"], each["why"], each.get("instead", ""))
+
+
+def _label(entry: Mapping[str, Any]) -> Label:
+    return Label(split(entry["key"]), split(entry["in"]), entry["name"], split(entry["folder"]))
+
+
+def _open(entry: Mapping[str, Any]) -> Open:
+    return Open(
+        split(entry["key"]) if "key" in entry else (),
+        entry["severity"],
+        entry["why"],
+        entry["instead"],
+        _asked(entry, "when"),
+        _asked(entry, "unless"),
+    )
+
+
+def _meant(entry: Mapping[str, Any]) -> Meant:
+    return Meant(
+        split(entry["key"]),
+        entry.get("value"),
+        split(entry["of"]) if "of" in entry else (),
+        entry.get("times", 1),
+        entry.get("always", False),
+        _asked(entry, "when"),
+        _asked(entry, "unless"),
+        entry["why"],
+    )
+
+
+def _own(entry: Mapping[str, Any]) -> OwnRow:
+    return OwnRow(
+        split(entry["key"]),
+        split(entry["to"]),
+        entry.get("values", {}),
+        tuple((each["glob"], each["value"]) for each in entry.get("globs", ())),
+        entry.get("adds", False),
+        entry.get("note", ""),
+        entry["why"],
+    )
+
+
+def _asked(entry: Mapping[str, Any], name: str) -> tuple[Condition, ...]:
+    return tuple(
+        Condition(split(each["key"]), each.get("value", ABSENT), each.get("has", ABSENT))
+        for each in entry.get(name, ())
+    )
