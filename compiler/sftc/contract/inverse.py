@@ -24,8 +24,6 @@ from sftc.text.keys import ABSENT, Path, look_up
 Place = tuple[str, ...]
 """A key of a config, a setting of the run, or a pointer into a payload."""
 
-_ROUNDS: Final = 12
-
 
 class Wanted(NamedTuple):
     """A value that a payload must have at the pointer `to`.
@@ -77,12 +75,11 @@ class Backwards:
         """Return a config whose payload has what is wanted, as far as there is one."""
         order = sorted(wanted, key=lambda each: (each.weak, not each.is_given))
         found = Inverse({}, {})
-        seen: list[dict[Place, Any]] = []
-        for number in range(_ROUNDS):
-            found = _Round(self, self.meaning(found.values), trusting=not number).of(order)
-            if found.values in seen:
-                break
-            seen.append(found.values)
+        for trusting in (True, False):
+            seen: list[dict[Place, Any]] = []
+            while found.values not in seen:
+                seen.append(found.values)
+                found = _Round(self, self.meaning(found.values), trusting=trusting).of(order)
         return found
 
     @cached_property
@@ -142,7 +139,8 @@ class Backwards:
 class _Round:
     """One reading of the tables, while `state` is what the last one found.
 
-    The first one is `trusting`: what a rule says does not keep it from being read.
+    The first ones are `trusting`: a rule is read although `unless` says that it does not apply, because what it
+    is read for may be the very value that makes it apply.
     """
 
     def __init__(self, tables: Backwards, state: Mapping[str, Any], *, trusting: bool) -> None:
@@ -171,6 +169,8 @@ class _Round:
     def _row(self, wanted: Wanted) -> MappingRow | None:
         """Return the rule that makes what is wanted."""
         rows = [row for row in self._tables.rows.get(wanted.to, ()) if self._applies(row, wanted)]
+        if any(row.op == "constant" and not row.when and same(row.value, wanted.value) for row in rows):
+            return None  # it is so without any key
         for strict in (True, False):
             for row in rows:
                 if self._tables.sources(row, [wanted.value], strict=strict) is not None:
@@ -239,15 +239,15 @@ class _Round:
                 self._narrow(condition.path, [condition.value], self._by[setting])
 
     def _factor(self, row: MappingRow, value: Any) -> list[tuple[Place, list[Any]]]:
-        """Return what the last factor of a product must be, if the others are known."""
-        *others, last = [each for each in row.of if isinstance(each, tuple)]
+        """Return what the first factor of a product must be that is not known, if the others are."""
+        factors = [each for each in row.of if isinstance(each, tuple)]
+        unknown = next((each for each in factors if each not in self._allowed), factors[-1])
         rest = Decimal(1)
-        for path in others if row.of[-1] == last else ():
-            factor = self._allowed.get(path, [look_up(self._state, path)])[0]
-            if not isinstance(factor, int | float):
-                return []
-            rest *= Decimal(repr(factor))
-        return [(last, [_quotient(value, rest)])] if isinstance(value, int | float) and rest else []
+        for path in factors:
+            if path != unknown:
+                factor = self._allowed.get(path, [look_up(self._state, path)])[0]
+                rest *= Decimal(repr(factor)) if isinstance(factor, int | float) else 0
+        return [(unknown, [_quotient(value, rest)])] if isinstance(value, int | float) and rest else []
 
 
 def _quotient(value: float, rest: Decimal) -> float:

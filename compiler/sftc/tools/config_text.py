@@ -43,4 +43,4 @@ def _with_comments(line: str, comments: LineComments) -> Iterator[str]:
 def comment_line(text: str) -> str:
     """Return a comment; characters that TOML does not allow in one are left out."""
     allowed = "".join(char for char in text if char in "\t " or char.isprintable() or char >= "\xa0").rstrip()
-    return f"#{allowed}" if not allowed or allowed[0].isspace() else f"# {allowed}"
+    return f"#{allowed}" if not allowed or allowed[0] in "# \t" else f"# {allowed}"

@@ -270,13 +270,26 @@ class _Import:
 
     @cached_property
     def _given(self) -> set[Path]:
-        """The keys that the config itself decides."""
+        """The keys that the config itself decides, and of which it gets what it says."""
         given: set[Path] = set(self._table.stated)
+        run = self._tables.meaning(self._inverse.values)
+        payload = to_payload(self._target.mapping, run)
         for each in self._wanted:
-            chosen = any(row.op == "choose" for row in self._tables.rows.get(each.to, ()))
-            if each.is_given and not (chosen and same(each.value, self._table.default(each.by))):
+            made = look_up(run if each.is_key else payload, each.to)
+            if each.is_given and same(made, each.value) and (each.is_key or self._decides(each.to, each.value)):
                 given.update(self._inverse.decided.get(each.by, ()))
         return given
+
+    def _decides(self, pointer: tuple[str, ...], value: Any) -> bool:
+        """Return whether a value decides something: that a run is not in float16 leaves two precisions."""
+        rows = [row for row in self._tables.rows.get(pointer, ()) if row.op == "choose"]
+        is_one = all(len(self._tables.sources(row, [value]) or ()) <= 1 for row in rows)
+        return is_one or not same(look_up(self._bare, pointer), value)
+
+    @cached_property
+    def _bare(self) -> dict[str, Any]:
+        """What a config without a setting compiles to."""
+        return self._payload_of({})
 
     @cached_property
     def _values(self) -> dict[Any, Any]:
@@ -338,15 +351,16 @@ class _Import:
             return self._without_effect(path, self._idle[path])
         alias = self._table.aliases.get(path)  # type: ignore[arg-type]  # as above
         to: Path = alias.to if alias else path
+        pointer = next((at for at in self._tables.rows if self._pointer(to)[: len(at)] == at), None)
         if to in self._refused:
-            return self._lost(path, self._refused[to])
+            is_rest = pointer is not None and pointer[len(self._at) :] in self._inverse.decided
+            return self._lost(path, self._refused[to], is_rest=is_rest)
         if to in self._own:
             return self._of_own_row(path, *self._own[to])
         value = look_up(self._said, to)
         if value is ABSENT:
             message = f"`{_name(path)}` is the default of {self._table.trainer}"
             return self._key(path, "default", rules.EQUAL_TO_DEFAULT, message)
-        pointer = next((at for at in self._tables.rows if self._pointer(to)[: len(at)] == at), None)
         if pointer is None:
             return self._unmapped(path, to, value)
         compiled = self._effective(to, self._compiled)
@@ -354,17 +368,22 @@ class _Import:
             return self._kept(path, to, pointer[len(self._at) :])
         return self._changed(path, to, pointer, value, compiled)
 
-    def _kept(self, path: Path, to: Path, pointer: Path) -> SourceKey:
+    def _kept(self, path: Path, to: Path, pointer: tuple[str, ...]) -> SourceKey:
         """Return the account of a key whose value the new config compiles to."""
-        decided = self._inverse.decided.get(pointer, ())
-        keys = tuple(key for key in decided if key in self._values)
-        value = look_up(self._said, to)
-        rows = self._tables.rows[self._pointer(pointer)]  # type: ignore[index]  # a pointer of the table
-        said = value is not None and not (self._is_default(to) and any(row.op == "choose" for row in rows))
-        if keys and said:
+        at = (*self._at, *pointer)
+        keys = tuple(key for key in self._inverse.decided.get(pointer, ()) if key in self._values)
+        value, rows = look_up(self._said, to), self._tables.rows[at]
+        is_part = any(row.op == "each" and to[-1] != row.options["as"] for row in rows)
+        if keys and value is not None and not is_part and self._decides(at, value):
+            idle = self._table.idleness(to)
+            if idle is not None and all(self._is_decided_by_another(key, pointer) for key in keys):
+                return self._without_effect(path, idle)
             return self._imported(path, keys)
         message = f"`{_name(path)}` is what every imported run has"
         return self._key(path, "default", rules.EQUAL_TO_DEFAULT, message)
+
+    def _is_decided_by_another(self, key: Path, pointer: Path) -> bool:
+        return any(key in keys and by != pointer for by, keys in self._inverse.decided.items())
 
     def _imported(self, path: Path, keys: Sequence[Path], note: str = "") -> SourceKey:
         sets = " and ".join(f"`{dotted(key)} = {_toml(self._values[key])}`" for key in keys)
@@ -383,7 +402,8 @@ class _Import:
         return self._key(path, "default", rules.EQUAL_TO_DEFAULT, f"`{_name(path)}` is what every imported run has")
 
     def _unmapped(self, path: Path, to: Path, value: Any) -> SourceKey:
-        if value is None or same(value, self._table.default(to)) or value in ([], {}):
+        default = self._table.default(to)
+        if same(value, default) or (not value and default is None):
             message = f"`{_name(path)}` is the default of {self._table.trainer}"
             return self._key(path, "default", rules.EQUAL_TO_DEFAULT, message)
         idle, loss = self._table.idleness(to), self._table.loss(to)
@@ -433,7 +453,10 @@ class _Import:
         if row.op in {"list", "each", "join"}:
             yield from ("text", "a list")
 
-    def _lost(self, path: Path, loss: Loss) -> SourceKey:
+    def _lost(self, path: Path, loss: Loss, *, is_rest: bool = False) -> SourceKey:
+        """Return the account of a key that is not imported; it is the `rest` if its list is, but for it."""
+        if is_rest:
+            loss = loss._replace(severity="error", why=f"{loss.why.rstrip('.')}; the imported run does without it")
         message = f"`{_name(path)}: {self._snippet(path)}` is not imported: {loss.why.rstrip('.')}"
         if loss.severity == "note":
             message = f"`{_name(path)}: {self._snippet(path)}`: {loss.why.rstrip('.')}"
