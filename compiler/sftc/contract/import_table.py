@@ -6,13 +6,15 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
 
+from sftc.contract.acceptance import schema_predicate
 from sftc.contract.json_types import json_text
 from sftc.contract.mapping_table import Condition
-from sftc.contract.schemas import Schema
+from sftc.contract.schemas import Schema, Schemas
 from sftc.contract.targets import FOLDER, Read
 from sftc.text.keys import ABSENT, Path, look_up, split
 
@@ -96,6 +98,8 @@ class OwnRow(NamedTuple):
 class Loss(NamedTuple):
     """The key at `path`, or a value that `takes` does not allow, is not imported.
 
+    It is if the table that it is in has the values `beside`.
+
     `severity` is `error` if the run is another one without it, `warning` if it is not, and `note` if the
     difference is small. `why` says what the run loses, and `instead` what a person can do.
     """
@@ -105,19 +109,29 @@ class Loss(NamedTuple):
     severity: str
     why: str
     instead: str
+    beside: Mapping[str, Any] = MappingProxyType({})
+
+    def refuses(self, value: Any, table: Any, schemas: Schemas) -> bool:
+        """Return whether a value that is in `table` is one that `takes` does not allow."""
+        if self.takes is None or schema_predicate(schemas, self.takes)(value):
+            return False
+        return not self.beside or any(look_up(table, (name,)) != each for name, each in self.beside.items())
 
 
 class Label(NamedTuple):
     """The key at `path` has names, with commas between them, of entries in the table at `table`.
 
     They are renamed to what the target writes: `name`, in which `{number}` counts from 1. The table is a file in
-    the folder that the key at `folder` names.
+    the folder that the key at `folder` names. An entry has its own file at `file`, and is one of messages if it
+    has what `like` has.
     """
 
     path: Key
     table: Key
     name: str
     folder: Key
+    file: str
+    like: Mapping[str, Any]
 
 
 class Open(NamedTuple):
@@ -225,11 +239,13 @@ def import_table_of(table: Mapping[str, Any], fields: Mapping[str, Any]) -> Impo
 def _losses(table: Mapping[str, Any]) -> Iterator[Loss]:
     for each in table.get("loss", ()):
         for key in each["keys"]:
-            yield Loss(split(key), each.get("takes"), each["severity"], each["why"], each.get("instead", ""))
+            severity, why, instead = each["severity"], each["why"], each.get("instead", "")
+            yield Loss(split(key), each.get("takes"), severity, why, instead, each.get("beside", {}))
 
 
 def _label(entry: Mapping[str, Any]) -> Label:
-    return Label(split(entry["key"]), split(entry["in"]), entry["name"], split(entry["folder"]))
+    where = split(entry["key"]), split(entry["in"]), entry["name"], split(entry["folder"])
+    return Label(*where, entry["file"], entry["like"])
 
 
 def _open(entry: Mapping[str, Any]) -> Open:

@@ -6,6 +6,7 @@ that applies counts, as on the way forward; which of them apply depends on other
 read until nothing changes.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
@@ -337,7 +338,10 @@ def _joined(row: MappingRow, value: Any) -> list[Any]:
 
 
 def _tabled(row: MappingRow, value: Any) -> list[Any]:
-    tables = [*value.values()] if isinstance(value, dict) else value
+    tables = value
+    if isinstance(value, dict) and "name" in row.options:
+        name = re.escape(row.options["name"]).replace(re.escape("{number}"), "[0-9]+")
+        tables = [table for key, table in value.items() if re.fullmatch(name, key)]
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
         return []
     items = [each[row.options["as"]] for each in tables if row.options["as"] in each]

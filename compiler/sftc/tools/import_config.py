@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
 
-from sftc.contract.acceptance import schema_predicate
 from sftc.contract.import_table import ImportTable, Label, Loss, OwnRow, covers, load_import_table
 from sftc.contract.inverse import Backwards, Inverse, Wanted, nested, same
 from sftc.contract.json_types import json_text
@@ -177,16 +176,13 @@ class _Import:
         from posixpath import isabs, join, normpath
 
         names = [each.strip() for each in look_up(self._said, label.path).split(",") if each.strip()]
-        if not names or not all(isinstance(listed.get(name), dict) for name in names):
+        if not names or not all(_has(listed.get(name), {**label.like, label.file: ABSENT}) for name in names):
             return {}
         ours = [label.name.replace("{number}", str(number)) for number in range(1, len(names) + 1)]
         found = {}
         for name, own in zip(names, ours, strict=True):
-            entry = dict(listed[name])
-            file = entry.get("file_name")
-            if isinstance(file, str) and not isabs(file):
-                entry["file_name"] = normpath(join(folder, file))
-            found[own] = entry
+            file = listed[name][label.file]
+            found[own] = {label.file: file if isabs(file) else normpath(join(folder, file))}
         _put(self._said, label.path, ",".join(ours))
         return found
 
@@ -208,8 +204,8 @@ class _Import:
             if row and (made := row.result(value)) is not ABSENT:
                 self._own[path] = (row, made)
             loss = self._table.loss(path)
-            if loss and loss.takes is not None and path not in self._own and path in self._places:
-                if not schema_predicate(self._language.schemas, loss.takes)(value) and not self._is_default(path):
+            if loss and path not in self._own and path in self._places and not self._is_default(path):
+                if loss.refuses(value, look_up(self._said, path[:-1]), self._language.schemas):
                     self._refused[path] = loss
 
     def _is_default(self, path: Path) -> bool:
@@ -242,7 +238,9 @@ class _Import:
         for to in self._tables.rows:
             if to[: len(self._at)] != self._at:
                 value = look_up(self._files, to)
-                wanted += [Wanted(to, value, to)] if value is not ABSENT else []
+                by = next((each.path for each in self._table.labels if (*each.table, each.name) == to[:2]), None)
+                by = by or next(each.path for each in self._table.labels if each.table == to[:1])
+                wanted += [Wanted(to, value, by)] if value not in (ABSENT, {}) else []
                 continue
             path = to[len(self._at) :]
             given = look_up(said, path)
@@ -619,6 +617,13 @@ def _leaves(value: Any, path: Path = ()) -> Iterator[Path]:
         return
     for part, child in value.items() if isinstance(value, dict) else enumerate(value):
         yield from _leaves(child, (*path, part))
+
+
+def _has(entry: Any, like: Any) -> bool:
+    """Return whether `entry` has what `like` has; `ABSENT` in it stands for a text."""
+    if isinstance(like, dict):
+        return isinstance(entry, dict) and all(_has(entry.get(name), each) for name, each in like.items())
+    return isinstance(entry, str) if like is ABSENT else bool(entry == like)
 
 
 def _put(values: dict[str, Any], path: Path, value: Any) -> None:
