@@ -66,7 +66,8 @@ def packages(target: str) -> Path:
 
 def run_reader(target: str, arguments: Iterable[str | Path], folder: Path) -> list[dict[str, Any]]:
     """Run the reader of a target in `folder`, and return what it prints."""
-    variables = {"PYTHONPATH": str(packages(target)), "HOME": str(folder), "HF_HUB_OFFLINE": "1"}
+    path = f"{packages(target)}:{ROOT / 'tests'}"
+    variables = {"PYTHONPATH": path, "HOME": str(folder), "HF_HUB_OFFLINE": "1"}
     quiet = {"AXOLOTL_DO_NOT_TRACK": "1", "LLAMAFACTORY_VERBOSITY": "ERROR", "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-W", "ignore", PROGRAMS / f"read_{target}.py", *arguments]
     ran = subprocess.run(

@@ -15,7 +15,8 @@ from axolotl.utils.dict import DictDefault
 from axolotl.utils.schemas.config import AxolotlInputConfig
 from axolotl.utils.schemas.datasets import SFTDataset
 from axolotl.utils.schemas.fsdp import FSDPConfig
-from field_defaults import plain
+
+from support.field_defaults import plain
 
 GPUS = {"bf16": True, "fp8": False, "tf32": True, "n_gpu": 8, "n_node": 1, "compute_capability": "sm_90"}
 PLACE = {"torch_version": "2.11.0"}
@@ -121,7 +122,7 @@ def understood(written: dict[str, Any]) -> dict[str, Any]:
 
 def fields() -> dict[str, Any]:
     """Return the keys that a config may have, with their defaults."""
-    found = {name: value for name, value in _defaults(AxolotlInputConfig)}
+    found = dict(_defaults(AxolotlInputConfig))
     inner = {"datasets.*": SFTDataset, "test_datasets.*": SFTDataset, "fsdp_config": FSDPConfig}
     return found | {f"{key}.{name}": value for key, kind in inner.items() for name, value in _defaults(kind)}
 

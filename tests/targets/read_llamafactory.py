@@ -24,10 +24,11 @@ setattr(transformers.training_args, "is_torch_bf16_gpu_available", lambda: True)
 from llamafactory.data.parser import get_dataset_list  # noqa: E402
 from llamafactory.data.template import TEMPLATES  # noqa: E402
 from llamafactory.extras.constants import DEFAULT_TEMPLATE, SUPPORTED_MODELS  # noqa: E402
-from field_defaults import defaults  # noqa: E402
 from llamafactory.hparams import get_train_args  # noqa: E402
 from llamafactory.hparams.parser import _TRAIN_ARGS  # noqa: E402
 from omegaconf import OmegaConf  # noqa: E402
+
+from support.field_defaults import defaults  # noqa: E402
 
 SCHEDULES = {"polynomial": "linear", "cosine_with_min_lr": "cosine", "constant_with_warmup": "constant"}
 OPTIMIZERS = {"adamw_torch_fused": "adamw", "adamw_bnb_8bit": "adamw_8bit"}

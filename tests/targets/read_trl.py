@@ -17,7 +17,6 @@ import yaml
 transformers.training_args.is_torch_bf16_gpu_available = lambda: True  # type: ignore[attr-defined]  # imported there
 
 from accelerate.commands.launch import launch_command_parser  # noqa: E402
-from field_defaults import defaults  # noqa: E402
 from trl import (  # noqa: E402
     DatasetMixtureConfig,
     ModelConfig,
@@ -26,8 +25,10 @@ from trl import (  # noqa: E402
     get_peft_config,
     get_quantization_config,
 )
-from trl.scripts.utils import DatasetConfig  # noqa: E402
 from trl.scripts.sft import make_parser  # noqa: E402
+from trl.scripts.utils import DatasetConfig  # noqa: E402
+
+from support.field_defaults import defaults  # noqa: E402
 
 SCHEDULES = {"polynomial": "linear", "cosine_with_min_lr": "cosine", "constant_with_warmup": "constant"}
 OPTIMIZERS = {"adamw_torch_fused": "adamw", "adamw_bnb_8bit": "adamw_8bit"}
@@ -107,7 +108,7 @@ def understood(file: Path) -> dict[str, Any]:
 
 
 def fields() -> dict[str, Any]:
-    """Return the keys that a config may have, with their defaults: TRL's own and those of `accelerate launch`."""
+    """Return the keys of TRL and of `accelerate launch` that a config may have, with their defaults."""
     kinds = (ScriptArguments, SFTConfig, ModelConfig, DatasetMixtureConfig)
     found = {name: value for kind in kinds for name, value in defaults(kind)}
     found |= {f"datasets.*.{name}": value for name, value in defaults(DatasetConfig)}

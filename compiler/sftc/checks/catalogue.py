@@ -13,6 +13,7 @@ from sftc.findings.stage_rules import (
     conversations,
     conversions,
     files,
+    imports,
     lengths,
     other_trainers,
     rows,
@@ -24,7 +25,17 @@ from sftc.findings.stage_rules import (
 CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments)
 """The families of `sftc lint`."""
 
-FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, calls, conversions, run, lengths, templates)
+FAMILIES: Final = (
+    *CONFIG_FAMILIES,
+    rows,
+    conversations,
+    calls,
+    conversions,
+    run,
+    lengths,
+    templates,
+    imports,
+)
 
 
 def _by_id(families: tuple[Any, ...]) -> Mapping[str, Rule]:

@@ -59,11 +59,12 @@ class Meant(NamedTuple):
         """Return whether the conditions hold for the values of a config of the trainer."""
         return _holds(self.when, self.unless, values)
 
-    def result(self, values: Mapping[str, Any]) -> Any:
-        """Return the value that is meant, `ABSENT` if it depends on a key that has none."""
+    def result(self, values: Mapping[str, Any], default: Any) -> Any:
+        """Return the value that is meant; `default` is that of the key at `of`, if it depends on one."""
         if not self.of:
             return self.value
         found = look_up(values, self.of)
+        found = default if found is ABSENT else found
         return found * self.times if isinstance(found, int | float) and self.times != 1 else found
 
 
@@ -121,9 +122,9 @@ class Loss(NamedTuple):
 class Label(NamedTuple):
     """The key at `path` has names, with commas between them, of entries in the table at `table`.
 
-    They are renamed to what the target writes: `name`, in which `{number}` counts from 1. The table is a file in
-    the folder that the key at `folder` names. An entry has its own file at `file`, and is one of messages if it
-    has what `like` has.
+    They are renamed to what the target writes: `name`, in which `{number}` counts from 1. The table is a
+    file in the folder that the key at `folder` names. An entry has its own file at `file`, and is one of
+    messages if it has what `like` has.
     """
 
     path: Key
@@ -159,7 +160,7 @@ class ImportTable(NamedTuple):
 
     trainer: str
     fields: Mapping[Key, Any]
-    aliases: Mapping[Key, Alias]
+    aliases: tuple[Alias, ...]
     forms: tuple[Form, ...]
     meant: tuple[Meant, ...]
     own: tuple[OwnRow, ...]
@@ -176,8 +177,9 @@ class ImportTable(NamedTuple):
     def knows(self, path: Path) -> bool:
         """Return whether the trainer has the key at `path`, or takes any key in the table that it is in."""
         shape = tuple(ANY if isinstance(part, int) else part for part in path)
-        named = {each.path for each in self.losses} | {key for key, _ in self.idle}
-        if shape in self.fields or shape in self.aliases or shape in named:
+        named = {key for key, _ in self.idle} | {each.path for each in self.losses}
+        named |= {each.path for each in self.aliases}
+        if shape in self.fields or shape in named:
             return True
         parents = (shape[:depth] for depth in range(len(shape) - 1, 0, -1))
         table = next((each for each in parents if each in self.fields or each in self._closed), None)
@@ -190,23 +192,20 @@ class ImportTable(NamedTuple):
 
     def loss(self, path: Path) -> Loss | None:
         """Return the entry about the key at `path`, or a table around it, that cannot be imported."""
-        return _nearest(path, ((each.path, each) for each in self.losses))
+        found = [each for each in self.losses if covers(each.path, path)]
+        return max(found, key=lambda each: len(each.path), default=None)
 
     def idleness(self, path: Path) -> str | None:
         """Return why the key at `path` has no effect, `None` if it has one."""
-        return _nearest(path, self.idle)
+        found = [(len(key), why) for key, why in self.idle if covers(key, path)]
+        return max(found)[1] if found else None
 
 
 def covers(key: Key, path: Path, *, whole: bool = False) -> bool:
-    """Return whether a key of the table is that at `path`, or a table around it unless it must be the `whole`."""
+    """Return whether a key of the table is that at `path`, or a table around it if it need not be `whole`."""
     if len(key) > len(path) or (whole and len(key) != len(path)):
         return False
     return all(one in {ANY, other} for one, other in zip(key, path, strict=False))
-
-
-def _nearest(path: Path, entries: Any) -> Any:
-    found = [(len(key), entry) for key, entry in entries if covers(key, path)]
-    return max(found, key=lambda each: each[0])[1] if found else None
 
 
 def load_import_table(read: Read, target: str) -> ImportTable | None:
@@ -224,7 +223,7 @@ def import_table_of(table: Mapping[str, Any], fields: Mapping[str, Any]) -> Impo
     return ImportTable(
         table["trainer"],
         {split(name): value for name, value in fields.items()},
-        {each.path: each for each in aliases},
+        tuple(aliases),
         tuple(Form(split(each["key"]), each["values"], each["why"]) for each in table.get("form", ())),
         tuple(map(_meant, table.get("meant", ()))),
         tuple(map(_own, table.get("own", ()))),

@@ -140,8 +140,8 @@ class Backwards:
 class _Round:
     """One reading of the tables, while `state` is what the last one found.
 
-    The first ones are `trusting`: a rule is read although `unless` says that it does not apply, because what it
-    is read for may be the very value that makes it apply.
+    The first ones are `trusting`: a rule is read although `unless` says that it does not apply, because what
+    it is read for may be the very value that makes it apply.
     """
 
     def __init__(self, tables: Backwards, state: Mapping[str, Any], *, trusting: bool) -> None:
@@ -157,7 +157,7 @@ class _Round:
                 self._narrow(each.to, [each.value], [each.by])
             elif (row := self._row(each)) and (found := self._tables.sources(row, [each.value])):
                 self._narrow(row.path, found, [each.by])
-        for setting in reversed(self._tables.run_rows):
+        for setting in reversed([*self._tables.run_rows]):
             if setting in self._allowed:
                 self._descend(setting)
         keys = {path: values[0] for path, values in self._allowed.items() if path[0] != RUN}
@@ -191,9 +191,15 @@ class _Round:
     def _narrow(self, path: Place, values: Sequence[Any], by: Iterable[Path]) -> bool:
         """Allow only `values` for a key or setting, and return whether any of them was allowed before."""
         if path[0] != RUN:
-            values = [each for each in (self._tables.accepted(path, value) for value in values) if each is not ABSENT]
+            values = [
+                each
+                for each in (self._tables.accepted(path, value) for value in values)
+                if each is not ABSENT
+            ]
         before = self._allowed.get(path)
-        left = [*values] if before is None else [each for each in before if any(same(each, v) for v in values)]
+        left = (
+            [*values] if before is None else [each for each in before if any(same(each, v) for v in values)]
+        )
         if left:
             self._allowed[path] = left
             self._by.setdefault(path, []).extend(by)
@@ -203,7 +209,9 @@ class _Round:
         """Allow for the keys of a setting of the run only what makes one of its allowed values."""
         values = self._allowed[setting]
         rows = self._tables.run_rows[setting]
-        if len(values) > 1 and any(row.op == "constant" and not row.when and row.value in values for row in rows):
+        if len(values) > 1 and any(
+            row.op == "constant" and not row.when and row.value in values for row in rows
+        ):
             return
         for row in rows:
             if not self._within_reach(row):
@@ -277,10 +285,9 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same(each, other[name]) for name, each in one.items())
-    numbers = [_number(each) for each in (one, other)]
-    if None not in numbers:
-        a, b = numbers
-        return a == b or abs(a - b) <= 1e-12 * max(abs(a), abs(b))  # type: ignore[operator]  # neither is None
+    a, b = _number(one), _number(other)
+    if a is not None and b is not None:
+        return a == b or abs(a - b) <= 1e-12 * max(abs(a), abs(b))
     return type(one) is type(other) and bool(one == other)
 
 

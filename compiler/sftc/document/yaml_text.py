@@ -14,14 +14,16 @@ from sftc.text.keys import MAX_DEPTH, Path, dotted
 from sftc.text.source import Source, Span
 
 if TYPE_CHECKING:
-    from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+    from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 MAX_VALUES: Final = 20_000
 """The most values of a config, aliases counted as often as they are used."""
 
 _COMMENT: Final = re.compile("#[^\r\n\x85\u2028\u2029]*")
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUE: Final = frozenset(each for word in ("yes", "true", "on") for each in (word, word.title(), word.upper()))
+_TRUE: Final = frozenset(
+    each for word in ("yes", "true", "on") for each in (word, word.title(), word.upper())
+)
 _FALSE: Final = frozenset(
     each for word in ("no", "false", "off") for each in (word, word.title(), word.upper())
 )
@@ -141,7 +143,9 @@ class _Reader:
         self._left -= 1
         if self._left < 0:
             raise _wrong(
-                self._span(node), f"the config has more than {MAX_VALUES:,} values", "write it without aliases"
+                self._span(node),
+                f"the config has more than {MAX_VALUES:,} values",
+                "write it without aliases",
             )
         if len(path) > MAX_DEPTH:
             raise _too_deep(self._span(node))
@@ -151,9 +155,7 @@ class _Reader:
             raise _wrong(self._span(node), message, "remove the tag", path)
         if isinstance(node, ScalarNode):
             return self._scalar(node, kind)
-        if isinstance(node, MappingNode):
-            return self._table(node, path)
-        return self._list(node, path)
+        return self._table(node, path) if isinstance(node, MappingNode) else self._list(node, path)
 
     def _span(self, node: "Node") -> Span:
         return self.source.span(node.start_mark.index, node.end_mark.index)
@@ -166,7 +168,7 @@ class _Reader:
         is_text = kind == "str" and (node.style or self.source.text.startswith("!", start))
         return node.value if is_text else plain_value(node.value)
 
-    def _list(self, node: "SequenceNode", path: Path) -> list[Any]:
+    def _list(self, node: "Node", path: Path) -> list[Any]:
         found = []
         for number, child in enumerate(node.value):
             self.places.setdefault((*path, number), KeyPlace(self._span(child), self._span(child)))
