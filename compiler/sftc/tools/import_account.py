@@ -33,6 +33,7 @@ _NO_SETTING: Final = Loss(
     "sftc has no setting for it, so the imported run does without it",
     "remove the key, if that run is what you want",
 )
+_CONTRADICTION: Final = Loss((), None, "error", "other settings of the file contradict it", "make them agree")
 
 
 class SourceKey(NamedTuple):
@@ -79,9 +80,8 @@ class Account:
     def _key(self, path: Path) -> SourceKey:
         fate, rule, why, help, to, text, shown = self._verdict(path)
         message = f"{shown or f'`{source_name(path)}`'} {why}"
-        return SourceKey(
-            path, fate, to, text or why, rule.finding(self.span(path), message, path=path, help=help)
-        )
+        found = rule.finding(self.span(path), message, path=path, help=help)
+        return SourceKey(path, fate, to, text or why, found)
 
     def _verdict(self, path: Path) -> _Verdict:
         """Return what becomes of the key at `path`."""
@@ -100,20 +100,30 @@ class Account:
 
     def _mapped(self, path: Path, to: Path, pointer: Place) -> _Verdict:
         """Return what becomes of a key that a rule of the target's table writes."""
-        value = look_up(self._foreign.said, to)
-        compiled = self._foreign.effective(to, self._new.compiled)
+        foreign = self._foreign
+        value, compiled = look_up(foreign.said, to), foreign.effective(to, self._new.compiled)
         if value is ABSENT:
             return self._default()
-        if same(value, compiled) or (value is None and self._table.default(to) is None):
+        is_whole = foreign.pointer(to) == pointer
+        if same(value, compiled) or (is_whole and self._new.agrees(pointer, value, compiled)):
             return self._kept(to, pointer)
         return self._changed(path, to, pointer, compiled)
 
     def _unknown(self, path: Path) -> _Verdict:
         keys = (*self._table.fields, *(each.path for each in self._table.aliases))
-        meant = near(str(path[-1]), {key[-1] for key in keys if len(key) == len(path)})
+        known = {key[-1] for key in keys if len(key) == len(path)}
+        other = self._counterpart(str(path[0])) if len(path) == 1 else None
+        meant = other or near(str(path[-1]), known)
         help = f"did you mean `{meant}`?" if meant else "remove the key, or correct it"
         why = f"is not a key of {self._table.trainer}"
         return _Verdict("unknown", rules.UNKNOWN_SOURCE_KEY, why, help, text=help)
+
+    def _counterpart(self, name: str) -> str | None:
+        """Return the trainer's name of a setting that other trainers, or sftc, call `name`."""
+        names, target = self._new.language.names, self._foreign.target
+        keys = [tuple(map(str, key)) for key in (*names.homes(name), *names.others(name))]
+        places = [row.to for key in keys for row in target.read.get(key, ())]
+        return next((to[-1] for to in places if self._foreign.is_in_file(to)), None)
 
     def _default(self, *, of_sftc: bool = False) -> _Verdict:
         why = "is so in every imported run" if of_sftc else f"is the default of {self._table.trainer}"
@@ -141,10 +151,7 @@ class Account:
     def _of_own_row(self, path: Path, row: OwnRow, made: Any) -> _Verdict:
         now = look_up(self._new.state, row.to)
         if now is ABSENT or not (same(now, made) or (row.adds and made in now)):
-            loss = Loss(
-                row.path, None, "error", "other settings of the file contradict it", "make them agree"
-            )
-            return self._lost(path, self._table.loss(path) or loss)
+            return self._lost(path, self._table.loss(path) or _CONTRADICTION)
         keys = self._new.decided(path)
         return self._imported(keys, row.note) if keys else self._default(of_sftc=True)
 
@@ -162,9 +169,13 @@ class Account:
         """Return the account of a key whose value the new config does not compile to."""
         value, rows = look_up(self._foreign.said, to), self._tables.rows[pointer]
         loss, idle = self._table.loss(to), self._table.idleness(to)
-        if loss and (loss.severity != "error" or any(map(self._is_in_use, rows))):
+        by = self._foreign.inside(pointer)
+        is_used = any(map(self._is_in_use, rows)) or any(
+            key[: len(by)] == by for key in self._foreign.refused
+        )
+        if loss and (loss.severity != "error" or is_used):
             return self._lost(path, loss)
-        if not any(map(self._is_in_use, rows)):
+        if not is_used:
             return self._without_effect("with the other settings of the file, it decides nothing")
         if idle is not None:
             return self._without_effect(idle)
@@ -178,10 +189,9 @@ class Account:
 
     def _is_in_use(self, row: MappingRow) -> bool:
         """Return whether a rule applies to the new config, and what it reads is part of its run."""
-        read_from_run = row.path[:1] == (RUN,)
-        return row.applies(self._new.state) and not (
-            read_from_run and look_up(self._new.state, row.path) is ABSENT
-        )
+        state = self._new.state
+        is_left_out = row.path[:1] == (RUN,) and look_up(state, row.path) is ABSENT
+        return row.applies(state) and not is_left_out
 
     def _kinds(self, row: MappingRow) -> Iterator[str]:
         """Yield the kinds of values that a rule makes."""
@@ -244,19 +254,15 @@ class Account:
             if loss is None and self._table.idleness(path) is not None:
                 continue
             rule = _LOSSES[loss.severity] if loss else rules.CANNOT_IMPORT
-            why = (
-                loss.why
-                if loss
-                else f"{trainer} has {_toml(meant)} then, and the imported run {_toml(compiled)}"
-            )
-            message = f"the file leaves out `{source_name(path)}`: {why.rstrip('.')}"
-            yield rule.finding(start, message, help=(loss.instead if loss else "") or None)
+            differs = f"{trainer} has {_toml(meant)} then, and the imported run {_toml(compiled)}"
+            why, help = (loss.why, loss.instead or None) if loss else (differs, None)
+            yield rule.finding(start, f"the file leaves out `{source_name(path)}`: {why}", help=help)
 
     def defaults_written(self) -> dict[Place, Path]:
         """Return the keys that were written for what the file leaves out, each with what that is."""
         added = {key: self._new.deciders(key) for key in self._new.values if key not in self._new.given}
-        said = self._foreign.places
-        return {key: by[0] for key, by in added.items() if by and not any(path in said for path in by)}
+        said = {path[:depth] for path in self._foreign.places for depth in range(1, len(path) + 1)}
+        return {key: by[0] for key, by in added.items() if by and not said.intersection(by)}
 
 
 _KINDS: Final = {

@@ -45,13 +45,18 @@ class NewConfig:
         payload = to_payload(self.foreign.target.mapping, run)
         for each in self.wanted:
             made = look_up(run if each.is_key else payload, each.to)
-            if (
-                each.is_given
-                and same(made, each.value)
-                and (each.is_key or self.decides(each.to, each.value))
-            ):
+            is_met = same(made, each.value) if each.is_key else self.agrees(each.to, made, each.value)
+            if each.is_given and is_met and (each.is_key or self.decides(each.to, each.value)):
                 given.update(self._inverse.decided.get(each.by, ()))
         return given
+
+    def agrees(self, pointer: Place, one: Any, other: Any) -> bool:
+        """Return whether two values at a pointer mean the same: lists may be written in several ways."""
+        if same(one, other):
+            return True
+        rows = [row for row in self.tables.rows[pointer] if row.op in {"join", "each"}]
+        made = [[self.tables.sources(row, [value]) for value in (one, other)] for row in rows]
+        return any(each[0] is not None and each[0] == each[1] for each in made)
 
     def decides(self, pointer: Place, value: Any) -> bool:
         """Return whether a value decides something: that a run is not in float16 leaves two precisions."""
