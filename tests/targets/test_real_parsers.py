@@ -18,11 +18,12 @@ import sftc
 from sftc.contract.operations import OPERATIONS
 from sftc.contract.versions import PACKAGED
 from sftc.findings.stage_rules.other_trainers import UNFINISHED
-from sftc.text.keys import ABSENT, look_up
+from sftc.text.keys import ABSENT
 from sftc.training.machine import PACKAGES as OPTIONAL
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, UnsupportedJobError, make_plan
 from support.configs import runs
+from support.round_trips import expressible
 from support.target_readers import run_reader
 
 ROOT = Path(__file__).parents[2]
@@ -43,29 +44,6 @@ def texts() -> tuple[str, ...]:
 
     generate()
     return tuple(dict.fromkeys(made))
-
-
-def expressible(text: str, target: str) -> str:
-    """Return the config without the keys that `target` cannot express, and with those that it needs."""
-    config = tomllib.loads(text)
-    if "job" not in config or config.get("schema_version") != 2:
-        return text
-    config["job"].setdefault("data", "train.jsonl")
-    config.setdefault("hyperparameters", {}).setdefault("sequence_length", 1024)
-    if target == "fireworks":
-        training = config.setdefault("training", {})
-        training["mode"] = "lora"
-        if "validation" in training:
-            training["validation"]["save_best_model_at_end"] = False
-    for _ in range(4):
-        written = sftc.compile(tomlkit.dumps(config), target=target)
-        if written.ok:
-            break
-        for found in written.findings:
-            if found.is_error and found.path:
-                table = look_up(config, found.path[:-1])
-                table.pop(found.path[-1], None)
-    return tomlkit.dumps(config)
 
 
 class Case(NamedTuple):

@@ -7,7 +7,7 @@
 import tomllib
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
 
@@ -22,14 +22,7 @@ ANY: Final = "*"
 """In a key of the table: any item of a list, or any key of a table."""
 
 Key = tuple[str, ...]
-
-
-class Alias(NamedTuple):
-    """The key at `path` is another name of the key at `to`."""
-
-    path: Key
-    to: Key
-    why: str
+_T = TypeVar("_T")
 
 
 class Form(NamedTuple):
@@ -156,56 +149,60 @@ def _holds(when: tuple[Condition, ...], unless: tuple[Condition, ...], values: M
 
 
 class ImportTable(NamedTuple):
-    """What is known about the configs of a trainer, which is called `trainer`."""
+    """What is known about the configs of a trainer, which is called `trainer`.
+
+    `fields` are its keys with their defaults, and `closed` the tables that take no other keys. `aliases` has
+    other names of keys, `losses` and `idle` what cannot be imported and what has no effect.
+    """
 
     trainer: str
     fields: Mapping[Key, Any]
-    aliases: tuple[Alias, ...]
+    closed: frozenset[Key]
+    aliases: Mapping[Key, Key]
     forms: tuple[Form, ...]
     meant: tuple[Meant, ...]
     own: tuple[OwnRow, ...]
-    losses: tuple[Loss, ...]
-    idle: tuple[tuple[Key, str], ...]
+    losses: Mapping[Key, Loss]
+    idle: Mapping[Key, str]
     labels: tuple[Label, ...]
     stated: tuple[Key, ...]
     open: tuple[Open, ...]
 
     def default(self, path: Path) -> Any:
         """Return the default of the key at `path`, `ABSENT` if none is known."""
-        return next((value for key, value in self.fields.items() if covers(key, path, whole=True)), ABSENT)
+        return self.fields.get(shape(path), ABSENT)
 
     def knows(self, path: Path) -> bool:
         """Return whether the trainer has the key at `path`, or takes any key in the table that it is in."""
-        shape = tuple(ANY if isinstance(part, int) else part for part in path)
-        named = {key for key, _ in self.idle} | {each.path for each in self.losses}
-        named |= {each.path for each in self.aliases}
-        if shape in self.fields or shape in named:
+        key = shape(path)
+        if key in self.fields or key in self.aliases or key in self.losses or key in self.idle:
             return True
-        parents = (shape[:depth] for depth in range(len(shape) - 1, 0, -1))
-        table = next((each for each in parents if each in self.fields or each in self._closed), None)
-        return table is not None and table not in self._closed
-
-    @property
-    def _closed(self) -> frozenset[Key]:
-        """The tables whose keys are all known."""
-        return frozenset(key[:-1] for key in self.fields if len(key) > 1)
+        parents = (key[:depth] for depth in range(len(key) - 1, 0, -1))
+        table = next((each for each in parents if each in self.fields or each in self.closed), None)
+        return table is not None and table not in self.closed
 
     def loss(self, path: Path) -> Loss | None:
         """Return the entry about the key at `path`, or a table around it, that cannot be imported."""
-        found = [each for each in self.losses if covers(each.path, path)]
-        return max(found, key=lambda each: len(each.path), default=None)
+        return _nearest(self.losses, path)
 
     def idleness(self, path: Path) -> str | None:
         """Return why the key at `path` has no effect, `None` if it has one."""
-        found = [(len(key), why) for key, why in self.idle if covers(key, path)]
-        return max(found)[1] if found else None
+        return _nearest(self.idle, path)
 
 
-def covers(key: Key, path: Path, *, whole: bool = False) -> bool:
-    """Return whether a key of the table is that at `path`, or a table around it if it need not be `whole`."""
-    if len(key) > len(path) or (whole and len(key) != len(path)):
-        return False
-    return all(one in {ANY, other} for one, other in zip(key, path, strict=False))
+def shape(path: Path) -> Key:
+    """Return a path as the table names it: each item of a list is `*`."""
+    return tuple(ANY if isinstance(part, int) else part for part in path)
+
+
+def _nearest(entries: Mapping[Key, _T], path: Path) -> _T | None:
+    """Return the entry about the key at `path`, or else about the nearest table around it."""
+    key = shape(path)
+    for depth in range(len(key), 0, -1):
+        for each in (key[:depth], (*key[: depth - 1], ANY)):
+            if each in entries:
+                return entries[each]
+    return None
 
 
 def load_import_table(read: Read, target: str) -> ImportTable | None:
@@ -219,16 +216,17 @@ def load_import_table(read: Read, target: str) -> ImportTable | None:
 
 def import_table_of(table: Mapping[str, Any], fields: Mapping[str, Any]) -> ImportTable:
     """Return the table with the values of an `import.toml` and of a `fields.json`."""
-    aliases = [Alias(split(each["key"]), split(each["to"]), each["why"]) for each in table.get("alias", ())]
+    keys = {split(name): value for name, value in fields.items()}
     return ImportTable(
         table["trainer"],
-        {split(name): value for name, value in fields.items()},
-        tuple(aliases),
+        keys,
+        frozenset(key[:-1] for key in keys if len(key) > 1),
+        {split(each["key"]): split(each["to"]) for each in table.get("alias", ())},
         tuple(Form(split(each["key"]), each["values"], each["why"]) for each in table.get("form", ())),
         tuple(map(_meant, table.get("meant", ()))),
         tuple(map(_own, table.get("own", ()))),
-        tuple(_losses(table)),
-        tuple((split(key), each["why"]) for each in table.get("idle", ()) for key in each["keys"]),
+        {loss.path: loss for loss in _losses(table)},
+        {split(key): each["why"] for each in table.get("idle", ()) for key in each["keys"]},
         tuple(map(_label, table.get("label", ()))),
         tuple(map(split, table.get("stated", ()))),
         tuple(map(_open, table.get("open", ()))),

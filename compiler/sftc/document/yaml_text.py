@@ -92,6 +92,7 @@ def _composed(source: Source) -> "Node | None":
 
     end = len(source.text)
     try:
+        _check_size(source)
         root: Node | None = YAML(typ="safe", pure=True).compose(source.text)
     except MarkedYAMLError as error:
         at = min(error.problem_mark.index if error.problem_mark else 0, end)
@@ -99,11 +100,24 @@ def _composed(source: Source) -> "Node | None":
     except ReaderError as error:
         at = min(error.position, end)
         raise _wrong(source.span(at, at + 1), "YAML does not allow this character", "remove it") from None
-    except RecursionError:
-        raise _too_deep(source.span(0, 0)) from None
     except (YAMLError, ValueError) as error:
         raise _wrong(source.span(0, 0), f"the config is not YAML: {error}") from None
     return root
+
+
+def _check_size(source: Source) -> None:
+    """Make sure that the text has no more values and levels than a config: the parser takes long for them."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, NodeEvent
+
+    depth = number = 0
+    for event in YAML(typ="safe", pure=True).parse(source.text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        number += isinstance(event, NodeEvent)
+        if depth > MAX_DEPTH + 1:
+            raise _too_deep(source.span(event.start_mark.index, event.end_mark.index))
+        if number > MAX_VALUES:
+            raise _too_many(source.span(event.start_mark.index, event.end_mark.index))
 
 
 def _problem(source: Source, error: Any, at: int) -> tuple[str, str | None]:
@@ -120,6 +134,10 @@ def _problem(source: Source, error: Any, at: int) -> tuple[str, str | None]:
 
 def _wrong(span: Span, message: str, help: str | None = None, path: Path = ()) -> ConfigError:
     return ConfigError([YAML_SYNTAX.finding(span, message, path=path, help=help)])
+
+
+def _too_many(span: Span) -> ConfigError:
+    return _wrong(span, f"the config has more than {MAX_VALUES:,} values", "write it without aliases")
 
 
 def _too_deep(span: Span) -> ConfigError:
@@ -142,11 +160,7 @@ class _Reader:
 
         self._left -= 1
         if self._left < 0:
-            raise _wrong(
-                self._span(node),
-                f"the config has more than {MAX_VALUES:,} values",
-                "write it without aliases",
-            )
+            raise _too_many(self._span(node))
         if len(path) > MAX_DEPTH:
             raise _too_deep(self._span(node))
         kind = str(node.tag).removeprefix(_TAG)

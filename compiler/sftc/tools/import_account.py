@@ -9,6 +9,7 @@ from sftc.contract.import_table import Loss, OwnRow
 from sftc.contract.inverse import Place, same
 from sftc.contract.mapping_table import MappingRow
 from sftc.contract.targets import RUN
+from sftc.document.yaml_text import plain_value
 from sftc.findings.finding import Finding
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import imports as rules
@@ -94,7 +95,10 @@ class Account:
             return self._of_own_row(path, *foreign.own[to])
         pointer = next((at for at in self._tables.rows if foreign.pointer(to)[: len(at)] == at), None)
         if to in foreign.refused:
-            is_rest = pointer is not None and bool(self._new.decided(foreign.inside(pointer)))
+            is_item = pointer is not None and pointer != foreign.pointer(to)
+            if pointer and not is_item and (wrong := self._wrong(path, pointer)):
+                return wrong
+            is_rest = is_item and bool(self._new.decided(foreign.inside(pointer or ())))
             return self._lost(path, foreign.refused[to], is_rest=is_rest)
         return self._unmapped(path, to) if pointer is None else self._mapped(path, to, pointer)
 
@@ -110,7 +114,7 @@ class Account:
         return self._changed(path, to, pointer, compiled)
 
     def _unknown(self, path: Path) -> _Verdict:
-        keys = (*self._table.fields, *(each.path for each in self._table.aliases))
+        keys = (*self._table.fields, *self._table.aliases)
         known = {key[-1] for key in keys if len(key) == len(path)}
         other = self._counterpart(str(path[0])) if len(path) == 1 else None
         meant = other or near(str(path[-1]), known)
@@ -166,32 +170,51 @@ class Account:
         return self._lost(path, loss or _NO_SETTING)
 
     def _changed(self, path: Path, to: Path, pointer: Place, compiled: Any) -> _Verdict:
-        """Return the account of a key whose value the new config does not compile to."""
-        value, rows = look_up(self._foreign.said, to), self._tables.rows[pointer]
+        """Return what becomes of a key whose value the new config does not compile to."""
         loss, idle = self._table.loss(to), self._table.idleness(to)
-        by = self._foreign.inside(pointer)
-        is_used = any(map(self._is_in_use, rows)) or any(
-            key[: len(by)] == by for key in self._foreign.refused
-        )
-        if loss and (loss.severity != "error" or is_used):
-            return self._lost(path, loss)
-        if not is_used:
+        if not self._is_in_use(pointer):
             return self._without_effect("with the other settings of the file, it decides nothing")
+        if loss:
+            return self._lost(path, loss)
         if idle is not None:
             return self._without_effect(idle)
-        expected = {kind for row in rows for kind in self._kinds(row)}
-        if _kind(value) not in expected:
-            why = f"must be {' or '.join(sorted(expected))}, not `{self._snippet(path)}`"
-            return _Verdict("not imported", rules.WRONG_VALUE, why, "correct the value")
+        if wrong := self._wrong(path, pointer):
+            return wrong
         shown = "leaves it out" if compiled in (ABSENT, None) else f"has {_toml(compiled)}"
         why = f"sftc has no such value; the imported run {shown}"
         return self._lost(path, Loss((), None, "error", why, "set a value that sftc has"))
 
-    def _is_in_use(self, row: MappingRow) -> bool:
-        """Return whether a rule applies to the new config, and what it reads is part of its run."""
-        state = self._new.state
-        is_left_out = row.path[:1] == (RUN,) and look_up(state, row.path) is ABSENT
-        return row.applies(state) and not is_left_out
+    def _wrong(self, path: Path, pointer: Place) -> _Verdict | None:
+        """Return what becomes of a key whose value is of a type that the trainer does not take either."""
+        rows, value = self._tables.rows[pointer], look_up(self._foreign.said, self._foreign.inside(pointer))
+        expected = {kind for row in rows for kind in self._kinds(row)}
+        if _kind(value) in expected or any(row.op == "each" for row in rows):
+            return None
+        why = f"must be {' or '.join(sorted(expected))}, not `{self._snippet(path)}`"
+        return _Verdict("not imported", rules.WRONG_VALUE, why, "correct the value")
+
+    def _is_in_use(self, pointer: Place) -> bool:
+        """Return whether the new run has what is at a pointer, or lacks it only because of another loss."""
+        rows, state = self._tables.rows[pointer], self._new.state
+        by = self._foreign.inside(pointer)
+        if any(key[: len(by)] == by for key in self._foreign.refused):
+            return True
+        read = [each for row in rows for each in self._tables.run_rows.get(row.path, ())]
+        asked = {path for row in (*rows, *read) for path in row.asks}
+        is_left_out = [row.path[:1] == (RUN,) and look_up(state, row.path) is ABSENT for row in rows]
+        used = [row.applies(state) and not left for row, left in zip(rows, is_left_out, strict=True)]
+        return any(used) or any(map(self._is_lost, asked))
+
+    def _is_lost(self, setting: Place) -> bool:
+        """Return whether the other config says something about a setting of the run that the new one has not."""
+        foreign = self._foreign
+        for to, rows in self._tables.rows.items():
+            if foreign.is_in_file(to) and any(row.path == setting for row in rows):
+                path = foreign.inside(to)
+                meant = foreign.effective(path, foreign.said)
+                if not same(meant, foreign.effective(path, self._new.compiled)):
+                    return True
+        return False
 
     def _kinds(self, row: MappingRow) -> Iterator[str]:
         """Yield the kinds of values that a rule makes."""
@@ -276,9 +299,10 @@ _KINDS: Final = {
 
 
 def _kind(value: Any) -> str:
+    plain = plain_value(value) if isinstance(value, str) else value
     if isinstance(value, bool):
         return "true or false"
-    if isinstance(value, int | float):
+    if isinstance(plain, int | float) and not isinstance(plain, bool):
         return "a number"
     if value is None:
         return "null"

@@ -5,6 +5,7 @@ a key was imported if the compiled config has the value that it had.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from sftc.contract.import_table import ImportTable, load_import_table
@@ -33,7 +34,8 @@ class ImportedConfig(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def importable(contracts: Contracts) -> dict[str, ImportTable]:
+@cache
+def importable(contracts: Contracts) -> Mapping[str, ImportTable]:
     """Return the tables of the trainers whose configs can be imported, by the names of their targets."""
     tables = {name: load_import_table(contracts.read, name) for name in contracts.target_names}
     return {name: table for name, table in tables.items() if table}

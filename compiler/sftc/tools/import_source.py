@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from sftc.contract.import_table import ImportTable, Label, Loss, OwnRow, covers
+from sftc.contract.import_table import ImportTable, Label, Loss, OwnRow, shape
 from sftc.contract.inverse import Backwards, Wanted, same
 from sftc.contract.json_types import json_text
 from sftc.contract.targets import Target
@@ -77,8 +77,7 @@ class ForeignConfig:
 
     def current(self, path: Path) -> Path:
         """Return the current name of the key at `path` of the document."""
-        alias = next((each for each in self.table.aliases if each.path == path), None)
-        return alias.to if alias else path
+        return self.table.aliases.get(shape(path), path)
 
     def is_default(self, path: Path) -> bool:
         """Return whether the value of a key is the trainer's default."""
@@ -91,7 +90,7 @@ class ForeignConfig:
         if value is not ABSENT and not (value is None and default is None):
             return value
         for each in self.table.meant:
-            if not each.always and covers(each.path, path, whole=True) and each.applies(values):
+            if not each.always and each.path == shape(path) and each.applies(values):
                 return each.result(values, self.table.default(each.of) if each.of else ABSENT)
         return default
 
@@ -151,10 +150,10 @@ class ForeignConfig:
         for path in [*source_keys(self.said)]:
             value = look_up(self.said, path)
             for form in self.table.forms:
-                if covers(form.path, path, whole=True) and not isinstance(value, dict):
+                if form.path == shape(path) and not isinstance(value, dict):
                     value = form.values.get(json_text(value), value)
             _put(self.said, path, value)
-            row = next((each for each in self.table.own if covers(each.path, path, whole=True)), None)
+            row = next((each for each in self.table.own if each.path == shape(path)), None)
             if row and (made := row.result(value)) is not ABSENT:
                 self.own[path] = (row, made)
                 continue
@@ -180,7 +179,8 @@ class ForeignConfig:
         loss = self.table.loss(path)
         is_weak = self.table.idleness(path) is not None or (loss is not None and loss.severity != "error")
         is_given = look_up(said, path) is not ABSENT
-        return Wanted(to, self.effective(path, said), path, is_given=is_given, weak=is_weak)
+        value = ABSENT if path in self.refused else self.effective(path, said)
+        return Wanted(to, value, path, is_given=is_given, weak=is_weak)
 
     def _wanted_keys(self) -> list[Wanted]:
         """Return what the rows of the import table make: of those that add to a list, the whole list."""
