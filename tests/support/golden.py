@@ -5,8 +5,8 @@ optionally `flags.txt` (in shell syntax). The same folder contains the output, i
 `payload.json` (stdout) and `findings.txt` (stderr) of `sftc compile`, or `report.txt` of
 `sftc lint` and `sftc dataset check`.
 
-`golden/import/CASE/` has a `config.yaml` of another trainer, what `sftc import` makes of it (`config.sft.toml`),
-and the account of its keys on stderr (`account.txt`).
+`golden/import/CASE/` has a `config.yaml` of another trainer, what `sftc import` makes of it
+(`config.sft.toml`), and the account of its keys on stderr (`account.txt`).
 
 `golden/targets/TARGET/CASE/` has the files that `sftc compile --target` makes of a config, and its
 findings: of the config in `golden/accept/CASE`, or of a `config.toml` of its own.

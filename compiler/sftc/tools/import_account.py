@@ -1,6 +1,6 @@
 """The account of an import: what became of each key of the other config, and what it leaves out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
@@ -199,14 +199,17 @@ class Account:
         by = self._foreign.inside(pointer)
         if any(key[: len(by)] == by for key in self._foreign.refused):
             return True
-        read = [each for row in rows for each in self._tables.run_rows.get(row.path, ())]
-        asked = {path for row in (*rows, *read) for path in row.asks}
-        is_left_out = [row.path[:1] == (RUN,) and look_up(state, row.path) is ABSENT for row in rows]
-        used = [row.applies(state) and not left for row, left in zip(rows, is_left_out, strict=True)]
-        return any(used) or any(map(self._is_lost, asked))
+        read = {row.path: self._tables.run_rows.get(row.path, ()) for row in rows}
+        off = {path for path, settings in read.items() if settings and not _any_applies(settings, state)}
+        asked = {
+            path for row in (*rows, *(each for many in read.values() for each in many)) for path in row.asks
+        }
+        return _any_applies([row for row in rows if row.path not in off], state) or any(
+            map(self._is_lost, asked)
+        )
 
     def _is_lost(self, setting: Place) -> bool:
-        """Return whether the other config says something about a setting of the run that the new one has not."""
+        """Return whether the other config has another value of a setting of the run than the new one."""
         foreign = self._foreign
         for to, rows in self._tables.rows.items():
             if foreign.is_in_file(to) and any(row.path == setting for row in rows):
@@ -296,6 +299,10 @@ _KINDS: Final = {
     "array": "a list",
     "object": "a table",
 }
+
+
+def _any_applies(rows: Sequence[MappingRow], state: Mapping[str, Any]) -> bool:
+    return any(row.applies(state) for row in rows)
 
 
 def _kind(value: Any) -> str:
