@@ -122,6 +122,14 @@ class Backwards:
                 found += row.values.values() if row.op == "choose" else self.domain(row.path)
         return found
 
+    def keys(self, path: Place) -> list[Place]:
+        """Return the keys that a value of a key, or setting of the run, may be read back to."""
+        if path[0] != RUN:
+            return [path]
+        rows = [row for row in self.run_rows[path] if row.op in _UNDO]
+        read = [each for row in rows for each in (row.path, *row.of) if isinstance(each, tuple) and each]
+        return [key for each in read for key in self.keys(each)]
+
     def sources(self, row: MappingRow, values: Sequence[Any], *, strict: bool = False) -> list[Any] | None:
         """Return what the key of a row must be one of, so that the row makes one of `values`; else `None`."""
         if row.op == "constant":

@@ -201,12 +201,20 @@ class Account:
             return True
         read = {row.path: self._tables.run_rows.get(row.path, ()) for row in rows}
         off = {path for path, settings in read.items() if settings and not _any_applies(settings, state)}
-        asked = {
-            path for row in (*rows, *(each for many in read.values() for each in many)) for path in row.asks
-        }
-        return _any_applies([row for row in rows if row.path not in off], state) or any(
-            map(self._is_lost, asked)
-        )
+        if _any_applies([row for row in rows if row.path not in off], state):
+            return True
+        return any(map(self._is_lost, self._settings(rows)))
+
+    def _settings(self, rows: Sequence[MappingRow]) -> set[Place]:
+        """Return the settings of the run that rules depend on, directly or not, beside those that they read."""
+        found: set[Place] = set()
+        left = [path for row in rows for path in (row.path, *row.asks)]
+        while left:
+            path = left.pop()
+            if path[:1] == (RUN,) and path not in found:
+                found.add(path)
+                left += [each for row in self._tables.run_rows[path] for each in (row.path, *row.asks)]
+        return found - {row.path for row in rows}
 
     def _is_lost(self, setting: Place) -> bool:
         """Return whether the other config has another value of a setting of the run than the new one."""
