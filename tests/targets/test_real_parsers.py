@@ -6,13 +6,10 @@ The plan of the embedded trainer says what a config means.
 import json
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import tomlkit
-from hypothesis import given, settings
 
 import sftc
 from sftc.contract.operations import OPERATIONS
@@ -22,28 +19,11 @@ from sftc.text.keys import ABSENT
 from sftc.training.machine import PACKAGES as OPTIONAL
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, UnsupportedJobError, make_plan
-from support.configs import runs
-from support.round_trips import expressible
+from support.round_trips import GENERATED, expressible, texts
 from support.target_readers import run_reader
 
 ROOT = Path(__file__).parents[2]
 MACHINE = Machine("cuda", ("NVIDIA H100 80GB HBM3",) * 18, True, frozenset(OPTIONAL), nodes=2)
-GENERATED = 80
-
-
-@cache
-def texts() -> tuple[str, ...]:
-    """Return the golden configs, the examples, and configs that are generated, the same in every run."""
-    files = [*sorted(ROOT.glob("golden/accept/*/config.toml")), *sorted(ROOT.glob("examples/*.toml"))]
-    made = [file.read_bytes().decode() for file in files]
-
-    @settings(max_examples=GENERATED, derandomize=True, database=None)
-    @given(runs)
-    def generate(config: dict[str, Any]) -> None:
-        made.append(tomlkit.dumps(config))
-
-    generate()
-    return tuple(dict.fromkeys(made))
 
 
 class Case(NamedTuple):

@@ -21,7 +21,7 @@ from sftc.tools.import_source import json_beside, source_keys
 from sftc.tools.lint import lint
 from support.configs import runs
 from support.golden import GOLDEN
-from support.round_trips import expressible, imported, imported_again
+from support.round_trips import expressible, imported, imported_again, without_defaults
 
 TRAINERS = [*importable(PACKAGED)]
 CONFIGS = [path.read_bytes().decode() for path in sorted(GOLDEN.glob("accept/*/config.toml"))]
@@ -63,6 +63,19 @@ def test_a_generated_config_is_imported_as_the_same_run(target: str, config: dic
     made = compiled(expressible(tomlkit.dumps(config), target), target)
     if made is not None:
         check_round_trip(made, target)
+
+
+@each_trainer
+@settings(max_examples=25)
+@given(config=runs)
+def test_what_has_the_default_of_the_trainer_can_be_left_out(target: str, config: dict[str, Any]) -> None:
+    first = compiled(expressible(tomlkit.dumps(config), target), target)
+    if first is not None:
+        found = imported_again(first, target, without_defaults(first, target))
+        assert found.text is not None
+        again = compiled(found.text, target)
+        assert again is not None
+        assert again.payload == first.payload
 
 
 # Configs that people write.

@@ -25,7 +25,7 @@ Key = tuple[str, ...]
 _T = TypeVar("_T")
 
 
-class Form(NamedTuple):
+class ValueForm(NamedTuple):
     """Values of the key at `path` that mean the same as another one, by their JSON text."""
 
     path: Key
@@ -89,7 +89,7 @@ class OwnRow(NamedTuple):
         return next(fits, ABSENT)
 
 
-class Loss(NamedTuple):
+class ImportLoss(NamedTuple):
     """The key at `path`, or a value that `takes` does not allow, is not imported.
 
     It is if the table that it is in has the values `beside`.
@@ -159,10 +159,10 @@ class ImportTable(NamedTuple):
     fields: Mapping[Key, Any]
     closed: frozenset[Key]
     aliases: Mapping[Key, Key]
-    forms: tuple[Form, ...]
+    forms: tuple[ValueForm, ...]
     meant: tuple[Meant, ...]
     own: tuple[OwnRow, ...]
-    losses: Mapping[Key, Loss]
+    losses: Mapping[Key, ImportLoss]
     idle: Mapping[Key, str]
     labels: tuple[Label, ...]
     stated: tuple[Key, ...]
@@ -181,7 +181,7 @@ class ImportTable(NamedTuple):
         table = next((each for each in parents if each in self.fields or each in self.closed), None)
         return table is not None and table not in self.closed
 
-    def loss(self, path: Path) -> Loss | None:
+    def loss(self, path: Path) -> ImportLoss | None:
         """Return the entry about the key at `path`, or a table around it, that cannot be imported."""
         return _nearest(self.losses, path)
 
@@ -222,7 +222,7 @@ def import_table_of(table: Mapping[str, Any], fields: Mapping[str, Any]) -> Impo
         keys,
         frozenset(key[:-1] for key in keys if len(key) > 1),
         {split(each["key"]): split(each["to"]) for each in table.get("alias", ())},
-        tuple(Form(split(each["key"]), each["values"], each["why"]) for each in table.get("form", ())),
+        tuple(ValueForm(split(each["key"]), each["values"], each["why"]) for each in table.get("form", ())),
         tuple(map(_meant, table.get("meant", ()))),
         tuple(map(_own, table.get("own", ()))),
         {loss.path: loss for loss in _losses(table)},
@@ -233,11 +233,11 @@ def import_table_of(table: Mapping[str, Any], fields: Mapping[str, Any]) -> Impo
     )
 
 
-def _losses(table: Mapping[str, Any]) -> Iterator[Loss]:
+def _losses(table: Mapping[str, Any]) -> Iterator[ImportLoss]:
     for each in table.get("loss", ()):
         for key in each["keys"]:
             severity, why, instead = each["severity"], each["why"], each.get("instead", "")
-            yield Loss(split(key), each.get("takes"), severity, why, instead, each.get("beside", {}))
+            yield ImportLoss(split(key), each.get("takes"), severity, why, instead, each.get("beside", {}))
 
 
 def _label(entry: Mapping[str, Any]) -> Label:

@@ -22,7 +22,7 @@ from sftc.contract.upgrade import Upgraded
 from sftc.contract.versions import Contract
 from sftc.text.keys import ABSENT, Path, look_up
 
-Place = tuple[str, ...]
+KeyOrPointer = tuple[str, ...]
 """A key of a config, a setting of the run, or a pointer into a payload."""
 
 
@@ -34,7 +34,7 @@ class Wanted(NamedTuple):
     that another decides.
     """
 
-    to: Place
+    to: KeyOrPointer
     value: Any
     by: Path
     is_given: bool = True
@@ -45,11 +45,11 @@ class Wanted(NamedTuple):
 class Inverse(NamedTuple):
     """The values of a config, by key, and the keys that each key of the source decides."""
 
-    values: dict[Place, Any]
-    decided: dict[Path, tuple[Place, ...]]
+    values: dict[KeyOrPointer, Any]
+    decided: dict[Path, tuple[KeyOrPointer, ...]]
 
 
-def nested(values: Mapping[Place, Any]) -> dict[str, Any]:
+def nested(values: Mapping[KeyOrPointer, Any]) -> dict[str, Any]:
     """Return values by key as tables."""
     tables: dict[str, Any] = {}
     for path, value in values.items():
@@ -66,9 +66,9 @@ class Backwards:
     def __init__(self, target: Target, language: Contract) -> None:
         self._target = target
         self._language = language
-        self._tests: dict[Place, Predicate] = {}
+        self._tests: dict[KeyOrPointer, Predicate] = {}
 
-    def meaning(self, values: Mapping[Place, Any]) -> Mapping[str, Any]:
+    def meaning(self, values: Mapping[KeyOrPointer, Any]) -> Mapping[str, Any]:
         """Return the values of a config, and the run that they mean."""
         return self._language.run(Upgraded(nested(values), {}, ())).values
 
@@ -77,23 +77,23 @@ class Backwards:
         order = sorted(wanted, key=lambda each: (each.weak, not each.is_given))
         found = Inverse({}, {})
         for trusting in (True, False):
-            seen: list[dict[Place, Any]] = []
+            seen: list[dict[KeyOrPointer, Any]] = []
             while found.values not in seen:
                 seen.append(found.values)
                 found = _Round(self, self.meaning(found.values), trusting=trusting).of(order)
         return found
 
     @cached_property
-    def rows(self) -> Mapping[Place, Sequence[MappingRow]]:
+    def rows(self) -> Mapping[KeyOrPointer, Sequence[MappingRow]]:
         """The rules of the target by place."""
         return _grouped(self._target.mapping.rows, ())
 
     @cached_property
-    def run_rows(self) -> Mapping[Place, Sequence[MappingRow]]:
+    def run_rows(self) -> Mapping[KeyOrPointer, Sequence[MappingRow]]:
         """The rules of the run by setting, in their order."""
         return _grouped(self._language.run_table.rows, (RUN,))
 
-    def accepted(self, path: Place, value: Any, *, strict: bool = False) -> Any:
+    def accepted(self, path: KeyOrPointer, value: Any, *, strict: bool = False) -> Any:
         """Return `value` as the key at `path` takes it, `ABSENT` if it does not take it."""
         schema = self._language.properties.get(path)
         if schema is None:
@@ -103,13 +103,13 @@ class Backwards:
         forms = [value] if strict else _forms(value, schema.get("type"))
         return next((each for each in forms if self._tests[path](each)), ABSENT)
 
-    def can_be(self, path: Place, value: Any, *, strict: bool) -> bool:
+    def can_be(self, path: KeyOrPointer, value: Any, *, strict: bool) -> bool:
         """Return whether a key, or setting of the run, may have a value."""
         if path[0] != RUN:
             return self.accepted(path, value, strict=strict) is not ABSENT
         return any(self.sources(row, [value], strict=strict) is not None for row in self.run_rows[path])
 
-    def domain(self, path: Place) -> list[Any]:
+    def domain(self, path: KeyOrPointer) -> list[Any]:
         """Return all values that a key, or setting of the run, may have; none if they cannot be listed."""
         if path[0] != RUN:
             schema = self._language.properties.get(path, {})
@@ -122,7 +122,7 @@ class Backwards:
                 found += row.values.values() if row.op == "choose" else self.domain(row.path)
         return found
 
-    def keys(self, path: Place) -> list[Place]:
+    def keys(self, path: KeyOrPointer) -> list[KeyOrPointer]:
         """Return the keys that a value of a key, or setting of the run, may be read back to."""
         if path[0] != RUN:
             return [path]
@@ -156,8 +156,8 @@ class _Round:
         self._tables = tables
         self._state = state
         self._trusting = trusting
-        self._allowed: dict[Place, list[Any]] = {}
-        self._by: dict[Place, list[Path]] = {}
+        self._allowed: dict[KeyOrPointer, list[Any]] = {}
+        self._by: dict[KeyOrPointer, list[Path]] = {}
 
     def of(self, wanted: Iterable[Wanted]) -> Inverse:
         for each in wanted:
@@ -169,7 +169,7 @@ class _Round:
             if setting in self._allowed:
                 self._descend(setting)
         keys = {path: values[0] for path, values in self._allowed.items() if path[0] != RUN}
-        decided: dict[Path, list[Place]] = {}
+        decided: dict[Path, list[KeyOrPointer]] = {}
         for path in keys:
             for by in self._by[path]:
                 decided.setdefault(by, []).append(path)
@@ -196,7 +196,7 @@ class _Round:
         needed = not row.when or any(map(holds, row.when))
         return needed and ((self._trusting and wanted.is_given) or not any(map(holds, row.unless)))
 
-    def _narrow(self, path: Place, values: Sequence[Any], by: Iterable[Path]) -> bool:
+    def _narrow(self, path: KeyOrPointer, values: Sequence[Any], by: Iterable[Path]) -> bool:
         """Allow only `values` for a key or setting, and return whether any of them was allowed before."""
         if path[0] != RUN:
             values = [
@@ -213,7 +213,7 @@ class _Round:
             self._by.setdefault(path, []).extend(by)
         return bool(left)
 
-    def _descend(self, setting: Place) -> None:
+    def _descend(self, setting: KeyOrPointer) -> None:
         """Allow for the keys of a setting of the run only what makes one of its allowed values."""
         values = self._allowed[setting]
         rows = self._tables.run_rows[setting]
@@ -250,12 +250,12 @@ class _Round:
             return any(same(each, condition.value) for each in allowed)
         return condition.holds(self._state)
 
-    def _meet(self, row: MappingRow, setting: Place) -> None:
+    def _meet(self, row: MappingRow, setting: KeyOrPointer) -> None:
         for condition in row.when:
             if condition.path[0] != RUN and condition.value is not ABSENT:
                 self._narrow(condition.path, [condition.value], self._by[setting])
 
-    def _factor(self, row: MappingRow, value: Any) -> list[tuple[Place, list[Any]]]:
+    def _factor(self, row: MappingRow, value: Any) -> list[tuple[KeyOrPointer, list[Any]]]:
         """Return what the first factor of a product must be that is not known, if the others are."""
         factors = [each for each in row.of if isinstance(each, tuple)]
         unknown = next((each for each in factors if each not in self._allowed), factors[-1])
@@ -272,8 +272,8 @@ def _quotient(value: float, rest: Decimal) -> float:
     return int(exact) if isinstance(value, int) and exact == int(exact) else float(exact)
 
 
-def _grouped(rows: Iterable[MappingRow], before: Place) -> dict[Place, list[MappingRow]]:
-    groups: dict[Place, list[MappingRow]] = {}
+def _grouped(rows: Iterable[MappingRow], before: KeyOrPointer) -> dict[KeyOrPointer, list[MappingRow]]:
+    groups: dict[KeyOrPointer, list[MappingRow]] = {}
     for row in rows:
         groups.setdefault((*before, *row.to), []).append(row)
     return groups

@@ -5,8 +5,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
-from sftc.contract.import_table import Loss, OwnRow
-from sftc.contract.inverse import Place, same
+from sftc.contract.import_table import ImportLoss, OwnRow
+from sftc.contract.inverse import KeyOrPointer, same
 from sftc.contract.mapping_table import MappingRow
 from sftc.contract.targets import RUN
 from sftc.document.yaml_text import plain_value
@@ -19,7 +19,7 @@ from sftc.text.suggest import near
 from sftc.tools.import_source import source_keys
 from sftc.tools.import_values import NewConfig
 
-Fate = Literal["imported", "default", "no effect", "not imported", "unknown"]
+KeyFate = Literal["imported", "default", "no effect", "not imported", "unknown"]
 
 _LOSSES: Final = {
     "error": rules.CANNOT_IMPORT,
@@ -27,14 +27,16 @@ _LOSSES: Final = {
     "note": rules.IMPORTED_DIFFERENTLY,
 }
 _SHOWN: Final = 60
-_NO_SETTING: Final = Loss(
+_NO_SETTING: Final = ImportLoss(
     (),
     None,
     "error",
     "sftc has no setting for it, so the imported run does without it",
     "remove the key, if that run is what you want",
 )
-_CONTRADICTION: Final = Loss((), None, "error", "other settings of the file contradict it", "make them agree")
+_CONTRADICTION: Final = ImportLoss(
+    (), None, "error", "other settings of the file contradict it", "make them agree"
+)
 
 
 class SourceKey(NamedTuple):
@@ -44,7 +46,7 @@ class SourceKey(NamedTuple):
     """
 
     path: Path
-    fate: Fate
+    fate: KeyFate
     to: tuple[Path, ...]
     text: str
     finding: Finding
@@ -56,11 +58,11 @@ class _Verdict(NamedTuple):
     `text` says it in a table, and `shown` is how a finding names the key; both have defaults.
     """
 
-    fate: Fate
+    fate: KeyFate
     rule: Rule
     why: str
     help: str | None = None
-    to: tuple[Place, ...] = ()
+    to: tuple[KeyOrPointer, ...] = ()
     text: str = ""
     shown: str = ""
 
@@ -102,7 +104,7 @@ class Account:
             return self._lost(path, foreign.refused[to], is_rest=is_rest)
         return self._unmapped(path, to) if pointer is None else self._mapped(path, to, pointer)
 
-    def _mapped(self, path: Path, to: Path, pointer: Place) -> _Verdict:
+    def _mapped(self, path: Path, to: Path, pointer: KeyOrPointer) -> _Verdict:
         """Return what becomes of a key that a rule of the target's table writes."""
         foreign = self._foreign
         value, compiled = look_up(foreign.said, to), foreign.effective(to, self._new.compiled)
@@ -146,7 +148,7 @@ class Account:
             return self._without_effect(idle)
         return self._imported(keys)
 
-    def _imported(self, keys: Sequence[Place], note: str = "") -> _Verdict:
+    def _imported(self, keys: Sequence[KeyOrPointer], note: str = "") -> _Verdict:
         sets = [f"{dotted(key)} = {_toml(self._new.values[key])}" for key in keys]
         why = f"is now {' and '.join(f'`{each}`' for each in sets)}" + (f": {note}" if note else "")
         rule, text = rules.NOT_IMPORTED if note else rules.IMPORTED, ", ".join(sets)
@@ -169,7 +171,7 @@ class Account:
             return self._without_effect(idle)
         return self._lost(path, loss or _NO_SETTING)
 
-    def _changed(self, path: Path, to: Path, pointer: Place, compiled: Any) -> _Verdict:
+    def _changed(self, path: Path, to: Path, pointer: KeyOrPointer, compiled: Any) -> _Verdict:
         """Return what becomes of a key whose value the new config does not compile to."""
         loss, idle = self._table.loss(to), self._table.idleness(to)
         if not self._is_in_use(pointer):
@@ -182,9 +184,9 @@ class Account:
             return wrong
         shown = "leaves it out" if compiled in (ABSENT, None) else f"has {_toml(compiled)}"
         why = f"sftc has no such value; the imported run {shown}"
-        return self._lost(path, Loss((), None, "error", why, "set a value that sftc has"))
+        return self._lost(path, ImportLoss((), None, "error", why, "set a value that sftc has"))
 
-    def _wrong(self, path: Path, pointer: Place) -> _Verdict | None:
+    def _wrong(self, path: Path, pointer: KeyOrPointer) -> _Verdict | None:
         """Return what becomes of a key whose value is of a type that the trainer does not take either."""
         rows, value = self._tables.rows[pointer], look_up(self._foreign.said, self._foreign.inside(pointer))
         expected = {kind for row in rows for kind in self._kinds(row)}
@@ -193,7 +195,7 @@ class Account:
         why = f"must be {' or '.join(sorted(expected))}, not `{self._snippet(path)}`"
         return _Verdict("not imported", rules.WRONG_VALUE, why, "correct the value")
 
-    def _is_in_use(self, pointer: Place) -> bool:
+    def _is_in_use(self, pointer: KeyOrPointer) -> bool:
         """Return whether the new run has what is at a pointer, or lacks it only because of another loss."""
         rows, state = self._tables.rows[pointer], self._new.state
         by = self._foreign.inside(pointer)
@@ -205,9 +207,9 @@ class Account:
             return True
         return any(map(self._is_lost, self._settings(rows)))
 
-    def _settings(self, rows: Sequence[MappingRow]) -> set[Place]:
-        """Return the settings of the run that rules depend on, directly or not, beside those that they read."""
-        found: set[Place] = set()
+    def _settings(self, rows: Sequence[MappingRow]) -> set[KeyOrPointer]:
+        """Return the settings of the run that rules depend on, beside those that they read."""
+        found: set[KeyOrPointer] = set()
         left = [path for row in rows for path in (row.path, *row.asks)]
         while left:
             path = left.pop()
@@ -216,7 +218,7 @@ class Account:
                 left += [each for row in self._tables.run_rows[path] for each in (row.path, *row.asks)]
         return found - {row.path for row in rows}
 
-    def _is_lost(self, setting: Place) -> bool:
+    def _is_lost(self, setting: KeyOrPointer) -> bool:
         """Return whether the other config has another value of a setting of the run than the new one."""
         foreign = self._foreign
         for to, rows in self._tables.rows.items():
@@ -241,7 +243,7 @@ class Account:
         if row.op in {"list", "each", "join"}:
             yield from ("text", "a list")
 
-    def _lost(self, path: Path, loss: Loss, *, is_rest: bool = False) -> _Verdict:
+    def _lost(self, path: Path, loss: ImportLoss, *, is_rest: bool = False) -> _Verdict:
         """Return the account of a key that is not imported; `is_rest` if other items of its list are."""
         why, severity = loss.why, loss.severity
         if is_rest:
@@ -292,7 +294,7 @@ class Account:
             why, help = (loss.why, loss.instead or None) if loss else (differs, None)
             yield rule.finding(start, f"the file leaves out `{source_name(path)}`: {why}", help=help)
 
-    def defaults_written(self) -> dict[Place, Path]:
+    def defaults_written(self) -> dict[KeyOrPointer, Path]:
         """Return the keys that were written for what the file leaves out, each with what that is."""
         added = {key: self._new.deciders(key) for key in self._new.values if key not in self._new.given}
         said = {path[:depth] for path in self._foreign.places for depth in range(1, len(path) + 1)}

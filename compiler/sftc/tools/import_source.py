@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from sftc.contract.import_table import ImportTable, Label, Loss, OwnRow, shape
+from sftc.contract.import_table import ImportLoss, ImportTable, Label, OwnRow, shape
 from sftc.contract.inverse import Backwards, Wanted, same
 from sftc.contract.json_types import json_text
 from sftc.contract.targets import Target
@@ -56,7 +56,7 @@ class ForeignConfig:
         self.root = target.facts.files[0].at
         self.places: dict[Path, Path] = {}
         self.idle: dict[Path, str] = {}
-        self.refused: dict[Path, Loss] = {}
+        self.refused: dict[Path, ImportLoss] = {}
         self.own: dict[Path, tuple[OwnRow, Any]] = {}
         self.said = self._named(document.values)
         self.files = self._labelled(beside)

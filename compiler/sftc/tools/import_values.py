@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from sftc.contract.inverse import Backwards, Inverse, Place, Wanted, nested, same
+from sftc.contract.inverse import Backwards, Inverse, KeyOrPointer, Wanted, nested, same
 from sftc.contract.targets import RUN
 from sftc.contract.versions import Contract
 from sftc.payload.mapping import to_payload
@@ -20,11 +20,11 @@ class NewConfig:
         self.language = language
         self.tables = Backwards(foreign.target, language)
 
-    def decided(self, path: Path) -> tuple[Place, ...]:
+    def decided(self, path: Path) -> tuple[KeyOrPointer, ...]:
         """Return the keys of the new config that a key of the other trainer decides, in its terms."""
         return tuple(key for key in self._inverse.decided.get(path, ()) if key in self.values)
 
-    def deciders(self, key: Place) -> list[Path]:
+    def deciders(self, key: KeyOrPointer) -> list[Path]:
         """Return the keys of the other trainer, in its terms, that decide a key of the new config."""
         return [path for path, keys in self._inverse.decided.items() if key in keys]
 
@@ -38,7 +38,7 @@ class NewConfig:
         return self.tables.invert(self.wanted)
 
     @cached_property
-    def given(self) -> set[Place]:
+    def given(self) -> set[KeyOrPointer]:
         """The keys that the other config itself decides, and of which it gets what it says."""
         given = {*self.foreign.table.stated}
         run = self.tables.meaning(self._inverse.values)
@@ -50,7 +50,7 @@ class NewConfig:
                 given.update(self._inverse.decided.get(each.by, ()))
         return given
 
-    def agrees(self, pointer: Place, one: Any, other: Any) -> bool:
+    def agrees(self, pointer: KeyOrPointer, one: Any, other: Any) -> bool:
         """Return whether two values at a pointer mean the same: lists may be written in several ways."""
         if same(one, other):
             return True
@@ -58,7 +58,7 @@ class NewConfig:
         made = [[self.tables.sources(row, [value]) for value in (one, other)] for row in rows]
         return any(each[0] is not None and each[0] == each[1] for each in made)
 
-    def decides(self, pointer: Place, value: Any) -> bool:
+    def decides(self, pointer: KeyOrPointer, value: Any) -> bool:
         """Return whether a value decides something: that a run is not in float16 leaves two precisions."""
         rows = [row for row in self.tables.rows.get(pointer, ()) if row.op == "choose"]
         is_one = all(len(self.tables.sources(row, [value]) or ()) <= 1 for row in rows)
@@ -70,7 +70,7 @@ class NewConfig:
         return self._payload_of({})
 
     @cached_property
-    def values(self) -> dict[Place, Any]:
+    def values(self) -> dict[KeyOrPointer, Any]:
         """The values by key: what the other config says, and its trainer's defaults where ours differ."""
         values = dict(self._inverse.values)
         payload = self._payload_of(values)
@@ -88,7 +88,7 @@ class NewConfig:
         """Return the values as tables."""
         return nested(self.values)
 
-    def _payload_of(self, values: Mapping[Place, Any]) -> dict[str, Any]:
+    def _payload_of(self, values: Mapping[KeyOrPointer, Any]) -> dict[str, Any]:
         return to_payload(self.foreign.target.mapping, self.tables.meaning(values))
 
     @cached_property
