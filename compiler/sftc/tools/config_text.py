@@ -28,11 +28,17 @@ def config_lines(table: Mapping[str, Any], comments: CommentsOf, path: Path = ()
         yield from _with_comments(f"[{dotted(path)}]", comments(path))
     plain = {name: value for name, value in table.items() if not isinstance(value, dict)}
     for name, value in plain.items():
-        line = f"{dotted((name,))} = {tomlkit.item(value).as_string()}"
+        line = f"{dotted((name,))} = {_value(value)}"
         yield from _with_comments(line, comments((*path, name)))
     for name, value in table.items():
         if name not in plain:
             yield from config_lines(value, comments, (*path, name))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):  # tomlkit takes a time that grows with the square of its length
+        return f"[{', '.join(map(_value, value))}]"
+    return tomlkit.item(value).as_string()
 
 
 def _with_comments(line: str, comments: LineComments) -> Iterator[str]:

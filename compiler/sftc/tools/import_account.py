@@ -5,15 +5,16 @@ from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
-from sftc.contract.import_table import ImportLoss, OwnRow
+from sftc.contract.import_table import ImportLoss, OwnRow, shape
 from sftc.contract.inverse import KeyOrPointer, same
 from sftc.contract.mapping_table import MappingRow
 from sftc.contract.targets import RUN
 from sftc.document.yaml_text import plain_value
-from sftc.findings.finding import Finding
+from sftc.findings.finding import MOST_SHOWN, Finding
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import imports as rules
 from sftc.text.keys import ABSENT, Path, dotted, look_up
+from sftc.text.secrets import masked
 from sftc.text.source import Span
 from sftc.text.suggest import near
 from sftc.tools.import_source import source_keys
@@ -27,6 +28,7 @@ _LOSSES: Final = {
     "note": rules.IMPORTED_DIFFERENTLY,
 }
 _SHOWN: Final = 60
+_LONGEST: Final = 200
 _NO_SETTING: Final = ImportLoss(
     (),
     None,
@@ -75,6 +77,7 @@ class Account:
         self._foreign = new.foreign
         self._table = new.foreign.table
         self._tables = new.tables
+        self._unknowns = 0
 
     def keys(self) -> tuple[SourceKey, ...]:
         """Return what became of each key of the other config, in its order."""
@@ -84,7 +87,7 @@ class Account:
         fate, rule, why, help, to, text, shown = self._verdict(path)
         message = f"{shown or f'`{source_name(path)}`'} {why}"
         found = rule.finding(self.span(path), message, path=path, help=help)
-        return SourceKey(path, fate, to, text or why, found)
+        return SourceKey(path, fate, to, masked(text or why), found)
 
     def _verdict(self, path: Path) -> _Verdict:
         """Return what becomes of the key at `path`."""
@@ -116,13 +119,17 @@ class Account:
         return self._changed(path, to, pointer, compiled)
 
     def _unknown(self, path: Path) -> _Verdict:
-        keys = (*self._table.fields, *self._table.aliases)
-        known = {key[-1] for key in keys if len(key) == len(path)}
-        other = self._counterpart(str(path[0])) if len(path) == 1 else None
-        meant = other or near(str(path[-1]), known)
+        self._unknowns += 1  # to look for a name like it takes a millisecond, and a report shows no more
+        meant = self._like(path) if self._unknowns <= MOST_SHOWN else None
         help = f"did you mean `{meant}`?" if meant else "remove the key, or correct it"
         why = f"is not a key of {self._table.trainer}"
         return _Verdict("unknown", rules.UNKNOWN_SOURCE_KEY, why, help, text=help)
+
+    def _like(self, path: Path) -> str | None:
+        """Return a name that the trainer has in the same place, and that an unknown one probably means."""
+        other = self._counterpart(str(path[0])) if len(path) == 1 else None
+        keys = (*self._table.fields, *self._table.aliases)
+        return other or near(str(path[-1]), {key[-1] for key in keys if key[:-1] == shape(path)[:-1]})
 
     def _counterpart(self, name: str) -> str | None:
         """Return the trainer's name of a setting that other trainers, or sftc, call `name`."""
@@ -335,4 +342,5 @@ def source_name(path: Path) -> str:
 
 
 def _toml(value: Any) -> str:
-    return orjson.dumps(value, default=str).decode()
+    text = orjson.dumps(value, default=str).decode()
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
