@@ -150,6 +150,12 @@ def fates(found: ImportedConfig) -> dict[str, str]:
             "hyperparameters.parallelism.use_deepspeed",
             True,
         ),
+        (
+            "axolotl",
+            "fsdp: [full_shard]\nfsdp_config: {fsdp_state_dict_type: FULL_STATE_DICT}",
+            "hyperparameters.parallelism.fsdp",
+            True,
+        ),
         ("axolotl", "fsdp: [full_shard, auto_wrap]", "hyperparameters.parallelism.fsdp", True),
         (
             "axolotl",
@@ -276,6 +282,8 @@ def test_an_unknown_key_is_named_with_what_was_meant(target: str, line: str, mea
         ("trl", "eval_steps: 100", "no effect"),
         ("axolotl", "lora_model_dir:", "default"),
         ("axolotl", "group_by_length: false", "default"),
+        ("axolotl", "gradient_checkpointing:", "default"),
+        ("axolotl", "weight_decay: null", "default"),
         ("axolotl", "flash_attention: true", "no effect"),
         ("axolotl", "special_tokens: {pad_token: x}", "no effect"),
         ("axolotl", "pad_to_sequence_len: true", "no effect"),

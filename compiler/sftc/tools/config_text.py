@@ -38,7 +38,8 @@ def config_lines(table: Mapping[str, Any], comments: CommentsOf, path: Path = ()
 def _value(value: Any) -> str:
     if isinstance(value, list):  # tomlkit takes a time that grows with the square of its length
         return f"[{', '.join(map(_value, value))}]"
-    return tomlkit.item(value).as_string()
+    text: str = tomlkit.item(value).as_string()
+    return text
 
 
 def _with_comments(line: str, comments: LineComments) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The account of an import: what became of each key of the other config, and what it leaves out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
@@ -155,8 +156,13 @@ class Account:
             return self._without_effect(idle)
         return self._imported(keys)
 
+    @cached_property
+    def _set(self) -> dict[KeyOrPointer, str]:
+        """The keys of the new config with their values, as text."""
+        return {key: f"{dotted(key)} = {_toml(value)}" for key, value in self._new.values.items()}
+
     def _imported(self, keys: Sequence[KeyOrPointer], note: str = "") -> _Verdict:
-        sets = [f"{dotted(key)} = {_toml(self._new.values[key])}" for key in keys]
+        sets = [self._set[key] for key in keys]
         why = f"is now {' and '.join(f'`{each}`' for each in sets)}" + (f": {note}" if note else "")
         rule, text = rules.NOT_IMPORTED if note else rules.IMPORTED, ", ".join(sets)
         return _Verdict("imported", rule, why, to=tuple(keys), text=f"{text}; {note}" if note else text)
@@ -282,7 +288,7 @@ class Account:
                 message = f"{about}{each.why.rstrip('.')}"
                 yield _LOSSES[each.severity].finding(start, message, path=each.path, help=each.instead)
         for key, path in self.defaults_written().items():
-            said = f"`{dotted(key)} = {_toml(self._new.values[key])}` was added"
+            said = f"`{self._set[key]}` was added"
             message = f"{said}: it is the default of {trainer}, and the file leaves out `{source_name(path)}`"
             yield rules.DEFAULT_WRITTEN.finding(start, message, path=key)
         for to in self._tables.rows:

@@ -106,9 +106,14 @@ class ForeignConfig:
                 continue
             self.places[to] = path
             value = look_up(values, path)
-            if value is not None or self.table.default(to) is not None:
+            if value is not None or self._has_null(to):
                 _put(said, to, value)
         return said
+
+    def _has_null(self, path: Path) -> bool:
+        """Return whether a key without a value says something: that a length has no limit."""
+        rows = [row for row in self.target.mapping.rows if row.to == self.pointer(path)]
+        return any(row.op == "constant" and row.value is None for row in rows)
 
     def _labelled(self, beside: ReadBeside) -> dict[str, Any]:
         """Return the parts of the payload in other files, with the names that the target writes for them."""
