@@ -75,8 +75,13 @@ def test_each_golden_case_of_a_target_is_compiled() -> None:
 
 
 def exit_code(kind: str, files: dict[str, bytes]) -> int:
-    """Return the expected exit code: a report fails unless it has only notes, an account with an error."""
-    if "account.txt" in files:
+    """Return the expected exit code.
+
+    A report fails unless it has only notes, an estimate if nothing fits, and an account if it has an error.
+    """
+    if kind == "estimate":
+        return int(b"does not fit" in files["report.txt"])
+    if kind == "import":
         return int(b"error[" in files["account.txt"])
     if "report.txt" not in files:
         return EXIT_CODES[kind]

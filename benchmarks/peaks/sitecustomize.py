@@ -4,6 +4,8 @@ Python runs this file at the start of every process that has the folder on its p
 """
 
 import atexit
+import contextlib
+import ctypes
 import json
 import os
 import resource
@@ -15,6 +17,10 @@ def _write() -> None:
     if torch is None:
         return
     peaks = {"resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    with contextlib.suppress(AttributeError):
+        counted = ctypes.CDLL(None).counted_most  # of `count_memory.c`, if it is loaded
+        counted.restype = ctypes.c_long
+        peaks["counted"] = counted()
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         peaks["allocated"] = torch.cuda.max_memory_allocated()
         peaks["reserved"] = torch.cuda.max_memory_reserved()

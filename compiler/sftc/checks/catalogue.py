@@ -12,6 +12,7 @@ from sftc.findings.stage_rules import (
     comments,
     conversations,
     conversions,
+    estimates,
     files,
     imports,
     lengths,
@@ -22,7 +23,7 @@ from sftc.findings.stage_rules import (
     templates,
 )
 
-CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments)
+CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments, estimates)
 """The families of `sftc lint`."""
 
 FAMILIES: Final = (

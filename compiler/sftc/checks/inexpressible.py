@@ -29,7 +29,7 @@ def inexpressible(config: Config, target: Target) -> Iterator[Finding]:
     if target.own_version:
         return
     values = config.values_for(target).values
-    yield from _contradictions(config, values)
+    yield from contradictions(config)
     yield from _unfinished(config, target, values)
     seen = set[Path]()
     yield from _unmentioned(config, target)
@@ -53,7 +53,9 @@ def _unmentioned(config: Config, target: Target) -> Iterator[Finding]:
             yield CANNOT_EXPRESS.finding(document.span(path, "key"), message, path=path, help=help)
 
 
-def _contradictions(config: Config, values: Any) -> Iterator[Finding]:
+def contradictions(config: Config) -> Iterator[Finding]:
+    """Yield a finding for each pair of settings that do not agree: together they mean no run."""
+    values = config.meant.values
     seen = set[Path]()
     for path, other, why in config.newest.run_table.agreements:
         one, two = look_up(values, path), look_up(values, other)

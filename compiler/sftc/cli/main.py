@@ -24,6 +24,7 @@ COMMANDS = (
     "import",
     "rule",
     "dataset",
+    "estimate",
     "train",
     "submit",
     "jobs",

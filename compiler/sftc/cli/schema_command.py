@@ -12,6 +12,9 @@ REPORT = "report.schema.json"
 PREVIEW = "preview.schema.json"
 """The schema of `sftc dataset preview --format json`, which is like it."""
 
+ESTIMATE = "estimate.schema.json"
+"""The schema of `sftc estimate --format json`."""
+
 
 def _files(contract: Contract) -> dict[str, str]:
     """Return the file of each schema, by name: the config, its sections, the payload and the reports."""
@@ -21,6 +24,7 @@ def _files(contract: Contract) -> dict[str, str]:
         "payload": contract.payload_schema,
         "report": REPORT,
         "preview": PREVIEW,
+        "estimate": ESTIMATE,
     }
 
 
@@ -52,7 +56,7 @@ def schema_command(
     name = section or "config"
     if name not in files:
         raise click.UsageError(f"no schema {name!r}; there are {', '.join(files)}.")
-    bundled = bundle and files[name] not in {REPORT, PREVIEW}  # they have no references
+    bundled = bundle and files[name] not in {REPORT, PREVIEW, ESTIMATE}  # they refer to no other file
     data = contract.bundle(files[name]) if bundled else PACKAGED.read(files[name])
     if output:
         write_files({output: data})

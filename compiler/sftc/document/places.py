@@ -7,7 +7,7 @@ things begin and end.
 
 import re
 import tomllib
-from collections import Counter
+from collections import defaultdict
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -22,6 +22,10 @@ _STRING = re.compile(
     re.DOTALL,
 )
 _SCALAR = re.compile(r"[^,\]}#\r\n]*[^,\]}#\r\n \t]")
+_PLAIN = r'("[^"\\\r\n]+"|[A-Za-z0-9+.-]+)[ \t]*'
+_LINE = re.compile(rf"([A-Za-z0-9_-]+)[ \t]*=[ \t]*{_PLAIN}(?:\r?\n)+")
+_ITEM = re.compile(rf"{_PLAIN}(?:,[ \t]*(?![ \t\r\n#])|(?=\]))")
+"""A line, and an item of an array, with a plain value, as most are: read at once."""
 
 
 class Place(NamedTuple):
@@ -79,7 +83,7 @@ class Scanner:
         self.places: dict[Path, Place] = {}
         self.repeats: list[tuple[Path, Place, Place]] = []
         self.comments: list[tuple[int, int]] = []
-        self.mentions: Counter[Path] = Counter()
+        self.mentions: defaultdict[Path, int] = defaultdict(int)
         self.headers: dict[Path, tuple[int, int]] = {}
         self.ends: dict[Path, int] = {}
         self.last: dict[Path, Place] = {}
@@ -98,10 +102,20 @@ class Scanner:
         while self._at < len(self._text):
             if self._text[self._at] == "[":
                 table = self._header()
+            elif line := _LINE.match(self._text, self._at):
+                self._line(table, line)
             else:
                 self._pair(table)
                 self.ends[table] = self._at
             self._skip(_BLANK)
+
+    def _line(self, table: Path, line: re.Match[str]) -> None:
+        path = (*table, line[1])
+        place = Place(line.span(1), line.span(2), False, line.start(), len(table))
+        self._check_depth(len(path))
+        self._define(path, place, again=path in self.places)
+        self.ends[table] = line.end(2)
+        self._at = line.end()
 
     def _header(self) -> Path:
         brackets = 2 if self._text.startswith("[[", self._at) else 1
@@ -182,11 +196,16 @@ class Scanner:
         index = 0
         self._skip(_BLANK)
         while not self._text.startswith("]", self._at):
-            start = self._at
-            self._value((*path, index))
-            self._note((*path, index), Place((start, self._at), (start, self._at), header=False))
+            if item := _ITEM.match(self._text, self._at):
+                span, self._at = item.span(1), item.end()
+                self._check_depth(len(path) + 1)
+            else:
+                start = self._at
+                self._value((*path, index))
+                span = (start, self._at)
+                self._separator("]")
+            self.places.setdefault((*path, index), Place(span, span, header=False))
             index += 1
-            self._separator("]")
         self._at += 1
 
     def _inline_table(self, path: Path) -> None:

@@ -1,5 +1,5 @@
-"""How large a model is, before it is loaded: its tensors, by the numbers in its `config.json`.
+"""How much memory a run needs, before its model is loaded.
 
-In go these numbers, out come layers and parameters. It must not know torch, configs, rows of data, or how a
-report looks.
+In: a config that compiles, the numbers in the model's `config.json`, and a device. Out: the bytes of each part
+within bounds, as data. It must not know torch, rows of data, the command line, or how a report looks.
 """

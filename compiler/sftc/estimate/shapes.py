@@ -7,6 +7,8 @@ from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 _EMBEDDING: Final = "embed_tokens"
+_ACTIVATIONS: Final = ("hidden_activation", "hidden_act", "activation_function")
+"""The keys of `config.json` that name the function between two linear layers, the one that counts first."""
 
 
 class UnknownShapeError(Exception):
@@ -25,6 +27,11 @@ class Linear(NamedTuple):
     bias: int
     adds: bool
     experts: int = 0
+
+    @property
+    def is_attention(self) -> bool:
+        """Whether it is a layer of the attention, instead of one behind it."""
+        return "att" in self.name.partition(".")[0]
 
     @property
     def weights(self) -> int:
@@ -49,12 +56,31 @@ class Layer(NamedTuple):
         )
 
 
+class Attention(NamedTuple):
+    """The attention of a layer: its heads, the numbers of all queries of a token, and of all keys.
+
+    `is_eager` is whether it computes with plain operations, that keep every score.
+    """
+
+    heads: int
+    queries: int
+    keys: int
+    is_eager: bool
+
+
 class Shape(NamedTuple):
     """The shape of a model.
 
     Attributes:
         family: its `model_type`.
         layers: every layer, in order.
+        attention: the attention of every layer.
+        chosen: the experts that a token goes through.
+        activation: the name of the function between two linear layers.
+        longest: the longest sequence that it reads, in tokens, if the config says so.
+        adapts_experts: whether `all-linear` gives an adapter to experts and routers.
+        adapts_dense: whether `all-linear` gives an adapter to the linear layers behind the attention.
+        kept: the bounds of what layers keep for the backward pass, as a share of the formula, if special.
         hidden: the width of the residual stream.
         vocabulary: the words that it knows.
         embeddings: the tables of embeddings, with their sizes.
@@ -65,6 +91,13 @@ class Shape(NamedTuple):
 
     family: str
     layers: tuple[Layer, ...]
+    attention: Attention
+    chosen: int
+    activation: str
+    longest: int
+    adapts_experts: bool
+    adapts_dense: bool
+    kept: tuple[float, float] | None
     hidden: int
     vocabulary: int
     embeddings: tuple[tuple[str, int], ...]
@@ -125,6 +158,18 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
     return Shape(
         family=family,
         layers=layers + (layer,) * (count - first),
+        attention=Attention(
+            numbers["heads"],
+            numbers["heads*head"],
+            numbers["kv_heads*head"],
+            row.get("attention") == "eager",
+        ),
+        chosen=numbers["chosen"],
+        activation=str(next((config[key] for key in _ACTIVATIONS if config.get(key)), "silu")),
+        longest=numbers["longest"],
+        adapts_experts=row.get("adapts_experts", False),
+        adapts_dense=row.get("adapts_dense", True),
+        kept=(row["kept"][0], row["kept"][1]) if "kept" in row else None,
         hidden=hidden,
         vocabulary=vocabulary,
         embeddings=(

@@ -3,14 +3,10 @@
 import os
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from sftc.checks.rules.model import ModelFacts
-
-_LARGEST: Final = 64 << 20
-"""The bytes that a header or a JSON file may have."""
+from sftc.estimate.json_objects import as_object, read_header, read_object
 
 _LIMITS: Final = (
     "max_position_embeddings",
@@ -49,7 +45,7 @@ def read_model(folder: str) -> ModelFacts:
         ValueError: a file is not what it should be; the message names it.
         OSError: a file cannot be read.
     """
-    config = _json(os.path.join(folder, "config.json"))
+    config = read_object(os.path.join(folder, "config.json"))
     text = config.get("text_config")
     config = text if isinstance(text, dict) else config
     limits = [config[name] for name in _LIMITS if type(config.get(name)) is int]
@@ -77,20 +73,11 @@ def _modules(folder: str) -> Iterator[str]:
 def _tensors(folder: str) -> Iterator[str]:
     index = os.path.join(folder, "model.safetensors.index.json")
     if os.path.isfile(index):
-        yield from map(str, _table(_json(index).get("weight_map"), index))
+        yield from map(str, as_object(read_object(index).get("weight_map"), index))
         return
     weights = os.path.join(folder, "model.safetensors")
     if os.path.isfile(weights):
-        yield from (name for name in _header(weights) if name != "__metadata__")
-
-
-def _header(path: str) -> dict[str, Any]:
-    """Return the header of a safetensors file: its length in 8 bytes, then JSON."""
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > _LARGEST:
-            raise ValueError(f"{path} is not a safetensors file")
-        return _table(_parsed(file.read(length), path), path)
+        yield from (name for name in read_header(weights) if name != "__metadata__")
 
 
 def _has_template(folder: str) -> bool:
@@ -98,22 +85,4 @@ def _has_template(folder: str) -> bool:
         return True
     files = ("tokenizer_config.json", "chat_template.json")
     present = [path for name in files if os.path.isfile(path := os.path.join(folder, name))]
-    return any(bool(_json(path).get("chat_template")) for path in present)
-
-
-def _json(path: str) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        return _table(_parsed(file.read(_LARGEST), path), path)
-
-
-def _parsed(data: bytes, path: str) -> object:
-    try:
-        return orjson.loads(data)
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
-
-
-def _table(value: object, path: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{path} is not a JSON object")  # noqa: TRY004  a fault of the file, not the call
-    return value
+    return any(bool(read_object(path).get("chat_template")) for path in present)
