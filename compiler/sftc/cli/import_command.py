@@ -9,14 +9,16 @@ import click
 from sftc.cli.exits import FINDINGS
 from sftc.cli.lint_command import FORMATS
 from sftc.cli.output import write_files, write_stdout
+from sftc.contract.import_table import has_import_table
 from sftc.contract.versions import PACKAGED
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, Severity, bounded
 from sftc.text.source import STDIN
-from sftc.tools.import_config import ImportedConfig, import_config, importable
+from sftc.tools.import_config import ImportedConfig, import_config
 from sftc.tools.import_source import json_beside
 
 AUTO = "auto"
+TRAINERS = [name for name in PACKAGED.target_names if has_import_table(PACKAGED.read, name)]
 
 
 @click.command("import", short_help="Make a config of one for another trainer.")
@@ -24,7 +26,7 @@ AUTO = "auto"
 @click.option(
     "trainer",
     "--from",
-    type=click.Choice([AUTO, *importable(PACKAGED)]),
+    type=click.Choice([AUTO, *TRAINERS]),
     default=AUTO,
     show_default=True,
     help="Trainer that FILE is for.",

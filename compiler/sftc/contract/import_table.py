@@ -205,12 +205,17 @@ def _nearest(entries: Mapping[Key, _T], path: Path) -> _T | None:
     return None
 
 
-def load_import_table(read: Read, target: str) -> ImportTable | None:
-    """Return the table for the configs of a target's trainer, `None` if they cannot be imported."""
+def has_import_table(read: Read, target: str) -> bool:
+    """Return whether configs of a target's trainer can be imported."""
     try:
-        text, fields = (read(f"{FOLDER}/{target}/{name}") for name in ("import.toml", "fields.json"))
+        return bool(read(f"{FOLDER}/{target}/import.toml"))
     except OSError:
-        return None
+        return False
+
+
+def load_import_table(read: Read, target: str) -> ImportTable:
+    """Return the table for the configs of a target's trainer."""
+    text, fields = (read(f"{FOLDER}/{target}/{name}") for name in ("import.toml", "fields.json"))
     return import_table_of(tomllib.loads(text.decode()), orjson.loads(fields))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from sftc.contract.import_table import ImportTable, load_import_table
+from sftc.contract.import_table import ImportTable, has_import_table, load_import_table
 from sftc.contract.versions import SELECTOR, Contracts
 from sftc.document.yaml_text import YamlComment, YamlDocument, parse_yaml
 from sftc.findings.finding import Finding, in_order
@@ -37,8 +37,8 @@ class ImportedConfig(NamedTuple):
 @cache
 def importable(contracts: Contracts) -> Mapping[str, ImportTable]:
     """Return the tables of the trainers whose configs can be imported, by the names of their targets."""
-    tables = {name: load_import_table(contracts.read, name) for name in contracts.target_names}
-    return {name: table for name, table in tables.items() if table}
+    names = [name for name in contracts.target_names if has_import_table(contracts.read, name)]
+    return {name: load_import_table(contracts.read, name) for name in names}
 
 
 def import_config(
