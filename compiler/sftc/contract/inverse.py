@@ -26,6 +26,10 @@ KeyOrPointer = tuple[str, ...]
 """A key of a config, a setting of the run, or a pointer into a payload."""
 
 
+_MOST_ROUNDS: Final = 12
+"""Three or four are usual. Values that contradict each other may need no end of them."""
+
+
 class Wanted(NamedTuple):
     """A value that a payload must have at the pointer `to`.
 
@@ -78,7 +82,7 @@ class Backwards:
         found = Inverse({}, {})
         for trusting in (True, False):
             seen: list[dict[KeyOrPointer, Any]] = []
-            while found.values not in seen:
+            while found.values not in seen and len(seen) < _MOST_ROUNDS:
                 seen.append(found.values)
                 found = _Round(self, self.meaning(found.values), trusting=trusting).of(order)
         return found
