@@ -285,6 +285,7 @@ def test_an_unknown_key_is_named_with_what_was_meant(target: str, line: str, mea
         ("axolotl", "gradient_checkpointing:", "default"),
         ("axolotl", "weight_decay: null", "default"),
         ("axolotl", "flash_attention: true", "no effect"),
+        ("axolotl", "tf32: auto", "no effect"),
         ("axolotl", "special_tokens: {pad_token: x}", "no effect"),
         ("axolotl", "pad_to_sequence_len: true", "no effect"),
         ("axolotl", "lora_target_linear: true", "imported"),
@@ -487,6 +488,8 @@ def _flow(value: Any) -> str:
     [
         ("trl", "learning_rate: fast", "must be a number, not `fast`"),
         ("trl", "bf16: maybe", "must be true or false"),
+        ("trl", "num_train_epochs: three", "must be a number"),
+        ("trl", "save_steps: often", "must be a number"),
         ("trl", "lora_r: [8]", "must be a number"),
         ("trl", "gradient_accumulation_steps: {a: 1}", "must be a number"),
         ("axolotl", "micro_batch_size: two", "must be a number"),

@@ -189,11 +189,14 @@ class Account:
         loss, idle = self._table.loss(to), self._table.idleness(to)
         if not self._is_in_use(pointer):
             return self._without_effect("with the other settings of the file, it decides nothing")
-        if loss:
+        wrong = self._wrong(path, pointer)
+        if loss and not (
+            wrong and loss.takes is not None
+        ):  # what it takes is said of values of the right type
             return self._lost(path, loss)
         if idle is not None:
             return self._without_effect(idle)
-        if wrong := self._wrong(path, pointer):
+        if wrong:
             return wrong
         shown = "leaves it out" if compiled in (ABSENT, None) else f"has {_toml(compiled)}"
         why = f"sftc has no such value; the imported run {shown}"
