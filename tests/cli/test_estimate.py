@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from sftc.service.data_folder import DATABASE
+from sftc.service.store import Store
 from support.chat_models import write_chat_model
 from support.program import Program
 from support.setups import QWEN
@@ -206,6 +208,35 @@ def test_training_files_give_steps_time_and_price(sftc: Program, own_folder: Pat
     assert (code, said) == (0, "")
     for word in ("The training files have 30 rows, about ", "steps       15, of 2 rows", "padding", "price"):
         assert word in out
+
+
+def job_that_trained(folder: Path, model: str, device: str, *speeds: float) -> None:
+    """Record a job of the embedded service as its executor does."""
+    (folder / "state/sftc/service").mkdir(parents=True, exist_ok=True)
+    store = Store(folder / "state/sftc/service" / DATABASE)
+    job, _ = store.add_job({"model": model}, "sha256:0", None)
+    store.move(job["id"], "running", of=("created",))
+    store.event(job["id"], "training", "", {"device": device})
+    for step, speed in enumerate(speeds):
+        store.metric(job["id"], "train.tokens_per_second", step, speed)
+    store.move(job["id"], "succeeded", of=("running",))
+    store.close()
+
+
+def test_earlier_jobs_on_this_machine_say_how_long_it_takes(sftc: Program, own_folder: Path) -> None:
+    (own_folder / "rows.jsonl").write_text("".join(map(row, [10, 20, 100] * 10)))
+    options = ("--dataset", "rows.jsonl", "--device", "cpu")
+    assert estimated(sftc, *options)["work"]["seconds"] is None
+    assert "time        not known: no job has trained this model" in sftc("job.toml", *options)[1]
+    job_that_trained(own_folder, "other", "cpu", 1.0)
+    job_that_trained(own_folder, "model", "cuda:0", 9000.0)
+    assert estimated(sftc, *options)["work"]["seconds"] is None
+    job_that_trained(own_folder, "model", "cpu", 100.0, 300.0, 200.0)
+    made = estimated(sftc, *options)["work"]
+    assert made["speed"] == "100 to 300 tokens a second, as in 1 earlier job of this model on this machine"
+    assert made["seconds"]["expected"] > 45
+    (own_folder / "state/sftc/service" / DATABASE).write_bytes(b"no database")
+    assert estimated(sftc, *options)["work"]["seconds"] is None
 
 
 def test_a_tokenizer_counts_the_tokens(sftc: Program, own_folder: Path) -> None:
