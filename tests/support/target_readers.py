@@ -76,7 +76,8 @@ def run_reader(
 
     `more` are variables of its environment.
     """
-    variables = {"PYTHONPATH": str(packages(target)), "HOME": str(folder), "HF_HUB_OFFLINE": "1", **more}
+    path = f"{packages(target)}:{ROOT / 'tests'}"
+    variables = {"PYTHONPATH": path, "HOME": str(folder), "HF_HUB_OFFLINE": "1", **more}
     quiet = {"AXOLOTL_DO_NOT_TRACK": "1", "LLAMAFACTORY_VERBOSITY": "ERROR", "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-W", "ignore", PROGRAMS / (program or f"read_{target}.py"), *arguments]
     ran = subprocess.run(

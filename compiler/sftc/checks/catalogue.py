@@ -14,6 +14,7 @@ from sftc.findings.stage_rules import (
     conversions,
     estimates,
     files,
+    imports,
     lengths,
     other_trainers,
     rows,
@@ -36,6 +37,7 @@ FAMILIES: Final = (
     lengths,
     templates,
     services,
+    imports,
 )
 
 
