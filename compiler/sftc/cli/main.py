@@ -22,6 +22,7 @@ COMMANDS = (
     "schema",
     "migrate",
     "import",
+    "sweep",
     "rule",
     "dataset",
     "estimate",

@@ -23,8 +23,7 @@ def move(document: Document, path: Path, to: Path, *, safe: bool) -> Fix | None:
         return rename(document, path, str(to[-1]), safe=safe)
     source, section = document.source, to[:-1]
     place = document.scan.places.get(path)
-    tables = (document.get(to[:depth]) for depth in range(1, len(to)))
-    is_free = document.get(to) is ABSENT and all(each is ABSENT or isinstance(each, dict) for each in tables)
+    is_free = document.get(to) is ABSENT and _takes_keys(document, to)
     if document.override(path) or not place or not is_free or to[: len(path)] == path:
         return None
     if not place.value:
@@ -33,6 +32,12 @@ def move(document: Document, path: Path, to: Path, *, safe: bool) -> Fix | None:
     insert = _insertion(document, to, taken)
     where = f"[{dotted(section)}]" if section else "the top of the file"
     return insert and Fix(f"move it to {where}", (Edit(source.span(*taken.cut), ""), insert), safe)
+
+
+def _takes_keys(document: Document, path: Path) -> bool:
+    """Return whether everything around `path` is a table, or not there yet."""
+    around = (document.get(path[:depth]) for depth in range(1, len(path)))
+    return all(each is ABSENT or isinstance(each, dict) for each in around)
 
 
 class _Taken(NamedTuple):
@@ -209,6 +214,8 @@ def put(document: Document, path: Path, text: str, *, safe: bool) -> Fix | None:
     """
     if document.get(path) is not ABSENT:
         return rewrite(document, path, text, safe=safe)
+    if not _takes_keys(document, path):
+        return None
     added = _insertion(document, path, _Taken((-1, -1), "", f" = {text}", ""))
     return added and Fix(f"add {dotted(path)} = {text}", (added,), safe)
 

@@ -7,14 +7,18 @@ from typing import Any
 import orjson
 
 from sftc.contract.targets import Target
+from sftc.document.overrides import toml_value
 from sftc.payload.origins import place
+from sftc.report.json import to_json
 from sftc.report.terminal import printable
 from sftc.text.keys import ABSENT, dotted
 from sftc.text.plural import counted
+from sftc.text.source import escaped
 from sftc.tools.describe_target import KeyInTarget, Limit
 from sftc.tools.diff import Change, Sum
 from sftc.tools.explain import KeyAccount, ValueAccount
 from sftc.tools.import_account import SourceKey, source_name
+from sftc.tools.sweep import Values, Variant
 
 
 def account(keys: Sequence[KeyAccount], values: Sequence[ValueAccount]) -> str:
@@ -47,6 +51,25 @@ def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
     for each in sums:
         text += f"\n{each.name}: {each.before or 'not set'} -> {each.after or 'not set'}"
     return text + ("\n" if sums else "")
+
+
+def variants_table(values: Sequence[Values], variants: Sequence[Variant]) -> str:
+    """Return a table of the variants of a config: the file of each, and its values."""
+    head = ("file", *(dotted(each.path) for each in values))
+    return columns([head, *((each.source.name, *each.values) for each in variants)])
+
+
+def variants_json(values: Sequence[Values], variants: Sequence[Variant]) -> str:
+    """Return the variants of a config as JSON; its version is 1."""
+    keys = [dotted(each.path) for each in values]
+    files = [
+        {
+            "path": escaped(each.source.name),
+            "values": dict(zip(keys, map(toml_value, each.values), strict=True)),
+        }
+        for each in variants
+    ]
+    return to_json({"version": 1, "files": files})
 
 
 def source_account(keys: Sequence[SourceKey]) -> str:

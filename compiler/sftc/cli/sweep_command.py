@@ -1,0 +1,82 @@
+"""`sftc sweep`: write variants of a config, each with other values of some keys."""
+
+import os
+import sys
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+import click
+
+from sftc.cli.exits import FINDINGS
+from sftc.cli.options import table_option
+from sftc.cli.output import write_files, write_stdout
+from sftc.document.reading import read_source
+from sftc.text.source import STDIN
+
+if TYPE_CHECKING:
+    from sftc.tools.sweep import Values
+
+
+def _values(ctx: click.Context, param: click.Parameter, texts: Sequence[str]) -> "list[Values]":
+    from sftc.tools.sweep import read_values
+
+    try:
+        return [read_values(text) for text in texts]
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+@click.command("sweep", short_help="Write variants of a config with other values.")
+@click.argument("config", metavar="CONFIG")
+@click.option(
+    "--set",
+    "values",
+    multiple=True,
+    required=True,
+    callback=_values,
+    metavar="KEY=VALUE,...",
+    help="A key and the values that it takes. Repeatable.",
+)
+@click.option(
+    "--pairs", is_flag=True, help="First values together, then second ones, instead of each with each."
+)
+@click.option("--output-dir", "folder", required=True, metavar="DIR", help="Folder for the variants.")
+@table_option
+def sweep_command(config: str, values: "Sequence[Values]", pairs: bool, folder: str, format: str) -> None:
+    """Write variants of CONFIG to DIR, and print what differs; comments and layout are kept.
+
+    Every variant is checked before the first is written: if one has errors, nothing is written.
+    """
+    from sftc.findings.finding import Severity
+    from sftc.report.tables import variants_json, variants_table
+    from sftc.report.terminal import render, summary
+    from sftc.tools.lint import lint
+    from sftc.tools.sweep import MOST, sweep
+
+    if config == STDIN:
+        raise click.UsageError("stdin has no name: a sweep needs the path of a config.")
+    numbers = [len(each.written) for each in values]
+    paths = [each.path for each in values]
+    if len({*paths}) < len(paths):
+        raise click.UsageError("--set names a key twice: write all of its values in one.")
+    if pairs and len({*numbers}) > 1:
+        raise click.UsageError(f"--pairs needs as many values of each key; there are {numbers}.")
+    if (number := numbers[0] if pairs else prod(numbers)) > MOST:
+        raise click.UsageError(f"these are {number:,} variants; a sweep makes at most {MOST:,}.")
+    try:
+        variants = [*sweep(read_source(config), values, folder, pairs=pairs)]
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    taken = [each.source.name for each in variants if os.path.exists(each.source.name)]
+    if taken:
+        raise click.UsageError(f"{taken[0]} exists; nothing was written.")
+    findings = [found for each in variants for found in lint(each.source)]
+    shown = [found for found in findings if found.severity is not Severity.NOTE]
+    if shown:
+        click.echo(f"{render(shown)}{summary(shown)}", err=True)
+    if any(found.is_error for found in findings):
+        click.echo("sftc: nothing was written", err=True)
+        sys.exit(FINDINGS)
+    write_files({each.source.name: each.source.text.encode() for each in variants})
+    write_stdout((variants_json if format == "json" else variants_table)(values, variants))

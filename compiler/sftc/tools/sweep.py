@@ -1,0 +1,105 @@
+"""Variants of a config: the same file with other values of some keys, comments and layout kept."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Final, NamedTuple
+
+from sftc.document import edits
+from sftc.document.overrides import Override, toml_value
+from sftc.document.toml import parse
+from sftc.text.keys import ABSENT, Path, dotted, quoted
+from sftc.text.source import Source
+from sftc.tools.lint import DIRECTIVE, SUFFIX
+
+MOST: Final = 1000
+"""The variants that one sweep makes at most."""
+
+_PIECE: Final = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^,"'\[\]{}]+|.)""", re.DOTALL)
+"""A string, plain text, or one other character."""
+
+_SCHEMA: Final = re.compile(rf"{re.escape(DIRECTIVE)}[ \t]+(\S+)")
+
+
+class Values(NamedTuple):
+    """A key, and the values that it takes, as TOML writes them."""
+
+    path: Path
+    written: tuple[str, ...]
+
+
+class Variant(NamedTuple):
+    """One config of a sweep, and what each of the keys is in it."""
+
+    source: Source
+    values: tuple[str, ...]
+
+
+def read_values(text: str) -> Values:
+    """Read `KEY=VALUE,VALUE`; commas inside quotes, arrays and tables do not separate values.
+
+    Raises:
+        ValueError: `text` does not have that form; the message is for a person.
+    """
+    key, equals, rest = text.partition("=")
+    overrides = [Override.parse(f"{key}{equals}{value}") for value in _separated(rest)]
+    written = tuple(_written(each.value_span().text.strip()) for each in overrides)
+    repeated = [value for value in written if written.count(value) > 1]
+    if repeated:
+        raise ValueError(f"{text!r} has the value {repeated[0]} twice.")
+    return Values(overrides[0].path, written)
+
+
+def _separated(text: str) -> Iterator[str]:
+    """Yield the parts of `text` between commas that are outside of quotes and brackets."""
+    start = depth = 0
+    for piece in _PIECE.finditer(text):
+        depth += (piece[0] in ("[", "{")) - (piece[0] in ("]", "}"))
+        if piece[0] == "," and depth <= 0:
+            yield text[start : piece.start()]
+            start = piece.end()
+    yield text[start:]
+
+
+def _written(text: str) -> str:
+    return quoted(text) if toml_value(text) is ABSENT else text
+
+
+def sweep(source: Source, values: Sequence[Values], folder: str, *, pairs: bool) -> Iterator[Variant]:
+    """Yield the variants of a config, named in `folder` by their number.
+
+    Args:
+        source: the config, whose name is its path.
+        values: the keys and their values.
+        folder: the folder of the variants.
+        pairs: whether the first values go together, and the second ones, instead of each with each.
+
+    Raises:
+        ValueError: a key cannot be set in the text; the message is for a person.
+        ConfigError: the config is not TOML.
+    """
+    lists = [each.written for each in values]
+    chosen = [*(zip(*lists, strict=True) if pairs else product(*lists))]
+    stem = os.path.basename(source.name).removesuffix(SUFFIX).removesuffix(".toml")
+    width = len(str(len(chosen)))
+    text = _schema_seen_from(folder, source)
+    for number, each in enumerate(chosen, 1):
+        name = os.path.join(folder, f"{stem}-{number:0{width}}{SUFFIX}")
+        changed = Source(name, text)
+        for (path, _), value in zip(values, each, strict=True):
+            document = parse(changed)
+            fix = edits.put(document, path, value, safe=False)
+            if fix is None:
+                raise ValueError(f"`{dotted(path)}` cannot be set in {source.name}; write it there first.")
+            changed = edits.apply_fixes(changed, [fix])
+        yield Variant(changed, each)
+
+
+def _schema_seen_from(folder: str, source: Source) -> str:
+    """Return the text with the path of its `#:schema` line as it is seen from `folder`."""
+    found = _SCHEMA.match(source.text)
+    if not found or "://" in found[1] or os.path.isabs(found[1]):
+        return source.text
+    moved = os.path.relpath(os.path.join(os.path.dirname(source.name), found[1]), folder or ".")
+    return source.text[: found.start(1)] + moved + source.text[found.end(1) :]

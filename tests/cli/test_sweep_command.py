@@ -1,0 +1,97 @@
+"""`sftc sweep`, run as a program."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support.program import Program
+
+pytestmark = pytest.mark.measured
+
+FILES = {
+    "job.sft.toml": """schema_version = 2
+
+[job]
+model = "m"
+data = "rows.jsonl"
+
+[compute]
+gpu_type = "H100"
+
+[hyperparameters]
+learning_rate = 1e-4
+"""
+}
+RATES = ("--set", "hyperparameters.learning_rate=1e-4,2e-4")
+
+
+@pytest.fixture
+def sweep(own_folder: Path, sftc_program: str) -> Program:
+    return Program(sftc_program, command=("sweep", "job.sft.toml"))
+
+
+def test_variants_are_written_and_listed(sweep: Program, own_folder: Path) -> None:
+    code, out, said = sweep(*RATES, "--set", "training.mode=full,lora", "--output-dir", "out")
+    assert (code, said) == (0, "")
+    assert out.splitlines()[0].split() == ["file", "hyperparameters.learning_rate", "training.mode"]
+    assert out.splitlines()[3].split() == ["out/job-3.sft.toml", "2e-4", '"full"']
+    assert sorted(path.name for path in (own_folder / "out").iterdir()) == [
+        f"job-{number}.sft.toml" for number in range(1, 5)
+    ]
+    assert 'mode = "lora"' in (own_folder / "out/job-2.sft.toml").read_text()
+
+
+def test_the_list_is_data_for_programs(sweep: Program) -> None:
+    code, out, _ = sweep(*RATES, "--output-dir", "out", "--format", "json")
+    assert code == 0
+    assert json.loads(out) == {
+        "version": 1,
+        "files": [
+            {"path": f"out/job-{number}.sft.toml", "values": {"hyperparameters.learning_rate": rate}}
+            for number, rate in ((1, 1e-4), (2, 2e-4))
+        ],
+    }
+
+
+def test_one_variant_with_errors_stops_all(sweep: Program, own_folder: Path) -> None:
+    code, out, said = sweep(*RATES[:1], "hyperparameters.learning_rate=1e-4,-1", "--output-dir", "out")
+    assert (code, out) == (1, "")
+    assert said.startswith("out/job-2.sft.toml:11:17: error[out-of-range]")
+    assert said.endswith("sftc: nothing was written\n")
+    assert not (own_folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--set", "a"], "not of the form KEY=VALUE"),
+        (["--set", "a=1,1"], "has the value 1 twice"),
+        (["--set", "a=1", "--set", "a=2"], "names a key twice"),
+        (["--set", "a=1,2", "--set", "b=1", "--pairs"], "--pairs needs as many values"),
+        (["--set", f"a={','.join(map(str, range(1001)))}"], "these are 1,001 variants"),
+        ([], "Missing option '--set'"),
+    ],
+)
+def test_wrong_usage_writes_nothing(sweep: Program, own_folder: Path, options: list[str], words: str) -> None:
+    code, out, said = sweep(*options, "--output-dir", "out")
+    assert (code, out) == (2, "")
+    assert words in said
+    assert not (own_folder / "out").exists()
+
+
+def test_files_are_never_replaced(sweep: Program, own_folder: Path) -> None:
+    assert sweep(*RATES, "--output-dir", "out")[0] == 0
+    (own_folder / "out/job-1.sft.toml").unlink()
+    before = (own_folder / "out/job-2.sft.toml").read_bytes()
+    code, _, said = sweep(*RATES, "--output-dir", "out")
+    assert (code, "out/job-2.sft.toml exists; nothing was written" in said) == (2, True)
+    assert (own_folder / "out/job-2.sft.toml").read_bytes() == before
+    assert not (own_folder / "out/job-1.sft.toml").exists()
+
+
+def test_stdin_and_a_key_inside_a_value_are_refused(sftc_program: str, own_folder: Path) -> None:
+    sweep = Program(sftc_program, command=("sweep",))
+    assert sweep("-", *RATES, "--output-dir", "out")[0] == 2
+    code, _, said = sweep("job.sft.toml", "--set", "job.model.x=1,2", "--output-dir", "out")
+    assert (code, "cannot be set" in said) == (1, True)
