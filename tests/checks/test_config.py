@@ -54,7 +54,7 @@ def test_rules_name_keys_only_in_settings(root: Path) -> None:
 
 
 @pytest.mark.parametrize("key", KEYS, ids=dotted)
-def test_a_contract_that_renames_a_key_compiles_every_config(
+def test_a_contract_that_renames_a_key_compiles_the_configs_that_set_it(
     key: KeyPath, tmp_path: Path, root: Path
 ) -> None:
     scratch = Scratch(tmp_path)
@@ -62,7 +62,7 @@ def test_a_contract_that_renames_a_key_compiles_every_config(
     contracts = scratch.contracts()
     assert key not in contracts.newest.properties
     assert (*key[:-1], f"{key[-1]}_renamed") in contracts.newest.properties
-    cases = [*root.glob("golden/*/*/config.toml")]
-    assert len(cases) > 100
-    for case in cases:
+    every = sorted(root.glob("golden/*/*/config.toml"))
+    assert len(every) > 100
+    for case in every[:20] + [case for case in every if str(key[-1]).encode() in case.read_bytes()]:
         run(partial(read_source, case), contracts=contracts)

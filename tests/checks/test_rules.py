@@ -57,6 +57,10 @@ WITHOUT_EXAMPLES = {
     "no-such-run",
     "bad-target",
     "unfinished-for-target",
+    "will-not-fit",
+    "fits-barely",
+    "sequence-longer-than-data",
+    "gpu-underused",
 }
 CAPITALIZES = TEMPLATE.replace("message.content", "message.content | capitalize")
 MODELS: dict[str, dict[str, Any]] = {

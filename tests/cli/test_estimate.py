@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from sftc.service.data_folder import DATABASE
+from sftc.service.store import Store
+from support.chat_models import write_chat_model
 from support.program import Program
 from support.setups import QWEN
 
@@ -183,3 +186,143 @@ def test_no_torch_is_imported(sftc: Program, own_folder: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     assert done.stdout.endswith("[]\n")
+
+
+def row(words: int) -> str:
+    said = [{"role": "user", "content": "word " * words}, {"role": "assistant", "content": "answer " * words}]
+    return json.dumps({"messages": said}) + "\n"
+
+
+def test_training_files_give_steps_time_and_price(sftc: Program, own_folder: Path, root: Path) -> None:
+    (own_folder / "rows.jsonl").write_text("".join(map(row, [10, 20, 100] * 10)))
+    made = estimated(sftc, "--dataset", "rows.jsonl", "--price-per-hour", "2")
+    schema = json.loads((root / "schemas/sftc_schemas/estimate.schema.json").read_bytes())
+    Draft7Validator(schema).validate(made)
+    work = made["work"]
+    assert work["rows"] == 30
+    assert work["steps"]["expected"] == 15
+    assert work["tokens"]["low"] < work["tokens"]["expected"] < work["tokens"]["high"]
+    assert work["price"]["expected"] == round(work["seconds"]["expected"] / 1800, 2)
+    assert "since the tokenizer is not here" in work["lengths"]
+    code, out, said = sftc("job.toml", "--dataset", "rows.jsonl", "--price-per-hour", "2")
+    assert (code, said) == (0, "")
+    for word in ("The training files have 30 rows, about ", "steps       15, of 2 rows", "padding", "price"):
+        assert word in out
+
+
+def job_that_trained(folder: Path, model: str, device: str, *speeds: float) -> None:
+    """Record a job of the embedded service as its executor does."""
+    (folder / "state/sftc/service").mkdir(parents=True, exist_ok=True)
+    store = Store(folder / "state/sftc/service" / DATABASE)
+    job, _ = store.add_job({"model": model}, "sha256:0", None)
+    store.move(job["id"], "running", of=("created",))
+    store.event(job["id"], "training", "", {"device": device})
+    for step, speed in enumerate(speeds):
+        store.metric(job["id"], "train.tokens_per_second", step, speed)
+    store.move(job["id"], "succeeded", of=("running",))
+    store.close()
+
+
+def test_earlier_jobs_on_this_machine_say_how_long_it_takes(sftc: Program, own_folder: Path) -> None:
+    (own_folder / "rows.jsonl").write_text("".join(map(row, [10, 20, 100] * 10)))
+    options = ("--dataset", "rows.jsonl", "--device", "cpu")
+    assert estimated(sftc, *options)["work"]["seconds"] is None
+    assert "time        not known: no job has trained this model" in sftc("job.toml", *options)[1]
+    job_that_trained(own_folder, "other", "cpu", 1.0)
+    job_that_trained(own_folder, "model", "cuda:0", 9000.0)
+    assert estimated(sftc, *options)["work"]["seconds"] is None
+    job_that_trained(own_folder, "model", "cpu", 100.0, 300.0, 200.0)
+    made = estimated(sftc, *options)["work"]
+    assert made["speed"] == "100 to 300 tokens a second, as in 1 earlier job of this model on this machine"
+    assert made["seconds"]["expected"] > 45
+    (own_folder / "state/sftc/service" / DATABASE).write_bytes(b"no database")
+    assert estimated(sftc, *options)["work"]["seconds"] is None
+
+
+def test_a_tokenizer_counts_the_tokens(sftc: Program, own_folder: Path) -> None:
+    pytest.importorskip("transformers")
+    write_chat_model(own_folder / "model")
+    numbers = json.loads((own_folder / "model/config.json").read_bytes())
+    (own_folder / "model/config.json").write_text(json.dumps({**QWEN, **numbers, "model_type": "qwen3"}))
+    (own_folder / "rows.jsonl").write_text("".join(map(row, [10, 20, 100] * 10)))
+    work = estimated(sftc, "--dataset", "rows.jsonl")["work"]
+    assert work["tokens"]["low"] == work["tokens"]["high"] > 30
+    assert work["lengths"].startswith("tokens as the chat template")
+
+
+def test_a_training_file_with_errors_is_not_estimated(sftc: Program, own_folder: Path) -> None:
+    (own_folder / "rows.jsonl").write_text("{}\n")
+    code, out, said = sftc("job.toml", "--dataset", "rows.jsonl")
+    assert (code, out) == (1, "")
+    assert "error[" in said
+    assert "the training files have errors" in said
+
+
+def test_fit_shows_and_makes_the_change(sftc: Program, own_folder: Path) -> None:
+    (own_folder / "job.toml").write_text(CONFIG.replace('"H100"', '"T4"').replace("batch = 2", "batch = 64"))
+    code, out, said = sftc("job.toml", "--fit")
+    assert code == 0
+    assert "-per_device_batch = 64\n+per_device_batch = 32\n" in out
+    assert "+gradient_accumulation_steps = 2\n" in out
+    assert "hyperparameters.per_device_batch = 32: the same batch in more passes" in said
+    assert "the run fits T4" in said
+    code, out, _ = sftc("job.toml", "--fit", "--write")
+    assert (code, out) == (0, "")
+    assert "per_device_batch = 32\n" in (own_folder / "job.toml").read_text()
+    code, out, said = sftc("job.toml", "--fit")
+    assert (code, out) == (0, "")
+    assert said.startswith("Nothing to do: the run fits T4")
+    code, out, said = sftc("job.toml", "--fit", "--model", "meta-llama/Llama-3.1-70B")
+    assert (code, out) == (1, "")
+    assert "no change of the config makes the run fit T4" in said
+
+
+def test_the_plot_has_every_moment(sftc: Program, own_folder: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert sftc("job.toml", "--plot", "memory.svg")[0] == 0
+    assert sftc("job.toml", "--plot", "memory.png")[0] == 0
+    assert (own_folder / "memory.svg").read_bytes().startswith(b"<?xml")
+    assert (own_folder / "memory.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--write"], "--write needs --fit"),
+        (["--fit", "--format", "json"], "leave out --format and --plot"),
+        (["--price-per-hour", "1"], "needs --dataset"),
+        (["--plot", "memory.pdf"], "draws .svg and .png"),
+        (["--fit", "--set", "compute.gpu_type=H100", "--device", "H1"], "no device is called 'H1'"),
+    ],
+)
+def test_options_that_contradict_each_other_are_wrong_usage(
+    sftc: Program, options: list[str], words: str
+) -> None:
+    code, out, said = sftc("job.toml", *options)
+    assert (code, out) == (2, "")
+    assert words in said
+
+
+def test_lint_reports_a_run_that_does_not_fit(sftc_program: str, own_folder: Path) -> None:
+    lint = Program(sftc_program, command=("lint",))
+    (own_folder / "job.toml").write_text(
+        CONFIG.replace('"H100"', '"T4"').replace('"model"', '"meta-llama/Llama-3.1-70B"')
+    )
+    assert "will-not-fit" not in lint("job.toml")[1]
+    code, out, _ = lint("job.toml", "--estimate")
+    assert code == 1
+    assert "job.toml:8:12: warning[will-not-fit]: the run takes" in out
+    (own_folder / "job.toml").write_text(CONFIG)
+    assert "will-not-fit" not in lint("job.toml", "--estimate")[1]
+
+
+def test_train_stops_before_a_run_that_does_not_fit(sftc_program: str, own_folder: Path) -> None:
+    train = Program(sftc_program, command=("train",))
+    (own_folder / "job.toml").write_text(
+        CONFIG.replace('"H100"', '"T4"').replace('"model"', '"meta-llama/Llama-3.1-70B"')
+    )
+    (own_folder / "rows.jsonl").write_text(row(10) * 20)
+    code, out, said = train("--config", "job.toml", "--backend", "local")
+    assert (code, out) == (1, "")
+    assert "error[will-not-fit]" in said
+    assert said.endswith("sftc: nothing was sent (--no-preflight sends it)\n")

@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import feather, ipc, parquet
 
-from sftc.dataset.check_files import check_files
-from sftc.dataset.convert.convert_files import Conversion, ConvertOptions, NotConvertedError
+from sftc.dataset.convert.convert_files import Conversion, NotConvertedError
+from sftc.dataset.convert.convert_options import ConvertOptions
 from sftc.findings.finding import Severity
+from support.conversions import Converted
 from support.training_files import compressed
 
 Row = dict[str, Any]
@@ -34,31 +35,6 @@ PAIR = [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": 
 ROWS: list[Row] = [{"messages": TALK}, {"messages": PAIR}]
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
 NAMES = {"system": "system", "user": "human", "assistant": "gpt"}
-
-
-class Converted:
-    """The result of a conversion: the rows, the report and the findings."""
-
-    def __init__(self, folder: Path, data: bytes, name: str = "in.jsonl", **options: Any) -> None:
-        path = folder / name
-        path.write_bytes(data)
-        conversion = Conversion([str(path)], "out.jsonl", ConvertOptions(**options))
-        out = folder / "out.jsonl"
-        try:
-            out.write_bytes(b"".join(conversion.pieces()))
-            self.is_written = True
-        except NotConvertedError:
-            self.is_written = False
-        self.findings = conversion.findings
-        self.report = json.loads(b"".join(conversion.report()))
-        self.rows = [json.loads(line) for line in out.read_text().splitlines()] if self.is_written else []
-        if self.is_written:
-            [checked] = check_files([str(out)])
-            assert not [found for found in checked.findings if found.severity is not Severity.NOTE]
-
-    @property
-    def ids(self) -> list[str]:
-        return [found.id for found in self.findings]
 
 
 def to_sharegpt(talk: list[Row]) -> Row:

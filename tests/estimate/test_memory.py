@@ -123,10 +123,10 @@ def test_each_part_has_a_formula_an_assumption_and_a_source(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("high", "expected", "word"), [(9, 8, "fits"), (11, 9, "may not fit"), (12, 11, "does not fit")]
+    ("high", "least", "word"), [(9, 8, "fits"), (11, 9, "may not fit"), (12, 11, "does not fit")]
 )
-def test_the_verdict_promises_only_what_the_high_bound_does(high: int, expected: int, word: str) -> None:
+def test_the_verdict_says_only_what_is_certain(high: int, least: int, word: str) -> None:
     device = Device("some", "cuda", 11 * GIB, 10 * GIB, "")
-    found = fit_of(Interval(1, expected * GIB, high * GIB), device)
+    found = fit_of(Interval(least * GIB, least * GIB, high * GIB), device)
     assert found.word == word
     assert found.share == pytest.approx(high / 10)

@@ -19,9 +19,10 @@ from transformers import (
     MambaForCausalLM,
 )
 
+from sftc.estimate.sequences import pack
 from sftc.service.executor import FailedError
 from sftc.training.collate import chosen, trained_tokens, whole
-from sftc.training.packing import PackedRows, keeps_rows_apart, pack
+from sftc.training.packing import PackedRows, keeps_rows_apart
 from sftc.training.tokens import IGNORED, TokenRows
 from support import tiny_model
 from support.training_jobs import Bench, Told, settings
@@ -64,7 +65,7 @@ def test_packed_rows_have_the_loss_and_the_gradients_of_rows_on_their_own(
     model.config.use_cache = False
     rows = written(tmp_path / "rows", [31, 7, 12, 40, 3, 25, 2])
     alone, expected = computed(model, [collate([rows[at]]) for at in range(len(rows))])
-    sequences = PackedRows(rows, pack(tmp_path / "rows", 64, 2))
+    sequences = PackedRows(rows, pack(rows.lengths, 64, 2))
     assert len(sequences) == 2
     together, found = computed(model, [collate([sequences[0], sequences[1]])])
     assert together == pytest.approx(alone, rel=1e-5)
@@ -73,18 +74,13 @@ def test_packed_rows_have_the_loss_and_the_gradients_of_rows_on_their_own(
 
 
 @given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=40), limit=st.integers(30, 60))
-def test_every_row_is_in_one_sequence_that_has_room_for_it(
-    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], limit: int
-) -> None:
-    folder = tmp_path_factory.getbasetemp() / "lengths"
-    folder.mkdir(exist_ok=True)
-    np.save(folder / "starts.npy", np.cumsum([0, *lengths]))
-    packed = pack(folder, limit, 4)
+def test_every_row_is_in_one_sequence_that_has_room_for_it(lengths: list[int], limit: int) -> None:
+    packed = pack(lengths, limit, 4)
     assert sorted(row for rows in packed.sequences for row in rows) == [*range(len(lengths))]
     filled = sorted(sum(lengths[row] for row in rows) for rows in packed.sequences)
     assert max(filled) <= limit
     assert all(one + other > limit for one, other in pairwise(filled))
-    assert pack(folder, 0, 4).length == max(lengths)
+    assert pack(lengths, 0, 4).length == max(lengths)
 
 
 @pytest.mark.parametrize(

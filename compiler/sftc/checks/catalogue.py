@@ -12,6 +12,7 @@ from sftc.findings.stage_rules import (
     comments,
     conversations,
     conversions,
+    estimates,
     files,
     lengths,
     other_trainers,
@@ -21,7 +22,7 @@ from sftc.findings.stage_rules import (
     templates,
 )
 
-CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments)
+CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments, estimates)
 """The families of `sftc lint`."""
 
 FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, calls, conversions, run, lengths, templates)

@@ -20,6 +20,7 @@ FORMATS = (
     "prompt-completion",
     "openai-functions",
     "gemini",
+    "preference",
     "parquet",
     "csv",
     "json",
@@ -87,7 +88,8 @@ def convert_command(
     Parquet or Arrow, plain or compressed, in UTF-8, UTF-16 or UTF-32. Rows keep their order. If a row
     cannot be converted, nothing is written and the exit code is 1.
     """
-    from sftc.dataset.convert.convert_files import CONTAINERS, Conversion, ConvertOptions, NotConvertedError
+    from sftc.dataset.convert.convert_files import CONTAINERS, Conversion, NotConvertedError
+    from sftc.dataset.convert.convert_options import ConvertOptions
     from sftc.dataset.convert.unpack import packed
     from sftc.report.terminal import printable, render
 
@@ -105,7 +107,7 @@ def convert_command(
     ):
         raise click.UsageError("a file would be overwritten by another.")
     wanted = ConvertOptions(next(iter(containers), None), next(iter(rows), None), mapped, system, skip_bad)
-    conversion = Conversion(paths, output, wanted)
+    conversion = Conversion(paths, output, wanted, given=files)
     contents = {output: packed(conversion.pieces(), output)}
     try:
         write_files({**contents, **({report: conversion.report()} if report else {})})

@@ -62,6 +62,9 @@ FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
     help="Report what these targets cannot express; `sftc targets` lists the names. Repeatable.",
 )
 @offline_model_option
+@click.option(
+    "--estimate", "estimates", is_flag=True, help="Report runs that do not fit their `compute.gpu_type`."
+)
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are errors.")
 def lint_command(
     paths: Sequence[str],
@@ -73,6 +76,7 @@ def lint_command(
     diff: bool,
     target_names: Sequence[str],
     offline_model: str | None,
+    estimates: bool,
     exit_zero: bool,
 ) -> None:
     """Check configs; exit with 1 on errors and warnings.
@@ -98,7 +102,7 @@ def lint_command(
     if fixing or diff:
         changed = _fixed(
             configs,
-            partial(lint, model=offline_model, targets=targets),
+            partial(lint, model=offline_model, targets=targets, estimates=estimates),
             lambda found: chosen(found) and (unsafe_fixes or _is_safe(found)),
         )
     if fixing and not diff:
@@ -111,9 +115,9 @@ def lint_command(
     findings = (
         (
             path,
-            lint(fixed[path], offline_model, targets)
+            lint(fixed[path], offline_model, targets, estimates=estimates)
             if path in fixed
-            else lint_file(path, offline_model, targets),
+            else lint_file(path, offline_model, targets, estimates=estimates),
         )
         for path in configs
     )

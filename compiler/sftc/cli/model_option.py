@@ -17,6 +17,20 @@ _FILES = "--include '*.json' '*.jinja' '*.txt' '*.model'"
 """The files of a model without its weights, for `hf download`."""
 
 
+def has_tokenizer(model: str) -> bool:
+    """Return whether the tokenizer of a model can be used here: its files and their library."""
+    from importlib.util import find_spec
+
+    from sftc.tools.model_files import find_model
+
+    place = find_model(model)
+    return bool(
+        place
+        and find_spec("transformers")
+        and any(os.path.isfile(os.path.join(place, name)) for name in ("tokenizer.json", "tokenizer.model"))
+    )
+
+
 def load_look(model: str, setup: "Setup | None" = None, lines: frozenset[int] = frozenset()) -> "ModelLook":
     """Return the look at rows with the tokenizer and the chat template of a model.
 

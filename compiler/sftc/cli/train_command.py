@@ -28,13 +28,13 @@ from sftc.cli.dry_run import dry_run_report
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import check_offline_model, offline_model_option
 from sftc.cli.output import write_stdout
-from sftc.cli.preflight_checks import check_version, preflight_option
+from sftc.cli.preflight_checks import check_version, preflight_option, stop
 from sftc.cli.training_options import training_of, training_options
 from sftc.document.overrides import Override
 from sftc.document.reading import read_source
 from sftc.findings.finding import Finding, Severity, in_order
-from sftc.payload.encoding import Payload, to_bytes
-from sftc.pipeline import run
+from sftc.payload.encoding import to_bytes
+from sftc.pipeline import Compiled, run
 from sftc.tools.lint import model_findings
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def train_command(
             click.echo(text, err=True, nl=False)
             return
         if preflight:
-            _check_rows(compiled.payload, data, options, training)
+            _check_files(compiled, offline_model, data, options, training)
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options, training))
         _check_options(connection, training)
@@ -155,14 +155,44 @@ def train_command(
             )
 
 
-def _check_rows(
-    payload: Payload, data: "Prepared", options: ServiceOptions, training: "TrainingOptions"
+def _check_memory(config: Config, model: str | None, path: str) -> None:
+    """Show if the run may need more memory than its device has, and exit if that is certain.
+
+    The rows of the training file are looked at only if the run does not fit with rows as long as they may be.
+
+    Args:
+        config: the config, without errors.
+        model: the folder of its base model, if it is named.
+        path: the training file.
+    """
+    from sftc.estimate.row_lengths import guessed
+    from sftc.findings.stage_rules.estimates import FITS_BARELY, WILL_NOT_FIT
+    from sftc.tools.estimate_config import estimate_config
+
+    shown = {WILL_NOT_FIT.id, FITS_BARELY.id}
+    if not any(found.id in shown for found in estimate_config(config, model).findings):
+        return
+    findings, certain = estimate_config(config, model, guessed([path]))
+    memory = [found for found in findings if found.id in shown]
+    _show([found._replace(severity=Severity.ERROR) if certain else found for found in memory])
+    if certain:
+        stop()
+
+
+def _check_files(
+    compiled: Compiled,
+    model: str | None,
+    data: "Prepared",
+    options: ServiceOptions,
+    training: "TrainingOptions",
 ) -> None:
-    """Exit if the embedded service is to train, and the chat template of the model refuses a row."""
+    """Exit if the run cannot fit its device, or the embedded service is to train and a row is refused."""
+    _check_memory(compiled.checked, model, data.training.path)
     if options.named() is None:
         from sftc.cli.row_preflight import check_rows
 
-        check_rows(str(payload["model"]), training.models_dir, (data.training, data.validation))
+        name = str(compiled.payload["model"])
+        check_rows(name, training.models_dir, (data.training, data.validation))
 
 
 def _check_options(connection: "Connection", training: "TrainingOptions") -> None:

@@ -202,6 +202,17 @@ def rename(document: Document, path: Path, name: str, *, safe: bool = False) -> 
     return Fix(f"rename it to {name}", (Edit(span, name),), safe)
 
 
+def put(document: Document, path: Path, text: str, *, safe: bool) -> Fix | None:
+    """Return the fix that sets the key at `path` to `text`: rewritten where it is, or added to its table.
+
+    Return `None` for a value from a flag, and if the table cannot take the key.
+    """
+    if document.get(path) is not ABSENT:
+        return rewrite(document, path, text, safe=safe)
+    added = _insertion(document, path, _Taken((-1, -1), "", f" = {text}", ""))
+    return added and Fix(f"add {dotted(path)} = {text}", (added,), safe)
+
+
 def rewrite(document: Document, path: Path, text: str, *, safe: bool) -> Fix | None:
     """Return the fix that replaces the value at `path` by `text`; `None` for a value from a flag."""
     span = document.span(path)

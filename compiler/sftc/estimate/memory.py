@@ -84,7 +84,7 @@ class Fit(NamedTuple):
 def fit_of(total: Interval, device: Device) -> Fit:
     """Return whether a run that takes `total` bytes fits a device."""
     fits = total.high <= device.usable
-    word = "fits" if fits else "may not fit" if total.expected <= device.usable else "does not fit"
+    word = "fits" if fits else "may not fit" if total.low <= device.usable else "does not fit"
     return Fit(word, total.high / device.usable)
 
 

@@ -2,24 +2,28 @@
 
 from typing import Any, Final
 
+from sftc.estimate.epoch import Epochs
 from sftc.estimate.estimate_run import RunEstimate
+from sftc.estimate.estimate_work import WorkEstimate
 from sftc.estimate.interval import Interval
 from sftc.estimate.memory import PARTS
 from sftc.estimate.memory_table import PartText, part_text
-from sftc.report.json import to_json
+from sftc.report.estimate_report import EstimateReport
+from sftc.report.json import finding_object, to_json
 from sftc.text.source import escaped
 
 VERSION: Final = 1
 
 
-def render(path: str, model: str, run: RunEstimate, *, colored: bool = False) -> str:
-    """Return an estimate as JSON; the arguments are those of `estimate_text.render`."""
+def render(report: EstimateReport, *, colored: bool = False) -> str:
+    """Return an estimate as JSON."""
+    run, work = report.run, report.work
     setup, rows, device = run.setup, run.rows, run.device
-    report = {
+    found = {
         "version": VERSION,
-        "config": escaped(path),
+        "config": escaped(report.path),
         "model": {
-            "name": escaped(model),
+            "name": escaped(report.model),
             "architecture": run.shape.family,
             "parameters": run.parameters,
             "source": escaped(run.base.source),
@@ -47,8 +51,38 @@ def render(path: str, model: str, run: RunEstimate, *, colored: bool = False) ->
         ],
         "moments": [{"moment": each.name, **_interval(each.total)} for each in run.memory.moments],
         "assumptions": [escaped(each) for each in run.assumptions],
+        "work": work and _work(run, work, report.price),
+        "findings": [finding_object(each) for each in report.findings],
     }
-    return to_json(report)
+    return to_json(found)
+
+
+def _work(run: RunEstimate, work: WorkEstimate, price: float | None) -> dict[str, Any]:
+    epochs, duration = work.epochs, work.duration
+    return {
+        "lengths": work.lengths.source,
+        "rows": epochs.expected.rows,
+        "sequences": _of(epochs, "sequences"),
+        "steps": _interval(work.steps),
+        "tokens": _of(epochs, "tokens"),
+        "positions": _of(epochs, "positions"),
+        "longest": _of(epochs, "longest"),
+        "cut": _of(epochs, "cut"),
+        "padding": round(epochs.expected.padding, 4),
+        "packing_saves": round(epochs.expected.packing_saves, 4),
+        "seconds": duration and _interval(duration.seconds),
+        "speed": duration and duration.source,
+        "price": price
+        and duration
+        and {
+            name: round(number, 2)
+            for name, number in duration.price(price, run.setup.devices)._asdict().items()
+        },
+    }
+
+
+def _of(epochs: Epochs, name: str) -> dict[str, int]:
+    return {bound: getattr(epoch, name) for bound, epoch in epochs._asdict().items()}
 
 
 def part_of(name: str, run: RunEstimate) -> PartText:

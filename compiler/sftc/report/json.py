@@ -30,7 +30,7 @@ def render(files: Mapping[str, Sequence[Finding]], data: Mapping[str, object] | 
         "files": [
             {
                 "path": escaped(path),
-                "findings": list(map(_finding, found)),
+                "findings": list(map(finding_object, found)),
                 "data": data.get(path),
             }
             for path, found in files.items()
@@ -56,7 +56,8 @@ def to_json(report: object) -> str:
     return escaped_json(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
 
 
-def _finding(found: Finding) -> dict[str, Any]:
+def finding_object(found: Finding) -> dict[str, Any]:
+    """Return a finding as a JSON object."""
     return {
         "id": found.id,
         "severity": found.severity,

@@ -18,24 +18,33 @@ SUFFIX = ".sft.toml"
 DIRECTIVE = "#:schema"
 
 
-def lint(source: Source, model: str | None = None, targets: Sequence[Target] = ()) -> list[Finding]:
+def lint(
+    source: Source, model: str | None = None, targets: Sequence[Target] = (), *, estimates: bool = False
+) -> list[Finding]:
     """Return every finding about `source`, whose name is its path, in the order of the text.
 
     `model` is the folder of its base model. Without it, the model is looked for as `find_model` does.
-    `targets` are what the config is for; without them, it is for the training service.
+    `targets` are what the config is for; without them, it is for the training service. `estimates` is
+    whether to estimate if its run fits the device.
     """
     findings, config = examine(lambda: source, targets=targets)
-    about_model = model_findings(config, model) if config else ()
+    about_model = [*model_findings(config, model)] if config else []
+    if estimates and config and not any(found.is_error for found in (*findings, *about_model)):
+        from sftc.tools.estimate_config import estimate_config
+
+        about_model += estimate_config(config, model).findings
     return in_order([*findings, *about_model, *_schema_line(source)])
 
 
-def lint_file(path: str, model: str | None = None, targets: Sequence[Target] = ()) -> list[Finding]:
+def lint_file(
+    path: str, model: str | None = None, targets: Sequence[Target] = (), *, estimates: bool = False
+) -> list[Finding]:
     """Return every finding about the file at `path`, or standard input for `-`; the rest as in `lint`."""
     try:
         source = read_source(path)
     except ConfigError as error:
         return list(error.findings)
-    return lint(source, model, targets)
+    return lint(source, model, targets, estimates=estimates)
 
 
 def model_findings(config: Config, folder: str | None) -> Iterator[Finding]:

@@ -9,12 +9,13 @@ import torch
 from torch.distributed import broadcast_object_list, get_rank, is_initialized
 from transformers import TrainingArguments, set_seed
 
+from sftc.estimate.sequences import pack
 from sftc.service.executor import FailedError
 from sftc.text.plural import counted
 from sftc.training import checkpoints, health
 from sftc.training.base_model import BaseModel
 from sftc.training.fine_tuner import FineTuner
-from sftc.training.packing import PackedRows, pack
+from sftc.training.packing import PackedRows
 from sftc.training.plan import Plan
 from sftc.training.progress_callback import ProgressCallback, figures
 from sftc.training.reporter import Reporter
@@ -125,7 +126,7 @@ def _rows(plan: Plan, folder: Path) -> dict[str, Any]:
     """Return the dataset `training`, and `validation` if the run evaluates."""
     rows: dict[str, Any] = {"training": TokenRows(folder / "training")}
     if plan.packing:
-        packed = pack(folder / "training", plan.sequence_length, plan.per_device)
+        packed = pack(rows["training"].lengths, plan.sequence_length, plan.per_device)
         rows["training"] = PackedRows(rows["training"], packed)
     if plan.evaluation != "no":
         rows["validation"] = TokenRows(folder / "validation")

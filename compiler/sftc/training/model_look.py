@@ -1,6 +1,7 @@
 """Look at the rows of training files as the trainer does: through the chat template of a model."""
 
 import datetime as dt
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
@@ -76,6 +77,7 @@ class TokenTally:
         trained_rows: those with a token to train on.
         tokens: the tokens of these rows, `trained` of them trained on and `cut` of them cut off.
         longest: the most tokens of a row.
+        lengths: the tokens of each row with a token to train on.
         lines: the last line that was read.
         causes: what is wrong with rows.
         shown: the rows that were asked for.
@@ -83,6 +85,7 @@ class TokenTally:
 
     def __init__(self) -> None:
         self.rows = self.trained_rows = self.tokens = self.trained = self.cut = self.longest = self.lines = 0
+        self.lengths = array("I")
         self.causes = Causes()
         self.shown: list[SeenRow] = []
 
@@ -92,6 +95,7 @@ class TokenTally:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.longest = max(self.longest, other.longest)
         self.lines = max(self.lines, other.lines)
+        self.lengths += other.lengths
         self.causes.add(other.causes)
         self.shown += other.shown
 
@@ -175,6 +179,8 @@ class _Looker:
         tally.trained += trained
         tally.cut += len(encoded.tokens) - len(labels)
         tally.longest = max(tally.longest, len(encoded.tokens))
+        if trained:
+            tally.lengths.append(len(encoded.tokens))
         ids = {remark.rule.id for remark in found}
         for cause, path in self._causes(row, encoded, trained, ids):
             tally.causes.note(cause, line.number, partial(_place, line, path))

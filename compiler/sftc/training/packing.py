@@ -4,15 +4,12 @@ Rows in a sequence do not see each other: the positions of each begin at 0, and 
 within a row wherever positions begin again. `keeps_rows_apart` checks that a model really does.
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Sequence
 from inspect import signature
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import numpy as np
 import torch
 
+from sftc.estimate.sequences import Packed
 from sftc.training.tokens import IGNORED, TokenRows
 
 _ROW: Final = 7
@@ -20,63 +17,6 @@ _ROW: Final = 7
 
 _ERRORS: Final = {torch.float32: 1e-4, torch.bfloat16: 2e-2, torch.float16: 1e-2}
 """What rounding may change in the logits of the check, relative to the largest, by precision."""
-
-
-class Packed(NamedTuple):
-    """How rows are packed.
-
-    Attributes:
-        sequences: for each sequence, the indices of its rows.
-        length: the maximum tokens of a sequence.
-        padding: the share of the positions in a batch that is padding.
-        unpacked_padding: the share that it would be with a row for each sequence.
-    """
-
-    sequences: list[list[int]]
-    length: int
-    padding: float
-    unpacked_padding: float
-
-
-def pack(folder: Path, limit: int, batch: int) -> Packed:
-    """Return how to pack the rows in `folder`.
-
-    From the longest row to the shortest, each goes into the fullest sequence that has room for it.
-
-    Args:
-        folder: the folder of tokenized rows.
-        limit: the maximum tokens of a sequence; 0 for those of the longest row.
-        batch: the sequences in a batch, for the shares of padding.
-    """
-    lengths: list[int] = np.diff(np.load(folder / "starts.npy")).tolist()
-    limit = limit or max(lengths)
-    sequences: list[list[int]] = []
-    rooms: list[int] = []  # the different rooms of sequences that are not full, in order
-    having: dict[int, list[int]] = {}  # by room, the sequences that have it
-    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        at = bisect_left(rooms, lengths[row])
-        if at == len(rooms):
-            sequence, room = len(sequences), limit
-            sequences.append([])
-        else:
-            room = rooms[at]
-            sequence = having[room].pop()
-            if not having[room]:
-                del rooms[at], having[room]
-        sequences[sequence].append(row)
-        if left := room - lengths[row]:
-            if left not in having:
-                insort(rooms, left)
-            having.setdefault(left, []).append(sequence)
-    packed = [sum(lengths[row] for row in rows) for rows in sequences]
-    return Packed(sequences, limit, _padding(packed, batch), _padding(lengths, batch))
-
-
-def _padding(lengths: Sequence[int], batch: int) -> float:
-    """Return the share of positions that is padding, in batches of sequences in the order of the file."""
-    batches = [lengths[at : at + batch] for at in range(0, len(lengths), batch)]
-    positions = sum(max(each) * len(each) for each in batches)
-    return 1 - sum(lengths) / positions
 
 
 class PackedRows:

@@ -9,6 +9,7 @@ from typing import Final
 import orjson
 
 from sftc.contract.versions import PACKAGED
+from sftc.estimate.sequences import pack
 from sftc.service.executor import FailedError
 from sftc.training import artifacts, base_model, job_spec, tokens
 from sftc.training.base_tokenizer import load_tokenizer
@@ -95,9 +96,7 @@ def _report_steps(plan: Plan, folder: Path, rows: int, reporter: Reporter) -> No
     """Report how `rows` are packed, and whether the run has too few steps to train anything."""
     sequences = rows
     if plan.packing:
-        from sftc.training.packing import pack  # imports torch
-
-        packed = pack(folder / "training", plan.sequence_length, plan.per_device)
+        packed = pack(tokens.TokenRows(folder / "training").lengths, plan.sequence_length, plan.per_device)
         sequences, saved = len(packed.sequences), packed.unpacked_padding - packed.padding
         reporter.event(
             "data",

@@ -66,6 +66,12 @@ class TokenRows:
     def __len__(self) -> int:
         return len(self._starts) - 1
 
+    @property
+    def lengths(self) -> list[int]:
+        """The tokens of each row."""
+        found: list[int] = np.diff(self._starts).tolist()
+        return found
+
     def __getitem__(self, at: int) -> dict[str, Any]:
         import torch
 

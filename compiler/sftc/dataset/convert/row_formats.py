@@ -14,12 +14,14 @@ class RowFormat(NamedTuple):
         title: how messages call it.
         needs: the columns that it needs, by what they become; the first that a row has counts.
         takes: the columns that it may have.
+        is_special: whether a row is of this format only if it has the columns under their own names.
     """
 
     name: str
     title: str
     needs: Columns
     takes: Columns
+    is_special: bool = False
 
 
 class FormatReading(NamedTuple):
@@ -36,15 +38,33 @@ class FormatReading(NamedTuple):
     columns: dict[str, list[str]]
 
 
+AUTHORS: Final = ("role", "from", "author", "speaker")
+"""The names under which a message has its author."""
+
+
+class Pinned(NamedTuple):
+    """The options that read rows without a guess.
+
+    Attributes:
+        format: the name of the format for `--from`; `None` to detect it.
+        columns: what columns become, for `--map`.
+    """
+
+    format: str | None
+    columns: tuple[tuple[str, str], ...] = ()
+
+
 TARGETS: Final = ("system", "user", "assistant", "messages", "tools", "metadata")
 """What `--map` can make of a column."""
 
 _MORE: Final[Columns] = {
     "system": ("system", "system_prompt", "system_message", "systeminstruction", "system_instruction"),
-    "tools": ("tools", "functions", "body.tools", "body.functions"),
+    "tools": ("tools", "functions", "body.tools", "body.functions", "input.tools"),
     "tool_choice": ("tool_choice", "function_call", "body.tool_choice", "body.function_call"),
     "metadata": ("metadata",),
 }
+_REQUESTS: Final = ("body", "input")
+"""The columns of batch requests and of preferences that have a request to a model inside."""
 _LISTS: Final = ("dialogue", "dialog", "turns", "conversation", "body.messages")
 _QUESTIONS: Final = ("prompt", "question", "instruction", "query", "input", "user", "human")
 _ANSWERS: Final = ("completion", "response", "answer", "output", "assistant", "reply", "gpt", "bot")
@@ -55,24 +75,34 @@ FORMATS: Final = (
     RowFormat("openai-functions", "OpenAI functions", {"messages": ("messages", *_LISTS)}, _MORE),
     RowFormat("gemini", "Gemini", {"messages": ("contents", "body.contents")}, _MORE),
     RowFormat("alpaca", "Alpaca", {"user": ("instruction",), "assistant": ("output",)},
-              {**_MORE, "input": ("input",), "history": ("history",)}),
+              {**_MORE, "input": ("input",), "history": ("history",)}, is_special=True),
     RowFormat("prompt-completion", "a prompt and its completion",
               {"user": _QUESTIONS, "assistant": _ANSWERS}, _MORE),
-    RowFormat("preference", "preferences, of which the chosen answer counts", {"assistant": ("chosen",)},
-              {**_MORE, "user": _QUESTIONS}),
+    RowFormat("preference", "preferences, of which the chosen answer counts",
+              {"assistant": ("chosen", "preferred_output")},
+              {**_MORE, "user": ("input.messages", *_QUESTIONS)}, is_special=True),
 )  # fmt: skip
 """The formats, in the order in which they are tried."""
 
-NAMES: Final = tuple(each.name for each in FORMATS)
+COLUMNS: Final = frozenset(
+    name for each in FORMATS for names in (*each.needs.values(), *each.takes.values()) for name in names
+)
+"""The names of columns that are known, in lower case."""
 
 
 def flat(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with the columns of its `body` beside the others."""
-    body = value.get("body")
-    if not isinstance(body, dict):
+    """Return a row with the columns of its `body` or `input` beside the others."""
+    if not any(isinstance(value.get(name), dict) for name in _REQUESTS):
         return value
-    row = {name: each for name, each in value.items() if name != "body"}
-    return {**row, **{f"body.{name}": each for name, each in body.items()}}
+    return {
+        name: each
+        for outer, inner in value.items()
+        for name, each in (
+            ((f"{outer}.{name}", each) for name, each in inner.items())
+            if outer in _REQUESTS and isinstance(inner, dict) and inner
+            else [(outer, inner)]
+        )
+    }
 
 
 def reading_of(
@@ -100,6 +130,8 @@ def reading_of(
         if wanted not in {None, each.name}:
             continue
         found = {target: _first(index, names) for target, names in each.needs.items() if target not in chosen}
+        if each.is_special and len(found) < len(each.needs) and not wanted:
+            continue
         if "messages" in each.needs if "messages" in chosen else all(found.values()):
             more = {
                 target: _first(index, names, {*found.values()})
@@ -107,7 +139,9 @@ def reading_of(
                 if target not in chosen
             }
             columns = {target: [column] for target, column in {**found, **more}.items() if column}
-            return FormatReading(each.name, each.title, {**columns, **chosen})
+            kept = [index["metadata"]] if "metadata" in index and "metadata" in chosen else []
+            beside = {"metadata": [*kept, *chosen["metadata"]]} if kept else {}
+            return FormatReading(each.name, each.title, {**columns, **chosen, **beside})
     return None
 
 
@@ -115,15 +149,25 @@ def _first(index: Mapping[str, str], names: tuple[str, ...], but: Collection[str
     return next((index[name] for name in names if name in index and index[name] not in but), None)
 
 
-def options(reading: FormatReading) -> list[str]:
-    """Return the options of the command that read rows in this way, without a guess."""
-    by_name = {each.name: each for each in FORMATS}
-    name = {"preference": "messages" if "user" not in reading.columns else "prompt-completion"}.get(
-        reading.format, reading.format
+def pinned(reading: FormatReading) -> Pinned:
+    """Return the options that read rows in this way, without a guess."""
+    usual = next(each.needs for each in FORMATS if each.name == reading.format)
+    return Pinned(
+        reading.format,
+        tuple(
+            (column, target)
+            for target, columns in reading.columns.items()
+            if target in usual and columns != [usual[target][0]]
+            for column in columns
+        ),
     )
-    usual = by_name[name].needs
-    given = [f"--from {name}"]
-    for target, columns in reading.columns.items():
-        if target in usual and columns != [usual[target][0]]:
-            given += [f"--map {column}={target}" for column in columns]
-    return given
+
+
+def common(ways: Collection[Pinned]) -> Pinned | None:
+    """Return the options that read rows in any of these ways, if there are such."""
+    if len({way.columns for way in ways}) > 1:
+        return None
+    formats = {way.format for way in ways}
+    if formats == {"messages", "openai-functions"}:
+        formats.remove("messages")  # those of OpenAI are messages, some with a call
+    return Pinned(formats.pop(), next(iter(ways)).columns) if len(formats) == 1 else None

@@ -5,6 +5,8 @@ import gzip
 import io
 import json
 import os
+import re
+import stat
 import sys
 import tempfile
 import zlib
@@ -35,7 +37,22 @@ from sftc.text.source import STDIN
 _LAYERS: Final = 4
 _COLUMNAR: Final = (PARQUET, ARROW_FILE, ARROW_STREAM)
 _WIDE: Final = (UTF16_LE, UTF16_BE, UTF32_LE, UTF32_BE)
-_ENDINGS: Final = (".parquet", ".arrow", ".feather", ".jsonl", ".json", ".csv", ".tsv", ".gz", ".zst")
+_PLAIN: Final = (".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+_ENDINGS: Final = (
+    *_PLAIN,
+    *(f"{name}{packed}" for name in _PLAIN[3:] for packed in (".gz", ".zst", ".bz2", ".xz")),
+)
+"""The endings of data files in folders."""
+_ABOUT: Final = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
+"""Files in folders that are about the data."""
+_SHARD: Final = re.compile(r"(.+)-\d{5}-of-(\d{5})")
+_SPLITS: Final = {
+    "train": {"train", "training"},
+    "validation": {"validation", "valid", "val", "dev"},
+    "test": {"test", "testing", "eval", "evaluation"},
+}
+"""The words in names of files that say which split they are."""
+_SHOWN: Final = 8
 
 
 class UnconvertibleError(Exception):
@@ -65,31 +82,95 @@ class Unpacked(NamedTuple):
 def files_of(path: str) -> list[str]:
     """Return the files of a data set: those of the folder at `path`, in order, or `path` itself.
 
+    Knows what `datasets.save_to_disk` writes, and folders as the Hugging Face Hub has them.
+
     Raises:
-        UnconvertibleError: the folder has no data, or several splits.
+        UnconvertibleError: the folder has no data, or it is not clear which of its files to read.
     """
     if path == STDIN or not os.path.isdir(path):
         return [path]
     splits = _state(path, "dataset_dict.json", "splits")
-    if isinstance(splits, list):
-        _single(path, [str(split) for split in splits])
-        return files_of(os.path.join(path, str(splits[0]))) if splits else []
-    state = _state(path, "state.json", "_data_files")
-    if isinstance(state, list):
-        return [os.path.join(path, str(each["filename"])) for each in state if isinstance(each, dict)]
-    for folder in (path, os.path.join(path, "data")):
-        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        if kept := [name for name in names if name.lower().endswith(_ENDINGS)]:
-            _single(folder, list(dict.fromkeys(name.partition("-")[0] for name in kept if "-" in name)))
-            return [os.path.join(folder, name) for name in kept]
-    raise UnconvertibleError("the folder has no data files", f"it may have {', '.join(_ENDINGS)}")
+    if isinstance(splits, list) and splits:
+        folders = [os.path.join(path, os.path.basename(str(split))) for split in splits]
+        _one(path, "splits", folders)
+        return files_of(folders[0])
+    saved = _state(path, "state.json", "_data_files")
+    if isinstance(saved, list):
+        if _state(path, "state.json", "_indices_data_files"):
+            help = "load it and save it again with a newer version of `datasets`"
+            raise UnconvertibleError("the dataset is a selection of rows, in an old form", help)
+        names = [os.path.basename(str(each["filename"])) for each in saved if isinstance(each, dict)]
+        if not names:
+            raise UnconvertibleError("the dataset has no data files")
+        return [os.path.join(path, name) for name in names]
+    return _files_in(path)
 
 
-def _single(folder: str, splits: list[str]) -> None:
-    if len(splits) > 1:
-        named = ", ".join(f"`{split}`" for split in splits)
-        example = os.path.join(folder, splits[0])
-        raise UnconvertibleError(f"the folder has several splits: {named}", f"pass one, such as `{example}*`")
+def _files_in(path: str) -> list[str]:
+    """Return the data files in a folder and the folders inside it: those of one folder, split and kind."""
+    files: dict[str, dict[str, list[str]]] = {}
+    for folder, inside, names in os.walk(path):
+        inside[:] = sorted(name for name in inside if not name.startswith("."))
+        for name in sorted(names, key=_natural):
+            if _is_data(name):
+                files.setdefault(folder, {}).setdefault(_split_of(name), []).append(name)
+    if not files:
+        raise UnconvertibleError("the folder has no data files", f"it may have {', '.join(_ENDINGS)}")
+    _one(path, "folders with data", [*files])
+    [(folder, by_split)] = files.items()
+    if folder != path:
+        return files_of(folder)
+    _one(path, "splits", [os.path.join(path, _pattern(names)) for names in by_split.values()])
+    [names] = by_split.values()
+    kinds = dict.fromkeys(_ending(name) for name in names)
+    _one(path, "kinds of files", [os.path.join(path, f"*{kind}") for kind in kinds])
+    parts = [match for match in map(_SHARD.match, names) if match]
+    if parts and len(parts) != int(parts[0][2]):
+        text = f"the folder has {len(parts)} of the {int(parts[0][2])} files of `{parts[0][1]}`"
+        raise UnconvertibleError(text, "download the others")
+    return [os.path.join(path, name) for name in names]
+
+
+def _one(folder: str, what: str, choices: list[str]) -> None:
+    """Make sure that there is one choice.
+
+    Raises:
+        UnconvertibleError: there are several.
+    """
+    if len(choices) > 1:
+        named = ", ".join(f"`{os.path.relpath(each, folder)}`" for each in choices[:_SHOWN])
+        more = f" and {len(choices) - _SHOWN} more" if len(choices) > _SHOWN else ""
+        text = f"the folder has several {what}: {named}{more}"
+        raise UnconvertibleError(text, f"pass one of them, such as `{choices[0]}`")
+
+
+def _is_data(name: str) -> bool:
+    is_other = name.startswith((".", "cache-")) or name in _ABOUT
+    return not is_other and name.lower().endswith(_ENDINGS)
+
+
+def _ending(name: str) -> str:
+    """Return the ending of a file, with that of an archive."""
+    return next(each for each in _ENDINGS if name.lower().endswith(each))
+
+
+def _split_of(name: str) -> str:
+    """Return the split that a file name has, as the Hugging Face Hub reads it; empty if it has none."""
+    if shard := _SHARD.match(name):
+        return shard[1]
+    words = {*re.split(r"[\W_\d]+", name.removesuffix(_ending(name)).lower())}
+    return next((split for split, known in _SPLITS.items() if words & known), "")
+
+
+def _pattern(names: list[str]) -> str:
+    """Return a pattern for the files of a split."""
+    shard = _SHARD.match(names[0])
+    return f"{shard[1]}-*" if shard else names[0]
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return the key that sorts `train-10` after `train-9`."""
+    return [(int(each), "") if each.isdecimal() else (-1, each) for each in re.split(r"(\d+)", name) if each]
 
 
 def _state(folder: str, name: str, key: str) -> object:
@@ -109,7 +190,7 @@ def unpacked(path: str, stack: ExitStack) -> Unpacked:
     Raises:
         UnconvertibleError: it cannot be read, is of a kind that cannot be converted, or is damaged.
     """
-    stream = _opened(path, stack)
+    stream = file = _opened(path, stack)
     kinds: list[FileKind] = []
     for _ in range(_LAYERS):
         head = _head(stream)
@@ -122,7 +203,10 @@ def unpacked(path: str, stack: ExitStack) -> Unpacked:
         elif kind in _WIDE:
             stream = _buffered(_Recoded(stream, kind.name))
         elif kind in _COLUMNAR:
-            return Unpacked(tuple(kinds), kind, head, seekable(stream, stack))
+            is_file = len(kinds) == 1 and stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            if is_file:
+                file.seek(0)
+            return Unpacked(tuple(kinds), kind, head, file if is_file else seekable(stream, stack))
         elif kind and not kind.is_convertible:
             raise UnconvertibleError(f"the file is {kind.title}", kind.help)
         else:
@@ -178,7 +262,10 @@ class _Rejoined(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        piece = self._head[: len(buffer)] or self._rest.read(len(buffer))
+        try:
+            piece = self._head[: len(buffer)] or self._rest.read(len(buffer))
+        except OSError as error:
+            raise UnconvertibleError(f"cannot be read: {error.strerror or error}") from error
         self._head = self._head[len(piece) :]
         buffer[: len(piece)] = piece
         return len(piece)
