@@ -22,12 +22,16 @@ from sftc.checks.catalogue import FAMILIES
 from sftc.cli import exits
 from sftc.cli.dataset_check_command import FORMATS as CHECK_FORMATS
 from sftc.cli.lint_command import FORMATS as LINT_FORMATS
+from sftc.contract.import_table import ImportTable
+from sftc.contract.inverse import Backwards
+from sftc.contract.targets import Target
 from sftc.contract.versions import PACKAGED, Contract
 from sftc.findings.rule import Rule
 from sftc.payload.encoding import FORMATS as PAYLOAD_FORMATS
 from sftc.report.tables import limit_text
 from sftc.text.keys import Path, dotted, pointer
 from sftc.tools.describe_target import KeyInTarget, keys_of
+from sftc.tools.import_config import importable
 
 FOLDER = File(__file__).parent
 NOTE = "<!-- Written by docs/generate.py: do not edit. -->"
@@ -163,7 +167,7 @@ def formats() -> Iterator[str]:
     yield f"`sftc compile --format` takes {_list(PAYLOAD_FORMATS)}."
     yield "[The contract](../explanation/contract.md#forms-of-the-payload) describes them."
     yield from ("", "## Findings", "")
-    yield "`sftc lint --format` takes all of the formats in this table."
+    yield "`sftc lint --format` and `sftc import --format` take all of the formats in this table."
     yield f"`sftc dataset check --format` takes {_list(CHECK_FORMATS)}."
     yield from ("", "| format | description |", "| --- | --- |")
     for name in LINT_FORMATS:
@@ -226,6 +230,61 @@ def mapping_tables() -> Iterator[str]:
     yield from (f"- `run.{name}`: {' '.join(dict.fromkeys(texts))}" for name, texts in reasons.items())
 
 
+def imported_keys() -> Iterator[str]:
+    """Yield the lines of the page of what `sftc import` reads."""
+    yield from (
+        "# Imported keys",
+        "",
+        "What [`sftc import`](../how-to/import.md) makes of each key of another",
+    )
+    yield "trainer's config. A key that is in no list cannot be imported, unless it has its default."
+    for name, table in importable(PACKAGED).items():
+        target = PACKAGED.target(name)
+        facts = target.facts
+        yield from (
+            "",
+            f"## {table.trainer}",
+            "",
+            f"Names and defaults are those of {facts.package} {facts.version}.",
+        )
+        yield from ("", _table_row(("key", "becomes")), _table_row(("---", "---")))
+        for key, places in _becomes(target, table).items():
+            yield _table_row((f"`{key}`", ", ".join(places) or "so in every imported run"))
+        yield from ("", f"### {table.trainer}: what cannot be imported", "")
+        for (severity, why), keys in _grouped(
+            (each.severity, each.why, dotted(key)) for key, each in table.losses.items()
+        ):
+            yield f"- {severity}: {why}: {keys}"
+        yield from ("", f"### {table.trainer}: what has no effect on what is trained", "")
+        for (why, _), keys in _grouped((each, "", dotted(key)) for key, each in table.idle.items()):
+            yield f"- {why}: {keys}"
+
+
+def _becomes(target: Target, table: ImportTable) -> dict[str, list[str]]:
+    """Return the keys of a trainer that are read back, each with what it becomes."""
+    tables = Backwards(target, PACKAGED.newest)
+    root, found = target.facts.files[0].at, dict[str, list[str]]()
+    for to, rows in tables.rows.items():
+        if to[: len(root)] == root:
+            keys = [key for row in rows if row.path for key in tables.keys(row.path)]
+            found[".".join(to[len(root) :])] = [f"`{dotted(key)}`" for key in keys]
+    for label in table.labels:
+        found[".".join(label.path)] = ["the files that it lists"]
+    for own in table.own:
+        found.setdefault(".".join(own.path), []).extend(f"`{dotted(key)}`" for key in tables.keys(own.to))
+    for old, new in table.aliases.items():
+        found[".".join(old)] = [f"read as `{'.'.join(new)}`"]
+    return {key: list(dict.fromkeys(places)) for key, places in found.items()}
+
+
+def _grouped(rows: Iterable[tuple[str, str, str]]) -> list[tuple[tuple[str, str], str]]:
+    """Return the last parts of rows that begin alike, as a list in words."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one, two, key in rows:
+        groups.setdefault((one, two), []).append(f"`{key}`")
+    return [(head, ", ".join(keys)) for head, keys in groups.items()]
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
@@ -243,6 +302,7 @@ PAGES = {
     "reference/exit-codes.md": exit_codes,
     "reference/formats.md": formats,
     "reference/mapping-tables.md": mapping_tables,
+    "reference/imported-keys.md": imported_keys,
     "targets/keys.md": target_keys,
 }
 

@@ -14,6 +14,7 @@ from support.golden import (
     EXIT_CODES,
     GOLDEN,
     KINDS,
+    OUTPUTS,
     cases,
     on_disk,
     produce,
@@ -32,11 +33,17 @@ NOT_AS_FILES = {
     "unwritable-output": "golden cases write to memory",
     "small-difference": "`sftc compile` prints no notes",
     "bad-target": "a golden case has no target of its own",
+    "beyond-service-limit": "a service says its limits",
+    "row-not-taken": "`sftc train --target` reports it, which sends files",
     "unknown-module": "a golden case has no files of a model",
     "sequence-beyond-model": "as above",
     "no-chat-template": "as above",
     "migrate-by-hand": "`sftc migrate` reports it, which writes files",
     "damaged-archive": "an archive is not text, and a library words the message",
+    "imported": "the table of an account says it",
+    "equal-to-default": "as above",
+    "without-effect": "as above",
+    "yaml-syntax": "the file has no keys to account for; tests/document has cases",
     "file-changed": "a golden case does not change",
     "row-too-large": "the repository contains no row of 64 MiB",
     **dict.fromkeys(
@@ -70,9 +77,14 @@ def test_each_golden_case_of_a_target_is_compiled() -> None:
 
 
 def exit_code(kind: str, files: dict[str, bytes]) -> int:
-    """Return the expected exit code. A report fails unless it has only notes; an estimate if nothing fits."""
+    """Return the expected exit code.
+
+    A report fails unless it has only notes, an estimate if nothing fits, and an account if it has an error.
+    """
     if kind == "estimate":
         return int(b"does not fit" in files["report.txt"])
+    if kind == "import":
+        return int(b"error[" in files["account.txt"])
     if "report.txt" not in files:
         return EXIT_CODES[kind]
     return int(re.search(rb"^\S+: (error|warning)\[", files["report.txt"], re.MULTILINE) is not None)
@@ -94,13 +106,21 @@ def contents(folder: Path) -> dict[Path, bytes]:
 def test_there_are_enough_golden_cases_and_no_other_files() -> None:
     assert len(cases("accept")) >= 25
     assert len(cases("reject")) >= 40
-    inputs = {"config.toml", "rows.jsonl", "validation.jsonl", "flags.txt"}
-    allowed = inputs | {"payload.json", "findings.txt", "report.txt"}
+    inputs = {
+        "config.toml",
+        "config.yaml",
+        "dataset_info.json",
+        "rows.jsonl",
+        "validation.jsonl",
+        "flags.txt",
+    }
+    allowed = inputs | {*OUTPUTS}
     assert {path.name for kind in KINDS for path in (GOLDEN / kind).rglob("*") if path.is_file()} <= allowed
 
 
 def test_every_rule_has_a_golden_case() -> None:
-    reports = [*GOLDEN.rglob("findings.txt"), *GOLDEN.rglob("report.txt")]
+    names = ("findings.txt", "report.txt", "account.txt")
+    reports = [path for name in names for path in GOLDEN.rglob(name)]
     said = "".join(path.read_text(encoding="utf-8") for path in reports)
     assert {rule for rule in RULES if f"[{rule}]" not in said} == NOT_AS_FILES.keys()
 

@@ -41,6 +41,7 @@ def test_the_package_installs_and_compiles_outside_the_checkout(
         "for name in PACKAGED.target_names:\n"
         "    target = PACKAGED.target(name)\n"
         "    target.facts, target.mapping, target.schemas.file(target.payload_schema)\n"
+        "    target.service, target.row_schema\n"
         "PACKAGED.newest.run_table\n"
         "PACKAGED.accepts_row(None), PACKAGED.read('wire/openapi.json'), PACKAGED.newest.templates\n"
         "print(*sorted(PACKAGED.schemas.files))\n"

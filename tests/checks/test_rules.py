@@ -57,6 +57,8 @@ WITHOUT_EXAMPLES = {
     "no-such-run",
     "bad-target",
     "unfinished-for-target",
+    "beyond-service-limit",
+    "row-not-taken",
     "will-not-fit",
     "fits-barely",
     "sequence-longer-than-data",

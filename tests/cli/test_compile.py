@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sftc.checks.catalogue import RULES
 from support.environment import unmeasured
 from support.program import Program
 
@@ -261,3 +262,10 @@ def test_rules_are_listed_and_explained(sftc: Program) -> None:
     code, page, _ = sftc("rule", "missing-gpu-type")
     assert code == 0
     assert page.startswith("missing-gpu-type (warning): ")
+
+
+def test_rules_are_data_for_programs(sftc: Program) -> None:
+    listed = json.loads(sftc("rule", "--format", "json")[1])
+    assert [each["id"] for each in listed["rules"]] == [*RULES]
+    [rule] = json.loads(sftc("rule", "missing-gpu-type", "--format", "json")[1])["rules"]
+    assert rule == {**RULES["missing-gpu-type"]._asdict()}

@@ -1,5 +1,6 @@
 """Targets: their tables are complete and name real keys, and a config means one run."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from math import prod
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 import sftc
+from sftc.checks.service_slots import slot_faults
 from sftc.contract.mapping_table import MappingTable, mapping_of
 from sftc.contract.operations import OPERATIONS
 from sftc.contract.targets import FOLDER, RUN, Target
@@ -146,6 +148,21 @@ def test_the_files_of_a_target_fit_their_schemas(name: str) -> None:
         assert {"command", "package", "version", "documentation"} == target["reader"].keys()
         mapping = tomllib.loads(PACKAGED.read(f"{FOLDER}/{name}/mapping.toml").decode())
         assert not list(_faults("mapping.schema.json", mapping))
+
+
+@pytest.mark.parametrize("name", ["sft-offline", "fireworks", "together"])
+def test_the_table_of_a_service_fits_its_schema(name: str) -> None:
+    table = tomllib.loads(PACKAGED.read(f"{FOLDER}/{name}/service.toml").decode())
+    assert not list(_faults("service.schema.json", table))
+    assert not list(slot_faults(table))
+
+
+def test_the_table_of_a_service_in_the_documentation_is_one(root: Path) -> None:
+    text = (root / "docs/targets/index.md").read_text()
+    [block] = re.findall(r'```toml title="mine/service.toml"\n(.*?)```', text, re.DOTALL)
+    table = tomllib.loads(block)
+    assert not list(_faults("service.schema.json", table))
+    assert not list(slot_faults(table))
 
 
 def test_the_table_of_runs_fits_the_schema() -> None:

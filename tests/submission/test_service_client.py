@@ -291,3 +291,9 @@ def test_requests_to_this_machine_bypass_the_proxy(name: str, monkeypatch: pytes
         monkeypatch.setenv(name, proxy.root)
         assert Client(service.url).get() == {"direct": True}
     assert proxy.asked == []
+
+
+def test_a_redirect_to_no_address_is_an_error() -> None:
+    moved = Answer(b"", 302, {"Location": "x:y"})
+    with odd_service([moved]) as service, pytest.raises(UnreachableError, match="InvalidURL"):
+        Client(service.url, tries=2).get()

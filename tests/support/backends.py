@@ -211,7 +211,7 @@ class _Answers(BaseHTTPRequestHandler):
         self.wfile.write((head.encode() + b"\r\n" + data)[: answer.cut])
         self.close_connection = answer.cut is not None
 
-    do_GET = do_POST = _answer  # noqa: N815  http.server calls these names
+    do_GET = do_POST = do_PUT = _answer  # noqa: N815  http.server calls these names
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing."""

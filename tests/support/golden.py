@@ -5,6 +5,9 @@ optionally `flags.txt` (in shell syntax). The same folder contains the output, i
 `payload.json` (stdout) and `findings.txt` (stderr) of `sftc compile`, or `report.txt` of
 `sftc lint`, `sftc dataset check` and `sftc estimate`.
 
+`golden/import/CASE/` has a `config.yaml` of another trainer, what `sftc import` makes of it
+(`config.sft.toml`), and the account of its keys on stderr (`account.txt`).
+
 `golden/targets/TARGET/CASE/` has the files that `sftc compile --target` makes of a config, and its
 findings: of the config in `golden/accept/CASE`, or of a `config.toml` of its own.
 """
@@ -22,23 +25,25 @@ from click.testing import CliRunner
 from sftc.cli.compile_command import compile_command
 from sftc.cli.dataset_check_command import check_command
 from sftc.cli.estimate_command import estimate_command
+from sftc.cli.import_command import import_command
 from sftc.cli.lint_command import lint_command
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 EXIT_CODES = {"accept": 0, "reject": 1, "lint": 1}
-KINDS = (*EXIT_CODES, "dataset", "estimate")
-OUTPUTS = ("payload.json", "findings.txt", "report.txt")
+KINDS = (*EXIT_CODES, "dataset", "estimate", "import")
+OUTPUTS = ("payload.json", "findings.txt", "report.txt", "config.sft.toml", "account.txt")
 _COMMANDS = {
     "accept": (compile_command, "config.toml", "payload.json"),
     "reject": (compile_command, "config.toml", "payload.json"),
     "lint": (lint_command, "config.toml", "report.txt"),
     "dataset": (check_command, "rows.jsonl", "report.txt"),
     "estimate": (estimate_command, "config.toml", "report.txt"),
+    "import": (import_command, "config.yaml", "config.sft.toml"),
 }
 
 
 def cases(kind: str, root: Path = GOLDEN) -> list[Path]:
-    """Return the folders of all cases of a kind: `accept`, `reject`, `lint`, `dataset` or `estimate`."""
+    """Return the folders of all cases of a kind, one of `KINDS`."""
     return sorted(path for path in (root / kind).iterdir() if path.is_dir())
 
 
@@ -51,7 +56,8 @@ def produce(case: Path) -> tuple[int, dict[str, bytes]]:
         result = CliRunner().invoke(command, [file, *arguments])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
-    files = {output: result.stdout_bytes, "findings.txt": result.stderr_bytes}
+    errors = "account.txt" if case.parent.name == "import" else "findings.txt"
+    files = {output: result.stdout_bytes, errors: result.stderr_bytes}
     return result.exit_code, {name: data for name, data in files.items() if data}
 
 

@@ -1,17 +1,18 @@
 """The readers of the targets: the real parsers, each with its own packages.
 
-A reader is `tests/targets/read_NAME.py`. It runs in this Python with a folder of packages before those of
-the tests, installed without their dependencies: the versions that the parser pins, and what it imports
-beside them. torch is that of the tests. The folder is made once and kept in `build/readers/`, under a
-name that changes with the list.
+A reader is `tests/targets/read_NAME.py`; other programs use the same packages. It runs in this Python with a
+folder of packages before those of the tests, installed without their dependencies: the versions that the
+parser pins, and what it imports beside them. torch is that of the tests. The folder is made once and kept
+in `build/readers/`, under a name that changes with the list.
 """
 
 import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from support.environment import unmeasured
@@ -64,11 +65,21 @@ def packages(target: str) -> Path:
     return made_once(folder, install) / "packages"
 
 
-def run_reader(target: str, arguments: Iterable[str | Path], folder: Path) -> list[dict[str, Any]]:
-    """Run the reader of a target in `folder`, and return what it prints."""
-    variables = {"PYTHONPATH": str(packages(target)), "HOME": str(folder), "HF_HUB_OFFLINE": "1"}
+def run_reader(
+    target: str,
+    arguments: Iterable[str | Path],
+    folder: Path,
+    program: str | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> list[dict[str, Any]]:
+    """Run the reader of a target in `folder`, or another program, and return what it prints.
+
+    `more` are variables of its environment.
+    """
+    path = f"{packages(target)}:{ROOT / 'tests'}"
+    variables = {"PYTHONPATH": path, "HOME": str(folder), "HF_HUB_OFFLINE": "1", **more}
     quiet = {"AXOLOTL_DO_NOT_TRACK": "1", "LLAMAFACTORY_VERBOSITY": "ERROR", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, "-W", "ignore", PROGRAMS / f"read_{target}.py", *arguments]
+    command = [sys.executable, "-W", "ignore", PROGRAMS / (program or f"read_{target}.py"), *arguments]
     ran = subprocess.run(
         command,
         env={**unmeasured(), **variables, **quiet},

@@ -16,6 +16,8 @@ from axolotl.utils.schemas.config import AxolotlInputConfig
 from axolotl.utils.schemas.datasets import SFTDataset
 from axolotl.utils.schemas.fsdp import FSDPConfig
 
+from support.field_defaults import plain
+
 GPUS = {"bf16": True, "fp8": False, "tf32": True, "n_gpu": 8, "n_node": 1, "compute_capability": "sm_90"}
 PLACE = {"torch_version": "2.11.0"}
 SCHEDULES = {"polynomial": "linear", "constant_with_warmup": "constant"}
@@ -118,9 +120,28 @@ def understood(written: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def fields() -> dict[str, Any]:
+    """Return the keys that a config may have, with their defaults."""
+    found = dict(_defaults(AxolotlInputConfig))
+    inner = {"datasets.*": SFTDataset, "test_datasets.*": SFTDataset, "fsdp_config": FSDPConfig}
+    return found | {f"{key}.{name}": value for key, kind in inner.items() for name, value in _defaults(kind)}
+
+
+def _defaults(kind: Any) -> list[tuple[str, Any]]:
+    found = []
+    for name, field in kind.model_fields.items():
+        value = None if field.is_required() else field.get_default(call_default_factory=True)
+        names = {name, field.alias or name}
+        found += [(each, plain(value)) for each in sorted(names)]
+    return found
+
+
 def main(files: list[str]) -> None:
-    """Print a line a file."""
+    """Print a line a file, and the keys for the argument `--fields`."""
     for file in files:
+        if file == "--fields":
+            print("understood", json.dumps(fields()))
+            continue
         written = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
         keys = unknown(written)
         try:

@@ -25,7 +25,10 @@ from llamafactory.data.parser import get_dataset_list  # noqa: E402
 from llamafactory.data.template import TEMPLATES  # noqa: E402
 from llamafactory.extras.constants import DEFAULT_TEMPLATE, SUPPORTED_MODELS  # noqa: E402
 from llamafactory.hparams import get_train_args  # noqa: E402
+from llamafactory.hparams.parser import _TRAIN_ARGS  # noqa: E402
 from omegaconf import OmegaConf  # noqa: E402
+
+from support.field_defaults import defaults  # noqa: E402
 
 SCHEDULES = {"polynomial": "linear", "cosine_with_min_lr": "cosine", "constant_with_warmup": "constant"}
 OPTIMIZERS = {"adamw_torch_fused": "adamw", "adamw_bnb_8bit": "adamw_8bit"}
@@ -111,11 +114,17 @@ def templates() -> dict[str, str]:
     }
 
 
+def fields() -> dict[str, Any]:
+    """Return the keys that a config may have, with their defaults."""
+    return {name: value for kind in _TRAIN_ARGS for name, value in defaults(kind)}
+
+
 def main(arguments: list[str]) -> None:
-    """Print a line a file, and the templates for the argument `--templates`."""
+    """Print a line a file, the templates for the argument `--templates`, and the keys for `--fields`."""
+    more = {"--templates": templates, "--fields": fields}
     for argument in arguments:
         try:
-            said = templates() if argument == "--templates" else understood(Path(argument))
+            said = more[argument]() if argument in more else understood(Path(argument))
         except Exception as error:
             said = {"refused": f"{type(error).__name__}: {error}"}
         print("understood", json.dumps(said))

@@ -17,8 +17,18 @@ import yaml
 transformers.training_args.is_torch_bf16_gpu_available = lambda: True  # type: ignore[attr-defined]  # imported there
 
 from accelerate.commands.launch import launch_command_parser  # noqa: E402
-from trl import get_peft_config, get_quantization_config  # noqa: E402
+from trl import (  # noqa: E402
+    DatasetMixtureConfig,
+    ModelConfig,
+    ScriptArguments,
+    SFTConfig,
+    get_peft_config,
+    get_quantization_config,
+)
 from trl.scripts.sft import make_parser  # noqa: E402
+from trl.scripts.utils import DatasetConfig  # noqa: E402
+
+from support.field_defaults import defaults  # noqa: E402
 
 SCHEDULES = {"polynomial": "linear", "cosine_with_min_lr": "cosine", "constant_with_warmup": "constant"}
 OPTIMIZERS = {"adamw_torch_fused": "adamw", "adamw_bnb_8bit": "adamw_8bit"}
@@ -97,9 +107,18 @@ def understood(file: Path) -> dict[str, Any]:
     }
 
 
+def fields() -> dict[str, Any]:
+    """Return the keys of TRL and of `accelerate launch` that a config may have, with their defaults."""
+    kinds = (ScriptArguments, SFTConfig, ModelConfig, DatasetMixtureConfig)
+    found = {name: value for kind in kinds for name, value in defaults(kind)}
+    found |= {f"datasets.*.{name}": value for name, value in defaults(DatasetConfig)}
+    launch = {action.dest for action in launch_command_parser()._actions} - {"help", "training_script"}  # noqa: SLF001
+    return {**dict.fromkeys(sorted({*launch, "env", "accelerate_config"})), **found}
+
+
 for argument in sys.argv[1:]:
     try:
-        said = understood(Path(argument))
+        said = fields() if argument == "--fields" else understood(Path(argument))
     except Exception as error:
         said = {"refused": f"{type(error).__name__}: {error}"}
     print("understood", json.dumps(said))

@@ -6,66 +6,24 @@ The plan of the embedded trainer says what a config means.
 import json
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import tomlkit
-from hypothesis import given, settings
 
 import sftc
 from sftc.contract.operations import OPERATIONS
 from sftc.contract.versions import PACKAGED
 from sftc.findings.stage_rules.other_trainers import UNFINISHED
-from sftc.text.keys import ABSENT, look_up
+from sftc.text.keys import ABSENT
 from sftc.training.machine import PACKAGES as OPTIONAL
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, UnsupportedJobError, make_plan
-from support.configs import runs
+from support.round_trips import GENERATED, expressible, texts
 from support.target_readers import run_reader
 
 ROOT = Path(__file__).parents[2]
 MACHINE = Machine("cuda", ("NVIDIA H100 80GB HBM3",) * 18, True, frozenset(OPTIONAL), nodes=2)
-GENERATED = 80
-
-
-@cache
-def texts() -> tuple[str, ...]:
-    """Return the golden configs, the examples, and configs that are generated, the same in every run."""
-    files = [*sorted(ROOT.glob("golden/accept/*/config.toml")), *sorted(ROOT.glob("examples/*.toml"))]
-    made = [file.read_bytes().decode() for file in files]
-
-    @settings(max_examples=GENERATED, derandomize=True, database=None)
-    @given(runs)
-    def generate(config: dict[str, Any]) -> None:
-        made.append(tomlkit.dumps(config))
-
-    generate()
-    return tuple(dict.fromkeys(made))
-
-
-def expressible(text: str, target: str) -> str:
-    """Return the config without the keys that `target` cannot express, and with those that it needs."""
-    config = tomllib.loads(text)
-    if "job" not in config or config.get("schema_version") != 2:
-        return text
-    config["job"].setdefault("data", "train.jsonl")
-    config.setdefault("hyperparameters", {}).setdefault("sequence_length", 1024)
-    if target == "fireworks":
-        training = config.setdefault("training", {})
-        training["mode"] = "lora"
-        if "validation" in training:
-            training["validation"]["save_best_model_at_end"] = False
-    for _ in range(4):
-        written = sftc.compile(tomlkit.dumps(config), target=target)
-        if written.ok:
-            break
-        for found in written.findings:
-            if found.is_error and found.path:
-                table = look_up(config, found.path[:-1])
-                table.pop(found.path[-1], None)
-    return tomlkit.dumps(config)
 
 
 class Case(NamedTuple):

@@ -14,10 +14,12 @@ from sftc.findings.stage_rules import (
     conversions,
     estimates,
     files,
+    imports,
     lengths,
     other_trainers,
     rows,
     schema,
+    services,
     syntax,
     templates,
 )
@@ -25,7 +27,18 @@ from sftc.findings.stage_rules import (
 CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments, estimates)
 """The families of `sftc lint`."""
 
-FAMILIES: Final = (*CONFIG_FAMILIES, rows, conversations, calls, conversions, run, lengths, templates)
+FAMILIES: Final = (
+    *CONFIG_FAMILIES,
+    rows,
+    conversations,
+    calls,
+    conversions,
+    run,
+    lengths,
+    templates,
+    services,
+    imports,
+)
 
 
 def _by_id(families: tuple[Any, ...]) -> Mapping[str, Rule]:

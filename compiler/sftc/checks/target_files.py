@@ -1,8 +1,9 @@
 """The files of a target held against the schemas of targets, and against the language that they are about."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from sftc.checks.service_slots import slot_faults
 from sftc.contract.targets import RUN, Target
 from sftc.contract.versions import Contracts
 from sftc.document.toml import Document, parse
@@ -15,24 +16,45 @@ from sftc.text.suggest import near
 TARGET: Final = "target.toml"
 TABLE: Final = "mapping.toml"
 
+_Check = Callable[[Document, Contracts], Iterator[Finding]]
+
 _KEYS: Final = {"rule": ("from", "key"), "cannot": ("from",), "unsent": ("from",), "need": ("from", "key")}
 """The entries of rows that name a key."""
 
 
-def check_target(target: Target, contracts: Contracts, facts: Source, table: Source) -> list[Finding]:
-    """Return the findings about the files of a target of a person's own: `target.toml` and `mapping.toml`."""
+def check_target(
+    target: Target, contracts: Contracts, facts: Source, table: Source, service: Source | None = None
+) -> list[Finding]:
+    """Return the findings about the files of a target of a person's own.
+
+    These are `target.toml`, `mapping.toml`, and `service.toml` if there is one.
+    """
     findings: list[Finding] = []
-    for source, schema in ((facts, "target.schema.json"), (table, "mapping.schema.json")):
+    checks: list[tuple[Source | None, str, _Check]] = [
+        (facts, "target.schema.json", _nothing),
+        (table, "mapping.schema.json", _unknown_keys),
+        (service, "service.schema.json", _slots),
+    ]
+    for source, schema, check in checks:
+        if source is None:
+            continue
         try:
             document = parse(source)
         except ConfigError as error:
             findings += error.findings
             continue
-        found = list(_faults(document, contracts, schema))
-        if source is table and not found:
-            found += _unknown_keys(document, contracts)
+        found = list(_faults(document, contracts, schema)) or list(check(document, contracts))
         findings += in_order(found)
-    return findings or list(_payload_schema(target, facts))
+    return findings or list(_schemas(target, facts))
+
+
+def _nothing(document: Document, contracts: Contracts) -> Iterator[Finding]:
+    yield from ()
+
+
+def _slots(document: Document, contracts: Contracts) -> Iterator[Finding]:
+    for path, message in slot_faults(document.values):
+        yield _bad(document, path, message)
 
 
 def _faults(document: Document, contracts: Contracts, schema: str) -> Iterator[Finding]:
@@ -70,12 +92,16 @@ def _named(values: dict[str, Any]) -> Iterator[tuple[Path, str]]:
                 yield from (((table, index, name, at, "key"), each["key"]) for at, each in conditions)
 
 
-def _payload_schema(target: Target, facts: Source) -> Iterator[Finding]:
-    """Yield a finding if the payload's schema is not there, or is not JSON."""
+def _schemas(target: Target, facts: Source) -> Iterator[Finding]:
+    """Yield a finding for each schema that cannot be read: that of the payload must be there."""
     try:
         target.schemas.file(target.payload_schema)
     except (OSError, ValueError) as error:
         yield BAD_TARGET.finding(facts.span(0, 0), f"its payload.schema.json cannot be read: {error}")
+    try:
+        target.row_schema  # noqa: B018  it is read
+    except (OSError, ValueError) as error:
+        yield BAD_TARGET.finding(facts.span(0, 0), f"its row.schema.json cannot be read: {error}")
 
 
 def _bad(document: Document, path: Path, message: str, help: str | None = None) -> Finding:

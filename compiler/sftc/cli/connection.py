@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import subprocess
 
     from sftc.cli.training_options import TrainingOptions
+    from sftc.contract.service_table import ServiceTable
+    from sftc.contract.targets import Target
+    from sftc.payload.encoding import Payload
     from sftc.service.address import Address
     from sftc.submission.client import ServiceClient
     from sftc.submission.endpoint import Backend
@@ -28,11 +32,24 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class ServiceOptions(NamedTuple):
-    """The options that select a service and its API key."""
+    """The options that select a service and its API key. Without a target, it is the training service."""
 
     backend: str | None
     env_file: str | None
     allow_insecure: bool
+    target_name: str | None = None
+
+    @property
+    def target(self) -> "Target | None":
+        """The target whose service it is; `None` for the training service."""
+        return _service_target(self.target_name) if self.target_name else None
+
+    @property
+    def table(self) -> "ServiceTable":
+        """How the service is spoken to."""
+        from sftc.submission.endpoint import default_service
+
+        return (self.target and self.target.service) or default_service()
 
     def named(self) -> "Backend | None":
         """Return the URL and API key of the service, or `None` for the embedded service.
@@ -40,16 +57,30 @@ class ServiceOptions(NamedTuple):
         Raises:
             click.UsageError: the URL or the key is missing or malformed.
         """
+        from sftc.contract.service_table import LOCAL
         from sftc.submission import endpoint
 
         try:
             variables = endpoint.environment(self.env_file)
-            url = endpoint.base_url(self.backend, variables)
-            if url == endpoint.LOCAL:
+            url = endpoint.base_url(self.backend, variables, self.table)
+            if url == LOCAL:
                 return None
-            return endpoint.backend_at(url, variables, allow_insecure=self.allow_insecure)
+            insecure = self.allow_insecure
+            return endpoint.backend_at(url, variables, allow_insecure=insecure, table=self.table)
         except endpoint.SettingsError as error:
             raise click.UsageError(f"{error}.") from error
+
+    def check_secrets(self, payload: "Payload") -> None:
+        """Check that the secrets that a job with this payload needs are set.
+
+        Raises:
+            click.UsageError: one is not.
+        """
+        from sftc.submission.endpoint import missing_secrets
+
+        backend = self.named()
+        if backend and (missing := missing_secrets(payload, backend)):
+            raise click.UsageError(f"the job needs {', '.join(missing)}: set it, or pass --env-file.")
 
     def stays(self) -> None:
         """Check that the service keeps running after this command exits.
@@ -64,7 +95,8 @@ class ServiceOptions(NamedTuple):
     def again(self, job: str) -> str:
         """Return the command line that resumes following a job on this service."""
         words = ["sftc", "jobs", "follow", job]
-        for name, value in (("--backend", self.backend), ("--env-file", self.env_file)):
+        given = {"--target": self.target_name, "--backend": self.backend, "--env-file": self.env_file}
+        for name, value in given.items():
             words += [name, value] if value else []
         return shlex.join([*words, *(["--allow-insecure"] if self.allow_insecure else [])])
 
@@ -79,11 +111,45 @@ def service_options(command: _Function) -> _Function:
         click.option(
             "--backend",
             metavar="URL",
-            help="URL of the service; `local` is the embedded one. [default: $BACKEND_BASE_URL, else local]",
+            help="URL of the service; `local` is the embedded one. [default: $BACKEND_BASE_URL, else local;"
+            " with --target, the service of the target]",
+        ),
+        click.option(
+            "target_name",
+            "--target",
+            callback=_checked_target,
+            metavar="NAME",
+            help="Train on another service: `together`, `fireworks`, or the folder of your own target.",
         ),
     ):
         command = option(command)
     return command
+
+
+def _checked_target(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
+    """Return the name of a target that is not the default one, after a look at it."""
+    return name if name and _service_target(name) else None
+
+
+@cache
+def _service_target(name: str) -> "Target | None":
+    """Return the target of that name, or in that folder; `None` if it is the default one.
+
+    Raises:
+        click.UsageError: there is no such target, or it has no service.
+        ConfigError: the files of the target have errors.
+    """
+    from sftc.cli.target_names import find_target
+    from sftc.contract.versions import PACKAGED
+
+    target = find_target(name)
+    if target.service is None:
+        services = ", ".join(each for each in PACKAGED.target_names if PACKAGED.target(each).service)
+        raise click.UsageError(
+            f"the target {target.name} is not a service: `sftc compile --target {name}` writes its config."
+            f" Services are {services}."
+        )
+    return None if target.is_default else target
 
 
 def poll_options(command: _Function) -> _Function:
@@ -184,8 +250,9 @@ def connected(options: ServiceOptions, training: "TrainingOptions | None" = None
     Raises:
         click.UsageError: the URL or the key of the service is missing or malformed.
     """
+    from sftc.contract.service_table import LOCAL
     from sftc.submission.client import ServiceClient
-    from sftc.submission.endpoint import LOCAL, SettingsError
+    from sftc.submission.endpoint import SettingsError
     from sftc.submission.journal import Journal
 
     with ExitStack() as stack:
@@ -224,6 +291,7 @@ def failures() -> Iterator[None]:
 
     codes: dict[type[failures.SubmissionError], int] = {
         failures.RefusedError: REFUSED,
+        failures.PriceError: REFUSED,
         failures.JobFailedError: JOB_FAILED,
         failures.JobCancelledError: JOB_CANCELLED,
         failures.ChangedFileError: FINDINGS,

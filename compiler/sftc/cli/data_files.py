@@ -11,10 +11,12 @@ import click
 
 from sftc.cli.dataset_options import cores
 from sftc.cli.exits import FINDINGS
+from sftc.cli.preflight_checks import check_sizes
 from sftc.cli.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
-    from sftc.dataset.check_files import Checked
+    from sftc.cli.connection import ServiceOptions
+    from sftc.dataset.check_files import Checked, SecondLook
     from sftc.submission.upload import DataFile
 
 
@@ -25,13 +27,25 @@ class Prepared(NamedTuple):
     validation: "DataFile | None"
 
 
+class DataOptions(NamedTuple):
+    """How files are checked and prepared.
+
+    Attributes:
+        examples: the number of rows to keep of each file; `None` keeps all.
+        tokens: the longest sequence of the config, in tokens, if it is known.
+        service: the service, whose limits for files and rows are checked; `None` checks none.
+    """
+
+    examples: int | None = None
+    tokens: int | None = None
+    service: "ServiceOptions | None" = None
+
+
 def prepare_files(
     training: Sequence[str],
     validation: str | None,
     stack: ExitStack,
-    *,
-    examples: int | None = None,
-    tokens: int | None = None,
+    options: DataOptions = DataOptions(),  # noqa: B008  it is immutable
 ) -> Prepared:
     """Return the checked files at the paths, several training files as one, in order.
 
@@ -41,8 +55,7 @@ def prepare_files(
         training: the training files, in order.
         validation: the validation file, if there is one.
         stack: removes the temporary copies when it is closed.
-        examples: the number of rows to keep of each file; `None` keeps all.
-        tokens: the longest sequence of the config, in tokens, if it is known.
+        options: how the files are checked.
 
     Raises:
         click.UsageError: a path is not a file.
@@ -55,18 +68,32 @@ def prepare_files(
         if os.path.exists(path) and not os.path.isfile(path):
             raise click.UsageError(f"{path} is not a file.")
     with ProgressBar() as progress:
-        results = check_files(
-            paths, CheckOptions(examples=examples, tokens=tokens, jobs=cores()), on_read=progress.step
+        check = CheckOptions(
+            examples=options.examples, tokens=options.tokens, jobs=cores(), second=_row_form(options.service)
         )
+        results = check_files(paths, check, on_read=progress.step)
     findings = [found for result in results for found in result.findings]
     if findings:
         click.echo(f"{render(findings)}{summary(findings)}", err=True)
     if not all(result.ok for result in results):
         click.echo("sftc: nothing was sent", err=True)
         sys.exit(FINDINGS)
-    files = [_file(result, examples, stack) for result in results]
+    files = [_file(result, options.examples, stack) for result in results]
     whole = _joined(files[: len(training)], stack) if len(training) > 1 else files[0]
-    return Prepared(whole, files[-1] if validation else None)
+    prepared = Prepared(whole, files[-1] if validation else None)
+    if options.service:
+        check_sizes(prepared, options.service.table)
+    return prepared
+
+
+def _row_form(service: "ServiceOptions | None") -> "SecondLook | None":
+    """Return the check whether a service takes the rows of a file, if it has a form of its own."""
+    target = service and service.target
+    if not target or target.row_schema is None:
+        return None
+    from sftc.dataset.row_form import RowForm
+
+    return RowForm(target.name, target.row_schema)
 
 
 def _joined(files: "Sequence[DataFile]", stack: ExitStack) -> "DataFile":

@@ -1,16 +1,26 @@
 """The plan that `sftc train --dry-run` prints in addition to the payload."""
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sftc.contract.versions import SELECTOR
+from sftc.contract.service_table import LOCAL, ServiceCall
 from sftc.report.tables import columns
+from sftc.text.keys import look_up
 from sftc.text.plural import counted
 
 if TYPE_CHECKING:
+    from sftc.cli.connection import ServiceOptions
     from sftc.submission.submit import Order
+    from sftc.submission.upload import DataFile
+
+_SLOT = re.compile(r"\{(\w+)\}")
+
+_UNKNOWN = {"file": "ID", "job": "ID", "url": "(the address that the service names)"}
+"""What is shown for the values that only answers have."""
 
 
-def dry_run_report(order: "Order", backend: str | None, env_file: str | None) -> str:
+def dry_run_report(order: "Order", options: "ServiceOptions") -> str:
     """Return the files and requests of `order` as text.
 
     Raises:
@@ -19,10 +29,14 @@ def dry_run_report(order: "Order", backend: str | None, env_file: str | None) ->
     import click
 
     from sftc.submission import endpoint
-    from sftc.submission.preflight import DOCUMENT
+    from sftc.submission.preflight import DOCUMENT, named_version
+    from sftc.submission.submit import job_values
+    from sftc.submission.upload import file_values
 
+    table = options.table
     try:
-        url = endpoint.base_url(backend, endpoint.environment(env_file))
+        variables = endpoint.environment(options.env_file)
+        url = endpoint.base_url(options.backend, variables, table)
     except endpoint.SettingsError as error:
         raise click.UsageError(f"{error}.") from error
     files = [("training", order.training), *([("validation", order.validation)] if order.validation else [])]
@@ -30,15 +44,40 @@ def dry_run_report(order: "Order", backend: str | None, env_file: str | None) ->
         (name, str(file), counted(file.rows, "row"), counted(file.length, "byte"), file.digest)
         for name, file in files
     ]
-    where = "(the embedded service) /api" if url == endpoint.LOCAL else url
-    uploads = [("POST", f"{where}/learning/files", name) for name, _ in files]
-    named = SELECTOR in order.payload["metadata"]
+    root = "(the embedded service) /api" if url == LOCAL else url
+    known = {slot: variables.get(name) or slot.upper() for slot, name in table.endpoint.parts.items()}
+    base = "/".join(filter(None, (root, _shown(table.endpoint.base, known))))
+
+    def line(call: ServiceCall, values: Mapping[str, str], note: str = "") -> tuple[str, str, str]:
+        """Return the method, the address and a note about a request."""
+        shown = {**known, **values}
+        query = "&".join(f"{name}={_shown(text, shown)}" for name, text in call.query.items())
+        path = _shown(call.path, shown)
+        where = path if call.is_storage else f"{base}/{path}{'?' * bool(query)}{query}"
+        headers = [f"{name}: {_shown(text, shown)}" for name, text in call.headers.items()]
+        return call.method, where, note or "; ".join(headers)
+
+    def uploads(name: str, file: "DataFile") -> list[tuple[str, str, str]]:
+        values = file_values(file, table.file)
+        return [line(each, values, name if each.sends_file else "") for each in table.file.upload]
+
+    job = job_values(next(order.names()), table.job)
+    named = named_version(order.payload) is not None
+    sent = [request for name, file in files for request in uploads(name, file)]
+    places = table.limits.values if table.limits else {}
+    asked = {slot: str(look_up(order.payload, at)) for slot, at in places.items()}
     requests = [
-        *[("GET", f"{where}/{DOCUMENT}", "versions of the payload")] * named,
-        *uploads,
-        ("GET", f"{where}/learning/files/ID", "until ready"),
-        ("POST", f"{where}/learning/jobs", f"Idempotency-Key: {next(order.names())}"),
-        ("POST", f"{where}/learning/jobs/ID/start", ""),
-        ("GET", f"{where}/learning/jobs/ID", "until it ends"),
+        *[("GET", f"{root}/{DOCUMENT}", "versions of the payload")] * named,
+        *[line(each.call, asked, "limits of the model") for each in (table.limits,) if each],
+        *sent,
+        line(table.file.read, {}, "until ready"),
+        *[line(each.call, {}, "price") for each in (table.price,) if each],
+        line(table.job.create, job),
+        *[line(each, job) for each in (table.job.start,) if each],
+        line(table.job.read, job, "until it ends"),
     ]
     return f"\nFiles\n{columns(rows)}\nRequests\n{columns(requests)}\nNothing was sent.\n"
+
+
+def _shown(template: str, values: Mapping[str, str]) -> str:
+    return _SLOT.sub(lambda found: values.get(found[1]) or _UNKNOWN.get(found[1], found[0]), template)

@@ -23,12 +23,13 @@ from sftc.cli.output import write_files, write_stdout
 from sftc.cli.training_options import training_of, training_options
 from sftc.report.tables import columns
 from sftc.report.terminal import printable
+from sftc.submission.answers import first, job_id_of, listed, points_of
 
 if TYPE_CHECKING:
-    from sftc.submission.client import ServiceClient
+    from collections.abc import Iterable
 
-_COLUMNS = (("job_id", "id"), ("status", "state"), ("model",), ("created_at",), ("fine_tuned_model",))
-"""The columns of `sftc jobs list`. Services differ in field names, so each column lists several."""
+    from sftc.contract.service_table import Pointer
+    from sftc.submission.client import ServiceClient
 
 _PICTURES = (".svg", ".png")
 _PAGE = 1000
@@ -47,10 +48,17 @@ def jobs_command() -> None:
 def list_command(**service: Any) -> None:
     """List the latest jobs."""
     with failures(), connected(ServiceOptions(**service)) as connection:
-        jobs = connection.service.get("jobs", {"limit": 100}).get("jobs")
-    listed = [job for job in jobs if isinstance(job, dict)] if isinstance(jobs, list) else []
-    rows = [[_said(job, *names) for names in _COLUMNS] for job in listed]
-    head = ["job", "status", "model", "created", "fine-tuned model"]
+        facts = connection.service.table.job
+        jobs = listed(connection.service.call(facts.listing).body, facts.listing.list) or []
+    rows = [
+        [
+            job_id_of(job, facts) or "-",
+            _said(job, facts.status),
+            *(_said(job, at) for at in facts.columns.values()),
+        ]
+        for job in jobs
+    ]
+    head = ["job", "status", *facts.columns]
     write_stdout(columns([head, *rows]) if rows else "no jobs\n")
 
 
@@ -60,7 +68,7 @@ def list_command(**service: Any) -> None:
 def show_command(job: str, **service: Any) -> None:
     """Print a job as JSON."""
     with failures(), connected(ServiceOptions(**service)) as connection:
-        body = connection.service.get(f"jobs/{job}")
+        body = connection.service.call(connection.service.table.job.read, {"job": job}).body
     write_stdout(f"{json.dumps(body, indent=2, ensure_ascii=False)}\n")
 
 
@@ -87,8 +95,9 @@ def follow_command(job: str, poll_interval: float | None, poll_timeout: float | 
 def cancel_command(job: str, **service: Any) -> None:
     """Cancel a job."""
     with failures(), connected(ServiceOptions(**service)) as connection:
-        body = connection.service.post(f"jobs/{job}/cancel", {})
-    write_stdout(f"{job}: {printable(_said(body, 'status', 'state'))}\n")
+        facts = connection.service.table.job
+        body = connection.service.call(facts.cancel, {"job": job}).body
+    write_stdout(f"{job}: {printable(_said(body, facts.status))}\n")
 
 
 @jobs_command.command("metrics")
@@ -119,12 +128,16 @@ def _points(service: "ServiceClient", job: str) -> list[dict[str, Any]]:
     A page may end in the middle of a step, so each request starts again at the last step. A service that
     has ever more of them is asked for a million.
     """
+    facts = service.table.metrics
+    if not facts:
+        raise click.UsageError("this service has no request for the metrics of a job.")
     points: dict[tuple[str, int], dict[str, Any]] = {}
     step = before = -1
     for _ in range(_PAGES):
-        page = service.get(f"jobs/{job}/metrics", {"after_step": step - 1, "limit": _PAGE}).get("points")
-        for each in page if isinstance(page, list) else ():
-            if _is_point(each):
+        values = {"job": job, "step": str(max(step, 0)), "before": str(step - 1), "limit": str(_PAGE)}
+        page = listed(service.call(facts.call, values).body, facts.call.list)
+        for each in points_of(page or (), facts):
+            if isinstance(each["value"], int | float):
                 points[each["name"], each["step"]] = each
                 step = max(step, each["step"])
         if step == before:
@@ -135,11 +148,6 @@ def _points(service: "ServiceClient", job: str) -> list[dict[str, Any]]:
     return list(points.values())
 
 
-def _is_point(value: object) -> bool:
-    kinds = {"name": str, "step": int, "value": int | float}
-    return isinstance(value, dict) and all(isinstance(value.get(name), kind) for name, kind in kinds.items())
-
-
-def _said(body: dict[str, Any], *names: str) -> str:
-    """Return the value of the first of `names` that a job's body has."""
-    return str(next((body[name] for name in names if body.get(name)), "-"))
+def _said(body: dict[str, Any], places: "Iterable[Pointer]") -> str:
+    """Return the first value at one of `places` of a job's description."""
+    return str(first(body, places) or "-")

@@ -1,15 +1,26 @@
 """`sftc submit`: submit a compiled payload and its data files."""
 
+from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
 from sftc.cli.connection import ServiceOptions, connected, failures, key_option, say, service_options
-from sftc.cli.data_files import prepare_files
+from sftc.cli.data_files import DataOptions, prepare_files
 from sftc.cli.output import write_stdout
-from sftc.cli.preflight_checks import check_refusals, check_version, preflight_option
+from sftc.cli.preflight_checks import (
+    check_limits,
+    check_refusals,
+    check_version,
+    preflight_option,
+)
+from sftc.text.keys import dotted
+
+if TYPE_CHECKING:
+    from sftc.contract.targets import Target
+    from sftc.submission.preflight import Excess
 
 
 @click.command("submit", short_help="Submit a compiled payload.")
@@ -35,25 +46,49 @@ def submit_command(
     """
     options = ServiceOptions(**service)
     options.stays()
-    values = _payload(payload)
-    if preflight:
+    values = _payload(payload, options.target)
+    _check_validation(values, validation, options)
+    options.check_secrets(values)
+    if preflight and options.target is None:
         check_refusals(values)
     with ExitStack() as stack:
-        data = prepare_files([dataset], validation, stack)
+        wanted = DataOptions(service=options if preflight else None)
+        data = prepare_files([dataset], validation, stack, wanted)
         from sftc.submission.submit import Order, Submission
 
-        order = Order(values, data.training, data.validation, idempotency)
+        order = Order(values, data.training, data.validation, idempotency, not preflight)
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options))
         if preflight:
             check_version(values, connection.service)
+            check_limits(values, connection.service, _show_excesses)
         from sftc.cli.watch import bar
 
         job = Submission(connection.service, connection.journal, say, bar("upload")).submit(order)
     write_stdout(f"{job}\n")
 
 
-def _payload(path: str) -> dict[str, Any]:
+def _check_validation(payload: dict[str, Any], validation: str | None, options: ServiceOptions) -> None:
+    """Check that there is a validation file if and only if the payload has a place for one.
+
+    Raises:
+        click.UsageError: it is not so.
+    """
+    from sftc.submission.submit import needs_validation
+
+    is_needed = needs_validation(payload, options.table)
+    if is_needed and validation is None:
+        raise click.UsageError("the payload evaluates on a validation file: pass it with --validation.")
+    if is_needed is False and validation is not None:
+        raise click.UsageError("the payload does not evaluate, and has no place for a validation file.")
+
+
+def _show_excesses(found: "Iterable[Excess]") -> None:
+    for each in found:
+        say(f"`{dotted(each.at)}` of the payload: {each.message}")
+
+
+def _payload(path: str, target: "Target | None") -> dict[str, Any]:
     """Return the payload in the file at `path`.
 
     Raises:
@@ -69,7 +104,7 @@ def _payload(path: str) -> dict[str, Any]:
     except ValueError as error:
         raise click.ClickException(f"{path} is not JSON: {error}") from error
     try:
-        faults = payload_faults(PACKAGED.of_payload(values), values)
+        faults = payload_faults(target or PACKAGED.of_payload(values), values)
     except ValueError as error:
         faults = [str(error)]
     if faults:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from sftc.contract.targets import DEFAULT, Target
+from sftc.contract.targets import DEFAULT, SERVICE, Target
 from sftc.contract.versions import PACKAGED
 
 
@@ -39,6 +39,9 @@ def _in_folder(folder: str) -> Target:
 
     target = PACKAGED.target_in(folder)
     sources = [read_source(os.path.join(folder, name)) for name in (TARGET, TABLE)]
+    service = os.path.join(folder, SERVICE)
+    if os.path.exists(service):
+        sources.append(read_source(service))
     if findings := check_target(target, PACKAGED, *sources):
         raise ConfigError(findings)
     return target

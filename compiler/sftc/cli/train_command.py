@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from glob import glob
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,18 +24,20 @@ from sftc.cli.connection import (
     say,
     service_options,
 )
-from sftc.cli.data_files import prepare_files
+from sftc.cli.data_files import DataOptions, prepare_files
 from sftc.cli.dry_run import dry_run_report
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import check_offline_model, offline_model_option
 from sftc.cli.output import write_stdout
-from sftc.cli.preflight_checks import check_version, preflight_option, stop
+from sftc.cli.preflight_checks import check_limits, check_version, preflight_option, stop
 from sftc.cli.training_options import training_of, training_options
 from sftc.document.overrides import Override
 from sftc.document.reading import read_source
 from sftc.findings.finding import Finding, Severity, in_order
+from sftc.findings.stage_rules.services import BEYOND_LIMIT
 from sftc.payload.encoding import to_bytes
 from sftc.pipeline import Compiled, run
+from sftc.text.keys import dotted, pointer
 from sftc.tools.lint import model_findings
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     from sftc.cli.data_files import Prepared
     from sftc.cli.training_options import TrainingOptions
     from sftc.submission.failures import RefusedError
+    from sftc.submission.preflight import Excess
+    from sftc.submission.submit import Order
 
 
 class _Files(NamedTuple):
@@ -98,7 +103,7 @@ def train_command(
     if not dry_run:
         options.named() if poll else options.stays()
     overrides = [Override.of("job.model", model)] if model is not None else []
-    compiled = run(lambda: read_source(config), overrides)
+    compiled = run(lambda: read_source(config), overrides, target=options.target)
     refusals = [found for found in compiled.findings if found.id == MISSING_GPU_TYPE.id] if preflight else []
     if offline_model:
         check_offline_model(offline_model)
@@ -113,46 +118,65 @@ def train_command(
         )
         sys.exit(FINDINGS)
     compiled.digest  # noqa: B018  raises for a number without an exact form, before anything is sent
-    files = _files(compiled.checked, dataset)
     with ExitStack() as stack:
-        tokens = sequence_length(compiled.checked)
-        data = prepare_files(files.training, files.validation, stack, examples=examples, tokens=tokens)
-        from sftc.submission.submit import Order, Submission
+        files = _files(compiled, dataset, options)
+        checks = options if preflight else None
+        wanted = DataOptions(examples, sequence_length(compiled.checked), checks)
+        data = prepare_files(files.training, files.validation, stack, wanted)
+        from sftc.submission.submit import Order
 
-        order = Order(compiled.payload, data.training, data.validation, idempotency)
+        order = Order(compiled.payload, data.training, data.validation, idempotency, not preflight)
         if dry_run:
-            text = dry_run_report(order, options.backend, options.env_file)
+            text = dry_run_report(order, options)
             write_stdout(to_bytes(compiled.payload))
             click.echo(text, err=True, nl=False)
             return
+        options.check_secrets(compiled.payload)
         if preflight:
             _check_files(compiled, offline_model, data, options, training)
         stack.enter_context(failures())
         connection = stack.enter_context(connected(options, training))
         _check_options(connection, training)
         if preflight:
-            check_version(compiled.payload, connection.service)
-        from sftc.cli.watch import bar, watch
-        from sftc.submission.failures import RefusedError
-
-        command = shlex.join(["sftc", *sys.argv[1:]])
-        try:
-            job = Submission(connection.service, connection.journal, say, bar("upload")).submit(order)
-        except RefusedError as error:
-            _explain(error, compiled.checked)
-            raise
-        except KeyboardInterrupt:
-            say(f"interrupted; to resume, run: {command}")
-            raise
+            _ask_service(compiled, connection)
+        job = _submit(order, connection, compiled.checked)
         write_stdout(f"{job}\n")
         if poll:
-            again = command if connection.is_embedded else options.again(job)
+            from sftc.cli.watch import watch
+
+            again = _command() if connection.is_embedded else options.again(job)
             watch(
                 job,
                 connection,
                 pace(poll_interval, poll_timeout, is_embedded=connection.is_embedded, is_new=True),
                 again,
             )
+
+
+def _submit(order: "Order", connection: "Connection", config: Config) -> str:
+    """Return the id of the job of an order. Prints what can be done after a refusal or Ctrl-C."""
+    from sftc.cli.watch import bar
+    from sftc.submission.failures import RefusedError
+    from sftc.submission.submit import Submission
+
+    try:
+        return Submission(connection.service, connection.journal, say, bar("upload")).submit(order)
+    except RefusedError as error:
+        _explain(error, config)
+        raise
+    except KeyboardInterrupt:
+        say(f"interrupted; to resume, run: {_command()}")
+        raise
+
+
+def _command() -> str:
+    return shlex.join(["sftc", *sys.argv[1:]])
+
+
+def _ask_service(compiled: Compiled, connection: "Connection") -> None:
+    """Exit if the service says that it ignores keys of the payload, or refuses values."""
+    check_version(compiled.payload, connection.service)
+    check_limits(compiled.payload, connection.service, lambda found: _show_excesses(found, compiled))
 
 
 def _check_memory(config: Config, model: str | None, path: str) -> None:
@@ -186,8 +210,12 @@ def _check_files(
     options: ServiceOptions,
     training: "TrainingOptions",
 ) -> None:
-    """Exit if the run cannot fit its device, or the embedded service is to train and a row is refused."""
-    _check_memory(compiled.checked, model, data.training.path)
+    """Exit if the run cannot fit its device, or the embedded service is to train and a row is refused.
+
+    Other services choose the devices themselves.
+    """
+    if options.target is None:
+        _check_memory(compiled.checked, model, data.training.path)
     if options.named() is None:
         from sftc.cli.row_preflight import check_rows
 
@@ -211,13 +239,39 @@ def _show(findings: list[Finding]) -> None:
         click.echo(f"{render(findings)}{summary(findings)}", err=True)
 
 
-def _files(config: Config, dataset: str | None) -> _Files:
+def _files(compiled: Compiled, dataset: str | None, options: ServiceOptions) -> _Files:
+    from sftc.submission.submit import needs_validation
+
+    config = compiled.checked
     training = ([dataset] if dataset else training_files(config)) or [_asked()]
     validation = validation_file(config)
+    is_needed = needs_validation(compiled.payload, options.table)
+    if validation and is_needed is False:
+        say(f"the job does not evaluate: {validation} is not sent")
+        validation = None
     if validation and not os.path.isfile(validation):
+        if is_needed:
+            say(f"no validation file {validation}, and the job evaluates on it; nothing was sent")
+            sys.exit(FINDINGS)
         say(f"warning: no validation file {validation}; the job runs without validation")
         validation = None
     return _Files(training, validation)
+
+
+def _show_excesses(found: "Iterable[Excess]", compiled: Compiled) -> None:
+    """Print the values that a model does not take as findings on the keys that they come from."""
+    findings = []
+    for each in found:
+        origin = compiled.origins.get(pointer(each.at))
+        key = f"`{dotted(origin.path)}`" if origin and origin.path else f"`{dotted(each.at)}` of the payload"
+        config = compiled.checked
+        span = (origin and origin.span) or config.document.span(
+            origin.path[:1] if origin and origin.path else ()
+        )
+        message = f"{key}: {each.message} that the service has for `{config.document.get(('job', 'model'))}`"
+        path = (origin and origin.path) or ()
+        findings.append(BEYOND_LIMIT.finding(span, message, path=path, help=each.help))
+    _show(in_order(findings))
 
 
 def _asked() -> str:

@@ -12,6 +12,7 @@ import click
 from sftc.cli.connection import Connection, say
 from sftc.report.sparkline import sparkline
 from sftc.report.terminal import printable
+from sftc.submission.answers import first
 from sftc.submission.client import ServiceClient
 from sftc.submission.failures import UnreachableError
 from sftc.submission.follow import Pace, follow_job
@@ -135,7 +136,7 @@ def watch(job: str, connection: Connection, pace: Pace, again: str) -> dict[str,
         raise UnreachableError(f"{error}; to follow it, run: {again}") from error
     finally:
         shown.end()
-    model = body.get("fine_tuned_model")
+    model = first(body, connection.service.table.job.model)
     say(f"{job} succeeded{f': {model}' if model else ''}")
     return body
 

@@ -29,7 +29,12 @@ Child = tuple[str | int, Schema, Any]
 
 def row_violations(schemas: Schemas, row: Any) -> Iterator[Misfit]:
     """Yield every violation of the row schema by one row of a training file."""
-    return _walk(schemas).violations({"$ref": ROW}, "", row, ())
+    return violations_of(schemas, {"$ref": ROW}, row)
+
+
+def violations_of(schemas: Schemas, schema: Schema, row: Any) -> Iterator[Misfit]:
+    """Yield every violation by one row of `schema`, whose references are to files of `schemas`."""
+    return _walk(schemas).violations(schema, "", row, ())
 
 
 @lru_cache(maxsize=1)

@@ -3,17 +3,26 @@
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from sftc.contract.acceptance import Predicate, predicate
 from sftc.contract.mapping_table import MappingRow, MappingTable, load_mapping
 from sftc.contract.schemas import Schema, Schemas
 from sftc.text.keys import Path, parse_pointer
 
+if TYPE_CHECKING:
+    from sftc.contract.service_table import ServiceTable
+
 DEFAULT: Final = "sft-offline"
 """The target of a config if no other is named."""
 
 FOLDER: Final = "targets"
+
+SERVICE: Final = "service.toml"
+"""The file of a target that has the table of its service."""
+
+ROWS: Final = "row.schema.json"
+"""The file of a target that has the schema of the rows that its service takes."""
 
 RUN: Final = "run"
 """The name under which mapping tables read what a config means; see `Contract.run`."""
@@ -116,6 +125,26 @@ class Target:
                 for each in table["file"]
             ),
         )
+
+    @cached_property
+    def service(self) -> "ServiceTable | None":
+        """How a job is submitted to the service of this target, or `None` if there is no service."""
+        try:
+            data = self._read(f"{FOLDER}/{self.name}/{SERVICE}")
+        except FileNotFoundError:
+            return None
+        from sftc.contract.service_table import load_service
+
+        return load_service(data.decode())
+
+    @cached_property
+    def row_schema(self) -> Schema | None:
+        """The schema of the rows that its service takes, if that is not the one of training files."""
+        name = f"{FOLDER}/{self.name}/{ROWS}"
+        try:
+            return self.schemas.file(name)
+        except FileNotFoundError:
+            return None
 
     @cached_property
     def mapping(self) -> MappingTable:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from textwrap import fill, indent
 
 from sftc.findings.rule import Rule
+from sftc.report.json import to_json
 
 
 def listing(rules: Iterable[Rule]) -> str:
@@ -11,6 +12,11 @@ def listing(rules: Iterable[Rule]) -> str:
     rules = list(rules)
     width = max(len(rule.id) for rule in rules)
     return "".join(f"{rule.id:<{width}}  {rule.severity:<7}  {rule.title}\n" for rule in rules)
+
+
+def as_json(rules: Iterable[Rule]) -> str:
+    """Return the texts and examples of rules as JSON; its version is 1."""
+    return to_json({"version": 1, "rules": [rule._asdict() for rule in rules]})
 
 
 def page(rule: Rule) -> str:

@@ -1,5 +1,6 @@
 """Tables of text: the output of `sftc explain` and `sftc diff`."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -9,9 +10,11 @@ from sftc.contract.targets import Target
 from sftc.payload.origins import place
 from sftc.report.terminal import printable
 from sftc.text.keys import ABSENT, dotted
+from sftc.text.plural import counted
 from sftc.tools.describe_target import KeyInTarget, Limit
 from sftc.tools.diff import Change, Sum
 from sftc.tools.explain import KeyAccount, ValueAccount
+from sftc.tools.import_account import SourceKey, source_name
 
 
 def account(keys: Sequence[KeyAccount], values: Sequence[ValueAccount]) -> str:
@@ -44,6 +47,17 @@ def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
     for each in sums:
         text += f"\n{each.name}: {each.before or 'not set'} -> {each.after or 'not set'}"
     return text + ("\n" if sums else "")
+
+
+def source_account(keys: Sequence[SourceKey]) -> str:
+    """Return a table of what became of each key of another trainer's config, and how many have each fate."""
+    if not keys:
+        return ""
+    head = ("line", "key", "fate", "where, or why not")
+    rows = [(str(each.finding.span.line), source_name(each.path), each.fate, each.text) for each in keys]
+    fates = Counter(each.fate for each in keys)
+    counts = ", ".join(f"{number} {fate}" for fate, number in fates.items())
+    return f"{columns([head, *rows])}\n{counted(len(keys), 'key')}: {counts}\n"
 
 
 def target_list(targets: Iterable[Target]) -> str:

@@ -3,18 +3,21 @@
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from email.utils import parsedate_to_datetime
 from math import inf
 from threading import Thread
-from typing import Any, Final, NamedTuple, Self, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 
+from sftc.contract.service_table import ServiceCall, Values, filled
 from sftc.submission.endpoint import Backend, SettingsError
 from sftc.submission.failures import RefusedError, UnreachableError
-from sftc.submission.network import route_to
+from sftc.submission.network import Route, route_to
 
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CONNECT: Final = 15.0
@@ -25,6 +28,20 @@ _LONGEST: Final = 60.0
 _ASKED: Final = 600.0
 _EVER: Final = 1e9
 """Maximum pauses in seconds: between retries, when the service sends `Retry-After`, and of that header."""
+
+_STORED: Final = frozenset({200, 201, 204, 301, 302, 303, 307, 308})
+_MOVED: Final = frozenset({301, 302, 303, 307, 308})
+_HOPS: Final = 5
+"""The statuses with which a storage names another address, and the most that are followed."""
+
+_PIECE: Final = 1 << 20
+"""The size in bytes of the pieces of a file that is the body of a request."""
+
+_SAFE: Final = "~:@!$&'()*+,;=-._"
+"""The characters of a value that a path has as they are."""
+
+_DIGITS: Final = 300
+"""Maximum digits of an integer in a response."""
 
 _LARGEST: Final = 64 << 20
 """Maximum size of a response in bytes."""
@@ -58,6 +75,63 @@ class Patience(NamedTuple):
     limit: float = inf
 
 
+RECOVERED: Final = 0
+"""The status of a reply that `recover` found, without a response."""
+
+
+class Reply(NamedTuple):
+    """The answer to a request: its status, its headers, and its JSON body with all secrets masked."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+
+
+class Content(Protocol):
+    """A data file that is sent: it can be read from the start again."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, none at the end."""
+
+    def seek(self, offset: int) -> int:
+        """Go back to the start."""
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file."""
+
+
+class NamedContent(NamedTuple):
+    """A data file with its name on the service and its size in bytes."""
+
+    name: str
+    data: Content
+    length: int
+
+
+class Sending(NamedTuple):
+    """What a request of the table has besides its slots.
+
+    Attributes:
+        json: its JSON body, if the table has none.
+        content: the data file, if it has one. The service may take long to answer.
+        recover: see `ServiceClient.request`.
+    """
+
+    json: Any = None
+    content: NamedContent | None = None
+    recover: Recover | None = None
+
+
+class _Request(NamedTuple):
+    """A request to send; `takes` are statuses that are answers, whatever the body is."""
+
+    method: str
+    path: str
+    parts: _Parts
+    recover: Recover | None = None
+    takes: Collection[int] = ()
+
+
 class ServiceClient:
     """An HTTP client for a service whose responses are JSON objects. Masks the API key in responses.
 
@@ -74,21 +148,18 @@ class ServiceClient:
 
     def __init__(self, backend: Backend, tell: Notify, patience: Patience = Patience()) -> None:  # noqa: B008  it is immutable
         self.url = backend.url
-        self.key = backend.key
+        self.backend = backend
+        self.table = backend.service
         self._tell = tell
         self._patience = patience
         try:
-            url = httpx.URL(f"{backend.url}/learning/")
+            base = self._path(self.table.endpoint.base, backend.parts)
+            url = httpx.URL(f"{backend.url}/{base}/" if base else f"{backend.url}/")
         except httpx.InvalidURL as error:
             raise SettingsError(f"{backend.url} cannot be used: {error}") from error
+        self._base = url
         self._route = route_to(url)
-        self._http = httpx.Client(
-            base_url=url,
-            auth=_Bearer(backend.key.secret, url),
-            verify=self._route.certificates,
-            proxy=self._route.proxy,
-            trust_env=False,
-        )
+        self._http = _http(self._route, base_url=url, auth=_Bearer(backend.key.secret, url))
 
     def __enter__(self) -> Self:
         return self
@@ -113,10 +184,52 @@ class ServiceClient:
         """Send a POST request with a JSON body and return the response. See `request`."""
         return self.request("POST", path, lambda: {"json": body, "headers": headers or {}}, recover=recover)
 
-    def upload(self, path: str, parts: _Parts, recover: Recover) -> dict[str, Any]:
-        """Send a POST request with a file, and wait longer for the response. See `request`."""
-        patience = self._patience._replace(answer=self._patience.storing)
-        return self.request("POST", path, parts, patience, recover)
+    def call(
+        self,
+        call: ServiceCall,
+        values: Values = MappingProxyType({}),
+        sending: Sending = Sending(),  # noqa: B008  it is immutable
+        tries: int | None = None,
+        limit: float = inf,
+    ) -> Reply:
+        """Send a request of the service's table.
+
+        Args:
+            call: the request.
+            values: what its slots are filled with.
+            sending: what it has besides.
+            tries: the maximum number of tries.
+            limit: the maximum time for each try, in seconds.
+
+        Raises:
+            RefusedError: the service refused the request.
+            UnreachableError: no try got a valid answer.
+        """
+        content = sending.content
+        patience = self._patience._replace(tries=tries or self._patience.tries, limit=limit)
+        if content:
+            patience = patience._replace(answer=patience.storing)
+        values = {**self.backend.parts, **values}
+        if content and call.is_storage:
+            return self._store(values["url"], filled(call.headers, values), content, patience)
+        body = sending.json if sending.json is not None else filled(call.json, values)
+
+        def parts() -> dict[str, Any]:
+            said: dict[str, Any] = {"headers": filled(call.headers, values)}
+            if call.query:
+                said["params"] = filled(call.query, values)
+            form = filled(call.form, values)
+            if call.part and content:
+                content.data.seek(0)
+                file = (content.name, content.data, "application/jsonl")
+                return {**said, "data": form, "files": {call.part: file}}
+            if form:
+                return {**said, "files": {name: (None, text) for name, text in form.items()}}
+            return said if body is None else {**said, "json": body}
+
+        path = self._path(call.path, values)
+        request = _Request(call.method, path, parts, sending.recover, call.takes)
+        return self._ask(self._http, request, patience)
 
     def request(
         self,
@@ -130,7 +243,7 @@ class ServiceClient:
 
         Args:
             method: the HTTP method.
-            path: the path after `learning/`.
+            path: the path after that of the service.
             parts: returns the other arguments of httpx's `stream`. Called before each try.
             patience: how often to retry, and how long to wait. The default is that of this client.
             recover: called before each retry, to find out whether an earlier try succeeded although
@@ -140,28 +253,32 @@ class ServiceClient:
             RefusedError: the service refused the request.
             UnreachableError: no try got a valid response.
         """
-        patience, reason, wait = patience or self._patience, "", 0.0
+        request = _Request(method, path, parts, recover)
+        return self._ask(self._http, request, patience or self._patience).body
+
+    def _ask(self, http: httpx.Client, request: _Request, patience: Patience) -> Reply:
+        """Send a request as `request` does."""
+        reason, wait = "", 0.0
         timeout = httpx.Timeout(_WRITE, connect=_CONNECT, read=patience.answer)
         for number in range(patience.tries):
             if number:
                 self._wait(number, patience.tries, reason, wait)
             wait = 0.0
             try:
-                if number and recover and (found := recover()) is not None:
-                    return found
-                response, content = _within(
-                    patience.limit, lambda: self._exchange(method, path, parts, timeout)
-                )
+                if number and request.recover and (found := request.recover()) is not None:
+                    return Reply(RECOVERED, {}, found)
+                response, content = _within(patience.limit, lambda: _exchange(http, request, timeout))
             except (
                 httpx.HTTPError,
+                httpx.InvalidURL,  # of a redirect
                 UnicodeError,
                 UnreachableError,
             ) as error:  # UnicodeError: a host such as a..b
                 reason = _reason(error)
                 continue
             body = self._object(content)
-            if response.is_success and body is not None:
-                return body
+            if response.status_code in request.takes or (response.is_success and body is not None):
+                return Reply(response.status_code, response.headers, body or {})
             refusal = self._refused(response, body or {})
             if not response.is_success and response.status_code not in _AGAIN:
                 raise refusal
@@ -169,39 +286,66 @@ class ServiceClient:
             wait = _retry_after(response)
             if wait > _ASKED:
                 break
-        reason = self.key.masked(self._route.explained(reason))
+        reason = self.backend.masked(self._route.explained(reason))
         asked = f"; the service asks to wait {wait:,.0f} s" if wait else ""
-        raise UnreachableError(f"no valid response from {self.url}{self._route.via}: {reason}{asked}", wait)
+        where = self.url if http is self._http else "the storage of the service"
+        raise UnreachableError(f"no valid response from {where}{self._route.via}: {reason}{asked}", wait)
 
-    def _exchange(
-        self, method: str, path: str, parts: _Parts, timeout: httpx.Timeout
-    ) -> tuple[httpx.Response, bytes]:
-        """Send a request once, and return the response and its content.
+    def _store(
+        self, address: str, headers: Mapping[str, str], content: NamedContent, patience: Patience
+    ) -> Reply:
+        """Put a data file to an address that the service named, without the API key.
 
-        Raises:
-            httpx.HTTPError: there was no response, or half of one.
-            UnreachableError: the response is too large.
+        The address is a secret, which no message has: who knows it can write to it.
         """
-        content = bytearray()
-        with self._http.stream(
-            method, path, timeout=timeout, follow_redirects=method == "GET", **parts()
-        ) as response:
-            for piece in response.iter_bytes():
-                content += piece
-                if len(content) > _LARGEST:
-                    raise UnreachableError(f"the response is larger than {_LARGEST >> 20} MiB")
-        return response, bytes(content)
+        url = self._storage(self._base, address)
+        for _ in range(_HOPS):
+            route = route_to(url)
+
+            def parts() -> dict[str, Any]:
+                content.data.seek(0)
+                length = {"Content-Length": str(content.length)}
+                return {"content": _pieces(content.data), "headers": {**headers, **length}}
+
+            with _http(route) as http:
+                try:
+                    reply = self._ask(http, _Request("PUT", str(url), parts, takes=_STORED), patience)
+                except RefusedError as error:
+                    raise UnreachableError(
+                        f"the storage of the service did not take the file: HTTP {error.status}:"
+                        " run the command again"
+                    ) from error
+            if reply.status not in _MOVED:
+                return reply
+            url = self._storage(url, reply.headers.get("location", ""))
+        raise UnreachableError("the storage of the service names ever other addresses")
+
+    def _storage(self, base: httpx.URL, address: str) -> httpx.URL:
+        """Return the address of a storage, which must be as safe as that of the service."""
+        try:
+            url = base.join(address)
+        except httpx.InvalidURL:
+            url = httpx.URL()
+        if not address or not url.host or url.scheme not in {"https", self._base.scheme}:
+            raise UnreachableError("the service names no safe address to send the file to")
+        return url
+
+    def _path(self, template: str, values: Values) -> str:
+        quoted = {name: quote(value, safe=_SAFE) for name, value in values.items()}
+        return str(filled(template, quoted))
 
     def _wait(self, number: int, tries: int, reason: str, asked: float) -> None:
         pause = min(self._patience.pause * 2 ** (number - 1), _LONGEST) * random.uniform(0.5, 1.5)  # noqa: S311  jitter
         pause = max(pause, asked)
-        self._tell(f"{self.key.masked(reason)}; retrying in {pause:.1f} s (retry {number} of {tries - 1})")
+        self._tell(
+            f"{self.backend.masked(reason)}; retrying in {pause:.1f} s (retry {number} of {tries - 1})"
+        )
         time.sleep(pause)
 
     def _object(self, content: bytes) -> dict[str, Any] | None:
         try:
-            body = json.loads(content)
-            return self.key.masked(body) if isinstance(body, dict) else None
+            body = json.loads(content, parse_int=_number)
+            return self.backend.masked(body) if isinstance(body, dict) else None
         except (ValueError, RecursionError):
             return None
 
@@ -215,8 +359,40 @@ class ServiceClient:
             answer.status_code,
             code[:_CODE] if isinstance(code, str) else None,
             str(message or answer.reason_phrase)[:_MESSAGE],
-            self.key.masked(str(request_id)[:_CODE]) if request_id else None,
+            self.backend.masked(str(request_id)[:_CODE]) if request_id else None,
         )
+
+
+def _exchange(http: httpx.Client, request: _Request, timeout: httpx.Timeout) -> tuple[httpx.Response, bytes]:
+    """Send a request once, and return the response and its content.
+
+    Raises:
+        httpx.HTTPError: there was no response, or half of one.
+        UnreachableError: the response is too large.
+    """
+    content, follows = bytearray(), request.method == "GET"
+    with http.stream(
+        request.method, request.path, timeout=timeout, follow_redirects=follows, **request.parts()
+    ) as response:
+        for piece in response.iter_bytes():
+            content += piece
+            if len(content) > _LARGEST:
+                raise UnreachableError(f"the response is larger than {_LARGEST >> 20} MiB")
+    return response, bytes(content)
+
+
+def _http(route: Route, **options: Any) -> httpx.Client:
+    return httpx.Client(verify=route.certificates, proxy=route.proxy, trust_env=False, **options)
+
+
+def _number(text: str) -> int | float:
+    """Return an integer of JSON; one that no float can represent is infinite, so that it can be shown."""
+    return int(text) if len(text) <= _DIGITS else float(text)
+
+
+def _pieces(data: Content) -> Iterator[bytes]:
+    while piece := data.read(_PIECE):
+        yield piece
 
 
 class _Bearer(httpx.Auth):

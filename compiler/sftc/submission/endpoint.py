@@ -5,15 +5,17 @@ import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from io import StringIO
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-LOCAL: Final = "local"
-URL_VARIABLE: Final = "BACKEND_BASE_URL"
-KEY_VARIABLE: Final = "SYNTH_API_KEY"
+from sftc.contract.service_table import LOCAL, ServiceTable
+from sftc.contract.targets import DEFAULT
+from sftc.contract.versions import PACKAGED
+from sftc.payload.encoding import Payload
+from sftc.text.keys import ABSENT, look_up
 
 LOOPBACK: Final = {"127.0.0.1", "::1", "localhost"}
-_API: Final = "/api"
 _SHOWN: Final = (4, 2)
 _TELLING: Final = 8
 _FORM: Final = re.compile(
@@ -21,6 +23,9 @@ _FORM: Final = re.compile(
     r"(?:/(?:[\w.~!$&'()*+,;=:@/-]|%[0-9a-f]{2})*)?",
     re.ASCII | re.IGNORECASE,
 )
+_PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""A value in a URL, such as the id of an account."""
+
 _FAULTS: Final = (
     (re.compile(r"[^!-~]"), "it contains a space, or a character that must be escaped"),
     (re.compile(r"^[^/]*//[^/?#]*@"), "it contains a user or a password"),
@@ -63,16 +68,45 @@ class ApiKey:
         return [self.masked(each) for each in value] if isinstance(value, list) else value
 
 
+def default_service() -> ServiceTable:
+    """Return the table of the training service, which the embedded service speaks as well."""
+    table = PACKAGED.target(DEFAULT).service
+    assert table  # noqa: S101  a test of the package's tables reads it
+    return table
+
+
 class Backend(NamedTuple):
-    """A service: its URL, which ends in `/api`, and its API key."""
+    """A service: its URL, its API key and its table.
+
+    Attributes:
+        url: the URL, which ends as the table says.
+        key: the API key.
+        table: how it is spoken to. `None` means the training service.
+        parts: the other values in its URLs, by slot.
+        secrets: the secrets that a job may need, by variable.
+    """
 
     url: str
     key: ApiKey
+    table: ServiceTable | None = None
+    parts: Mapping[str, str] = MappingProxyType({})
+    secrets: Mapping[str, ApiKey] = MappingProxyType({})
+
+    @property
+    def service(self) -> ServiceTable:
+        """How it is spoken to."""
+        return self.table or default_service()
 
     @property
     def identity(self) -> str:
-        """A string that identifies this service and key."""
-        return f"{self.url}\n{self.key.secret}"
+        """A string that identifies this service, account and key."""
+        return "\n".join((self.url, self.key.secret, *self.parts.values()))
+
+    def masked(self, value: Any) -> Any:
+        """Return `value`, which is JSON or a text, with all secrets masked everywhere in it."""
+        for key in (self.key, *self.secrets.values()):
+            value = key.masked(value)
+        return value
 
 
 def environment(file: str | None) -> Mapping[str, str]:
@@ -96,19 +130,22 @@ def environment(file: str | None) -> Mapping[str, str]:
     return {**{name: value for name, value in values.items() if value is not None}, **os.environ}
 
 
-def base_url(named: str | None, variables: Mapping[str, str]) -> str:
-    """Return the URL of the service: `named`, or `BACKEND_BASE_URL`, or `local`.
+def base_url(named: str | None, variables: Mapping[str, str], table: ServiceTable | None = None) -> str:
+    """Return the URL of the service: `named`, or what its variable or its table says; `local` is embedded.
 
     Raises:
         SettingsError: the value is not a valid URL.
     """
-    url = (named or variables.get(URL_VARIABLE) or LOCAL).rstrip("/")
+    facts = (table or default_service()).endpoint
+    url = (named or variables.get(facts.variable) or facts.default).rstrip("/")
     if url == LOCAL:
+        if facts.default != LOCAL:
+            raise SettingsError("the embedded service does not train for this target")
         return url
     if fault := _fault(url):
         shown = "the given URL" if "@" in url else repr(url)  # the URL may contain a password
         raise SettingsError(f"{shown} is not a valid service URL: {fault}")
-    return url if urlsplit(url).path.endswith(_API) else f"{url}{_API}"
+    return url if urlsplit(url).path.endswith(facts.path) else f"{url}{facts.path}"
 
 
 def _fault(url: str) -> str | None:
@@ -122,20 +159,69 @@ def _fault(url: str) -> str | None:
     return None if is_one else "use the form https://api.example.org or http://127.0.0.1:8000"
 
 
-def backend_at(url: str, variables: Mapping[str, str], *, allow_insecure: bool) -> Backend:
-    """Return the service at `url`, with the key from `SYNTH_API_KEY` in `variables`.
+def backend_at(
+    url: str, variables: Mapping[str, str], *, allow_insecure: bool, table: ServiceTable | None = None
+) -> Backend:
+    """Return the service at `url`, with its key and its other values from `variables`.
 
     Raises:
-        SettingsError: the key is missing or invalid, or would be sent over plain HTTP.
+        SettingsError: a value is missing or invalid, or the key would be sent over plain HTTP.
     """
     parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK and not allow_insecure:
         raise SettingsError(
             f"{url} uses plain HTTP, which exposes the API key: use https, or pass --allow-insecure"
         )
-    secret = variables.get(KEY_VARIABLE, "").strip()
-    if not secret:
-        raise SettingsError(f"no API key: set {KEY_VARIABLE}, or pass a file that sets it with --env-file")
+    service = table or default_service()
+    facts = service.endpoint
+    key = _secret(facts.key, variables)
+    if key is None:
+        raise SettingsError(f"no API key: set {facts.key}, or pass a file that sets it with --env-file")
+    secrets = {row.variable: _secret(row.variable, variables) for row in service.secrets}
+    return Backend(
+        url,
+        key,
+        table,
+        {slot: _part(name, variables) for slot, name in facts.parts.items()},
+        {name: found for name, found in secrets.items() if found},
+    )
+
+
+def _secret(name: str, variables: Mapping[str, str]) -> ApiKey | None:
+    secret = variables.get(name, "").strip()
     if not secret.isascii() or not secret.isprintable():
-        raise SettingsError(f"{KEY_VARIABLE} contains characters that are not allowed in a key")
-    return Backend(url, ApiKey(secret))
+        raise SettingsError(f"{name} contains characters that are not allowed in a key")
+    return ApiKey(secret) if secret else None
+
+
+def _part(name: str, variables: Mapping[str, str]) -> str:
+    value = variables.get(name, "").strip()
+    if not value:
+        raise SettingsError(f"{name} is not set: set it, or pass a file that sets it with --env-file")
+    if not _PART.fullmatch(value):
+        raise SettingsError(f"{name} is {value!r}, which is not an id: use letters, digits, dashes and dots")
+    return value
+
+
+def missing_secrets(payload: Payload, backend: Backend) -> list[str]:
+    """Return the variables of the secrets that a job with this payload needs and `backend` does not have."""
+    return [
+        row.variable
+        for row in backend.service.secrets
+        if row.variable not in backend.secrets
+        and any(look_up(payload, place) is not ABSENT for place in row.when)
+    ]
+
+
+def sealed(payload: Payload, backend: Backend) -> Payload:
+    """Return `payload` with the secrets that a job needs. It must not be recorded or shown."""
+    for row in backend.service.secrets:
+        if row.variable in backend.secrets and any(look_up(payload, at) is not ABSENT for at in row.when):
+            payload = placed(payload, row.to, backend.secrets[row.variable].secret)
+    return payload
+
+
+def placed(payload: Payload, at: tuple[str, ...], value: Any) -> Payload:
+    """Return `payload` with `value` at a place of it; objects that are missing on the way are added."""
+    name, *inner = at
+    return {**payload, name: placed(payload.get(name, {}), tuple(inner), value) if inner else value}

@@ -5,6 +5,7 @@ SubmissionError
 ├── UnreachableError    the service cannot be reached, or sends no valid response
 ├── ChangedFileError    a file changed after it was checked
 ├── KeyInUseError       the idempotency key belongs to another order
+├── PriceError          the account cannot pay for the job
 ├── JobFailedError      the job ended as `failed`
 └── JobCancelledError   the job ended as `cancelled`
 """
@@ -54,6 +55,10 @@ class ChangedFileError(SubmissionError):
 
 class KeyInUseError(SubmissionError):
     """The idempotency key belongs to another order, or too many tries have used it."""
+
+
+class PriceError(SubmissionError):
+    """The account cannot pay for the job, as the service says before it is created."""
 
 
 class JobFailedError(SubmissionError):

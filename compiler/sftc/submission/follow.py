@@ -1,10 +1,13 @@
 """Follows a job to its end, and reports its status, events and metrics once each."""
 
+import json
 import time
 from collections.abc import Callable
 from math import inf
 from typing import Any, Final, NamedTuple, Protocol
 
+from sftc.contract.service_table import EventFacts, JobFacts, ServiceCall
+from sftc.submission.answers import first, listed, points_of, reason, word
 from sftc.submission.client import ServiceClient
 from sftc.submission.failures import (
     JobCancelledError,
@@ -12,7 +15,6 @@ from sftc.submission.failures import (
     RefusedError,
     UnreachableError,
 )
-from sftc.submission.statuses import CANCELLED, OVER, SUCCEEDED, word
 
 _PAGE: Final = 200
 _SHOWN: Final = 200
@@ -79,15 +81,19 @@ def follow_job(
         RefusedError: the service does not know the job, or refused the key.
         UnreachableError: the job did not end, or the service did not respond, within `pace.timeout`.
     """
-    clock = _Clock(pace, sleep)
-    feed, seen, told = _Feed(job, service, watcher, clock), "", False
+    clock, facts = _Clock(pace, sleep), service.table.job
+    feed, seen, told, percent = _Feed(job, service, watcher, clock), "", False, None
     while True:
         clock.begin_poll()
         body, silence = _body(job, service, clock)
-        status = str(body.get("status") or body.get("state") or seen).strip()[:_SHOWN]
-        is_over = word(status) in SUCCEEDED | OVER
+        status = str(first(body, facts.status) or seen).strip()[:_SHOWN]
+        is_over = word(status) in facts.over
         if status != seen and not is_over:
             watcher.status(status)
+        progress = first(body, [facts.progress] if facts.progress else [])
+        if isinstance(progress, int | float) and progress != percent and not is_over:
+            percent = progress
+            watcher.note(f"{percent:g} % done")
         if is_over:
             clock.begin_last_poll()
         trouble = silence or feed.read()
@@ -98,7 +104,7 @@ def follow_job(
                 clock.hurry()
                 feed.finish(trouble)
             watcher.status(status)
-            return _ended(job, status, body)
+            return _ended(job, status, body, facts, feed.failure)
         seen, told = status, bool(trouble)
         if not clock.pause(trouble):
             reason = f": {silence}" if silence else ""
@@ -112,7 +118,8 @@ def _body(
 ) -> tuple[dict[str, Any], UnreachableError | None]:
     """Return the description of a job from the service, and the error if there was no response."""
     try:
-        return service.get(f"jobs/{job}", tries=1, limit=clock.limit), None  # the next poll is the retry
+        # The next poll is the retry.
+        return service.call(service.table.job.read, {"job": job}, tries=1, limit=clock.limit).body, None
     except UnreachableError as error:
         return {}, error
     except RefusedError as error:
@@ -121,21 +128,17 @@ def _body(
         raise
 
 
-def _ended(job: str, status: str, body: dict[str, Any]) -> dict[str, Any]:
+def _ended(
+    job: str, status: str, body: dict[str, Any], facts: JobFacts, failure: str | None
+) -> dict[str, Any]:
     known = word(status)
-    if known in CANCELLED:
+    if known in facts.cancelled:
         raise JobCancelledError(f"{job} was cancelled")
-    if known in OVER:
+    if known in facts.failed:
         how = "failed" if known == "failed" else f"failed ({status})"
-        raise JobFailedError(f"{job} {how}: {_error(body)}")
+        why = reason(body, facts.error) or failure or "the service gave no reason"
+        raise JobFailedError(f"{job} {how}: {why}")
     return body
-
-
-def _error(body: dict[str, Any]) -> str:
-    error = body.get("error")
-    if isinstance(error, dict):
-        error = error.get("message") or error.get("code")
-    return str(error or "the service gave no reason")[:1000]
 
 
 class _Clock:
@@ -201,14 +204,21 @@ class _Clock:
 
 
 class _Feed:
-    """Reads new events and metrics. If the service refuses either request, it is not sent again."""
+    """Reads new events and metrics. If the service refuses either request, it is not sent again.
+
+    Attributes:
+        failure: the message of the last event that is the reason of a failure.
+    """
 
     def __init__(self, job: str, service: ServiceClient, watcher: Watcher, clock: _Clock) -> None:
         self._job = job
         self._service = service
         self._watcher = watcher
         self._clock = clock
+        self._facts = service.table
+        self.failure: str | None = None
         self._seq = 0
+        self._events: set[str] = set()
         self._points: set[tuple[str, int]] = set()
         self._step = -1
         self._absent: set[str] = set()
@@ -242,38 +252,60 @@ class _Feed:
             self._watcher.note(f"could not read all events and metrics of the job: {left}")
 
     def _read_events(self) -> bool:
-        before = self._seq
-        for event in self._list("events", {"since_seq": self._seq, "limit": _PAGE}):
-            seq = event.get("seq")
-            if isinstance(seq, int) and seq > self._seq:
-                self._seq = seq
+        facts, fresh = self._facts.events, False
+        if not facts:
+            return False
+        for event in self._list("events", facts.call, {"seq": str(self._seq), "limit": str(_PAGE)}):
+            if self._is_new(event, facts):
+                fresh = facts.number is not None
+                if word(event.get("type")) in facts.errors and event.get("message"):
+                    self.failure = str(event["message"])
                 self._watcher.event(event)
-        return self._seq > before
+        return fresh
+
+    def _is_new(self, event: dict[str, Any], facts: EventFacts) -> bool:
+        """Return whether an event was not reported yet. Without a number, an event is its content."""
+        if facts.number:
+            seq = event.get(facts.number)
+            if not isinstance(seq, int) or seq <= self._seq:
+                return False
+            self._seq = seq
+            return True
+        content = json.dumps(event, sort_keys=True)
+        is_new = content not in self._events
+        self._events.add(content)
+        return is_new
 
     def _read_points(self) -> bool:
+        facts = self._facts.metrics
+        if not facts:
+            return False
         fresh = False
         # More points of the last step may have been added: ask for that step again.
-        for point in self._list("metrics", {"after_step": self._step - 1, "limit": _PAGE}, "points"):
-            name, step = point.get("name"), point.get("step")
-            if isinstance(name, str) and isinstance(step, int) and (name, step) not in self._points:
+        values = {"step": str(max(self._step, 0)), "before": str(self._step - 1), "limit": str(_PAGE)}
+        for point in points_of(self._list("metrics", facts.call, values), facts):
+            name, step = point["name"], point["step"]
+            if (name, step) not in self._points:
                 self._points.add((name, step))
                 self._step = max(self._step, step)
                 self._watcher.point(point)
                 fresh = True
         return fresh
 
-    def _list(self, what: str, query: dict[str, Any], name: str | None = None) -> list[dict[str, Any]]:
+    def _list(self, what: str, call: ServiceCall, values: dict[str, str]) -> list[dict[str, Any]]:
         if what in self._absent:
             return []
         try:
-            body = self._service.get(f"jobs/{self._job}/{what}", query, tries=1, limit=self._clock.limit)
+            body = self._service.call(
+                call, {"job": self._job, **values}, tries=1, limit=self._clock.limit
+            ).body
         except RefusedError as error:
             if error.status in {401, 403}:
                 raise
             if error.status != 404 or not self._clock.may_appear:
                 self._absent.add(what)
             return []
-        found = body.get(name or what)
-        if not isinstance(found, list):
+        found = listed(body, call.list)
+        if found is None:
             raise UnreachableError(f"the response of the service has no list of {what}")
-        return [each for each in found if isinstance(each, dict)]
+        return found

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -12,6 +13,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS files (digest TEXT PRIMARY KEY, id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS orders (
   key TEXT PRIMARY KEY, identity TEXT NOT NULL, job TEXT, started INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS moments (key TEXT PRIMARY KEY, since REAL NOT NULL);
 """
 
 
@@ -81,13 +83,21 @@ class Journal:
         row = self._db.execute(query, (key,)).fetchone()
         return Intent(row[0], row[1], bool(row[2])) if row else None
 
+    def since(self, key: str) -> float:
+        """Return when the job with that key was first to be created, in seconds since the epoch, or 0."""
+        row = self._db.execute("SELECT since FROM moments WHERE key = ?", (key,)).fetchone()
+        return float(row[0]) if row else 0.0
+
     def intend(self, key: str, identity: str) -> bool:
         """Record that a job is about to be created, and return whether there was no such record yet."""
         query = (
             "INSERT INTO orders (key, identity) VALUES (?, ?) ON CONFLICT DO UPDATE"
             " SET identity = excluded.identity, job = NULL, started = 0 WHERE identity != excluded.identity"
         )
-        return self._db.execute(query, (key, identity)).rowcount > 0
+        is_new = self._db.execute(query, (key, identity)).rowcount > 0
+        if is_new:
+            self._db.execute("INSERT OR REPLACE INTO moments VALUES (?, ?)", (key, time.time()))
+        return is_new
 
     def keep_job(self, key: str, job: str) -> None:
         """Record the id of a job that was created and not started yet."""

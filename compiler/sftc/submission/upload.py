@@ -4,15 +4,21 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO, Final, NamedTuple
 
-from sftc.submission.client import ServiceClient
+from sftc.contract.service_table import Exists, FileFacts, FileFind, ServiceCall, filled
+from sftc.submission.answers import file_fault, file_state, first, listed, reason
+from sftc.submission.client import RECOVERED, NamedContent, Reply, Sending, ServiceClient
 from sftc.submission.failures import ChangedFileError, RefusedError, UnreachableError
 from sftc.submission.journal import Journal
-from sftc.submission.statuses import FAILED, PENDING, READY, word
+from sftc.text.keys import look_up
 from sftc.text.source import escaped
 
-_LISTED: Final = 100
+_SHORT: Final = 40
+"""The hexadecimal digits of a digest in an id that is chosen here: a name of Fireworks has at most 63."""
+
+_SUFFIX: Final = ".jsonl"
 
 OnProgress = Callable[[int, int], None]
 
@@ -45,12 +51,12 @@ class Readiness(NamedTuple):
 
     Attributes:
         interval: the polling interval.
-        timeout: the maximum time until a file is ready.
+        timeout: the maximum time until a file is ready. The default is that of the service.
         appearing: the maximum time until the service knows a new job everywhere.
     """
 
     interval: float = 1.0
-    timeout: float = 120.0
+    timeout: float | None = None
     appearing: float = 15.0
 
 
@@ -84,13 +90,13 @@ def ensure_uploaded(
 
 
 def _new(file: DataFile, service: ServiceClient, journal: Journal, progress: OnProgress) -> str:
-    id = _id(upload_file(file, service, progress), "id")
+    id = upload_file(file, service, progress)
     journal.keep_file(file.digest, id)
     return id
 
 
-def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) -> dict[str, Any]:
-    """Upload `file`, even if the service already has it, and return the response.
+def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) -> str:
+    """Upload `file`, even if the journal has it, and return its id.
 
     Raises:
         RefusedError: the service refused the file.
@@ -98,21 +104,81 @@ def upload_file(file: DataFile, service: ServiceClient, progress: OnProgress) ->
         ChangedFileError: the file changed after it was checked.
         OSError: the file cannot be read.
     """
-    # A file name that is not UTF-8 cannot be sent in a form.
-    name = escaped(file.name)
+    facts = service.table.file
+    values = file_values(file, facts)
+    if facts.chosen and _is_there(values["file"], service):
+        return values["file"]
+    reply = Reply(RECOVERED, {}, {})
     with open(file.path, "rb") as source:
+        # A file name that is not UTF-8 cannot be sent in a form.
+        checked = _Checked(source, file, progress)
+        content = NamedContent(escaped(file.name), checked, file.length)
+        recover = partial(_look_for, file, service, facts.find) if facts.find else None
+        for call in facts.upload:
+            body = content if call.sends_file else None
+            reply = service.call(call, values, Sending(content=body, recover=recover))
+            if reply.status == RECOVERED:
+                return _id(reply, facts)
+            if call.exists and reply.status == call.exists.status:
+                return _existing(reply, call.exists)
+            values |= _found(reply, call, values)
+    return values.get("file") or _id(reply, facts)
 
-        def parts() -> dict[str, Any]:
-            checked = _Checked(source, file, progress)
-            return {
-                "data": {"purpose": "fine-tune"},
-                "files": {"file": (name, checked, "application/jsonl")},
-            }
 
-        return service.upload("files", parts, lambda: _look_for(file, service))
+def file_values(file: DataFile, facts: FileFacts) -> dict[str, str]:
+    """Return what the slots of the requests for `file` are filled with, before any answer."""
+    digest, name = file.digest.removeprefix("sha256:"), escaped(file.name)
+    values = {
+        "name": name if name.endswith(_SUFFIX) else f"{name}{_SUFFIX}",
+        "sha256": digest,
+        "digest": digest[:_SHORT],
+        "length": str(file.length),
+        "rows": str(file.rows),
+    }
+    return values | ({"file": filled(facts.chosen, values)} if facts.chosen else {})
 
 
-def _look_for(file: DataFile, service: ServiceClient) -> dict[str, Any] | None:
+def _is_there(id: str, service: ServiceClient) -> bool:
+    """Return whether the service has a file that can be used, of an id that is chosen by its content."""
+    try:
+        body = service.call(service.table.file.read, {"file": id}).body
+    except RefusedError as error:
+        if error.status != 404:
+            raise
+        return False
+    return file_state(body, service.table.file) in service.table.file.ready
+
+
+def _found(reply: Reply, call: ServiceCall, values: dict[str, str]) -> dict[str, str]:
+    """Return the values of the slots that the answer to an upload fills.
+
+    Raises:
+        UnreachableError: the answer does not have one.
+    """
+    found = {}
+    for slot, place in call.finds.items():
+        if isinstance(place, str):
+            value = reply.headers.get(place.lower())
+        else:
+            value = look_up(reply.body, tuple(filled(part, values) for part in place))
+        if not isinstance(value, str) or not value:
+            raise UnreachableError(f"the response of the service has no {_named(place)}")
+        found[slot] = value
+    return found
+
+
+def _existing(reply: Reply, exists: Exists) -> str:
+    id = look_up(reply.body, exists.file)
+    if not isinstance(id, str) or not id:
+        raise UnreachableError(f"the response of the service has no {_named(exists.file)}")
+    return id
+
+
+def _named(place: str | tuple[str, ...]) -> str:
+    return f"header {place}" if isinstance(place, str) else f"`{'.'.join(place)}`"
+
+
+def _look_for(file: DataFile, service: ServiceClient, find: FileFind) -> dict[str, Any] | None:
     """Return the file that an earlier try without a response may have uploaded, or `None`.
 
     Only the digest identifies a file. A service that does not list it gets the file again.
@@ -121,18 +187,19 @@ def _look_for(file: DataFile, service: ServiceClient) -> dict[str, Any] | None:
         RefusedError: the service refused the API key.
         UnreachableError: the service sent no valid response.
     """
+    facts = service.table.file
     digest = file.digest.removeprefix("sha256:")
     try:
-        body = service.get("files", {"sha256": digest, "limit": _LISTED}, tries=1)
+        body = service.call(find.call, file_values(file, facts), tries=1).body
     except RefusedError as error:
         if error.status in {401, 403}:
             raise
         return None
-    listed = body.get("files", body.get("data"))
-    for each in listed if isinstance(listed, list) else ():
-        if not isinstance(each, dict) or word(each.get("status")) in FAILED:
+    for each in listed(body, find.call.list) or ():
+        if file_state(each, facts) in service.table.job.failed:
             continue
-        if str(each.get("sha256")).removeprefix("sha256:") == digest and isinstance(each.get("id"), str):
+        has = str(look_up(each, find.digest)).removeprefix("sha256:") == digest
+        if has and isinstance(first(each, facts.id), str):
             return each
     return None
 
@@ -190,32 +257,32 @@ def _wait(id: str, service: ServiceClient, readiness: Readiness, *, is_new: bool
         RefusedError: the service cannot use the file, or does not have it.
         UnreachableError: the file was not ready in time.
     """
-    end, seen = time.monotonic() + readiness.timeout, "nothing"
+    facts = service.table.file
+    timeout = facts.patience if readiness.timeout is None else readiness.timeout
+    end, seen = time.monotonic() + timeout, "nothing"
     pause = readiness.interval / 16  # a small file is ready almost immediately
     while True:
         try:
-            body = service.get(f"files/{id}")
+            body = service.call(facts.read, {"file": id}).body
         except RefusedError as error:
             if error.status != 404 or not is_new or time.monotonic() > end:
                 raise
             seen = "HTTP 404"
         else:
-            states = (body.get(name) for name in ("status", "state", "storage_state"))
-            seen = next((word(state) for state in states if state), "no status")
-            if seen in READY:
+            state = file_state(body, facts) or "no status"
+            if state in facts.ready:
                 return
-            if seen not in PENDING:
-                raise RefusedError(200, seen, str(body.get("error") or f"the file is {seen}"), None)
+            seen = file_fault(body, facts) or state
+            if seen not in facts.pending:
+                raise RefusedError(200, seen, reason(body, facts.error) or f"the file is {seen}", None)
         if time.monotonic() > end:
-            raise UnreachableError(
-                f"the file {id} was not ready after {readiness.timeout:.0f} s (last status: {seen})"
-            )
+            raise UnreachableError(f"the file {id} was not ready after {timeout:.0f} s (last status: {seen})")
         time.sleep(pause)
         pause = min(pause * 2, readiness.interval)
 
 
-def _id(body: dict[str, Any], *names: str) -> str:
-    found = next((body[name] for name in names if isinstance(body.get(name), str) and body[name]), None)
-    if found is None:
-        raise UnreachableError(f"the response of the service has no `{names[0]}`")
-    return str(found)
+def _id(reply: Reply, facts: FileFacts) -> str:
+    found = first(reply.body, facts.id)
+    if not isinstance(found, str):
+        raise UnreachableError(f"the response of the service has no {_named(facts.id[0])}")
+    return found

@@ -1,13 +1,10 @@
 """New configs from templates, with the description of each key from the schemas."""
 
-from collections.abc import Iterator, Mapping
 from textwrap import wrap
-from typing import Any
-
-import tomlkit
 
 from sftc.contract.versions import SELECTOR, Contract
-from sftc.text.keys import Path, dotted
+from sftc.text.keys import Path
+from sftc.tools.config_text import LineComments, comment_line, config_lines
 
 _WIDTH = 88
 
@@ -19,25 +16,12 @@ def write_config(contract: Contract, template: str, schema: str) -> str:
         KeyError: the template does not exist.
     """
     chosen = contract.templates[template]
-    lines = [f"#:schema {schema}", f"{SELECTOR} = {contract.version}", "", *_comment(chosen["title"])]
-    lines += _table(contract, (), chosen["config"])
+
+    def described(path: Path) -> LineComments:
+        schema = contract.properties.get(path)
+        return LineComments(wrap(schema["description"], _WIDTH) if schema else ())
+
+    title = map(comment_line, wrap(chosen["title"], _WIDTH))
+    lines = [f"#:schema {schema}", f"{SELECTOR} = {contract.version}", "", *title]
+    lines += config_lines(chosen["config"], described)
     return "\n".join(lines) + "\n"
-
-
-def _table(contract: Contract, path: Path, table: Mapping[str, Any]) -> Iterator[str]:
-    plain = {name: value for name, value in table.items() if not isinstance(value, dict)}
-    if path:
-        yield ""
-        yield from _comment(contract.properties[path]["description"])
-        yield f"[{dotted(path)}]"
-    for name, value in plain.items():
-        if (*path, name) in contract.properties:
-            yield from _comment(contract.properties[(*path, name)]["description"])
-        yield f"{name} = {tomlkit.item(value).as_string()}"
-    for name, value in table.items():
-        if name not in plain:
-            yield from _table(contract, (*path, name), value)
-
-
-def _comment(text: str) -> list[str]:
-    return [f"# {line}" for line in wrap(text, _WIDTH)]
