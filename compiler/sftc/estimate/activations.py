@@ -40,14 +40,22 @@ class Rows(NamedTuple):
 
 
 def kept_bytes(layer: Layer, shape: Shape, setup: TrainingSetup, rows: Rows, kind: DeviceKind) -> float:
-    """Return the bytes that a layer keeps until its backward pass."""
+    """Return the bytes that a layer keeps until its backward pass.
+
+    PEFT adds the adapter of experts to a copy of their weights, which is kept.
+    """
     a_token = (
         sum(_norm(name, size, shape, setup) for name, size in layer.norms)
         + sum(_inputs(layer, shape, setup, kind))
         + _attention(shape, setup, rows)
         + _between(layer, shape, setup)
     )
-    return a_token * rows.tokens
+    merged = sum(
+        each.weights * setup.computes
+        for each in layer.linear
+        if each.experts and is_adapted(each, shape, setup)
+    )
+    return a_token * rows.tokens + merged
 
 
 def stream_bytes(shape: Shape, setup: TrainingSetup, rows: Rows) -> int:

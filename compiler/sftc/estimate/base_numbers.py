@@ -3,10 +3,10 @@
 import os
 import tomllib
 from functools import cache
-from importlib.resources import files
 from math import prod
 from typing import Any, Final, NamedTuple
 
+from sftc.contract.versions import PACKAGED
 from sftc.estimate.json_objects import read_header, read_object
 
 _CONFIG: Final = "config.json"
@@ -84,4 +84,4 @@ def _known() -> dict[str, Any]:
 
 @cache
 def _models() -> dict[str, Any]:
-    return tomllib.loads((files("sftc_schemas") / "estimate/models.toml").read_text("utf-8"))
+    return tomllib.loads(PACKAGED.read("estimate/models.toml").decode())

@@ -5,8 +5,9 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple
+
+from sftc.contract.versions import PACKAGED
 
 CPU: Final = "cpu"
 _MIB: Final = 1 << 20
@@ -70,4 +71,4 @@ def _limits() -> Iterator[int]:
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads((files("sftc_schemas") / "estimate/devices.toml").read_text("utf-8"))
+    return tomllib.loads(PACKAGED.read("estimate/devices.toml").decode())

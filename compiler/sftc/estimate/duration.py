@@ -2,9 +2,9 @@
 
 import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
+from sftc.contract.versions import PACKAGED
 from sftc.estimate.devices import Device
 from sftc.estimate.epoch import Epoch, Epochs
 from sftc.estimate.interval import Interval
@@ -77,4 +77,4 @@ def _constant(name: str) -> Interval:
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads((files("sftc_schemas") / "estimate/speed.toml").read_text("utf-8"))
+    return tomllib.loads(PACKAGED.read("estimate/speed.toml").decode())

@@ -2,9 +2,9 @@
 
 import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
+from sftc.contract.versions import PACKAGED
 from sftc.estimate.interval import Interval
 
 GIB: Final = 1 << 30
@@ -38,4 +38,4 @@ def activation_copies(function: str) -> int:
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads((files("sftc_schemas") / "estimate/memory.toml").read_text("utf-8"))
+    return tomllib.loads(PACKAGED.read("estimate/memory.toml").decode())

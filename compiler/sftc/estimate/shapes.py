@@ -3,8 +3,9 @@
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any, Final, NamedTuple
+
+from sftc.contract.versions import PACKAGED
 
 _EMBEDDING: Final = "embed_tokens"
 _ACTIVATIONS: Final = ("hidden_activation", "hidden_act", "activation_function")
@@ -242,4 +243,4 @@ def _counted(value: object, key: str) -> int:
 
 @cache
 def _table() -> dict[str, Any]:
-    return tomllib.loads((files("sftc_schemas") / "estimate/architectures.toml").read_text("utf-8"))
+    return tomllib.loads(PACKAGED.read("estimate/architectures.toml").decode())
