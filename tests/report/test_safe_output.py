@@ -67,6 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["lint", "--select", NAME, A],
         ["rule", NAME],
         ["estimate", A],
+        ["sweep", A, "--set", f'tags."{NAME}"=1,2', "--output-dir", NAME],
         ["estimate", A, "--model", NAME],
         ["estimate", A, "--device", NAME],
         ["dataset", "check", NAME],
