@@ -1,15 +1,19 @@
 """Every rule has a page, and its examples are its tests."""
 
+import pkgutil
 import re
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sftc
+import sftc.checks.rules as checks_rules
 from sftc.checks.catalogue import RULES
 from sftc.dataset import check_files
+from sftc.findings import stage_rules
 from sftc.findings.finding import Finding
 from sftc.findings.rule import Rule
 from sftc.report.rule_pages import listing, page
@@ -57,12 +61,25 @@ WITHOUT_EXAMPLES = {
     "no-such-run",
     "bad-target",
     "unfinished-for-target",
+    "undecided-for-target",
     "beyond-service-limit",
     "row-not-taken",
     "will-not-fit",
     "fits-barely",
     "sequence-longer-than-data",
     "gpu-underused",
+    "yaml-syntax",
+    "unknown-trainer",
+    "wrong-value",
+    "cannot-import",
+    "not-imported",
+    "unknown-source-key",
+    "imported-differently",
+    "imported",
+    "equal-to-default",
+    "without-effect",
+    "default-written",
+    "trainer-detected",
 }
 CAPITALIZES = TEMPLATE.replace("message.content", "message.content | capitalize")
 MODELS: dict[str, dict[str, Any]] = {
@@ -98,6 +115,17 @@ def findings(rule: Rule, example: str, folder: Path) -> Sequence[Finding]:
     model = write_chat_model(folder / "model", **MODELS[rule.id])
     look = ModelLook(Reading("model", BaseModel(str(model), None)))
     return check_files.check_files([str(rows)], check_files.CheckOptions(second=look))[0].findings
+
+
+def test_every_rule_is_in_the_catalogue() -> None:
+    modules = [
+        import_module(module.name)
+        for package in (stage_rules, checks_rules)
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+    ]
+    defined = {each.id for module in modules for each in vars(module).values() if isinstance(each, Rule)}
+    assert len(defined) > 100
+    assert defined == RULES.keys()
 
 
 def test_only_listed_rules_have_no_example() -> None:
