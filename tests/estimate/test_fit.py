@@ -3,7 +3,7 @@
 from math import ceil
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sftc
@@ -80,6 +80,7 @@ def test_nothing_helps_a_model_that_is_too_large() -> None:
     assert fitted(config(), 100 << 20) is None
 
 
+@settings(max_examples=15)
 @given(size=st.floats(0.2, 4))
 def test_a_changed_config_fits(size: float) -> None:
     read, device = config(), gpu(size * (1 << 30))

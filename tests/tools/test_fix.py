@@ -181,8 +181,8 @@ def outside(found: Finding, length: int) -> list[tuple[int, int]]:
 def test_a_valid_config_is_not_changed(config: dict[str, Any]) -> None:
     text = toml(config)
     assert not errors(fixed(text, unsafe=True))
-    assume(not any(each.fix for each in lint(Source("c.toml", text))))
-    assert fixed(text, unsafe=True) == text
+    if not any(each.fix for each in lint(Source("c.toml", text))):
+        assert fixed(text, unsafe=True) == text
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from sftc.document.reading import read_source
 from sftc.text.source import STDIN
 
 if TYPE_CHECKING:
-    from sftc.tools.sweep import Values
+    from sftc.tools.sweep import KeyValues
 
 
-def _values(ctx: click.Context, param: click.Parameter, texts: Sequence[str]) -> "list[Values]":
+def _values(ctx: click.Context, param: click.Parameter, texts: Sequence[str]) -> "list[KeyValues]":
     from sftc.tools.sweep import read_values
 
     try:
@@ -43,7 +43,7 @@ def _values(ctx: click.Context, param: click.Parameter, texts: Sequence[str]) ->
 )
 @click.option("--output-dir", "folder", required=True, metavar="DIR", help="Folder for the variants.")
 @table_option
-def sweep_command(config: str, values: "Sequence[Values]", pairs: bool, folder: str, format: str) -> None:
+def sweep_command(config: str, values: "Sequence[KeyValues]", pairs: bool, folder: str, format: str) -> None:
     """Write variants of CONFIG to DIR, and print what differs; comments and layout are kept.
 
     Every variant is checked before the first is written: if one has errors, nothing is written.

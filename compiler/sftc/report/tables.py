@@ -18,7 +18,7 @@ from sftc.tools.describe_target import KeyInTarget, Limit
 from sftc.tools.diff import Change, Sum
 from sftc.tools.explain import KeyAccount, ValueAccount
 from sftc.tools.import_account import SourceKey, source_name
-from sftc.tools.sweep import Values, Variant
+from sftc.tools.sweep import KeyValues, Variant
 
 
 def account(keys: Sequence[KeyAccount], values: Sequence[ValueAccount]) -> str:
@@ -53,13 +53,13 @@ def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
     return text + ("\n" if sums else "")
 
 
-def variants_table(values: Sequence[Values], variants: Sequence[Variant]) -> str:
+def variants_table(values: Sequence[KeyValues], variants: Sequence[Variant]) -> str:
     """Return a table of the variants of a config: the file of each, and its values."""
     head = ("file", *(dotted(each.path) for each in values))
     return columns([head, *((each.source.name, *each.values) for each in variants)])
 
 
-def variants_json(values: Sequence[Values], variants: Sequence[Variant]) -> str:
+def variants_json(values: Sequence[KeyValues], variants: Sequence[Variant]) -> str:
     """Return the variants of a config as JSON; its version is 1."""
     keys = [dotted(each.path) for each in values]
     files = [

@@ -22,7 +22,7 @@ _PIECE: Final = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^,"'\[\]{}]+|.)""",
 _SCHEMA: Final = re.compile(rf"{re.escape(DIRECTIVE)}[ \t]+(\S+)")
 
 
-class Values(NamedTuple):
+class KeyValues(NamedTuple):
     """A key, and the values that it takes, as TOML writes them."""
 
     path: Path
@@ -36,7 +36,7 @@ class Variant(NamedTuple):
     values: tuple[str, ...]
 
 
-def read_values(text: str) -> Values:
+def read_values(text: str) -> KeyValues:
     """Read `KEY=VALUE,VALUE`; commas inside quotes, arrays and tables do not separate values.
 
     Raises:
@@ -48,7 +48,7 @@ def read_values(text: str) -> Values:
     repeated = [value for value in written if written.count(value) > 1]
     if repeated:
         raise ValueError(f"{text!r} has the value {repeated[0]} twice.")
-    return Values(overrides[0].path, written)
+    return KeyValues(overrides[0].path, written)
 
 
 def _separated(text: str) -> Iterator[str]:
@@ -66,7 +66,7 @@ def _written(text: str) -> str:
     return quoted(text) if toml_value(text) is ABSENT else text
 
 
-def sweep(source: Source, values: Sequence[Values], folder: str, *, pairs: bool) -> Iterator[Variant]:
+def sweep(source: Source, values: Sequence[KeyValues], folder: str, *, pairs: bool) -> Iterator[Variant]:
     """Yield the variants of a config, named in `folder` by their number.
 
     Args:
