@@ -7,7 +7,7 @@ import pytest
 from sftc.estimate.activations import Rows, kept_bytes
 from sftc.estimate.memory_table import constant
 from sftc.estimate.shapes import families, shape_of
-from support.architectures import shape, tested
+from support.architectures import by_default, shape
 from support.setups import setup
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -55,7 +55,7 @@ WITHOUT_DROPOUT = ("deepseek_v3", "glm4_moe", "mixtral", "olmoe", "qwen3_moe")
 
 CASES = [
     pytest.param(family, *kind, id=f"{family}, {kind}")
-    for family in tested(families())
+    for family in by_default(families())
     for kind in KINDS
     if not (kind[2] and family in WITHOUT_DROPOUT)
 ]

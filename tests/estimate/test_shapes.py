@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sftc.estimate.shapes import UnknownShapeError, families, shape_of
-from support.architectures import ARCHITECTURES, shape, tested
+from support.architectures import ARCHITECTURES, by_default, shape
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -34,7 +34,7 @@ def built(family: str, more: dict[str, Any]) -> Any:
 def cases() -> list[Any]:
     return [
         pytest.param(family, more, id=f"{family}, {name}")
-        for family in tested(families())
+        for family in by_default(families())
         for name, more in VARIANTS.items()
         if (family, name) != ("falcon", "wide heads")  # its heads have one width
     ]
@@ -46,7 +46,7 @@ def test_parameters_are_those_of_transformers(family: str, more: dict[str, Any])
     assert shape_of(model.config.to_dict()).parameters == sum(each.numel() for each in model.parameters())
 
 
-@pytest.mark.parametrize("family", tested(families()))
+@pytest.mark.parametrize("family", by_default(families()))
 def test_linear_layers_are_those_of_transformers(family: str) -> None:
     model = built(family, {})
     linear = {

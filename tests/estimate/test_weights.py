@@ -8,8 +8,8 @@ from sftc.estimate.optimizers import state_bytes, step_bytes
 from sftc.estimate.shapes import families, shape_of
 from sftc.estimate.training_setup import TrainingSetup
 from sftc.estimate.weights import Trained, base_bytes, trained_in_layer, trained_outside
+from support.architectures import by_default
 from support.architectures import shape as tiny
-from support.architectures import tested
 from support.setups import qwen, setup
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -22,7 +22,7 @@ def trained(shape: Any, run: TrainingSetup) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", tested(families()))
+@pytest.mark.parametrize("family", by_default(families()))
 def test_an_adapter_has_the_weights_that_peft_gives_it(family: str) -> None:
     torch = pytest.importorskip("torch")
     from peft import LoraConfig, get_peft_model

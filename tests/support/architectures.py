@@ -84,7 +84,7 @@ ARCHITECTURES: Final[dict[str, dict[str, Any]]] = {
 """What the config of each architecture has beside the common shape; `None` leaves a value out."""
 
 
-def tested(names: Iterable[str]) -> list[str]:
+def by_default(names: Iterable[str]) -> list[str]:
     """Return those of `names` that the default run tests: `make test-architectures` tests all of them."""
     return [name for name in names if name in _FEW or os.environ.get("ARCHITECTURES") == "all"]
 
