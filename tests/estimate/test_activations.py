@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sftc.estimate.activations import Rows, kept_bytes
-from sftc.estimate.memory_table import constant
+from sftc.estimate.packaged_table import constant
 from sftc.estimate.shapes import families, shape_of
 from support.architectures import by_default, shape
 from support.setups import setup
@@ -120,6 +120,6 @@ def test_the_formula_gives_what_torch_saves(
     if (mode, precision) == ("full", "bf16"):
         said += 2 * sum(each.weights for each in layer.linear)  # the casts, which are a part of their own
     measured = saved(model, precision, padded=padded)
-    spread = constant("activations_of_experts" if family in EXPERTS else "activations")
+    spread = constant("memory", "activations_of_experts" if family in EXPERTS else "activations")
     low, high = numbers.kept or (spread.low, spread.high)
     assert low * said <= measured <= high * said, measured / said

@@ -35,7 +35,7 @@ def test_packing_has_no_more_positions_than_its_full_sequences(
     assert packed.sequences <= plain.sequences == len(lengths)
     assert packed.positions <= packed.sequences * limit
     assert 0 <= plain.padding < 1
-    assert 0 <= plain.packing_saves < 1
+    assert 0 <= plain.packing_saves == packed.packing_saves < 1
 
 
 def test_an_epoch_ends_at_max_steps() -> None:

@@ -1,13 +1,12 @@
 """The numbers of a base model: from its files, or from the table of models if it has none here."""
 
 import os
-import tomllib
 from functools import cache
 from math import prod
 from typing import Any, Final, NamedTuple
 
-from sftc.contract.versions import PACKAGED
 from sftc.estimate.json_objects import read_header, read_object
+from sftc.estimate.packaged_table import packaged_table
 
 _CONFIG: Final = "config.json"
 
@@ -52,7 +51,7 @@ def known_numbers(name: str) -> BaseNumbers | None:
 
 def known_models() -> list[str]:
     """Return the names of the models in the table, without those of the same shape."""
-    return [*_models()]
+    return [*packaged_table("models")]
 
 
 def _parameters(folder: str) -> int:
@@ -78,10 +77,5 @@ def _numbers(path: str) -> int:
 
 @cache
 def _known() -> dict[str, Any]:
-    models = _models().items()
+    models = packaged_table("models").items()
     return {each.lower(): row for name, row in models for each in (name, *row.get("also", ()))}
-
-
-@cache
-def _models() -> dict[str, Any]:
-    return tomllib.loads(PACKAGED.read("estimate/models.toml").decode())

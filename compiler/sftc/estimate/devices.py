@@ -1,13 +1,11 @@
 """The memory of devices: of the GPUs in `devices.toml`, and of this machine."""
 
 import os
-import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from sftc.contract.versions import PACKAGED
+from sftc.estimate.packaged_table import packaged_table
 
 CPU: Final = "cpu"
 _MIB: Final = 1 << 20
@@ -29,7 +27,7 @@ class Device(NamedTuple):
 
 def device_names() -> tuple[str, ...]:
     """Return the names of all devices."""
-    return (CPU, *_table())
+    return (CPU, *packaged_table("devices"))
 
 
 def find_device(word: str) -> Device | None:
@@ -41,7 +39,7 @@ def find_device(word: str) -> Device | None:
         return _this_machine()
     wanted = _plain(word)
     for whole in (True, False):
-        for name, row in _table().items():
+        for name, row in packaged_table("devices").items():
             names = [_plain(each) for each in (name, *row["words"])]
             if any(each == wanted if whole else _says(wanted, each) for each in names):
                 return Device(name, "cuda", row["total"] * _MIB, row["usable"] * _MIB, row["source"])
@@ -67,8 +65,3 @@ def _limits() -> Iterator[int]:
     for path in _GROUPS:
         with suppress(OSError, ValueError), open(path, encoding="ascii") as file:
             yield int(file.read())
-
-
-@cache
-def _table() -> dict[str, Any]:
-    return tomllib.loads(PACKAGED.read("estimate/devices.toml").decode())

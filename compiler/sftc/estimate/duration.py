@@ -1,13 +1,11 @@
 """How long a run takes: the operations of its tokens, at what a device reaches, or as earlier jobs did."""
 
-import tomllib
-from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from sftc.contract.versions import PACKAGED
 from sftc.estimate.devices import Device
 from sftc.estimate.epoch import Epoch, Epochs
 from sftc.estimate.interval import Interval
+from sftc.estimate.packaged_table import constant, packaged_table
 from sftc.estimate.shapes import Shape
 from sftc.estimate.training_setup import TrainingSetup
 
@@ -30,12 +28,12 @@ def duration_on(
     device: Device, shape: Shape, setup: TrainingSetup, epochs: Epochs, number: Interval
 ) -> Duration | None:
     """Return how long `number` epochs take on a GPU of the table; `None` on another device."""
-    speeds = _table()["tflops"].get(device.name)
+    speeds = packaged_table("speed")["tflops"].get(device.name)
     if not speeds:
         return None
     peak = speeds[0 if setup.computes < 4 else 1] * _TERA * setup.devices
-    reached, start = _constant("utilization"), _constant("start_seconds")
-    layer = _constant("layer_seconds_four_bit" if setup.four_bit else "layer_seconds")
+    reached, start = constant("speed", "utilization"), constant("speed", "start_seconds")
+    layer = constant("speed", "layer_seconds_four_bit" if setup.four_bit else "layer_seconds")
     bounds = []
     for at, epoch in enumerate(epochs):
         working = operations(shape, setup, epoch) / (peak * reached[2 - at])
@@ -49,7 +47,7 @@ def duration_on(
 
 def duration_as(rate: Interval, epochs: Epochs, number: Interval, jobs: int) -> Duration:
     """Return how long `number` epochs take at the tokens a second of earlier jobs on this machine."""
-    start = _constant("start_seconds")
+    start = constant("speed", "start_seconds")
     bounds = (start[at] + number[at] * epoch.positions / rate[2 - at] for at, epoch in enumerate(epochs))
     of = f"{jobs} earlier job{'s' if jobs > 1 else ''} of this model on this machine"
     return Duration(Interval(*bounds), f"{rate.low:,.0f} to {rate.high:,.0f} tokens a second, as in {of}")
@@ -68,13 +66,3 @@ def operations(shape: Shape, setup: TrainingSetup, epoch: Epoch) -> float:
     times = (2 if setup.adapter else 3) + setup.checkpointing
     once = weights + scores
     return _MULTIPLY_AND_ADD * epoch.positions * (times * once + (times - setup.checkpointing) * head)
-
-
-def _constant(name: str) -> Interval:
-    row = _table()["constant"][name]
-    return Interval(row["low"], row["expected"], row["high"])
-
-
-@cache
-def _table() -> dict[str, Any]:
-    return tomllib.loads(PACKAGED.read("estimate/speed.toml").decode())

@@ -21,7 +21,8 @@ class Epoch(NamedTuple):
         positions: the positions that are computed: the tokens, and the padding of each batch.
         longest: the tokens of the longest sequence.
         cut: the rows that are longer than `sequence_length`.
-        packed_positions: the positions with packing.
+        packed_positions: what they are with packing.
+        unpacked_positions: what they are without.
     """
 
     rows: int
@@ -32,6 +33,7 @@ class Epoch(NamedTuple):
     longest: int
     cut: int
     packed_positions: int
+    unpacked_positions: int
 
     @property
     def padding(self) -> float:
@@ -41,12 +43,7 @@ class Epoch(NamedTuple):
     @property
     def packing_saves(self) -> float:
         """The share of the positions that packing saves, or has saved."""
-        return 1 - self.packed_positions / max(self.unpacked_positions, 1)
-
-    @property
-    def unpacked_positions(self) -> int:
-        """The positions without packing."""
-        return max(self.positions, self.packed_positions)
+        return max(0.0, 1 - self.packed_positions / self.unpacked_positions)
 
 
 class Epochs(NamedTuple):
@@ -75,16 +72,18 @@ def _epoch(whole: Sequence[int], kept: Sequence[int], setup: TrainingSetup, limi
     packed = pack(kept, limit, setup.per_device)
     filled = [sum(kept[row] for row in rows) for rows in packed.sequences]
     sequences = filled if setup.packing else order
+    packed_positions, unpacked = (positions(each, setup.per_device) for each in (filled, order))
     together = setup.per_device * setup.accumulation * setup.devices
     return Epoch(
         rows=len(whole),
         sequences=len(sequences),
         steps=-(-len(sequences) // together),
         tokens=sum(kept),
-        positions=positions(sequences, setup.per_device),
+        positions=packed_positions if setup.packing else unpacked,
         longest=max(sequences),
         cut=sum(tokens > limit for tokens in whole) if limit else 0,
-        packed_positions=positions(filled, setup.per_device),
+        packed_positions=packed_positions,
+        unpacked_positions=unpacked,
     )
 
 

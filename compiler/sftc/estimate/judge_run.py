@@ -10,7 +10,7 @@ from sftc.estimate.base_numbers import BaseNumbers
 from sftc.estimate.devices import Device
 from sftc.estimate.estimate_run import RunEstimate
 from sftc.estimate.fit_run import Remedy, fit_run
-from sftc.estimate.memory_table import GIB
+from sftc.estimate.packaged_table import GIB
 from sftc.estimate.row_lengths import RowLengths
 from sftc.findings.finding import Finding
 from sftc.findings.stage_rules.estimates import (

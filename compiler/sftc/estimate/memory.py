@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from sftc.estimate.activations import Rows, kept_bytes, stream_bytes
 from sftc.estimate.devices import Device, DeviceKind
 from sftc.estimate.interval import NOTHING, Interval, exactly, greatest, summed
-from sftc.estimate.memory_table import constant
 from sftc.estimate.optimizers import state_bytes, step_bytes
+from sftc.estimate.packaged_table import constant
 from sftc.estimate.shapes import Shape
 from sftc.estimate.sharding import communication_bytes, device_shares
 from sftc.estimate.training_setup import TrainingSetup
@@ -139,12 +139,12 @@ class _Run:
         found["communication"] = communication_bytes(
             self._shape, setup, self._trained, cuda=self._kind == "cuda"
         )
-        found["library"] = constant(f"library_{self._kind}")
+        found["library"] = constant("memory", f"library_{self._kind}")
         if setup.four_bit and self._kind == "cpu":
-            found["library"] = summed([found["library"], constant("four_bit_cpu")])
+            found["library"] = summed([found["library"], constant("memory", "four_bit_cpu")])
         moving = summed(found[each] for each in _COMING_AND_GOING)
-        share = constant(f"fragmentation_{self._kind}").of(moving)
-        found["fragmentation"] = summed([constant(f"heap_{self._kind}"), share])
+        share = constant("memory", f"fragmentation_{self._kind}").of(moving)
+        found["fragmentation"] = summed([constant("memory", f"heap_{self._kind}"), share])
         return Moment(name, found)
 
     def _at_the_loss(self) -> dict[str, Interval]:
@@ -220,7 +220,7 @@ class _Run:
 
     def _temporary(self, here: Interval, *, last: bool) -> Interval:
         """Return what the backward pass of a layer needs for a moment, beside what is kept."""
-        parts = [constant("layer_gradients").of(here)]
+        parts = [constant("memory", "layer_gradients").of(here)]
         if self._setup.four_bit:
             largest = max(each.weights for each in self._shape.linear if not each.experts)
             parts.append(Interval(1.0, 1.0, 2.0).times(self._setup.computes * largest))
@@ -237,4 +237,4 @@ def _spread(shape: Shape) -> Interval:
         low, high = shape.kept
         return Interval(low, (low + high) / 2, high)
     has_experts = any(each.experts for each in shape.linear)
-    return constant("activations_of_experts" if has_experts else "activations")
+    return constant("memory", "activations_of_experts" if has_experts else "activations")

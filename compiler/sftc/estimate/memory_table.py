@@ -1,13 +1,8 @@
-"""The table of parts and constants, `memory.toml`."""
+"""What `memory.toml` says about the parts of the memory, and about activations."""
 
-import tomllib
-from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
-from sftc.contract.versions import PACKAGED
-from sftc.estimate.interval import Interval
-
-GIB: Final = 1 << 30
+from sftc.estimate.packaged_table import packaged_table
 
 
 class PartText(NamedTuple):
@@ -21,21 +16,9 @@ class PartText(NamedTuple):
 
 def part_text(name: str) -> PartText:
     """Return what is said about the part called `name`."""
-    return PartText(**_table()["part"][name])
-
-
-def constant(name: str) -> Interval:
-    """Return the constant called `name`; one in GiB as bytes."""
-    row = _table()["constant"][name]
-    found = Interval(row["low"], row["expected"], row["high"])
-    return found.times(GIB) if row["unit"] == "GiB" else found
+    return PartText(**packaged_table("memory")["part"][name])
 
 
 def activation_copies(function: str) -> int:
     """Return how many tensors a function between two linear layers keeps, beside its output."""
-    return int(_table()["activation_copies"].get(function, 1))
-
-
-@cache
-def _table() -> dict[str, Any]:
-    return tomllib.loads(PACKAGED.read("estimate/memory.toml").decode())
+    return int(packaged_table("memory")["activation_copies"].get(function, 1))

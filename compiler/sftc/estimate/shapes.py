@@ -1,11 +1,9 @@
 """The shape of a model: its tensors, from the numbers in its `config.json` and the table of architectures."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any, Final, NamedTuple
 
-from sftc.contract.versions import PACKAGED
+from sftc.estimate.packaged_table import packaged_table
 
 _EMBEDDING: Final = "embed_tokens"
 _ACTIVATIONS: Final = ("hidden_activation", "hidden_act", "activation_function")
@@ -131,7 +129,7 @@ class Shape(NamedTuple):
 
 def families() -> tuple[str, ...]:
     """Return the model types that the table has."""
-    return tuple(name for name in _table() if name not in ("dims", "parts"))
+    return tuple(name for name in packaged_table("architectures") if name not in ("dims", "parts"))
 
 
 def shape_of(config: Mapping[str, Any]) -> Shape:
@@ -145,8 +143,8 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
     family = config.get("model_type")
     if family not in families():
         raise UnknownShapeError(f"the table of shapes has no architecture {family!r}")
-    row = _table()[family]
-    numbers = _Numbers(config, {**_table()["dims"], **row.get("dims", {})})
+    row = packaged_table("architectures")[family]
+    numbers = _Numbers(config, {**packaged_table("architectures")["dims"], **row.get("dims", {})})
     for key, value in row.get("only", {}).items():
         wanted = numbers[value] if isinstance(value, str) else value
         if config.get(key, wanted) not in (wanted, None):
@@ -187,7 +185,7 @@ def _layer(parts: Iterable[str], numbers: "_Numbers") -> Layer:
     linear: list[Linear] = []
     norms: list[tuple[str, int]] = []
     other: list[tuple[str, int]] = []
-    for part in (_table()["parts"][name] for name in parts):
+    for part in (packaged_table("architectures")["parts"][name] for name in parts):
         for name, inputs, outputs, bias in part.get("linear", ()):
             out = numbers[outputs]
             linear.append(
@@ -239,8 +237,3 @@ def _counted(value: object, key: str) -> int:
     if not isinstance(value, bool | int) or not 0 <= value < 1 << 40:
         raise UnknownShapeError(f"config.json has `{key} = {value!r}`, which is not a count")
     return int(value)
-
-
-@cache
-def _table() -> dict[str, Any]:
-    return tomllib.loads(PACKAGED.read("estimate/architectures.toml").decode())

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from sftc.estimate.interval import NOTHING, Interval, exactly, summed
-from sftc.estimate.memory_table import constant
+from sftc.estimate.packaged_table import constant
 from sftc.estimate.shapes import Shape
 from sftc.estimate.training_setup import TrainingSetup
 
@@ -33,7 +33,7 @@ def communication_bytes(shape: Shape, setup: TrainingSetup, trained: int, *, cud
     """Return the bytes of the buffers that sharing `trained` parameters takes."""
     if setup.devices == 1 and setup.deepspeed < 0 and not setup.fsdp:
         return NOTHING
-    library = constant("nccl") if cuda and setup.devices > 1 else NOTHING
+    library = constant("memory", "nccl") if cuda and setup.devices > 1 else NOTHING
     return summed([library, _buffers(shape, setup, trained)])
 
 

@@ -6,7 +6,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from sftc.estimate.memory import PARTS
-from sftc.estimate.memory_table import GIB
+from sftc.estimate.packaged_table import GIB
 from sftc.report.charts import SOFT, STYLE, drawn
 from sftc.report.estimate_json import part_of
 from sftc.report.estimate_report import EstimateReport

@@ -9,7 +9,7 @@ from sftc.estimate.estimate_run import RunEstimate
 from sftc.estimate.estimate_work import WorkEstimate
 from sftc.estimate.interval import Interval
 from sftc.estimate.memory import PARTS
-from sftc.estimate.memory_table import GIB
+from sftc.estimate.packaged_table import GIB
 from sftc.report import terminal
 from sftc.report.estimate_json import part_of
 from sftc.report.estimate_report import EstimateReport

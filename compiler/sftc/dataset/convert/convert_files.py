@@ -12,12 +12,14 @@ import orjson
 
 from sftc.dataset.chunks import MAX_ROW
 from sftc.dataset.convert.convert_options import ConvertOptions, repeat_command, shell_word
+from sftc.dataset.convert.field_notes import FieldNotes
 from sftc.dataset.convert.json_rows import json_rows
 from sftc.dataset.convert.records import RowRecord
 from sftc.dataset.convert.row_formats import COLUMNS, FormatReading, Pinned, common, pinned
 from sftc.dataset.convert.row_ranges import RowRanges
+from sftc.dataset.convert.row_values import UnconvertibleRowError
 from sftc.dataset.convert.table_rows import arrow_rows, csv_rows, delimiter_of
-from sftc.dataset.convert.to_messages import Notes, RowConverter, UnconvertibleRowError
+from sftc.dataset.convert.to_messages import RowConverter
 from sftc.dataset.convert.unpack import UnconvertibleError, Unpacked, files_of, unpacked
 from sftc.dataset.duplicates import Duplicates
 from sftc.dataset.examine_row import remarks
@@ -73,7 +75,7 @@ class _Made(NamedTuple):
 
     record: RowRecord
     reading: FormatReading
-    notes: Notes
+    notes: FieldNotes
     data: bytes
 
 
@@ -90,7 +92,7 @@ class _FileReport:
     """By the title of the format and the options that read it."""
     reasons: _Rows = field(default_factory=_Rows)
     """By the reason why they cannot be converted."""
-    notes: Notes = field(default_factory=Notes)
+    notes: FieldNotes = field(default_factory=FieldNotes)
 
 
 class Conversion:
@@ -153,7 +155,7 @@ class Conversion:
         with ExitStack() as stack:
             for record in self._records(path, report, stack):
                 report.rows += 1
-                notes = Notes()
+                notes = FieldNotes()
                 try:
                     row, reading = self._converter.convert(record, notes)
                     data = _written(row)

@@ -1,79 +1,28 @@
 """Turns a row of any format into a row of messages."""
 
-import json
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from sftc.dataset.convert.python_literal import NotLiteralError, python_literal
-from sftc.dataset.convert.records import RepeatedNameError, RowRecord, exact
-from sftc.dataset.convert.row_formats import AUTHORS, FormatReading, flat, reading_of
+from sftc.dataset.convert.field_notes import FieldNotes
+from sftc.dataset.convert.read_messages import MadeMessage, MappedRoles, MessageReader, are_messages
+from sftc.dataset.convert.records import RowRecord
+from sftc.dataset.convert.row_formats import FormatReading, flat, reading_of
+from sftc.dataset.convert.row_values import UnconvertibleRowError, parsed_value, value_kind, written_value
 
-MadeMessage = dict[str, Any]
+_READINGS: Final = 1000
+"""The sets of columns for which it is remembered how they are read."""
 
-ROLES: Final = {
-    **dict.fromkeys(("system",), "system"),
-    **dict.fromkeys(("developer",), "developer"),
-    **dict.fromkeys(("user", "human", "prompter", "question", "customer"), "user"),
-    **dict.fromkeys(
-        ("assistant", "gpt", "chatgpt", "model", "bot", "ai", "agent", "answer", "claude"), "assistant"
-    ),
-    **dict.fromkeys(("tool", "observation", "tool_response", "ipython"), "tool"),
-    **dict.fromkeys(("function",), "function"),
-    **dict.fromkeys(("function_call", "tool_call"), "call"),
-}
-"""What the names of authors mean. `function` is a result and `call` a call, in their old form."""
-
-
-CONTENTS: Final = ("content", "value", "text", "parts")
-ARGUMENTS: Final = ("arguments", "args", "parameters", "input")
-"""The names under which a call has its arguments."""
-KEPT: Final = ("name", "tool_calls", "tool_call_id", "weight", "reasoning_content", "thinking", "reasoning")
-"""The other names that a message keeps."""
-
-
-_FIELDS: Final = 1000
-"""The names of fields that are counted."""
 _COLUMNS: Final = 100
-"""The columns of a row for which it is remembered how they are read."""
+"""The columns of a row for which it is remembered."""
+
 _PAIRED: Final = ("user", "input", "history", "assistant")
 """What columns become that do not have whole conversations."""
-_USUAL: Final = ("system", "user", "assistant")
+
+_BY_TRAITS: Final = {"gemini": "Gemini", "sharegpt": "ShareGPT", "openai-functions": "OpenAI functions"}
+"""The titles of the formats that messages show, the one that counts first."""
+
 _SYSTEM: Final = ("system", "developer")
-
-
-class UnconvertibleRowError(Exception):
-    """A row cannot be converted. The message gives the reason."""
-
-
-_CALLS: Final = ("functionCall", "function_call")
-_RESULTS: Final = ("functionResponse", "function_response")
-
-
-class Notes:
-    """What is not taken over as it is: counts of rows by the path of the field.
-
-    Attributes:
-        dropped: fields that are left out.
-        nulls: fields that are left out because they are null or empty.
-        changed: fields whose values are written in another way, with how.
-    """
-
-    def __init__(self) -> None:
-        self.dropped: Counter[str] = Counter()
-        self.nulls: Counter[str] = Counter()
-        self.changed: Counter[str] = Counter()
-
-    def add(self, other: "Notes") -> None:
-        """Count the fields of a row. Beyond a thousand, they are counted together."""
-        for mine, others in (
-            (self.dropped, other.dropped),
-            (self.nulls, other.nulls),
-            (self.changed, other.changed),
-        ):
-            is_full = len(mine) >= _FIELDS
-            mine.update({name if not is_full or name in mine else "other fields" for name in others})
 
 
 class RowConverter:
@@ -97,7 +46,7 @@ class RowConverter:
         """The names of `--map` that no row has."""
         return sorted(self._unused)
 
-    def convert(self, record: RowRecord, notes: Notes) -> tuple[MadeMessage, FormatReading]:
+    def convert(self, record: RowRecord, notes: FieldNotes) -> tuple[MadeMessage, FormatReading]:
         """Return the row of messages for a row, and how it was read.
 
         Raises:
@@ -105,17 +54,17 @@ class RowConverter:
         """
         if record.fault:
             raise UnconvertibleRowError(record.fault)
-        value = _parsed(record.value, "the row") if isinstance(record.value, str) else record.value
+        value = parsed_value(record.value, "the row") if isinstance(record.value, str) else record.value
         if isinstance(value, list):
             value = {"messages": value}
         if not isinstance(value, dict):
-            raise UnconvertibleRowError(f"the row is {_kind(value)}, not an object")
+            raise UnconvertibleRowError(f"the row is {value_kind(value)}, not an object")
         row = flat(value)
         self._unused -= row.keys()
         reading = self._reading(row)
         if not reading:
             raise UnconvertibleRowError(self._unread(row))
-        roles = _Roles(self._mapped, self._unused)
+        roles = MappedRoles(self._mapped, self._unused)
         made = _Row(row, reading, roles, notes, record)
         return made.made(self._system, self._wanted)
 
@@ -123,7 +72,7 @@ class RowConverter:
         """Return how to read a row, which the names of its columns decide."""
         names = tuple(name for name, each in row.items() if each is not None)
         if names not in self._readings:
-            if len(names) > _COLUMNS or len(self._readings) > _FIELDS:
+            if len(names) > _COLUMNS or len(self._readings) > _READINGS:
                 self._readings.clear()
             self._readings[names] = reading_of(row, self._wanted, self._mapped)
         return self._readings[names]
@@ -147,13 +96,6 @@ class RowConverter:
         return text
 
 
-class _Roles(NamedTuple):
-    """What `--map` makes of roles and columns, and the names of it that no row had so far."""
-
-    mapped: Mapping[str, str]
-    unused: set[str]
-
-
 class _Row:
     """The conversion of one row."""
 
@@ -161,24 +103,21 @@ class _Row:
         self,
         row: dict[str, Any],
         reading: FormatReading,
-        roles: "_Roles",
-        notes: Notes,
+        roles: MappedRoles,
+        notes: FieldNotes,
         record: RowRecord,
     ) -> None:
         self._row = row
         self._reading = reading
-        self._roles = roles
         self._notes = notes
         self._is_table = record.is_table
         self._changed = record.changed
-        self._traits: set[str] = set()
-        self._open: deque[tuple[str, str]] = deque()
-        self._ids: set[str] = set()
+        self._reader = MessageReader(roles, notes, is_table=record.is_table)
 
     def made(self, system: str | None, wanted: str | None) -> tuple[MadeMessage, FormatReading]:
         columns = self._reading.columns
         messages = self._messages(columns)
-        texts = {name: self._text(self._row[name], name) for name in columns.get("system", ())}
+        texts = {name: self._reader.text(self._row[name], name) for name in columns.get("system", ())}
         given = "\n\n".join(text for text in texts.values() if text.strip())
         self._notes.nulls.update(name for name, text in texts.items() if not text.strip())
         if messages and messages[0]["role"] in _SYSTEM:
@@ -204,18 +143,17 @@ class _Row:
         """Return the reading, with the format that the messages show."""
         if "messages" not in self._reading.columns:
             return self._reading
-        shown = next(
-            (name for name in ("gemini", "sharegpt", "openai-functions") if name in self._traits), "messages"
-        )
+        shown = next((name for name in _BY_TRAITS if name in self._reader.traits), "messages")
         if wanted in {None, shown, "messages"} or shown == "messages":
-            titles = {"gemini": "Gemini", "sharegpt": "ShareGPT", "openai-functions": "OpenAI functions"}
             name = wanted or shown
-            return self._reading._replace(format=name, title=titles.get(name, "messages"))
+            return self._reading._replace(format=name, title=_BY_TRAITS.get(name, "messages"))
         raise UnconvertibleRowError(f"the row is of the format `{shown}`, not `{wanted}` as `--from` says")
 
     def _messages(self, columns: Mapping[str, list[str]]) -> list[MadeMessage]:
         if "messages" in columns:
-            return [each for name in columns["messages"] for each in self._list(self._value(name), name)]
+            return [
+                each for name in columns["messages"] for each in self._reader.read(self._value(name), name)
+            ]
         names = [name for target in ("user", "input") for name in columns.get(target, ())]
         asked = self._turns("user", names)
         answer = self._turns("assistant", columns["assistant"])
@@ -235,8 +173,8 @@ class _Row:
         for name in names:
             value = self._value(name)
             if isinstance(value, list):
-                made += self._list(value, name)
-            elif (text := self._text(value, name)) or len(names) == 1:
+                made += self._reader.read(value, name)
+            elif (text := self._reader.text(value, name)) or len(names) == 1:
                 texts.append(text)
             else:
                 self._notes.nulls[name] += 1
@@ -289,7 +227,7 @@ class _Row:
                 if not (isinstance(pair, list) and len(pair) == len(("question", "answer"))):
                     text = f"`{name}` must be a list of pairs: a question and its answer"
                     raise UnconvertibleRowError(text)
-                question, answer = (self._text(each, name) for each in pair)
+                question, answer = (self._reader.text(each, name) for each in pair)
                 made += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
         return made
 
@@ -299,266 +237,13 @@ class _Row:
         target = next(target for target, names in self._reading.columns.items() if name in names)
         if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
             if target in {"messages", "history"}:
-                return _parsed(value, f"`{name}`")
+                return parsed_value(value, f"`{name}`")
             with suppress(UnconvertibleRowError):
-                if _are_messages(parsed := _parsed(value, f"`{name}`")):
+                if are_messages(parsed := parsed_value(value, f"`{name}`")):
                     return parsed
         if target in {"user", "assistant"} and isinstance(value, dict):
-            return [value] if _are_messages([value]) else self._untransposed(value, name)
+            return [value] if are_messages([value]) else self._reader.untransposed(value, name)
         return value
-
-    def _untransposed(self, value: Any, name: str) -> Any:
-        """Return the messages of an object that has a list for each of their fields."""
-        lists = [*value.values()] if isinstance(value, dict) else []
-        is_table = bool(lists) and all(isinstance(each, list) for each in lists) and _are_messages([value])
-        if not is_table or len({len(each) for each in lists}) != 1:
-            return value
-        self._notes.changed[f"{name}: lists of fields are written as messages"] += 1
-        return [dict(zip(value, each, strict=True)) for each in zip(*lists, strict=True)]
-
-    def _text(self, value: Any, name: str) -> str:
-        if isinstance(value, str):
-            return value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            self._notes.changed[f"{name}: a number is written as text"] += 1
-            return json.dumps(value)
-        if isinstance(value, dict) and isinstance(value.get("parts"), list):
-            self._notes.dropped.update(f"{name}.{key}" for key in value.keys() - {"parts"})
-            texts = []
-            for part in value["parts"]:
-                if isinstance(part, dict):
-                    self._notes.dropped.update(f"{name}.parts[].{key}" for key in part.keys() - {"text"})
-                texts.append(self._text(part.get("text") if isinstance(part, dict) else part, name))
-            return "".join(texts)
-        raise UnconvertibleRowError(f"`{name}` must be text, not {_kind(value)}")
-
-    def _list(self, value: Any, name: str) -> list[MadeMessage]:
-        value = self._untransposed(value, name)
-        if not isinstance(value, list):
-            raise UnconvertibleRowError(f"`{name}` must be a list of messages, not {_kind(value)}")
-        for each in value:
-            calls = each.get("tool_calls") if isinstance(each, dict) else None
-            self._ids.update(str(call.get("id")) for call in calls or () if isinstance(call, dict))
-        return [
-            made
-            for at, each in enumerate(value)
-            for made in self._message(each, f"{name}[{at}]", f"{name}[]")
-        ]
-
-    def _is_usual(self, given: Any) -> bool:
-        """Return whether a message is written already as it is to be: a fast path for most."""
-        return (
-            isinstance(given, dict)
-            and len(given) == len(("role", "content"))
-            and isinstance(given.get("content"), str)
-            and (role := given.get("role")) in _USUAL
-            and role not in self._roles.mapped
-        )
-
-    def _message(self, given: Any, place: str, path: str) -> Iterator[MadeMessage]:  # noqa: C901, PLR0912  a step for each name
-        if self._is_usual(given):
-            yield given
-            return
-        if not isinstance(given, dict):
-            raise UnconvertibleRowError(f"`{place}` must be a message, not {_kind(given)}")
-        each = {}
-        for name, value in given.items():
-            if value is None:
-                self._notes.nulls[f"{path}.{name}"] += 1
-            else:
-                each[name] = self._pruned(value, f"{path}.{name}") if self._is_table else value
-        author = next((name for name in AUTHORS if name in each), None)
-        if not author:
-            yield from self._by_roles(each, place)
-            return
-        content = next((name for name in CONTENTS if name in each), None)
-        role = self._role(each[author], place)
-        if author == "from":
-            self._traits.add("sharegpt")
-        elif content == "parts":
-            self._traits.add("gemini")
-        elif content in {None, "content"} and author == "role":
-            self._traits |= {"openai-functions"} if "function_call" in each or role == "function" else set()
-        for name in each.keys() - {author, content, *KEPT, "function_call"}:
-            self._notes.dropped[f"{path}.{name}"] += 1
-        kept = {name: each[name] for name in KEPT if name in each}
-        if content == "parts":
-            yield from self._parts(role, each["parts"], kept, (place, path))
-            return
-        if role == "call":
-            yield self._call_message(each.get(content or ""), kept, (place, path))
-            return
-        made: MadeMessage = {"role": role}
-        if content:
-            value = each[content]
-            made["content"] = (
-                value if isinstance(value, list | dict | str) else self._text(value, f"{path}.{content}")
-            )
-        made |= kept
-        if "tool_calls" in made:
-            made["tool_calls"] = self._calls(made["tool_calls"], place, path)
-        if "function_call" in each:
-            call = each["function_call"]
-            if not call:
-                self._notes.nulls[f"{path}.function_call"] += 1
-            elif made.get("tool_calls"):
-                self._notes.dropped[f"{path}.function_call"] += 1
-            else:
-                made["tool_calls"] = [self._call(call, place, f"{path}.function_call")]
-        if role == "function" or (role == "tool" and author == "from" and "tool_call_id" not in made):
-            made["role"] = "tool"
-            if answered := self._answered(made.get("name")):
-                made["tool_call_id"] = answered
-        yield made
-
-    def _pruned(self, value: Any, path: str) -> Any:
-        """Return a value of a table without the nulls that fill its structures."""
-        if isinstance(value, list):
-            return [self._pruned(each, f"{path}[]") for each in value]
-        if isinstance(value, dict):
-            for name in value:
-                if value[name] is None:
-                    self._notes.nulls[f"{path}.{name}"] += 1
-            return {
-                name: self._pruned(each, f"{path}.{name}") for name, each in value.items() if each is not None
-            }
-        return value
-
-    def _by_roles(self, each: MadeMessage, place: str) -> Iterator[MadeMessage]:
-        """Yield the messages of an object whose names are roles."""
-        if not each:
-            raise UnconvertibleRowError(f"`{place}` is empty")
-        for name, value in each.items():
-            if name.lower() not in ROLES and name not in self._roles.mapped:
-                named = ", ".join(f"`{key[:40]}`" for key in [*each][:8])
-                raise UnconvertibleRowError(f"`{place}` has {named} instead of `role` and `content`")
-            yield {"role": self._role(name, place), "content": self._text(value, place)}
-
-    def _role(self, given: Any, place: str) -> str:
-        if not isinstance(given, str):
-            raise UnconvertibleRowError(f"the role of `{place}` must be text, not {_kind(given)}")
-        if role := self._roles.mapped.get(given) or ROLES.get(given.strip().lower()):
-            self._roles.unused.discard(given)
-            return role
-        name = given[:40]
-        help = f"pass `--map {name}=user` or `--map {name}=assistant`"
-        raise UnconvertibleRowError(f"the role `{name}` of `{place}` is not known: {help}")
-
-    def _id(self) -> str:
-        number = 1
-        while f"call_{number}" in self._ids:
-            number += 1
-        self._ids.add(f"call_{number}")
-        return f"call_{number}"
-
-    def _call(self, call: Any, place: str, path: str, id: str | None = None) -> MadeMessage:
-        inner = call.get("function") if isinstance(call, dict) else None
-        if isinstance(inner, dict):
-            self._notes.dropped.update(f"{path}.{name}" for name in call.keys() - {"function", "type", "id"})
-            id = id or call.get("id")
-            call = inner
-        if not isinstance(call, dict) or not isinstance(call.get("name"), str):
-            raise UnconvertibleRowError(f"the call in `{place}` must be an object with a `name`")
-        written = next((name for name in ARGUMENTS if call.get(name) is not None), "arguments")
-        self._notes.dropped.update(
-            f"{path}.{name}" for name in call.keys() - {"name", "id", written} if call[name] is not None
-        )
-        given = call.get(written) or {}
-        arguments = given if isinstance(given, str) else _json(given)
-        if not arguments.strip():
-            arguments = "{}"
-        own = call.get("id")
-        id = id or (own if isinstance(own, str) and own else self._id())
-        self._open.append((call["name"], id))
-        return {"id": id, "type": "function", "function": {"name": call["name"], "arguments": arguments}}
-
-    def _calls(self, calls: Any, place: str, path: str) -> Any:
-        if not isinstance(calls, list):
-            raise UnconvertibleRowError(f"`tool_calls` of `{place}` must be a list, not {_kind(calls)}")
-        made = []
-        for call in calls:
-            if isinstance(call, dict):
-                for name in call:
-                    if call[name] is None:
-                        self._notes.nulls[f"{path}.tool_calls[].{name}"] += 1
-                call = {name: each for name, each in call.items() if each is not None}  # noqa: PLW2901
-            made.append(call)
-        return made
-
-    def _call_message(self, value: Any, kept: MadeMessage, at: tuple[str, str]) -> MadeMessage:
-        place, path = at
-        if value is None:
-            raise UnconvertibleRowError(f"the call in `{place}` is null")
-        if "tool_calls" in kept:
-            self._notes.dropped[f"{path}.tool_calls"] += 1
-        calls = _parsed(value, f"the call in `{place}`") if isinstance(value, str) else value
-        made = [self._call(call, place, path) for call in (calls if isinstance(calls, list) else [calls])]
-        return {"role": "assistant", **kept, "tool_calls": made}
-
-    def _answered(self, name: Any) -> str | None:
-        """Return the id of the oldest call without a result, of the tool `name` if it is known."""
-        fit = next((each for each in self._open if name in {None, each[0]}), None)
-        if fit:
-            self._open.remove(fit)
-        return fit and fit[1]
-
-    def _parts(self, role: str, parts: Any, kept: MadeMessage, at: tuple[str, str]) -> Iterator[MadeMessage]:
-        """Yield the messages of a Gemini message: its thoughts, texts and calls, then its results."""
-        place, path = at
-        texts: list[str] = []
-        thoughts: list[str] = []
-        calls: list[MadeMessage] = []
-        results: list[MadeMessage] = []
-        for given in parts if isinstance(parts, list) else [parts]:
-            part = {"text": given} if isinstance(given, str) else given
-            part = {} if not isinstance(part, dict) else {n: e for n, e in part.items() if e is not None}
-            kind = next((name for name in (*_CALLS, *_RESULTS, "text") if name in part), None)
-            if kind is None or not isinstance(part[kind], str if kind == "text" else dict):
-                named = ", ".join(f"`{name}`" for name in part) or _kind(given)
-                raise UnconvertibleRowError(f"a part of `{place}` is not text: it has {named}")
-            is_thought = kind == "text" and part.get("thought") is True
-            used = {kind, "thought"} if is_thought else {kind}
-            self._notes.dropped.update(f"{path}.parts[].{name}" for name in part.keys() - used)
-            value: Any = part[kind]
-            if kind in _CALLS:
-                id = value.get("id")
-                calls.append(self._call(value, place, f"{path}.parts[].{kind}", id))
-            elif kind in _RESULTS:
-                results.append(self._result(value, f"{path}.parts[].{kind}"))
-            elif is_thought:
-                self._notes.changed[
-                    f"{path}.parts[].thought: thoughts are written as `reasoning_content`"
-                ] += 1
-                thoughts.append(value)
-            else:
-                texts.append(value)
-        more = {**({"reasoning_content": "\n\n".join(thoughts)} if thoughts else {}), **kept}
-        if texts or calls or thoughts:
-            content = texts[0] if len(texts) == 1 else [{"type": "text", "text": text} for text in texts]
-            if calls and "tool_calls" in more:
-                self._notes.dropped[f"{path}.tool_calls"] += 1
-            yield {
-                "role": role,
-                **({"content": content} if texts else {}),
-                **more,
-                **({"tool_calls": calls} if calls else {}),
-            }
-        else:
-            self._notes.dropped.update(f"{path}.{name}" for name in more)
-        yield from results
-
-    def _result(self, result: Mapping[str, Any], path: str) -> MadeMessage:
-        name = result.get("name")
-        open_ids = [id for _, id in self._open]
-        answered = result["id"] if result.get("id") in open_ids else self._answered(name)
-        response = result.get("response")
-        self._notes.dropped.update(f"{path}.{key}" for key in result.keys() - {"name", "id", "response"})
-        made = {"role": "tool", "content": response if isinstance(response, str) else _json(response)}
-        return {
-            **made,
-            **({"name": name} if name else {}),
-            **({"tool_call_id": answered} if answered else {}),
-        }
 
     def _more(self, columns: Mapping[str, list[str]], row: MadeMessage) -> None:
         """Add the columns that a row of messages keeps."""
@@ -569,7 +254,7 @@ class _Row:
             if name.endswith("function_call") and isinstance(value, dict):
                 value = {"type": "function", "function": value}
             if isinstance(value, str | dict):
-                row["tool_choice"] = self._pruned(value, name) if self._is_table else value
+                row["tool_choice"] = self._reader.pruned(value, name) if self._is_table else value
             else:
                 self._notes.dropped[name] += 1
         kept: dict[str, Any] = {}
@@ -577,7 +262,7 @@ class _Row:
             value = self._row[name]
             is_whole = name.strip().lower() == "metadata" and isinstance(value, dict)
             for key, each in (value if is_whole else {name: value}).items():
-                if _json(kept.setdefault(key, each)) != _json(each):
+                if written_value(kept.setdefault(key, each)) != written_value(each):
                     raise UnconvertibleRowError(
                         f"`metadata` has a field `{key[:40]}` already: rename the column"
                     )
@@ -590,13 +275,13 @@ class _Row:
             if not tools.strip():
                 self._notes.nulls[name] += 1
                 return
-            tools = _parsed(tools, f"`{name}`")
+            tools = parsed_value(tools, f"`{name}`")
         if not isinstance(tools, list):
-            raise UnconvertibleRowError(f"`{name}` must be a list of tools, not {_kind(tools)}")
+            raise UnconvertibleRowError(f"`{name}` must be a list of tools, not {value_kind(tools)}")
         if self._is_table:
-            tools = self._pruned(tools, f"{name}[]")
+            tools = self._reader.pruned(tools, f"{name}[]")
         if name.endswith("functions"):
-            self._traits.add("openai-functions")
+            self._reader.traits.add("openai-functions")
         made: list[Any] = []
         for tool in tools:
             inner = (
@@ -613,12 +298,6 @@ class _Row:
         row["tools"] = [*row.get("tools", ()), *made]
 
 
-def _are_messages(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(
-        isinstance(each, dict) and any(name in each for name in AUTHORS) for each in value
-    )  # fmt: skip
-
-
 def _parted(messages: list[MadeMessage]) -> tuple[list[MadeMessage], list[MadeMessage]]:
     """Return the system message that messages begin with, if there is one, and the rest."""
     size = int(bool(messages) and messages[0]["role"] in _SYSTEM)
@@ -628,38 +307,4 @@ def _parted(messages: list[MadeMessage]) -> tuple[list[MadeMessage], list[MadeMe
 def _core(message: MadeMessage) -> tuple[str, str]:
     """Return what makes two messages the same."""
     content = message.get("content")
-    return message["role"], content.strip() if isinstance(content, str) else _json(message)
-
-
-def _parsed(text: str, name: str) -> Any:
-    """Return the value that is written in `text` as JSON, or as Python writes lists.
-
-    Raises:
-        UnconvertibleRowError: it is neither.
-    """
-    try:
-        return exact(text)
-    except RepeatedNameError as error:
-        raise UnconvertibleRowError(
-            f"{name} is text, in which `{error}` occurs twice in an object"
-        ) from error
-    except ValueError:
-        with suppress(NotLiteralError):
-            return python_literal(text)
-    raise UnconvertibleRowError(f"{name} is text, and not JSON: `{text[:40]}`")
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _kind(value: Any) -> str:
-    names = {
-        bool: "a boolean",
-        int: "a number",
-        float: "a number",
-        str: "text",
-        list: "a list",
-        dict: "an object",
-    }
-    return names.get(type(value), "null" if value is None else type(value).__name__)
+    return message["role"], content.strip() if isinstance(content, str) else written_value(message)
