@@ -81,18 +81,19 @@ def test_a_thought_alone_is_no_answer(tmp_path: Path) -> None:
         ([*TALK, MORE[0]], [MORE[1]], [*TALK, *MORE]),
         ([*TALK, MORE[0]], [*TALK, *MORE], [*TALK, *MORE]),
         (TALK, MORE, [*TALK, *MORE]),
-        (None, TALK, TALK),
     ],
 )
 @pytest.mark.parametrize("answer", ["chosen", "completion"])
 def test_a_prompt_and_an_answer_are_one_conversation(
     prompt: object, chosen: object, whole: list[ConvertedRow], answer: str, tmp_path: Path
 ) -> None:
-    if prompt is None and answer == "completion":
-        pytest.skip("such a row has no prompt")
     done = convert(tmp_path, {"prompt": prompt, answer: chosen, "rejected": "5"})
     assert done.rows == [{"messages": whole}]
     assert done.report["files"][0]["not_taken_over"] == {"rejected": 1}
+
+
+def test_a_chosen_conversation_needs_no_prompt(tmp_path: Path) -> None:
+    assert convert(tmp_path, {"prompt": None, "chosen": TALK, "rejected": "5"}).rows == [{"messages": TALK}]
 
 
 def test_a_prompt_that_is_another_question_is_named_or_an_error(tmp_path: Path) -> None:

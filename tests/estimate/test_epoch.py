@@ -25,6 +25,14 @@ def test_steps_tokens_and_padding_are_those_of_the_batches() -> None:
     assert (cut.cut, cut.tokens, cut.longest) == (1, 60, 20)
 
 
+def test_rows_are_shuffled_before_they_are_batched() -> None:
+    sorted_rows = measured([10] * 50 + [40] * 50)
+    found = epochs(sorted_rows, setup(per_device=2), 0, 0).expected
+    assert 0.1 < found.padding < 0.5
+    assert found == epochs(sorted_rows, setup(per_device=2), 0, 0).expected
+    assert found.positions != epochs(sorted_rows, setup(per_device=2), 0, 1).expected.positions
+
+
 @given(lengths=LENGTHS, limit=st.integers(300, 500), rows=st.integers(1, 8))
 def test_packing_has_no_more_positions_than_its_full_sequences(
     lengths: list[int], limit: int, rows: int

@@ -242,7 +242,7 @@ def _fit(
     if run.fit.word == "fits":
         click.echo(f"Nothing to do: {fits_then(run)}", err=True)
         return
-    fitted = fit_run(config, run, base, run.device, lengths)
+    fitted = fit_run(run, base, run.device, lengths)
     if not fitted:
         raise click.ClickException(
             f"no change of the config makes the run fit {run.device.name}. Train a smaller model, or on more "

@@ -6,7 +6,6 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from sftc.checks.config import Config
 from sftc.estimate.base_numbers import BaseNumbers
 from sftc.estimate.devices import Device
 from sftc.estimate.estimate_run import RunEstimate, estimate_setup
@@ -51,26 +50,23 @@ class Fitted(NamedTuple):
 
 
 def fit_run(
-    config: Config, run: RunEstimate, base: BaseNumbers, device: Device, lengths: RowLengths | None = None
+    run: RunEstimate, base: BaseNumbers, device: Device, lengths: RowLengths | None = None
 ) -> Fitted | None:
     """Return the least change with which the run fits `device` for certain; `None` if there is none.
 
     What costs the run least is tried first: to compute activations again, to split the same batch into
-    more passes, shorter sequences, 4 bits, sharding. Only keys that the version of the config has are used.
+    more passes, shorter sequences, 4 bits, sharding.
 
     Args:
-        config: the config, without errors.
-        run: the estimate of its run, which does not fit.
+        run: the estimate of the run, which does not fit.
         base: the numbers of its base model.
         device: the device.
         lengths: the tokens of the rows to train on, if they are known.
     """
-    known = config.contract.properties.keys()
     for changes, setup in _variants(run, lengths):
-        if all(change.path in known for change in changes):
-            changed = estimate_setup(setup, base, device, lengths)
-            if changed.fit and changed.fit.word == "fits":
-                return Fitted(changes, changed)
+        changed = estimate_setup(setup, base, device, lengths)
+        if changed.fit and changed.fit.word == "fits":
+            return Fitted(changes, changed)
     return None
 
 

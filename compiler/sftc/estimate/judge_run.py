@@ -56,7 +56,7 @@ def _does_not_fit(
         f"{'' if run.certainly_fails else rows}the run takes {_gib(total.low)} to {_gib(total.high)} GiB of "
         f"memory, and {device.name} has {_gib(device.usable)}"
     )
-    fitted = fit_run(config, run, base, device, lengths)
+    fitted = fit_run(run, base, device, lengths)
     smaller = " an adapter (`training.mode`)," if run.setup.mode == "full" else ""
     help = _advice(fitted.changes) if fitted else f"train{smaller} a smaller model, or on a larger device"
     rule = WILL_NOT_FIT if total.low > device.usable else FITS_BARELY
