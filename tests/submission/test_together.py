@@ -350,6 +350,30 @@ def test_a_cancelled_job_is_reported_and_replaced(customer: Customer, together: 
     assert customer.submit(customer.order(CONFIG)) == "ft-2"
 
 
+def test_a_cancelled_job_is_not_the_one_whose_answer_was_lost(customer: Customer, together: Together) -> None:
+    """The first job has all that the second one was asked for with, and is as new."""
+    together.course = ["running", "cancelled"]
+    with pytest.raises(JobCancelledError):
+        customer.follow(customer.submit(customer.order(CONFIG)))
+    together.trouble = {"POST /v1/fine-tunes": [Trouble(BUSY)]}
+    assert customer.submit(customer.order(CONFIG)) == "ft-2"
+    assert not [told for told in customer.told if "attaching" in told]
+
+
+def test_a_refusal_after_a_lost_answer_does_not_forget_the_job_that_may_exist(
+    customer: Customer, together: Together
+) -> None:
+    refused = Trouble(Answer({"error": {"message": "no"}}, 400))
+    together.trouble = {"POST /v1/fine-tunes": [Trouble(LOST, happens=True)], "GET /v1/fine-tunes": [refused]}
+    with pytest.raises(UnreachableError):
+        customer.submit(customer.order(CONFIG), tries=1)
+    together.trouble = {"GET /v1/fine-tunes": [refused], "POST /v1/fine-tunes": [refused]}
+    with pytest.raises(RefusedError):
+        customer.submit(customer.order(CONFIG))
+    assert customer.submit(customer.order(CONFIG)) == "ft-1"
+    assert len(together.jobs) == 1
+
+
 def test_an_unknown_status_is_shown_and_followed(customer: Customer, together: Together) -> None:
     together.trouble = {"GET /v1/fine-tunes/ft-1": [Trouble(Answer({"id": "ft-1", "status": "warming_up"}))]}
     customer.follow(customer.submit(customer.order(CONFIG)))
