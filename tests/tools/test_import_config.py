@@ -221,6 +221,12 @@ def test_defaults_of_the_trainer_are_written_where_ours_differ(target: str, expe
         ("trl", "save_steps: 0.05", "not-imported", "whole steps"),
         ("trl", "run_name: my run", "not-imported", "a name has"),
         ("trl", "report_to: [wandb, comet_ml]", "not-imported", "reports to"),
+        (
+            "trl",
+            "lr_scheduler_kwargs: {min_lr: 1.0}\nlr_scheduler_type: cosine_with_min_lr",
+            "cannot-import",
+            "rates",
+        ),
         ("trl", "use_bnb_nested_quant: false\nload_in_4bit: true", "imported-differently", "quantizes"),
         ("axolotl", "val_set_size: 0.05", "cannot-import", "aside"),
         ("axolotl", "chat_template: llama3", "cannot-import", "chat template"),
