@@ -10,7 +10,8 @@ from sftc.estimate.devices import find_device
 from sftc.estimate.duration import duration_as, duration_on, operations
 from sftc.estimate.epoch import epochs, steps_of
 from sftc.estimate.interval import Interval, exactly
-from sftc.estimate.row_lengths import guessed, measured
+from sftc.estimate.lengths_from_bytes import guessed
+from sftc.estimate.row_lengths import measured
 from support.setups import qwen, setup
 
 LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=60)

@@ -190,7 +190,8 @@ def _lengths(paths: Sequence[str], config: str, model: str) -> "RowLengths | Non
     from sftc.cli.progress_bar import ProgressBar
     from sftc.dataset.check_files import CheckOptions, check_files
     from sftc.dataset.chunks import Bounds
-    from sftc.estimate.row_lengths import guessed, measured
+    from sftc.estimate.lengths_from_bytes import guessed
+    from sftc.estimate.row_lengths import measured
     from sftc.report.terminal import render
     from sftc.tools.config_and_data import load_setup
 

@@ -189,7 +189,7 @@ def _check_memory(config: Config, model: str | None, path: str) -> None:
         model: the folder of its base model, if it is named.
         path: the training file.
     """
-    from sftc.estimate.row_lengths import guessed
+    from sftc.estimate.lengths_from_bytes import guessed
     from sftc.findings.stage_rules.estimates import FITS_BARELY, WILL_NOT_FIT
     from sftc.tools.estimate_config import estimate_config
 
