@@ -117,13 +117,21 @@ class Contract:
         """The keys by the names that people write for them."""
         return Names(self.properties)
 
+    def is_sent(self, path: Path) -> bool:
+        """Return whether the key at `path` goes into the payload, by itself or in its table."""
+        return any(path[:length] in self._sent for length in range(1, len(path) + 1))
+
+    @cached_property
+    def _sent(self) -> frozenset[Path]:
+        return frozenset(row.path for row in self.mapping.rows)
+
     @cached_property
     def forwarded(self) -> Mapping[Path, Collection[str]]:
         """The tables that are sent with any key in them, and the names of those that they describe."""
         return {
             path: {*schema.get("properties", ()), *schema.get("x-sftc", {}).get("known", ())}
             for path, schema in self.properties.items()
-            if "$ref" in (schema.get("additionalProperties") or ()) and self.mapping.pointers(path)
+            if "$ref" in (schema.get("additionalProperties") or ()) and self.is_sent(path)
         }
 
     def mirrored(self, table: Path) -> Path | None:

@@ -35,7 +35,7 @@ def _names_file(config: Config, path: Path) -> bool:
 
 def _is_used(config: Config, path: Path, text: str) -> bool:
     """Return whether the string at `path` is sent, or names a file; not one that is an error as it is."""
-    if not (config.contract.mapping.pointers(path) or _names_file(config, path)):
+    if not (config.contract.is_sent(path) or _names_file(config, path)):
         return False
     return path not in config.contract.properties or config.contract.allows(path, text.strip())
 
@@ -63,7 +63,7 @@ def _unseen_names(config: Config) -> Iterator[Finding]:
         if name.isascii() and name.isprintable():
             continue
         at = next((at for at in range(len(name)) if _is_unseen(name, at)), None)
-        if at is not None and config.contract.mapping.pointers(path):
+        if at is not None and config.contract.is_sent(path):
             char = name[at]
             what = character_name(char) if is_invisible(char) else f"a control character (U+{ord(char):04X})"
             message = f"the key `{dotted(path)}` contains {what}, which is hard to see"
