@@ -38,7 +38,7 @@ def tokenizer(length: int) -> PreTrainedTokenizerFast:
     made = Tokenizer(models.BPE(vocab={each: at for at, each in enumerate([*letters, *SPECIAL])}, merges=[]))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # theirs
+    return PreTrainedTokenizerFast(
         tokenizer_object=made,
         eos_token=SPECIAL[2],
         pad_token=SPECIAL[0],

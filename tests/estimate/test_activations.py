@@ -70,7 +70,7 @@ def built(family: str, mode: str, precision: str, dropout: float) -> Any:
     if family in EXPERTS:
         values |= {"head_dim": 8, "num_key_value_heads": 8 if family == "deepseek_v3" else 2}
     made = AutoConfig.for_model(family, **values)
-    model = AutoModelForCausalLM.from_config(made)  # type: ignore[no-untyped-call]  # theirs
+    model = AutoModelForCausalLM.from_config(made)
     model = model.to(torch.bfloat16 if (mode, precision) == ("lora", "bf16") else torch.float32)
     model.config.use_cache = False
     if mode == "lora":

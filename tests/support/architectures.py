@@ -101,5 +101,5 @@ def write(name: str, folder: Path) -> None:
     words = tokenizer(_LENGTH)
     ends = {"eos_token_id": words.eos_token_id, "bos_token_id": 1, "pad_token_id": words.pad_token_id}
     config = AutoConfig.for_model(name, **{**ends, **shape(name)})
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)  # type: ignore[no-untyped-call]  # theirs
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     words.save_pretrained(folder)

@@ -14,7 +14,7 @@ from typing import Any
 import transformers.training_args
 import yaml
 
-transformers.training_args.is_torch_bf16_gpu_available = lambda: True  # type: ignore[attr-defined]  # imported there
+transformers.training_args.is_torch_bf16_gpu_available = lambda: True
 
 from accelerate.commands.launch import launch_command_parser  # noqa: E402
 from trl import (  # noqa: E402

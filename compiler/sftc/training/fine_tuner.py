@@ -23,7 +23,7 @@ from sftc.training.reporter import Reporter
 from sftc.training.tokens import IGNORED
 
 
-class FineTuner(Trainer):
+class FineTuner(Trainer):  # type: ignore[misc]  # mypy skips transformers
     """Trains according to a plan.
 
     Unlike the trainer that it extends, it measures the validation loss over tokens, keeps the best model
@@ -36,6 +36,8 @@ class FineTuner(Trainer):
         rows: the datasets `training` and, if the run evaluates, `validation`.
         reporter: receives events.
     """
+
+    lr_scheduler: torch.optim.lr_scheduler.LRScheduler | None
 
     def __init__(
         self,
@@ -71,13 +73,13 @@ class FineTuner(Trainer):
         """Return the scheduler of the plan's learning rate."""
         if self.lr_scheduler is None:
             optimizer = self.optimizer if optimizer is None else optimizer
-            self.lr_scheduler = LambdaLR(optimizer, schedule(self.plan, num_training_steps))  # type: ignore[arg-type]
+            self.lr_scheduler = LambdaLR(optimizer, schedule(self.plan, num_training_steps))
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
     def training_step(self, *args: Any, **options: Any) -> torch.Tensor:
         """Compute the gradients of a batch, and remember its loss until the optimizer's step."""
-        loss = super().training_step(*args, **options)
+        loss: torch.Tensor = super().training_step(*args, **options)
         self.losses.append(loss)
         return loss
 
@@ -93,7 +95,7 @@ class FineTuner(Trainer):
 
         Neither the batch size nor the number of processes changes it.
         """
-        model: Any = self._wrap_model(self.model, training=False)  # type: ignore[arg-type]  # it is set
+        model: Any = self._wrap_model(self.model, training=False)
         model.eval()
         sums, tokens = [], []
         for batch in dataloader:
@@ -110,7 +112,7 @@ class FineTuner(Trainer):
             found = self.accelerator.reduce(found.to(self.args.device), "sum").cpu()
         total, count = found.tolist()
         return EvalLoopOutput(
-            predictions=None,  # type: ignore[arg-type]  # theirs may be None, too
+            predictions=None,
             label_ids=None,
             metrics={f"{metric_key_prefix}_loss": total / count},
             num_samples=len(dataloader.dataset),
@@ -217,7 +219,7 @@ class _OverError(Exception):
     """A run that resumes has no step left to make."""
 
 
-class _Watch(TrainerCallback):
+class _Watch(TrainerCallback):  # type: ignore[misc]  # mypy skips transformers
     """Stops a run that diverges or no longer improves, and keeps the best model."""
 
     def __init__(self, trainer: FineTuner) -> None:

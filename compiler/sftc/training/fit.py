@@ -199,7 +199,7 @@ def _arguments(plan: Plan, folder: Path, sequences: int) -> TrainingArguments:
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_find_unused_parameters=False if plan.processes > 1 else None,
         deepspeed=_deepspeed(plan) if plan.deepspeed >= 0 else None,
-        fsdp=plan.fsdp or None,  # type: ignore[arg-type]  # accepts a bool, but the annotation lacks it
+        fsdp=plan.fsdp or None,
         fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"} if plan.fsdp else None,
         remove_unused_columns=False,
         disable_tqdm=True,

@@ -23,8 +23,8 @@ class TrainedModel:
         Raises:
             FailedError: the base model of the adapter is no longer there.
         """
-        logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # theirs
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
         filterwarnings("ignore", module="transformers")
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         generation = folder / "generation_config.json"

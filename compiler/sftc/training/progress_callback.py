@@ -27,7 +27,7 @@ def figures(history: list[dict[str, float]]) -> dict[str, tuple[int, float]]:
     return last
 
 
-class ProgressCallback(TrainerCallback):
+class ProgressCallback(TrainerCallback):  # type: ignore[misc]  # mypy skips transformers
     """Report events and metrics."""
 
     def __init__(self, trainer: Trainer, reporter: Reporter) -> None:

@@ -56,7 +56,7 @@ def _load(plan: Plan, base: BaseModel) -> Any:
     if plan.four_bit:
         from transformers import BitsAndBytesConfig
 
-        options["quantization_config"] = BitsAndBytesConfig(  # type: ignore[no-untyped-call]  # theirs
+        options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
@@ -75,9 +75,7 @@ def _load(plan: Plan, base: BaseModel) -> Any:
         for layer in model.modules():
             if hasattr(layer, "support_avx512bf16_for_cpu"):
                 layer.support_avx512bf16_for_cpu = False
-        model = prepare_model_for_kbit_training(  # type: ignore[no-untyped-call]  # theirs
-            model, use_gradient_checkpointing=plan.checkpointing
-        )
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=plan.checkpointing)
     elif plan.checkpointing:
         model.enable_input_require_grads()
     return model
@@ -107,7 +105,7 @@ def _adapted(model: Any, plan: Plan) -> Any:
     is_all = plan.lora_targets == "all-linear"
     config = LoraConfig(
         r=plan.lora_r,
-        lora_alpha=int(plan.lora_alpha) if float(plan.lora_alpha).is_integer() else plan.lora_alpha,  # type: ignore[arg-type]  # takes a float, but the annotation lacks it
+        lora_alpha=int(plan.lora_alpha) if float(plan.lora_alpha).is_integer() else plan.lora_alpha,
         lora_dropout=plan.lora_dropout,
         target_modules=plan.lora_targets,
         exclude_modules=_NOT_IN_MAMBA if is_all and model.config.model_type in _MAMBA else None,

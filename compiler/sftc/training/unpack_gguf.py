@@ -21,9 +21,7 @@ def main() -> None:
     config = AutoConfig.from_pretrained(folder, **options)
     loaded = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32, **options)
     with torch.device("meta"):  # allocates no weights: they come from `loaded`
-        plain = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]  # theirs
-            config, dtype=torch.float32
-        )
+        plain = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     plain.save_pretrained(into, state_dict=loaded.state_dict())
     AutoTokenizer.from_pretrained(folder, **options).save_pretrained(into)
 
