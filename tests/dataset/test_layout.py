@@ -15,14 +15,14 @@ from sftc.dataset import skeletons
 from sftc.dataset.advice import TOKENS
 from sftc.dataset.chunks import Chunk
 from sftc.dataset.examine_row import remarks
+from sftc.dataset.fastest_sieve import fastest_sieve
 from sftc.dataset.inspect_chunk import Inspector, Limits
 from sftc.dataset.layout import Layouts, learn
-from sftc.dataset.sieve import make_sieve
 from sftc.findings.stage_rules.conversations import SPECIAL_TOKEN
 from sftc.text.characters import is_blank
 
 BLANK = b" \t\r\n"
-SIEVES = (Layouts, make_sieve)
+SIEVES = (Layouts, fastest_sieve)
 """The slower one, and the faster one if it was compiled."""
 
 
@@ -252,7 +252,7 @@ def test_without_compiled_code_rows_have_layouts(monkeypatch: pytest.MonkeyPatch
         if content is not None:
             library.write_bytes(content)
         monkeypatch.setattr(skeletons, "LIBRARY", str(library))
-        assert isinstance(make_sieve(100), Layouts)
+        assert isinstance(fastest_sieve(100), Layouts)
 
 
 @given(st.binary(max_size=40) | spoiled())

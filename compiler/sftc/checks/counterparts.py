@@ -4,12 +4,12 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from sftc.checks.config import Config
-from sftc.checks.rules.forwarded import without_quotes
 from sftc.contract.names import plain
 from sftc.document.edits import move, rename
 from sftc.document.overrides import toml_value
 from sftc.findings.finding import Fix
 from sftc.text.keys import ABSENT, Path, dotted, quoted
+from sftc.text.quoted_values import without_quotes
 from sftc.text.suggest import near
 
 

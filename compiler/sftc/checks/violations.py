@@ -15,7 +15,6 @@ import orjson
 from sftc.checks import unknown_keys
 from sftc.checks.config import Config
 from sftc.checks.migration import replacement
-from sftc.checks.rules.forwarded import without_quotes
 from sftc.contract.dialect import number_of, violations
 from sftc.contract.json_types import TYPES, fits_64_bits
 from sftc.contract.names import plain
@@ -26,6 +25,7 @@ from sftc.findings.finding import MOST_SHOWN, Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import schema
 from sftc.text.keys import Path, dotted, key, quoted
+from sftc.text.quoted_values import without_quotes
 from sftc.text.suggest import near
 
 

@@ -11,8 +11,9 @@ from stringzilla import hash
 from sftc.dataset.chunks import BOM, MAX_ROW, Chunk
 from sftc.dataset.examine_row import locate, remarks
 from sftc.dataset.excerpt import Line
+from sftc.dataset.fastest_sieve import fastest_sieve
 from sftc.dataset.length import most_bytes
-from sftc.dataset.sieve import Sieve, make_sieve
+from sftc.dataset.sieve import Sieve
 from sftc.findings.finding import Finding
 from sftc.findings.stage_rules import rows
 
@@ -56,7 +57,7 @@ class Inspection(NamedTuple):
 class Inspector:
     """Checks chunks, and remembers what their rows have in common from one chunk to the next."""
 
-    def __init__(self, limits: Limits, make: Callable[[int], Sieve] = make_sieve) -> None:
+    def __init__(self, limits: Limits, make: Callable[[int], Sieve] = fastest_sieve) -> None:
         self._limits = limits
         self._sieve = make(most_bytes(limits.tokens) if limits.tokens else limits.row)
         # Freeing a large block raises the size above which glibc returns memory to the system.

@@ -1,6 +1,5 @@
 """Rules about keys in a table where they have no effect, or an unintended effect."""
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ from sftc.document.edits import rewrite
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.keys import Path, dotted
+from sftc.text.quoted_values import without_quotes
 from sftc.text.suggest import near
 
 if TYPE_CHECKING:
@@ -20,14 +20,6 @@ _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 
 _SHORT_WORDS: Final = frozenset({"r", "rank", "alpha", "to", "keep", "name", "project", "tags"})
 """Names of keys that mean many things: in a table that takes any key they are not misplaced."""
-
-_STARTS: Final = frozenset("0123456789+-.tfTF")
-"""How numbers and booleans begin."""
-
-_NUMBER: Final = re.compile(
-    r"[+-]?(?:0|[1-9](?:_?[0-9])*)(?:\.[0-9](?:_?[0-9])*)?(?:[eE][+-]?[0-9](?:_?[0-9])*)?"
-)
-"""An integer or a float, as TOML writes it."""
 
 _LONG: Final = 10
 """The letters of a word that hardly means two things."""
@@ -105,20 +97,6 @@ def _is_forwarded(config: Config, path: Path) -> bool:
     tables = config.contract.forwarded
     inside = any(path[: len(table)] == table for table in tables)
     return inside and path not in config.contract.properties
-
-
-def without_quotes(text: str) -> tuple[str, str] | None:
-    """Return the kind of value that `text` would be without its quotes, and that value as TOML writes it.
-
-    A comma in a number is taken for a decimal point. `None` if it is neither a number nor a boolean.
-    """
-    word = text.strip()
-    if word[:1] not in _STARTS:
-        return None
-    if word.lower() in {"true", "false"}:
-        return "boolean", word.lower()
-    plain = word.replace(",", ".") if word.count(",") == 1 and "." not in word else word
-    return ("number", plain) if _NUMBER.fullmatch(plain) else None
 
 
 MISPLACED_KEY = Rule(

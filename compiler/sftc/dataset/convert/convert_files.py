@@ -24,8 +24,8 @@ from sftc.dataset.convert.unpack import UnconvertibleError, Unpacked, files_of, 
 from sftc.dataset.duplicates import Duplicates
 from sftc.dataset.examine_row import remarks
 from sftc.dataset.excerpt import Remark
+from sftc.dataset.fastest_sieve import fastest_sieve
 from sftc.dataset.file_kind import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, TSV
-from sftc.dataset.sieve import make_sieve
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import conversions
@@ -120,7 +120,7 @@ class Conversion:
         self._converter = RowConverter(options.format, options.mapped, options.system)
         self._files: list[_FileReport] = []
         self._duplicates = Duplicates(_DIGESTS)
-        self._sieve = make_sieve(MAX_ROW)
+        self._sieve = fastest_sieve(MAX_ROW)
         self.findings: list[Finding] = []
 
     def pieces(self) -> Iterator[bytes]:
