@@ -14,10 +14,10 @@ from support.program import Dataset
 from support.training_files import GOOD, UNANSWERED, digest, row
 
 CHUNK = row(1).replace("2", "2" * 10_000).encode() * 52
-SLOW = row(1).replace("2", r"\u003c" * 20, 1).encode() * 3000
-"""Rows that are looked at one by one, because an escaped sign may be a special token."""
 """Rows of about one chunk."""
 
+SLOW = row(1).replace("2", r"\u003c" * 20, 1).encode() * 3000
+"""Rows that are looked at one by one, because an escaped sign may be a special token."""
 
 FILES = {"good.jsonl": GOOD}
 
@@ -89,18 +89,27 @@ def children(process: subprocess.Popen[bytes]) -> list[int]:
     return found
 
 
+def shared_memory(process: subprocess.Popen[bytes]) -> set[Path]:
+    """Return the files of the memory that a command shares with its own processes."""
+    maps = Path(f"/proc/{process.pid}/maps").read_text()
+    return {Path(each) for each in re.findall(r"/\S+/psm_\w+", maps)}
+
+
 @pytest.mark.parametrize("command", ["check", "stats"])
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_processes_and_frees_shared_memory(
     dataset: Dataset, pipe: tuple[int, int], command: str, stop: signal.Signals
 ) -> None:
     process = reading(dataset, pipe, command, "--jobs", "2")
+    shared = set[Path]()
     with open(pipe[1], "wb", closefd=False) as feed:
-        feed.writelines([SLOW if command == "check" else CHUNK] * 80)  # more than the workers can queue
-    assert children(process)
-    memory = Path(f"/proc/{process.pid}/maps").read_text()
-    shared = {Path(each) for each in re.findall(r"/\S+/psm_\w+", memory)}
+        for _ in range(80):
+            feed.write(SLOW if command == "check" else CHUNK)
+            feed.flush()  # waits until the command has read it
+            if shared := shared_memory(process):
+                break
     assert shared
+    assert children(process)
     if stop == signal.SIGINT:  # Ctrl-C goes to the whole process group
         os.killpg(process.pid, stop)
     else:
