@@ -24,6 +24,7 @@ from sftc.payload.mapping import to_payload
 from sftc.pipeline import run
 from sftc.text.keys import ABSENT, dotted, look_up
 from sftc.text.source import Source
+from sftc.tools.lint import lint
 from sftc.training.machine import Machine
 from sftc.training.plan import UnsupportedJobError, make_plan
 from support.configs import runs
@@ -336,3 +337,16 @@ def test_a_target_is_added_with_data_alone(tmp_path: Path) -> None:
 
 def compile_with(text: str, target: Target, scratch: Scratch) -> sftc.Compiled:
     return run(lambda: Source("job.toml", text), contracts=scratch.contracts(), target=target)
+
+
+def test_a_contradiction_is_one_finding_for_any_targets() -> None:
+    text = (
+        'schema_version = 2\n[job]\nmodel = "m"\ndata = "rows.jsonl"\n'
+        "[hyperparameters]\nglobal_batch = 10\nper_device_batch = 4\ngradient_accumulation_steps = 2\n[compute]\ngpu_count = 1\n"
+    )
+    found = lint(Source("c.toml", text), targets=[PACKAGED.target(name) for name in OTHERS])
+    [said] = [each for each in found if each.path == ("hyperparameters", "global_batch")]
+    assert (said.id, said.help) == (
+        "no-such-run",
+        "write `global_batch = 8`, leave it out, or change a factor",
+    )

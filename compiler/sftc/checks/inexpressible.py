@@ -22,14 +22,13 @@ _RULES: Final = {"error": CANNOT_EXPRESS, "warning": NOT_CARRIED, "note": SMALL_
 
 
 def inexpressible(config: Config, target: Target) -> Iterator[Finding]:
-    """Yield a finding for each setting that `target` cannot express.
+    """Yield a finding for each setting that `target` cannot express, but for contradictions.
 
     A table of the config makes one finding; if the target takes some of its keys, each other key makes one.
     """
     if target.own_version:
         return
     values = config.values_for(target).values
-    yield from contradictions(config)
     yield from _unfinished(config, target, values)
     seen = set[Path]()
     yield from _unmentioned(config, target)

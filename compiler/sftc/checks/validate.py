@@ -2,7 +2,8 @@
 
 from sftc.checks import rules
 from sftc.checks.config import Config
-from sftc.checks.inexpressible import inexpressible
+from sftc.checks.inexpressible import contradictions, inexpressible
+from sftc.checks.rules.batch import GLOBAL_BATCH_MISMATCH
 from sftc.checks.rules.refusals import MISSING_GPU_TYPE
 from sftc.findings.finding import Finding, in_order
 from sftc.findings.stage_rules.comments import SUPPRESSION
@@ -23,6 +24,8 @@ def validate(config: Config) -> list[Finding]:
         findings += explain_violations(config)
     for check in _CHECKS:
         findings += check(config)
+    if not all(target.own_version for target in config.targets):
+        findings = _with_contradictions(findings, list(contradictions(config)))
     for target in config.targets:
         findings += inexpressible(config, target)
     if any(found.id in _MISSING for found in findings):
@@ -32,6 +35,17 @@ def validate(config: Config) -> list[Finding]:
 
         findings = suppress(document, findings)
     return in_order(findings)
+
+
+def _with_contradictions(findings: list[Finding], found: list[Finding]) -> list[Finding]:
+    """Return `findings` and the contradictions `found`; what is said of a key already is said of these."""
+    said = {each.path: each for each in findings if each.id == GLOBAL_BATCH_MISMATCH.id}
+    told = {each.path for each in found}
+    kept = [each for each in findings if said.get(each.path) is not each or each.path not in told]
+    return kept + [
+        each._replace(message=said[each.path].message, help=said[each.path].help) if each.path in said else each
+        for each in found
+    ]
 
 
 def _without_stand_ins(config: Config, findings: list[Finding]) -> list[Finding]:
