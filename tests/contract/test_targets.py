@@ -342,7 +342,8 @@ def compile_with(text: str, target: Target, scratch: Scratch) -> sftc.Compiled:
 def test_a_contradiction_is_one_finding_for_any_targets() -> None:
     text = (
         'schema_version = 2\n[job]\nmodel = "m"\ndata = "rows.jsonl"\n'
-        "[hyperparameters]\nglobal_batch = 10\nper_device_batch = 4\ngradient_accumulation_steps = 2\n[compute]\ngpu_count = 1\n"
+        "[hyperparameters]\nglobal_batch = 10\nper_device_batch = 4\ngradient_accumulation_steps = 2\n"
+        "[compute]\ngpu_count = 1\n"
     )
     found = lint(Source("c.toml", text), targets=[PACKAGED.target(name) for name in OTHERS])
     [said] = [each for each in found if each.path == ("hyperparameters", "global_batch")]

@@ -39,11 +39,11 @@ def validate(config: Config) -> list[Finding]:
 
 def _with_contradictions(findings: list[Finding], found: list[Finding]) -> list[Finding]:
     """Return `findings` and the contradictions `found`; what is said of a key already is said of these."""
-    said = {each.path: each for each in findings if each.id == GLOBAL_BATCH_MISMATCH.id}
     told = {each.path for each in found}
-    kept = [each for each in findings if said.get(each.path) is not each or each.path not in told]
+    said = {each.path: each for each in findings if each.id == GLOBAL_BATCH_MISMATCH.id and each.path in told}
+    kept = [each for each in findings if each not in said.values()]
     return kept + [
-        each._replace(message=said[each.path].message, help=said[each.path].help) if each.path in said else each
+        each._replace(message=known.message, help=known.help) if (known := said.get(each.path)) else each
         for each in found
     ]
 
