@@ -69,7 +69,7 @@ def card(payload: dict[str, Any], plan: Plan, files: Mapping[str, Counts], outco
     It names no path of this machine: of a base model in a folder, it has only the folder's name.
     """
     kind = "LoRA adapter" if plan.adapter else "Fine-tuned model"
-    base, shown = _public(payload["model"]), {**payload, "model": _public(payload["model"])}
+    base, shown = public_name(payload["model"]), {**payload, "model": public_name(payload["model"])}
     front = {"base_model": base, "library_name": "peft" if plan.adapter else "transformers"}
     if plan.name:
         front["model_name"] = plan.name
@@ -124,7 +124,7 @@ def _steps(outcome: "Outcome") -> str:
     return text
 
 
-def _public(model: str) -> str:
+def public_name(model: str) -> str:
     """Return the name of a base model; of a folder, without its place on this machine."""
     is_path = any(kind(model).is_absolute() for kind in (PurePosixPath, PureWindowsPath))
     return PureWindowsPath(model).name if is_path or model.startswith(("~", ".")) else model

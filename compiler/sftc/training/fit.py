@@ -20,7 +20,8 @@ from sftc.training.plan import Plan
 from sftc.training.progress_callback import ProgressCallback, figures
 from sftc.training.reporter import Reporter
 from sftc.training.tokens import TokenRows
-from sftc.training.tracking import prepare_trackers
+from sftc.training.tracker_kinds import RunRecord
+from sftc.training.tracking import Trackers
 from sftc.training.trainable import Trainable, adapted_layers, build_trainable
 
 _SAVES: Final = 10
@@ -52,16 +53,18 @@ class Outcome(NamedTuple):
     deviations: list[str]
 
 
-def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporter) -> Outcome | None:
+def fit(
+    plan: Plan, base: BaseModel, record: RunRecord, into: Path, reporter: Reporter
+) -> Outcome | None:
     """Train the model, save it to `into`, and return the outcome.
 
-    Training resumes from the last complete checkpoint in `folder`, if there is one.
+    Training resumes from the last complete checkpoint in the folder of the job, if there is one.
 
     Args:
         plan: the training plan.
         base: the base model.
-        folder: the folder of the job: it has the tokenized rows in `training` and optionally
-            `validation`. Checkpoints are written here.
+        record: what trackers keep of the job. The folder in it has the tokenized rows in `training` and
+            optionally `validation`. Checkpoints are written there.
         into: the folder to save the model to.
         reporter: receives events and metrics.
 
@@ -71,21 +74,20 @@ def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporte
     Raises:
         FailedError: a number is not finite, the adapter did not change, or a setting does not fit the model.
     """
+    folder = record.folder
     set_seed(plan.seed)
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # missing from the stubs
     rows = _rows(plan, folder)
-    places = prepare_trackers(plan, folder)
-    if places:
-        said = ", ".join(f"{tracker} in {place}" for tracker, place in places.items())
-        reporter.event("tracking", f"metrics also go to {said}", places)
-    arguments = _arguments(plan, folder, len(rows["training"]))
+    arguments = _arguments(plan, record, len(rows["training"]))
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1  # noqa: SLF001  a process has one device: theirs would use all that it sees
     model, deviations = _model(plan, base, reporter)
     trainer = FineTuner(plan, model, arguments, rows, reporter)
     trainer.add_callback(ProgressCallback(trainer, reporter))
-    trainer.train(resume_from_checkpoint=_checkpoint(folder, reporter))
+    with Trackers(plan.trackers if trainer.is_world_process_zero() else [], record, reporter) as trackers:
+        trainer.add_callback(trackers)
+        trainer.train(resume_from_checkpoint=_checkpoint(folder, reporter))
     best = None
     if plan.keep_best:
         best = checkpoints.newest(folder, checkpoints.BEST, lambda said: reporter.event("best", said))
@@ -162,7 +164,7 @@ def _checkpoint(folder: Path, reporter: Reporter) -> str | None:
     return found[0]
 
 
-def _arguments(plan: Plan, folder: Path, sequences: int) -> TrainingArguments:
+def _arguments(plan: Plan, record: RunRecord, sequences: int) -> TrainingArguments:
     total = plan.steps(sequences)
     options: dict[str, Any] = {"eval_strategy": plan.evaluation}
     if plan.evaluation == "steps":
@@ -174,8 +176,8 @@ def _arguments(plan: Plan, folder: Path, sequences: int) -> TrainingArguments:
     if plan.project:
         options["project"] = plan.project
     return TrainingArguments(
-        output_dir=str(folder),
-        run_name=plan.name or None,
+        output_dir=str(record.folder),
+        run_name=record.name,
         num_train_epochs=plan.epochs,
         max_steps=total,
         learning_rate=plan.learning_rate,
@@ -203,7 +205,7 @@ def _arguments(plan: Plan, folder: Path, sequences: int) -> TrainingArguments:
         fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"} if plan.fsdp else None,
         remove_unused_columns=False,
         disable_tqdm=True,
-        report_to=plan.trackers or "none",
+        report_to="none",
         trackio_space_id=None,
         **options,
     )

@@ -271,7 +271,6 @@ def make_plan(
         *_evaluates(asked, validates=validates),
         *_adapts(asked),
         *_optimizes(asked, machine),
-        *_tracks(asked, machine),
         *(Refusal(key, reason) for key, reason in batches.contradictions),
         *(
             Refusal(key, "the trainer does not support this key", "trained without it")
@@ -331,7 +330,7 @@ def make_plan(
         checkpointing=asked[f"{_PARALLELISM}.activation_checkpointing"] is True,
         deepspeed=_stage(asked) if "deepspeed" in machine.packages else -1,
         fsdp=asked[f"{_PARALLELISM}.fsdp"] is True and machine.kind == "cuda",
-        trackers=[each for each in used["tracking.to"] if each in machine.packages],
+        trackers=used["tracking.to"],
         project=asked["tracking.project"] or "",
         name=asked["job.name"] or "",
         tags=asked["tags"] or {},
@@ -487,10 +486,3 @@ def _optimizes(asked: Asked, machine: Machine) -> Iterator[Refusal]:
         yield Refusal(_OPTIMIZER, reason, "trained with AdamW")
     elif asked[_OPTIMIZER] == "adamw_8bit" and (_stage(asked) >= 0 or asked[f"{_PARALLELISM}.fsdp"]):
         yield Refusal(_OPTIMIZER, "optimizer states in 8 bits cannot be sharded; set another optimizer")
-
-
-def _tracks(asked: Asked, machine: Machine) -> Iterator[Refusal]:
-    for tracker in asked["tracking.to"] or ():
-        if tracker not in machine.packages:
-            reason = f"it names {tracker}, but the package is not installed: pip install {tracker}"
-            yield Refusal("tracking.to", reason, f"trained without {tracker}")
