@@ -53,9 +53,7 @@ class Outcome(NamedTuple):
     deviations: list[str]
 
 
-def fit(
-    plan: Plan, base: BaseModel, record: RunRecord, into: Path, reporter: Reporter
-) -> Outcome | None:
+def fit(plan: Plan, base: BaseModel, record: RunRecord, into: Path, reporter: Reporter) -> Outcome | None:
     """Train the model, save it to `into`, and return the outcome.
 
     Training resumes from the last complete checkpoint in the folder of the job, if there is one.
@@ -84,9 +82,9 @@ def fit(
         arguments._n_gpu = 1  # noqa: SLF001  a process has one device: theirs would use all that it sees
     model, deviations = _model(plan, base, reporter)
     trainer = FineTuner(plan, model, arguments, rows, reporter)
-    trainer.add_callback(ProgressCallback(trainer, reporter))
     with Trackers(plan.trackers if trainer.is_world_process_zero() else [], record, reporter) as trackers:
-        trainer.add_callback(trackers)
+        trainer.add_callback(trackers)  # first: the speed of the first steps is without their start
+        trainer.add_callback(ProgressCallback(trainer, reporter))
         trainer.train(resume_from_checkpoint=_checkpoint(folder, reporter))
     best = None
     if plan.keep_best:

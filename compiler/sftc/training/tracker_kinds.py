@@ -64,7 +64,9 @@ def set_up(name: str, record: RunRecord) -> str:
         os.environ[variable] = value.format(**slots)
     for key, value in kind.defaults.items():
         os.environ.setdefault(key, value.format(**slots))
-    os.environ.update({key: filled for key, value in kind.forced.items() if (filled := value.format(**slots))})
+    os.environ.update(
+        {key: filled for key, value in kind.forced.items() if (filled := value.format(**slots))}
+    )
     if name == "wandb" and not _has_account():
         os.environ.setdefault("WANDB_MODE", "offline")
     if name == "mlflow" and (kept := _run_file(record)).is_file():
@@ -132,7 +134,8 @@ def _describe_in_mlflow(callback: Any, record: RunRecord) -> None:
     for name in run.data.tags:
         if name.startswith("mlflow.source.git."):
             mlflow.delete_tag(name)  # of the code of the trainer, not of the config
-    mlflow.set_tags({_mlflow_name(name): value for name, value in record.tags.items()})
+    tags = {_mlflow_name(name): value for name, value in record.tags.items()}
+    mlflow.set_tags({"mlflow.source.name": "sftc", **tags})
     facts = {_mlflow_name(name): str(value)[:MAX_PARAM_VAL_LENGTH] for name, value in _flat(record.facts)}
     names = [*facts]
     for at in range(0, len(names), MAX_PARAMS_TAGS_PER_BATCH):
