@@ -18,7 +18,10 @@ from sftc.training.fine_tuner import FineTuner
 from sftc.training.packing import PackedRows
 from sftc.training.plan import Plan
 from sftc.training.progress_callback import ProgressCallback, figures
+from sftc.training.prompts import Prompts
 from sftc.training.reporter import Reporter
+from sftc.training.sample_file import Sample
+from sftc.training.sampler import Sampler
 from sftc.training.tokens import TokenRows
 from sftc.training.tracker_kinds import RunRecord
 from sftc.training.tracking import Trackers
@@ -44,6 +47,7 @@ class Outcome(NamedTuple):
         figures: the last value of each metric, and its step.
         best: the step and the validation loss of the model that was saved, if it is the best one.
         deviations: what the model made necessary to be done otherwise than the plan says.
+        samples: what the model answered to the prompts of the plan.
     """
 
     steps: int
@@ -51,9 +55,12 @@ class Outcome(NamedTuple):
     figures: dict[str, tuple[int, float]]
     best: tuple[int, float] | None
     deviations: list[str]
+    samples: list[Sample]
 
 
-def fit(plan: Plan, base: BaseModel, record: RunRecord, into: Path, reporter: Reporter) -> Outcome | None:
+def fit(  # noqa: PLR0913, PLR0917  the parts of a job
+    plan: Plan, base: BaseModel, record: RunRecord, prompts: Prompts, into: Path, reporter: Reporter
+) -> Outcome | None:
     """Train the model, save it to `into`, and return the outcome.
 
     Training resumes from the last complete checkpoint in the folder of the job, if there is one.
@@ -63,6 +70,7 @@ def fit(plan: Plan, base: BaseModel, record: RunRecord, into: Path, reporter: Re
         base: the base model.
         record: what trackers keep of the job. The folder in it has the tokenized rows in `training` and
             optionally `validation`. Checkpoints are written there.
+        prompts: what the model is asked before, during and after training.
         into: the folder to save the model to.
         reporter: receives events and metrics.
 
@@ -85,7 +93,10 @@ def fit(plan: Plan, base: BaseModel, record: RunRecord, into: Path, reporter: Re
     with Trackers(plan.trackers if trainer.is_world_process_zero() else [], record, reporter) as trackers:
         trainer.add_callback(trackers)  # first: the speed of the first steps is without their start
         trainer.add_callback(ProgressCallback(trainer, reporter))
+        sampler = Sampler(trainer, prompts, reporter)
+        trainer.add_callback(sampler)
         trainer.train(resume_from_checkpoint=_checkpoint(folder, reporter))
+        sampler.take(trainer.state.global_step)
     best = None
     if plan.keep_best:
         best = checkpoints.newest(folder, checkpoints.BEST, lambda said: reporter.event("best", said))
@@ -100,7 +111,14 @@ def fit(plan: Plan, base: BaseModel, record: RunRecord, into: Path, reporter: Re
         _check_changes(into, trainer.state.global_step, reporter)
     state = trainer.state
     found = (best.step, best.notes["loss"]) if best else None
-    return Outcome(state.global_step, state.max_steps, figures(state.log_history), found, deviations)
+    return Outcome(
+        state.global_step,
+        state.max_steps,
+        figures(state.log_history),
+        found,
+        deviations,
+        sampler.samples,
+    )
 
 
 def _check_changes(model: Path, steps: int, reporter: Reporter) -> None:

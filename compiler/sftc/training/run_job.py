@@ -18,6 +18,7 @@ from sftc.training.base_tokenizer import load_tokenizer
 from sftc.training.durable import sync_tree, write_durably
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, make_plan
+from sftc.training.prompts import Prompts, encode_prompts
 from sftc.training.reporter import Reporter
 from sftc.training.tracker_kinds import RunRecord
 
@@ -63,7 +64,8 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         base = _base(work)
     for deviation in plan.deviations:
         reporter.event("deviation", deviation)
-    tokenizer, limit = load_tokenizer(base, work.payload["model"], plan.sequence_length)
+    tokenizer, limit = loaded = load_tokenizer(base, work.payload["model"], plan.sequence_length)
+    encode_prompts(plan, loaded)  # refuses those that the model cannot answer
     if "strftime_now" in str(tokenizer.chat_template):
         reporter.event("date", _DATED.format(plan.date), {"date": plan.date})
     counts = {}
@@ -176,8 +178,6 @@ def _summary(plan: Plan) -> str:
 
 def train_job(work: job_spec.JobSpec, reporter: Reporter) -> None:
     """Train a prepared job in this process. The process with rank 0 also writes the model."""
-    from transformers import AutoTokenizer
-
     from sftc.training.fit import fit  # takes seconds, and only processes that train need it
 
     folder, base = Path(work.folder), _base(work)
@@ -185,10 +185,12 @@ def train_job(work: job_spec.JobSpec, reporter: Reporter) -> None:
     aside, place = folder / "model.part", folder / (f"model-{plan.name}" if plan.name else "model")
     counts = orjson.loads((folder / "counts.json").read_bytes())
     files = {name: tokens.Counts(**each) for name, each in counts.items()}
-    outcome = fit(plan, base, _record(work, plan, files), aside, reporter)
+    tokenizer, _ = loaded = load_tokenizer(base, work.payload["model"], plan.sequence_length)
+    ends = files["training"].ends
+    prompts = Prompts(encode_prompts(plan, loaded), tokenizer, artifacts.end_tokens(Path(base.folder), ends))
+    outcome = fit(plan, base, _record(work, plan, files), prompts, aside, reporter)
     if outcome is not None:
-        tokenizer = AutoTokenizer.from_pretrained(base.folder, **base.options())
-        artifacts.set_end_of_turn(aside, Path(base.folder), tokenizer, files["training"].ends)
+        artifacts.set_end_of_turn(aside, Path(base.folder), tokenizer, ends)
         artifacts.finish(aside, place, tokenizer, artifacts.card(work.payload, plan, files, outcome))
         reporter.done(str(place))
 
