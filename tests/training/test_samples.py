@@ -70,9 +70,9 @@ def test_samples_are_events_and_the_first_and_last_are_on_the_card(models: Path,
     assert [*samples] == [0, 20, 40]
     assert all([*each] == PROMPTS for each in samples.values())
     trained = TrainedModel(model)
-    question = [{"role": "user", "content": PROMPTS[0]}]
-    assert samples[0][PROMPTS[0]] == trained.before(question, 8)
-    assert samples[40][PROMPTS[0]] == trained.after(question, 8)
+    question = trained.encode({"messages": [{"role": "user", "content": PROMPTS[0]}]})
+    assert samples[0][PROMPTS[0]] == trained.answer(question, 8, of_base=True)
+    assert samples[40][PROMPTS[0]] == trained.answer(question, 8)
     assert samples[0] != samples[40]
     kinds = [kind for kind, _, _ in told.events]
     assert kinds.index("sample") < kinds.index("checkpoint")
