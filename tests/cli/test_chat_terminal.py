@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 from pathlib import Path
@@ -22,33 +23,43 @@ def sftc(sftc_program: str, own_folder: Path) -> Program:
     return Program(sftc_program)
 
 
-def until(terminal: int, mark: bytes) -> bytes:
-    """Read a terminal until `mark` appears."""
-    output = b""
-    while mark not in output:
-        output += os.read(terminal, 65536)
-    return output
+class Screen:
+    """What a program writes to a terminal, read up to one mark after the other."""
+
+    def __init__(self, terminal: int) -> None:
+        self._terminal = terminal
+        self._left = b""
+
+    def until(self, mark: bytes) -> bytes:
+        """Return what the program writes up to `mark`."""
+        while mark not in self._left:
+            assert select.select([self._terminal], [], [], 60)[0], self._left
+            self._left += os.read(self._terminal, 65536)
+        before, _, self._left = self._left.partition(mark)
+        return before
 
 
 def test_a_conversation_on_a_terminal(sftc: Program) -> None:
     main, terminal = pty.openpty()
     command = [sftc.path, "chat", "model", "--max-tokens", "220"]
+    screen = Screen(main)
     with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal) as process:
         os.close(terminal)
-        assert b"type a question, or /help" in until(main, b"> ")
+        screen.until(b"type a question, or /help\r\n")
+        screen.until(b"> ")
         os.write(main, b"/help\n")
-        assert b"/system TEXT" in until(main, b"Ctrl-D").replace(b"\r", b"")
-        until(main, b"> ")
+        screen.until(b"/system TEXT")
+        screen.until(b"> ")
         os.write(main, ("x" * 300).encode() + b"\n")
-        assert b"the model reads 256, its answer included; /clear begins a new" in until(
-            main, b"conversation\r\n"
-        )
+        screen.until(b"the model reads 256, its answer included; /clear begins a new conversation\r\n")
+        screen.until(b"> ")
         os.write(main, b"What?\n")
-        until(main, b"after")
+        screen.until(b"after")
         process.send_signal(signal.SIGINT)
-        assert b"\x1b[31m" not in until(main, b"stopped; the question is not a part of the conversation")
-        os.write(main, b"/system Be brief.\n/clear\n\n\x04")
-        assert process.wait() == 0
+        screen.until(b"stopped; the question is not a part of the conversation\r\n")
+        screen.until(b"> ")
+        os.write(main, b"/system Be brief.\n/clear\n\n/exit\n")
+        assert process.wait(60) == 0
     os.close(main)
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
+import torch
+from transformers import AutoTokenizer
 
 from sftc.training.answer_file import answer_questions, read_questions
 from sftc.training.chat import Chat
 from sftc.training.conversation import UnspeakableError
-from sftc.training.inference import TooLongError, TrainedModel
+from sftc.training.inference import Pieces, TooLongError, TrainedModel
 from support.training_jobs import Bench, settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -60,12 +62,16 @@ def test_the_conversation_continues_with_the_answers_of_the_trained_model(model:
     assert again.text == model.answer(model.encode({"messages": [user("3 + 4?")]}), 12)
 
 
-def test_an_answer_comes_in_pieces(model: TrainedModel) -> None:
-    voice = Voice()
-    question = model.encode({"messages": [user("?")]})
-    answer = model.answer(question, 40, of_base=True, tell=voice)
-    assert voice.text == answer
-    assert len(voice.pieces) > 1
+def test_an_answer_comes_in_pieces(models: Path) -> None:
+    voice, tokenizer = Voice(), AutoTokenizer.from_pretrained(models / "tiny")
+    pieces = Pieces(tokenizer, voice)
+    pieces.put(torch.tensor([[1, 2, 3]]))  # the question
+    for token in tokenizer("  Grüße, 世界: one\ntwo")["input_ids"]:
+        pieces.put(torch.tensor([token]))
+    pieces.end()
+    assert "".join(voice.pieces) == "Grüße, 世界: one\ntwo"
+    assert len(voice.pieces) > 5
+    assert not any("\ufffd" in piece for piece in voice.pieces)  # no half characters
 
 
 def test_a_question_that_was_not_answered_is_not_a_part_of_the_conversation(model: TrainedModel) -> None:
@@ -128,7 +134,7 @@ def test_rows_that_cannot_be_asked_are_errors(
     path.write_bytes(b'{"messages": []}\n{"messages"\n' + lines(ROWS[0], {"messages": [user("long " * 60)]}))
     questions, errors = read_questions(str(path), model)
     assert [(each.id, each.span.line) for each in errors] == [
-        ("no-messages", 1),
+        ("row-shape", 1),
         ("row-not-json", 2),
         ("no-room-for-answer", 4),
     ]

@@ -93,14 +93,14 @@ class TrainedModel:
             tell: called with each piece of the answer as soon as it is there.
         """
         most = min(most, self._limit - len(question))
-        options = {"streamer": _Pieces(self._tokenizer, tell)} if tell else {}
+        options = {"streamer": Pieces(self._tokenizer, tell)} if tell else {}
         with self._model.disable_adapter() if of_base else nullcontext():
             made = generate_answer(self._model, question, most, self._stops, **options)
         return str(self._tokenizer.decode(made, skip_special_tokens=True)).strip()
 
 
-class _Pieces(TextStreamer):
-    """Passes the text of an answer on, word by word."""
+class Pieces(TextStreamer):
+    """Passes the text of an answer on, as soon as no further token can change it."""
 
     def __init__(self, tokenizer: Any, tell: Tell) -> None:
         super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
