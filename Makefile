@@ -22,6 +22,10 @@ test-sharded: # trains with DeepSpeed and FSDP in two processes on the CPU
 	$(PYTHON) -m pip install -q '.[deepspeed,qlora]'
 	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/sharded
 
+test-trackers: # trains with Weights & Biases, trackio and MLflow, and with servers of theirs that are down
+	$(PYTHON) -m pip install -q '.[trackers]'
+	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/trackers
+
 test-targets: # reads what targets write with the real parsers, and trains it with TRL's command line
 	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/targets tests/trained
 
@@ -38,4 +42,4 @@ test-templates: # tries the chat templates that packages ship
 bench-gpu: # all that only a GPU can show: speed and memory beside TRL, fp16, FSDP, DeepSpeed, experts
 	$(PYTHON) benchmarks/on_gpu.py
 
-.PHONY: quick coverage soak fuzz test-ray test-sharded test-targets test-smollm test-architectures test-templates bench-gpu
+.PHONY: quick coverage soak fuzz test-ray test-sharded test-trackers test-targets test-smollm test-architectures test-templates bench-gpu

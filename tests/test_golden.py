@@ -38,6 +38,7 @@ NOT_AS_FILES = {
     "unknown-module": "a golden case has no files of a model",
     "sequence-beyond-model": "as above",
     "no-chat-template": "as above",
+    "no-room-for-answer": "`sftc chat --file` reports it, which needs a model",
     "migrate-by-hand": "`sftc migrate` reports it, which writes files",
     "damaged-archive": "an archive is not text, and a library words the message",
     "imported": "the table of an account says it",

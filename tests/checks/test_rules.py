@@ -35,6 +35,7 @@ WITHOUT_EXAMPLES = {
     "migrate-by-hand",
     "unknown-module",
     "sequence-beyond-model",
+    "no-room-for-answer",
     "no-chat-template",
     "converted-from",
     "field-not-converted",

@@ -37,7 +37,7 @@ MACHINE = Machine(
     "cuda",
     ("NVIDIA H100 80GB HBM3",) * 18,
     True,
-    frozenset({"bitsandbytes", "deepspeed", "tensorboard", "wandb", "trackio", "mlflow"}),
+    frozenset({"bitsandbytes", "deepspeed"}),
     nodes=2,
 )
 

@@ -103,6 +103,11 @@ LORA = {
     "dora": st.booleans(),
 }
 CHECKPOINTS = {"every_steps": counts, "keep": counts}
+SAMPLES = {
+    "prompts": st.lists(words, max_size=16, unique=True),
+    "every_steps": counts,
+    "max_tokens": st.integers(1, 1024),
+}
 EARLY = {"early_stopping_patience": counts, "early_stopping_min_delta": st.floats(0, allow_infinity=False)}
 NEW_HYPERPARAMETERS = {
     "max_steps": counts,
@@ -140,6 +145,7 @@ valid_2 = st.fixed_dictionaries(
             {"mode": st.sampled_from(["lora", "qlora", "full"])},
             lora=_optional(LORA),
             checkpoints=_optional(CHECKPOINTS),
+            samples=_optional(SAMPLES),
             validation=_optional(VALIDATION | EARLY),
         ),
         "hyperparameters": _optional(
@@ -229,7 +235,7 @@ def _payload_of_2(config: dict[str, Any]) -> dict[str, Any]:
     payload = _payload_of_1({**config, "training": old})
     effective = payload["metadata"]["effective_config"]
     more = {name: given[name] for name in NEW_HYPERPARAMETERS if name in given}
-    tables = {name: training[name] for name in ("lora", "checkpoints") if name in training}
+    tables = {name: training[name] for name in ("lora", "checkpoints", "samples") if name in training}
     roots = {name: config[name] for name in ("tracking", "tags") if name in config}
     payload["hyperparameters"] |= more
     effective["training"] |= tables

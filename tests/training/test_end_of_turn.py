@@ -29,7 +29,8 @@ def test_the_trained_model_stops_at_the_end_of_turn_of_the_template(tmp_path: Pa
         "top_k": 7,
     }
     assert AutoTokenizer.from_pretrained(model).eos_token == TURN
-    answer = TrainedModel(model).after([{"role": "user", "content": "1 + 1?"}], 60)
+    trained = TrainedModel(model)
+    answer = trained.answer(trained.encode({"messages": [{"role": "user", "content": "1 + 1?"}]}), 60)
     assert len(answer) < 10
     assert json.loads((base / "generation_config.json").read_bytes())["eos_token_id"] == text
 

@@ -2,11 +2,8 @@
 
 import json
 import math
-import os
 import re
 import shutil
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -287,61 +284,6 @@ def test_layers_that_the_model_does_not_have_are_refused(
 ) -> None:
     with pytest.raises(FailedError, match=rf"`training\.lora\.{key}`: .*"):
         Trained(tmp_path / "job", models, **{"training.lora": lora})
-
-
-def test_trackers_get_the_metrics_in_the_folder_of_the_job(
-    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", "")  # removed again after the test
-    monkeypatch.delenv("TENSORBOARD_LOGGING_DIR")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    trained = Trained(
-        tmp_path / "job",
-        models,
-        tracking={"to": ["tensorboard"], "project": "sums"},
-        hyperparameters={"max_steps": 3},
-    )
-    place = Path(trained.told.data("tracking")["tensorboard"])
-    assert trained.folder in place.parents
-    events = EventAccumulator(str(place))
-    events.Reload()
-    points = {each.step: each.value for each in events.Scalars("train/loss")}
-    assert points == pytest.approx(trained.told.metrics["train.loss"])
-
-
-PREPARES = """
-import json, os, sys
-from pathlib import Path
-from sftc.contract.versions import PACKAGED
-from sftc.training.machine import PACKAGES, Machine
-from sftc.training.plan import make_plan
-from sftc.training.tracking import prepare_trackers
-from support.training_jobs import settings
-
-job = settings(tracking={"to": ["wandb", "mlflow"], "project": "sums"})
-machine = Machine("cpu", ("CPU",), True, frozenset(PACKAGES))
-plan = make_plan(job, PACKAGED, machine, substitutes=False, validates=False)
-prepare_trackers(plan, Path(sys.argv[1]))
-print(json.dumps(dict(os.environ)))
-"""
-
-
-@pytest.mark.parametrize("key", ["", "secret"])
-def test_trackers_without_an_account_record_in_the_folder_of_the_job(tmp_path: Path, key: str) -> None:
-    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path), "WANDB_API_KEY": key}
-    done = subprocess.run(
-        [sys.executable, "-c", PREPARES, str(tmp_path)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    made = json.loads(done.stdout)
-    assert made["WANDB_DIR"] == str(tmp_path / "tracking/wandb")
-    assert made["MLFLOW_TRACKING_URI"] == f"sqlite:///{tmp_path}/tracking/mlflow/mlflow.db"
-    assert (made["WANDB_PROJECT"], made["MLFLOW_EXPERIMENT_NAME"]) == ("sums", "sums")
-    assert made.get("WANDB_MODE") == (None if key else "offline")
 
 
 def test_a_refusal_names_the_linear_layers(models: Path, tmp_path: Path) -> None:

@@ -259,6 +259,19 @@ def _empty(violation: Violation) -> Iterator[Finding]:
     yield violation.finding(schema.VALUE_NOT_ALLOWED, message, "name one, or leave the key out")
 
 
+def _too_many(violation: Violation) -> Iterator[Finding]:
+    message = (
+        f"{violation.name} has {len(violation.value):,} values, and may have at most {violation.limit:,}"
+    )
+    yield violation.finding(schema.VALUE_NOT_ALLOWED, message, "remove some")
+
+
+def _too_long(violation: Violation) -> Iterator[Finding]:
+    length = f"{len(violation.value):,} characters"
+    message = f"{violation.name} has {length}, and may have at most {violation.limit:,}"
+    yield violation.finding(schema.VALUE_NOT_ALLOWED, message, "shorten it")
+
+
 def _repeated(violation: Violation) -> Iterator[Finding]:
     message = f"{violation.written} is in `{dotted(violation.path[:-1])}` twice"
     yield violation.finding(schema.VALUE_NOT_ALLOWED, message, "remove one of the two")
@@ -316,5 +329,7 @@ EXPLANATIONS: Final[Mapping[str, Callable[[Violation], Iterator[Finding]]]] = {
     "additionalProperties": _unknown,
     "deprecated": _legacy,
     "minItems": _empty,
+    "maxItems": _too_many,
+    "maxLength": _too_long,
     "uniqueItems": _repeated,
 }

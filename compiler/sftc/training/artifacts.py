@@ -14,10 +14,13 @@ from sftc.payload.encoding import digest, to_bytes
 from sftc.text.plural import counted
 from sftc.training.durable import sync_folder, sync_tree
 from sftc.training.plan import Plan
+from sftc.training.sample_file import Sample
 from sftc.training.tokens import Counts
 
 if TYPE_CHECKING:
     from sftc.training.fit import Outcome
+
+_GENERATION: Final = "generation_config.json"
 
 _PACKAGES: Final = ("sftc", "torch", "transformers", "peft", "accelerate")
 """Packages that every job uses; the model card lists their versions."""
@@ -48,19 +51,37 @@ def set_end_of_turn(aside: Path, base: Path, tokenizer: Any, ends: Sequence[int]
         tokenizer: the tokenizer that is saved with the model; changed in place.
         ends: the ids of the tokens that end answers, the most frequent first.
     """
-    paths = (aside / "generation_config.json", base / "generation_config.json", base / "config.json")
-    found = [orjson.loads(path.read_bytes()) if path.is_file() else {} for path in paths]
-    config = found[0] or found[1]
-    before: list[int] | int = next(
-        (each["eos_token_id"] for each in found if each.get("eos_token_id") is not None), []
-    )
-    stops = [*dict.fromkeys([*ends, *(before if isinstance(before, list) else [before])])]
+    paths = (aside / _GENERATION, base / _GENERATION, base / "config.json")
+    found = [_values(path) for path in paths]
+    stops = _stops(ends, found)
     if not stops:
         return
-    config = {**config, "eos_token_id": stops[0] if len(stops) == 1 else stops}
+    config = {**(found[0] or found[1]), "eos_token_id": stops[0] if len(stops) == 1 else stops}
     paths[0].write_bytes(orjson.dumps(config, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     if ends and "eos_token" not in str(tokenizer.chat_template):
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ends[0])
+
+
+def end_tokens(base: Path, ends: Sequence[int]) -> list[int]:
+    """Return the ids of the tokens at which a model in training stops: ends of turn, and those of its base.
+
+    Args:
+        base: the folder of the base model.
+        ends: the ids of the tokens that end answers in the training file.
+    """
+    return _stops(ends, [_values(base / name) for name in (_GENERATION, "config.json")])
+
+
+def _values(path: Path) -> dict[str, Any]:
+    return orjson.loads(path.read_bytes()) if path.is_file() else {}
+
+
+def _stops(ends: Sequence[int], configs: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the ends of turn, and the end tokens of the first config that has any."""
+    before: list[int] | int = next(
+        (each["eos_token_id"] for each in configs if each.get("eos_token_id") is not None), []
+    )
+    return [*dict.fromkeys([*ends, *(before if isinstance(before, list) else [before])])]
 
 
 def card(payload: dict[str, Any], plan: Plan, files: Mapping[str, Counts], outcome: "Outcome") -> str:
@@ -69,7 +90,7 @@ def card(payload: dict[str, Any], plan: Plan, files: Mapping[str, Counts], outco
     It names no path of this machine: of a base model in a folder, it has only the folder's name.
     """
     kind = "LoRA adapter" if plan.adapter else "Fine-tuned model"
-    base, shown = _public(payload["model"]), {**payload, "model": _public(payload["model"])}
+    base, shown = public_name(payload["model"]), {**payload, "model": public_name(payload["model"])}
     front = {"base_model": base, "library_name": "peft" if plan.adapter else "transformers"}
     if plan.name:
         front["model_name"] = plan.name
@@ -88,6 +109,7 @@ def card(payload: dict[str, Any], plan: Plan, files: Mapping[str, Counts], outco
         "Package versions": [f"{name} {version(name)}" for name in _packages(plan)],
     }
     sections = "".join(_section(title, each) for title, each in lines.items() if each)
+    sections += _samples(outcome.samples)
     yaml = "".join(f"{name}: {_text(value)}\n" for name, value in front.items())
     replaced = " It is of the payload with the whole path of the model." * (base != payload["model"])
     return f"""---
@@ -110,6 +132,22 @@ def _section(title: str, lines: list[str]) -> str:
     return f"## {title}\n\n" + "".join(f"- {each}\n" for each in lines) + "\n"
 
 
+def _samples(samples: Sequence[Sample]) -> str:
+    """Return the first and the last answer to each prompt, as code, because it is a model's text."""
+    if not samples:
+        return ""
+    answers: dict[str, dict[int, str]] = {}
+    for each in samples:
+        answers.setdefault(each.prompt, {})[each.step] = each.answer
+    lines = []
+    for prompt, by_step in answers.items():
+        lines += ["", f"    {_text(prompt)}"]
+        lines += [
+            f"    step {step:,}: {_text(by_step[step])}" for step in sorted({min(by_step), max(by_step)})
+        ]
+    return "## Samples\n" + "\n".join(lines) + "\n\n"
+
+
 def _packages(plan: Plan) -> list[str]:
     return [*_PACKAGES, *["bitsandbytes"] * plan.four_bit, *["deepspeed"] * (plan.deepspeed >= 0)]
 
@@ -124,7 +162,7 @@ def _steps(outcome: "Outcome") -> str:
     return text
 
 
-def _public(model: str) -> str:
+def public_name(model: str) -> str:
     """Return the name of a base model; of a folder, without its place on this machine."""
     is_path = any(kind(model).is_absolute() for kind in (PurePosixPath, PureWindowsPath))
     return PureWindowsPath(model).name if is_path or model.startswith(("~", ".")) else model

@@ -58,14 +58,20 @@ def load_tokenizer(base: BaseModel, name: str, sequence_length: int) -> BaseToke
         )
     if not made["input_ids"]:
         raise FailedError(f"`job.model`: the model in {base.folder} has no tokenizer")
-    text = config.get_text_config()
-    if (tokens := len(tokenizer)) > (known := text.vocab_size):
+    if (tokens := len(tokenizer)) > (known := config.get_text_config().vocab_size):
         raise FailedError(f"`job.model`: its tokenizer has {tokens:,} tokens, but the model knows {known:,}")
-    limits = (getattr(text, each, None) for each in ("max_position_embeddings", "seq_length"))
-    longest = next((each for each in limits if each), tokenizer.model_max_length)  # Mamba has no limit
+    longest = input_limit(config, tokenizer)
     if sequence_length > longest:
         raise FailedError(f"`{LENGTH}`: it is {sequence_length:,}, but the model reads {longest:,} tokens")
-    return BaseTokenizer(tokenizer, min(longest, _UNLIMITED))
+    return BaseTokenizer(tokenizer, longest)
+
+
+def input_limit(config: Any, tokenizer: Any) -> int:
+    """Return the most tokens that a model with that config and tokenizer reads at once."""
+    text = config.get_text_config()
+    limits = (getattr(text, each, None) for each in ("max_position_embeddings", "seq_length"))
+    longest = next((each for each in limits if each), tokenizer.model_max_length)  # Mamba has no limit
+    return min(longest, _UNLIMITED)
 
 
 @contextmanager

@@ -385,6 +385,18 @@ def try_row(row: Mapping[str, Any], template: ChatTemplate) -> None:
     _render(row, template)
 
 
+def encode_question(row: Mapping[str, Any], template: ChatTemplate) -> list[int]:
+    """Return the tokens of a conversation, and behind them those that ask for an answer.
+
+    Raises:
+        UnspeakableError: as for `encode`.
+    """
+    done = _render(row, template)
+    text = done.view.render(done.messages, done.tools, ask=True)[0]
+    tokens: list[int] = template.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    return tokens
+
+
 def _render(row: Mapping[str, Any], owner: ChatTemplate) -> _Rendered:
     """Render a row in the first form that the template accepts without losing a call."""
     tools = read_tools(row)

@@ -18,9 +18,13 @@ from sftc.training.fine_tuner import FineTuner
 from sftc.training.packing import PackedRows
 from sftc.training.plan import Plan
 from sftc.training.progress_callback import ProgressCallback, figures
+from sftc.training.prompts import Prompts
 from sftc.training.reporter import Reporter
+from sftc.training.sample_file import Sample
+from sftc.training.sampler import Sampler
 from sftc.training.tokens import TokenRows
-from sftc.training.tracking import prepare_trackers
+from sftc.training.tracker_kinds import RunRecord
+from sftc.training.tracking import Trackers
 from sftc.training.trainable import Trainable, adapted_layers, build_trainable
 
 _SAVES: Final = 10
@@ -43,6 +47,7 @@ class Outcome(NamedTuple):
         figures: the last value of each metric, and its step.
         best: the step and the validation loss of the model that was saved, if it is the best one.
         deviations: what the model made necessary to be done otherwise than the plan says.
+        samples: what the model answered to the prompts of the plan.
     """
 
     steps: int
@@ -50,18 +55,22 @@ class Outcome(NamedTuple):
     figures: dict[str, tuple[int, float]]
     best: tuple[int, float] | None
     deviations: list[str]
+    samples: list[Sample]
 
 
-def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporter) -> Outcome | None:
+def fit(  # noqa: PLR0913, PLR0917  the parts of a job
+    plan: Plan, base: BaseModel, record: RunRecord, prompts: Prompts, into: Path, reporter: Reporter
+) -> Outcome | None:
     """Train the model, save it to `into`, and return the outcome.
 
-    Training resumes from the last complete checkpoint in `folder`, if there is one.
+    Training resumes from the last complete checkpoint in the folder of the job, if there is one.
 
     Args:
         plan: the training plan.
         base: the base model.
-        folder: the folder of the job: it has the tokenized rows in `training` and optionally
-            `validation`. Checkpoints are written here.
+        record: what trackers keep of the job. The folder in it has the tokenized rows in `training` and
+            optionally `validation`. Checkpoints are written there.
+        prompts: what the model is asked before, during and after training.
         into: the folder to save the model to.
         reporter: receives events and metrics.
 
@@ -71,21 +80,23 @@ def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporte
     Raises:
         FailedError: a number is not finite, the adapter did not change, or a setting does not fit the model.
     """
+    folder = record.folder
     set_seed(plan.seed)
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # missing from the stubs
     rows = _rows(plan, folder)
-    places = prepare_trackers(plan, folder)
-    if places:
-        said = ", ".join(f"{tracker} in {place}" for tracker, place in places.items())
-        reporter.event("tracking", f"metrics also go to {said}", places)
-    arguments = _arguments(plan, folder, len(rows["training"]))
+    arguments = _arguments(plan, record, len(rows["training"]))
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1  # noqa: SLF001  a process has one device: theirs would use all that it sees
     model, deviations = _model(plan, base, reporter)
     trainer = FineTuner(plan, model, arguments, rows, reporter)
-    trainer.add_callback(ProgressCallback(trainer, reporter))
-    trainer.train(resume_from_checkpoint=_checkpoint(folder, reporter))
+    with Trackers(plan.trackers if trainer.is_world_process_zero() else [], record, reporter) as trackers:
+        trainer.add_callback(trackers)  # first: the speed of the first steps is without their start
+        trainer.add_callback(ProgressCallback(trainer, reporter))
+        sampler = Sampler(trainer, prompts, reporter)
+        trainer.add_callback(sampler)
+        trainer.train(resume_from_checkpoint=_checkpoint(folder, reporter))
+        sampler.take(trainer.state.global_step)
     best = None
     if plan.keep_best:
         best = checkpoints.newest(folder, checkpoints.BEST, lambda said: reporter.event("best", said))
@@ -100,7 +111,14 @@ def fit(plan: Plan, base: BaseModel, folder: Path, into: Path, reporter: Reporte
         _check_changes(into, trainer.state.global_step, reporter)
     state = trainer.state
     found = (best.step, best.notes["loss"]) if best else None
-    return Outcome(state.global_step, state.max_steps, figures(state.log_history), found, deviations)
+    return Outcome(
+        state.global_step,
+        state.max_steps,
+        figures(state.log_history),
+        found,
+        deviations,
+        sampler.samples,
+    )
 
 
 def _check_changes(model: Path, steps: int, reporter: Reporter) -> None:
@@ -162,7 +180,7 @@ def _checkpoint(folder: Path, reporter: Reporter) -> str | None:
     return found[0]
 
 
-def _arguments(plan: Plan, folder: Path, sequences: int) -> TrainingArguments:
+def _arguments(plan: Plan, record: RunRecord, sequences: int) -> TrainingArguments:
     total = plan.steps(sequences)
     options: dict[str, Any] = {"eval_strategy": plan.evaluation}
     if plan.evaluation == "steps":
@@ -174,8 +192,8 @@ def _arguments(plan: Plan, folder: Path, sequences: int) -> TrainingArguments:
     if plan.project:
         options["project"] = plan.project
     return TrainingArguments(
-        output_dir=str(folder),
-        run_name=plan.name or None,
+        output_dir=str(record.folder),
+        run_name=record.name,
         num_train_epochs=plan.epochs,
         max_steps=total,
         learning_rate=plan.learning_rate,
@@ -203,7 +221,7 @@ def _arguments(plan: Plan, folder: Path, sequences: int) -> TrainingArguments:
         fsdp_config={"version": 2, "state_dict_type": "FULL_STATE_DICT"} if plan.fsdp else None,
         remove_unused_columns=False,
         disable_tqdm=True,
-        report_to=plan.trackers or "none",
+        report_to="none",
         trackio_space_id=None,
         **options,
     )

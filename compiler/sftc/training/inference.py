@@ -1,5 +1,7 @@
 """Generate answers with a trained model and with its base model."""
 
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from warnings import filterwarnings
@@ -7,11 +9,21 @@ from warnings import filterwarnings
 import orjson
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.generation.streamers import TextStreamer
 from transformers.utils import logging
 
+from sftc.service.executor import FailedError
 from sftc.training import base_model
+from sftc.training.base_tokenizer import input_limit
+from sftc.training.chat_template import ChatTemplate, encode_question
+from sftc.training.generate import generate_answer
 
-Message = dict[str, str]
+Message = dict[str, Any]
+Tell = Callable[[str], None]
+
+
+class TooLongError(Exception):
+    """A conversation leaves the model no room for an answer."""
 
 
 class TrainedModel:
@@ -21,45 +33,87 @@ class TrainedModel:
         """Load the model in `folder`.
 
         Raises:
-            FailedError: the base model of the adapter is no longer there.
+            FailedError: the model is damaged, has no chat template, or its base model is no longer there.
         """
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         filterwarnings("ignore", module="transformers")
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        generation = folder / "generation_config.json"
-        given = orjson.loads(generation.read_bytes()) if generation.is_file() else {}
-        self._stops: int | list[int] | None = given.get("eos_token_id", self._tokenizer.eos_token_id)
-        adapter = folder / "adapter_config.json"
-        self.has_base = adapter.is_file()
-        name = orjson.loads(adapter.read_bytes())["base_model_name_or_path"] if self.has_base else str(folder)
+        with base_model.loading(base_model.BaseModel(str(folder), None)):
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            generation, adapter = (
+                _values(folder / f"{name}_config.json") for name in ("generation", "adapter")
+            )
+        if not self._tokenizer.chat_template:
+            raise FailedError(f"the model in {folder} has no chat template")
+        stops = generation.get("eos_token_id", self._tokenizer.eos_token_id)
+        self._stops: list[int] = stops if isinstance(stops, list) else [] if stops is None else [stops]
+        self.has_base = bool(adapter)
+        name = adapter["base_model_name_or_path"] if adapter else str(folder)
         base = base_model.find_base_model(name, None, download=False)
-        self._model: Any = AutoModelForCausalLM.from_pretrained(base.folder, dtype="auto", **base.options())
+        with base_model.loading(base):
+            self._model: Any = AutoModelForCausalLM.from_pretrained(
+                base.folder, dtype="auto", **base.options()
+            )
         if self.has_base:
             from peft import PeftModel
 
-            self._model = PeftModel.from_pretrained(self._model, folder)
+            with base_model.loading(base_model.BaseModel(str(folder), None)):
+                self._model = PeftModel.from_pretrained(self._model, folder)
         self._model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        self._template = ChatTemplate(self._tokenizer)
+        self._limit = input_limit(self._model.config, self._tokenizer)
 
-    def before(self, messages: list[Message], most: int) -> str:
-        """Return the answer of the base model, of at most `most` tokens. Only for adapters (`has_base`)."""
-        with self._model.disable_adapter():
-            return self._answer(messages, most)
+    def encode(self, row: Mapping[str, Any]) -> list[int]:
+        """Return the tokens of a conversation, with those that ask for an answer.
 
-    def after(self, messages: list[Message], most: int) -> str:
-        """Return the answer of the trained model, of at most `most` tokens."""
-        return self._answer(messages, most)
+        Args:
+            row: `messages`, and optionally `tools`, as in a row of a training file.
 
-    def _answer(self, messages: list[Message], most: int) -> str:
-        asked = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        ).to(self._model.device)
-        made = self._model.generate(
-            **asked,
-            max_new_tokens=most,
-            do_sample=False,
-            eos_token_id=self._stops,
-            pad_token_id=self._tokenizer.eos_token_id,
-        )
-        answer: str = self._tokenizer.decode(made[0, asked["input_ids"].shape[1] :], skip_special_tokens=True)
-        return answer.strip()
+        Raises:
+            UnspeakableError: the chat template refuses the conversation.
+            TooLongError: the model cannot read it and answer.
+        """
+        question = encode_question(row, self._template)
+        if len(question) >= self._limit:
+            raise TooLongError(
+                f"the conversation has {len(question):,} tokens, and the model reads {self._limit:,}, "
+                "its answer included"
+            )
+        return question
+
+    def answer(
+        self, question: list[int], most: int, *, of_base: bool = False, tell: Tell | None = None
+    ) -> str:
+        """Return the answer to a question.
+
+        Args:
+            question: what `encode` returned.
+            most: the maximum tokens of the answer. It is also cut at what the model reads.
+            of_base: whether the base model answers. Only for adapters (`has_base`).
+            tell: called with each piece of the answer as soon as it is there.
+        """
+        most = min(most, self._limit - len(question))
+        options = {"streamer": Pieces(self._tokenizer, tell)} if tell else {}
+        with self._model.disable_adapter() if of_base else nullcontext():
+            made = generate_answer(self._model, question, most, self._stops, **options)
+        return str(self._tokenizer.decode(made, skip_special_tokens=True)).strip()
+
+
+class Pieces(TextStreamer):
+    """Passes the text of an answer on, as soon as no further token can change it."""
+
+    def __init__(self, tokenizer: Any, tell: Tell) -> None:
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        self._tell = tell
+        self._begun = False
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:  # noqa: FBT001, FBT002  theirs
+        """Pass a piece on, without spaces at the start of the answer."""
+        text = text if self._begun else text.lstrip()
+        self._begun = self._begun or bool(text)
+        if text:
+            self._tell(text)
+
+
+def _values(path: Path) -> dict[str, Any]:
+    return orjson.loads(path.read_bytes()) if path.is_file() else {}

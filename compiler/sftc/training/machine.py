@@ -5,11 +5,8 @@ import os
 from importlib.util import find_spec
 from typing import Final, NamedTuple
 
-TRACKERS: Final = ("tensorboard", "wandb", "trackio", "mlflow")
-"""The packages of the trackers that `tracking.to` can name."""
-
-PACKAGES: Final = ("bitsandbytes", "deepspeed", *TRACKERS)
-"""Optional packages that some settings need; the extras `qlora` and `deepspeed` install the first two."""
+PACKAGES: Final = ("bitsandbytes", "deepspeed")
+"""Optional packages that some settings need; the extras `qlora` and `deepspeed` install them."""
 
 
 class Machine(NamedTuple):

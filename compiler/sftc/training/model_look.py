@@ -151,7 +151,7 @@ class _Looker:
 
     def look(self, name: str, chunk: Chunk) -> TokenTally:
         tally = TokenTally()
-        for line in _lines(name, chunk):
+        for line in lines_of(name, chunk):
             if line.data:
                 tally.lines = line.number
                 self._examine(line, tally)
@@ -287,7 +287,7 @@ def _place(line: Line, path: Path) -> Finding:
     return locate([Remark(conversations.NOTHING_TRAINED, "", path)], line)[0]
 
 
-def _lines(name: str, chunk: Chunk) -> Iterator[Line]:
+def lines_of(name: str, chunk: Chunk) -> Iterator[Line]:
     """Yield the lines of a chunk, without spaces at their ends. Blank lines are empty."""
     data, byte = chunk.data, chunk.byte
     if byte == 0 and data.startswith(BOM):

@@ -14,6 +14,7 @@ _PARALLELISM = "hyperparameters.parallelism"
 _VALIDATION = "training.validation"
 _PATIENCE = f"{_VALIDATION}.early_stopping_patience"
 _LORA = "training.lora"
+_SAMPLES = "training.samples"
 _OPTIMIZER = "hyperparameters.optimizer"
 _LEARNING_RATES = {True: 2e-4, False: 2e-5}
 """Default learning rate, by whether an adapter is trained."""
@@ -38,6 +39,9 @@ KEYS: Final = (
     "training.lora.dora",
     "training.checkpoints.every_steps",
     "training.checkpoints.keep",
+    "training.samples.prompts",
+    "training.samples.every_steps",
+    "training.samples.max_tokens",
     "training.validation.enabled",
     "training.validation.evaluation_strategy",
     "training.validation.eval_steps",
@@ -161,6 +165,9 @@ class Plan(NamedTuple):
         date: the day that the chat template prints if it asks for today's.
         save_steps: steps between checkpoints; 0 for about ten a run.
         keep: the number of checkpoints that are kept.
+        prompts: what the model is asked before, during and after training.
+        sample_steps: steps between its answers; 0 for none during training.
+        sample_tokens: the maximum tokens of an answer.
         evaluation: when to evaluate: `no`, `steps` or `epoch`.
         eval_steps: steps between evaluations; 0 for once an epoch.
         keep_best: whether to keep the best model instead of the last one.
@@ -211,6 +218,9 @@ class Plan(NamedTuple):
     date: str
     save_steps: int
     keep: int
+    prompts: list[str]
+    sample_steps: int
+    sample_tokens: int
     evaluation: str
     eval_steps: int
     keep_best: bool
@@ -271,7 +281,6 @@ def make_plan(
         *_evaluates(asked, validates=validates),
         *_adapts(asked),
         *_optimizes(asked, machine),
-        *_tracks(asked, machine),
         *(Refusal(key, reason) for key, reason in batches.contradictions),
         *(
             Refusal(key, "the trainer does not support this key", "trained without it")
@@ -322,6 +331,9 @@ def make_plan(
         date=DATE,
         save_steps=asked["training.checkpoints.every_steps"] or 0,
         keep=used["training.checkpoints.keep"],
+        prompts=used[f"{_SAMPLES}.prompts"],
+        sample_steps=asked[f"{_SAMPLES}.every_steps"] or 0,
+        sample_tokens=used[f"{_SAMPLES}.max_tokens"],
         evaluation=evaluation,
         eval_steps=asked[f"{_VALIDATION}.eval_steps"] or 0,
         keep_best=evaluation != "no" and asked[f"{_VALIDATION}.save_best_model_at_end"] is True,
@@ -331,7 +343,7 @@ def make_plan(
         checkpointing=asked[f"{_PARALLELISM}.activation_checkpointing"] is True,
         deepspeed=_stage(asked) if "deepspeed" in machine.packages else -1,
         fsdp=asked[f"{_PARALLELISM}.fsdp"] is True and machine.kind == "cuda",
-        trackers=[each for each in used["tracking.to"] if each in machine.packages],
+        trackers=used["tracking.to"],
         project=asked["tracking.project"] or "",
         name=asked["job.name"] or "",
         tags=asked["tags"] or {},
@@ -487,10 +499,3 @@ def _optimizes(asked: Asked, machine: Machine) -> Iterator[Refusal]:
         yield Refusal(_OPTIMIZER, reason, "trained with AdamW")
     elif asked[_OPTIMIZER] == "adamw_8bit" and (_stage(asked) >= 0 or asked[f"{_PARALLELISM}.fsdp"]):
         yield Refusal(_OPTIMIZER, "optimizer states in 8 bits cannot be sharded; set another optimizer")
-
-
-def _tracks(asked: Asked, machine: Machine) -> Iterator[Refusal]:
-    for tracker in asked["tracking.to"] or ():
-        if tracker not in machine.packages:
-            reason = f"it names {tracker}, but the package is not installed: pip install {tracker}"
-            yield Refusal("tracking.to", reason, f"trained without {tracker}")

@@ -3,6 +3,7 @@
 import datetime as dt
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,13 +11,16 @@ import orjson
 
 from sftc.contract.versions import PACKAGED
 from sftc.estimate.sequences import pack
+from sftc.payload.encoding import digest
 from sftc.service.executor import FailedError
 from sftc.training import artifacts, base_model, job_spec, tokens
 from sftc.training.base_tokenizer import load_tokenizer
 from sftc.training.durable import sync_tree, write_durably
 from sftc.training.machine import Machine
 from sftc.training.plan import Plan, make_plan
+from sftc.training.prompts import Prompts, encode_prompts
 from sftc.training.reporter import Reporter
+from sftc.training.tracker_kinds import RunRecord
 
 _PLAN = "plan.json"
 _LOST: Final = {
@@ -60,7 +64,8 @@ def prepare_job(work: job_spec.JobSpec, machine: Machine, reporter: Reporter) ->
         base = _base(work)
     for deviation in plan.deviations:
         reporter.event("deviation", deviation)
-    tokenizer, limit = load_tokenizer(base, work.payload["model"], plan.sequence_length)
+    tokenizer, limit = loaded = load_tokenizer(base, work.payload["model"], plan.sequence_length)
+    encode_prompts(plan, loaded)  # refuses those that the model cannot answer
     if "strftime_now" in str(tokenizer.chat_template):
         reporter.event("date", _DATED.format(plan.date), {"date": plan.date})
     counts = {}
@@ -173,18 +178,30 @@ def _summary(plan: Plan) -> str:
 
 def train_job(work: job_spec.JobSpec, reporter: Reporter) -> None:
     """Train a prepared job in this process. The process with rank 0 also writes the model."""
-    from transformers import AutoTokenizer
-
     from sftc.training.fit import fit  # takes seconds, and only processes that train need it
 
     folder, base = Path(work.folder), _base(work)
     plan = Plan(**orjson.loads((folder / _PLAN).read_bytes()))
     aside, place = folder / "model.part", folder / (f"model-{plan.name}" if plan.name else "model")
-    outcome = fit(plan, base, folder, aside, reporter)
+    counts = orjson.loads((folder / "counts.json").read_bytes())
+    files = {name: tokens.Counts(**each) for name, each in counts.items()}
+    tokenizer, _ = loaded = load_tokenizer(base, work.payload["model"], plan.sequence_length)
+    ends = files["training"].ends
+    prompts = Prompts(encode_prompts(plan, loaded), tokenizer, artifacts.end_tokens(Path(base.folder), ends))
+    outcome = fit(plan, base, _record(work, plan, files), prompts, aside, reporter)
     if outcome is not None:
-        counts = orjson.loads((folder / "counts.json").read_bytes())
-        files = {name: tokens.Counts(**each) for name, each in counts.items()}
-        tokenizer = AutoTokenizer.from_pretrained(base.folder, **base.options())
-        artifacts.set_end_of_turn(aside, Path(base.folder), tokenizer, files["training"].ends)
+        artifacts.set_end_of_turn(aside, Path(base.folder), tokenizer, ends)
         artifacts.finish(aside, place, tokenizer, artifacts.card(work.payload, plan, files, outcome))
         reporter.done(str(place))
+
+
+def _record(work: job_spec.JobSpec, plan: Plan, files: Mapping[str, tokens.Counts]) -> RunRecord:
+    """Return what trackers keep of a job. It names no path of this machine."""
+    facts = {
+        "job": work.id,
+        "payload": {**work.payload, "model": artifacts.public_name(work.payload["model"])},
+        "payload_digest": digest(work.payload),
+        **{f"{name}_digest": each.digest for name, each in files.items()},
+    }
+    folder = Path(work.folder)
+    return RunRecord(plan.name or folder.name, plan.project, plan.tags, facts, folder)

@@ -18,6 +18,9 @@ PATIENCE: Final = Setting("training.validation.early_stopping_patience", int)
 MIN_DELTA: Final = Setting("training.validation.early_stopping_min_delta", float)
 TRACKERS: Final = Setting("tracking.to", list)
 PROJECT: Final = Setting("tracking.project", str)
+PROMPTS: Final = Setting("training.samples.prompts", list)
+SAMPLE_STEPS: Final = Setting("training.samples.every_steps", int)
+SAMPLE_TOKENS: Final = Setting("training.samples.max_tokens", int)
 
 _JOB = 'schema_version = 2\n\n[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\n\n[hyperparameters]\n'
 _NO_ADAM: Final = ("adafactor", "sgd")
@@ -52,6 +55,10 @@ def _is_not_tracked(config: Config) -> bool:
     return config.effective(TRACKERS) == []
 
 
+def _is_not_asked(config: Config) -> bool:
+    return config.effective(PROMPTS) == []
+
+
 _TABLE: Final = (
     *(
         _Idle(setting, _is_no_adam, "the optimizer is not AdamW", "remove it, or choose `adamw`")
@@ -80,6 +87,10 @@ _TABLE: Final = (
         _is_not_tracked,
         "the metrics go to no tracker",
         'name one, for example `to = ["wandb"]`, or remove it',
+    ),
+    *(
+        _Idle(setting, _is_not_asked, "there are no prompts to answer", "add `prompts`, or remove it")
+        for setting in (SAMPLE_STEPS, SAMPLE_TOKENS)
     ),
 )
 

@@ -19,4 +19,12 @@ LABELS_CUT_OFF = Rule(
     act="Raise `sequence_length`, or shorten the text before the answer.",
 )
 
-RULES = (ROW_CANNOT_FIT, LABELS_CUT_OFF)
+NO_ROOM_FOR_ANSWER = Rule(
+    id="no-room-for-answer",
+    severity=Severity.ERROR,
+    title="a conversation is as long as all that the model reads",
+    why="A model reads a fixed number of tokens, its own answer included. Nothing is left for the answer.",
+    act="Shorten the conversation, or ask a model that reads more.",
+)
+
+RULES = (ROW_CANNOT_FIT, LABELS_CUT_OFF, NO_ROOM_FOR_ANSWER)
