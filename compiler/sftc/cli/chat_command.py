@@ -1,15 +1,14 @@
 """`sftc chat`: chat with a model that was trained on this machine."""
 
-import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sftc.cli.connection import ServiceOptions, connected, failures, job_id, say
+from sftc.cli.connection import say
 from sftc.cli.output import write_stdout
+from sftc.cli.trained_folder import trained_folder
 from sftc.report.terminal import printable
 
 if TYPE_CHECKING:
@@ -32,9 +31,7 @@ def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
     JOB is a job of the embedded service, or the folder of a model. Both answers are shown, before and
     after training; the conversation continues with the second.
     """
-    folder = Path(job) if os.path.isdir(job) else _model(job_id(job))
-    if not (folder / "tokenizer_config.json").is_file():
-        raise click.ClickException(f"no model in {folder}.")
+    folder = trained_folder(job)
     say(f"loading {folder}")
     from sftc.service.executor import FailedError
     from sftc.training.inference import TrainedModel
@@ -47,20 +44,6 @@ def chat_command(job: str, prompt: str | None, max_tokens: int) -> None:
     for question in [prompt] if prompt is not None else _questions():
         messages.append({"role": "user", "content": question})
         messages.append({"role": "assistant", "content": _answers(answerer, messages, max_tokens)})
-
-
-def _model(job: str) -> Path:
-    """Return the folder of the model that a job of the embedded service trained.
-
-    Raises:
-        click.ClickException: the job has no model.
-    """
-    with failures(), connected(ServiceOptions("local", None, allow_insecure=False)) as connection:
-        body = connection.service.get(f"jobs/{job}")
-    if model := body.get("fine_tuned_model"):
-        return Path(model)
-    why = f": {body['error']}" if body.get("error") else ""
-    raise click.ClickException(f"{job} has no model; its status is {body['status']}{why}.")
 
 
 def _answers(answerer: "TrainedModel", messages: list[dict[str, str]], most: int) -> str:

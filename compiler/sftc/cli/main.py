@@ -31,6 +31,7 @@ COMMANDS = (
     "jobs",
     "serve",
     "chat",
+    "export",
 )
 """The commands, in the order of the help."""
 

@@ -1,0 +1,48 @@
+"""What the process that exports a model is to make."""
+
+from typing import Final, NamedTuple
+
+import orjson
+
+QUANTIZED: Final = {
+    "q8_0": 0.006,
+    "q6_k": 0.02,
+    "q5_k_m": 0.04,
+    "q5_0": 0.05,
+    "q4_k_m": 0.08,
+    "q4_0": 0.1,
+    "q3_k_m": 0.16,
+    "q2_k": 0.3,
+}
+"""The quantisations of a GGUF file, and how far each moves a weight: the root mean square of the
+difference, as a share of that of the weights."""
+
+ROUNDED: Final = {"fp32": 3e-7, "fp16": 2.2e-4, "bf16": 1.7e-3}
+"""The same for each dtype. That of fp32 has room for sums that are added in another order."""
+
+
+class ExportSpec(NamedTuple):
+    """What to make of a trained model.
+
+    Attributes:
+        model: the folder of the trained model, an adapter or a whole one.
+        into: the new folder to write.
+        dtype: a dtype of `ROUNDED`; empty for that of the base model.
+        rows: a JSON Lines file whose rows the models are compared on; empty for fixed questions.
+        four_bit: whether the adapter was trained on a base in 4 bits.
+    """
+
+    model: str
+    into: str
+    dtype: str
+    rows: str
+    four_bit: bool
+
+    def encoded(self) -> str:
+        """Return the specification as JSON."""
+        return orjson.dumps(self._asdict()).decode()
+
+    @classmethod
+    def decoded(cls, text: str) -> "ExportSpec":
+        """Return the specification that `encoded` wrote."""
+        return cls(**orjson.loads(text))

@@ -1,0 +1,116 @@
+"""The process that exports a model: `python -m sftc.training.export_worker SPEC`, with an `ExportSpec`.
+
+At any time, one model is in memory, in fp32.
+"""
+
+import gc
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+from warnings import filterwarnings
+
+from sftc.service.executor import FailedError
+from sftc.training.export_spec import ROUNDED, ExportSpec
+from sftc.training.machine import disk_full, out_of_memory
+from sftc.training.reporter import Reporter
+from sftc.training.worker import exit_with_parent
+
+
+def main() -> None:
+    """Export a model, and report the progress."""
+    exit_with_parent()
+    reporter = Reporter.take_stdout()
+    spec = ExportSpec.decoded(sys.argv[1])
+    try:
+        write_merged(spec, reporter)
+    except FailedError as error:
+        reporter.failed(str(error))
+        sys.exit(1)
+    except Exception as error:
+        full = disk_full(error) and f"the disk is full: {error}"
+        if not (reason := full or (out_of_memory(error) and "out of memory: the model is loaded in fp32")):
+            raise
+        reporter.failed(reason)
+        sys.exit(1)
+    reporter.done(spec.into)
+
+
+def write_merged(spec: ExportSpec, reporter: Reporter) -> None:
+    """Write the merged model, after a comparison with the trained one.
+
+    Raises:
+        FailedError: the model cannot be merged, or the merged model is another one.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    from sftc.training.base_model import loading
+    from sftc.training.comparison import answer, compare, explained_by, longest_prompt
+    from sftc.training.export_card import write_card
+    from sftc.training.prompts import read_prompts
+    from sftc.training.trained_model import base_of, load_trained
+
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # theirs
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
+    filterwarnings("ignore", module="transformers")
+    filterwarnings("ignore", module="peft")
+    folder, into = Path(spec.model), Path(spec.into)
+    base = base_of(folder)
+    with loading(base):
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    reporter.event("export", f"loading {folder}")
+    trained = load_trained(folder, len(tokenizer))
+    dtype = spec.dtype or _dtype(base.folder)
+    prompts = read_prompts(tokenizer, Path(spec.rows) if spec.rows else None, longest_prompt(trained))
+    reporter.event("export", f"asking it {len(prompts)} prompts")
+    answers = answer(trained, prompts)
+    explained = explained_by(trained, answers, ROUNDED[dtype])
+    del trained
+    gc.collect()
+    said = f"merged into the base model, in {dtype}"
+    if spec.four_bit:
+        said += "; it was trained on the base in 4 bits, and is merged into the unquantised weights"
+    reporter.event("export", said)
+    _merge(folder, Path(base.folder), into, dtype, tokenizer)
+    gc.collect()
+    made = AutoModelForCausalLM.from_pretrained(into, dtype="float32", local_files_only=True).eval()
+    found = compare(made, answers, explained, dtype)
+    reporter.event("compared", str(found), found._asdict())
+    write_card(folder, into / "README.md", [said, f"compared with base plus adapter: {found}"])
+
+
+def _dtype(base: str) -> str:
+    """Return the dtype that the weights of the base model are stored in."""
+    import torch
+    from transformers import AutoConfig
+
+    from sftc.training.trainable import DTYPES
+
+    stored = AutoConfig.from_pretrained(base, local_files_only=True).dtype
+    names = {dtype: name for name, dtype in DTYPES.items()}
+    return names.get(stored or torch.float32, "fp32")
+
+
+def _merge(folder: Path, base: Path, into: Path, dtype: str, tokenizer: Any) -> None:
+    """Write the merged model in `dtype`, with its tokenizer and how it ends its answers."""
+    from transformers import GenerationConfig
+
+    from sftc.training.trainable import DTYPES
+    from sftc.training.trained_model import load_trained, merge_adapter
+
+    merged = merge_adapter(load_trained(folder, len(tokenizer))).to(DTYPES[dtype])
+    broken = [name for name, weight in merged.named_parameters() if not weight.isfinite().all()]
+    if broken:
+        raise FailedError(f"{broken[0]} has values that {dtype} cannot hold: choose another --dtype")
+    merged.generation_config = GenerationConfig()  # that of some models is refused by `save_pretrained`
+    merged.save_pretrained(into)
+    tokenizer.save_pretrained(into)
+    for place in (folder, base):
+        if (given := place / "generation_config.json").is_file():
+            shutil.copyfile(given, into / given.name)
+            break
+
+
+if __name__ == "__main__":
+    main()
