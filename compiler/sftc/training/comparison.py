@@ -53,8 +53,8 @@ class Comparison(NamedTuple):
     def __str__(self) -> str:
         return (
             f"{self.same:,} of {counted(self.tokens, 'greedy token')} are the same on "
-            f"{counted(self.prompts, 'prompt')}; the largest difference of logits is {self.difference:.2g}, and "
-            f"{self.what} explains up to {self.explained:.2g}"
+            f"{counted(self.prompts, 'prompt')}; the largest difference of logits is {self.difference:.2g}, "
+            f"and {self.what} explains up to {self.explained:.2g}"
         )
 
 
@@ -72,7 +72,9 @@ def answer(model: Any, prompts: list[list[int]]) -> list[Answered]:
     """
     from transformers import GenerationConfig
 
-    how = GenerationConfig(max_new_tokens=_ANSWER, do_sample=False, pad_token_id=0)
+    how: Any = GenerationConfig(  # type: ignore[no-untyped-call]  # theirs
+        max_new_tokens=_ANSWER, do_sample=False, pad_token_id=0
+    )
     answers = []
     for prompt in prompts:
         asked = torch.tensor([prompt])
@@ -126,7 +128,7 @@ def _largest(model: Any, answers: list[Answered]) -> tuple[float, int]:
 def compare(model: Any, answers: list[Answered], explained: float, what: str) -> Comparison:
     """Return how far `model` is from the model that gave the answers.
 
-    The tokens are compared one by one, each after the same tokens: the greedy answers are the same if all are.
+    Each token is chosen after the same tokens before it, so greedy answers are the same if all tokens are.
 
     Raises:
         FailedError: the difference is larger than `what`, a dtype or a quantisation, explains.

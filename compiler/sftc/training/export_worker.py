@@ -22,6 +22,8 @@ def main() -> None:
     exit_with_parent()
     reporter = Reporter.take_stdout()
     spec = ExportSpec.decoded(sys.argv[1])
+    filterwarnings("ignore", module="transformers")
+    filterwarnings("ignore", module="peft")
     try:
         write_merged(spec, reporter)
     except FailedError as error:
@@ -43,7 +45,6 @@ def write_merged(spec: ExportSpec, reporter: Reporter) -> None:
         FailedError: the model cannot be merged, or the merged model is another one.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
 
     from sftc.training.base_model import loading
     from sftc.training.comparison import answer, compare, explained_by, longest_prompt
@@ -51,10 +52,6 @@ def write_merged(spec: ExportSpec, reporter: Reporter) -> None:
     from sftc.training.prompts import read_prompts
     from sftc.training.trained_model import base_of, load_trained
 
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # theirs
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # theirs
-    filterwarnings("ignore", module="transformers")
-    filterwarnings("ignore", module="peft")
     folder, into = Path(spec.model), Path(spec.into)
     base = base_of(folder)
     with loading(base):
@@ -74,8 +71,8 @@ def write_merged(spec: ExportSpec, reporter: Reporter) -> None:
     reporter.event("export", said)
     _merge(folder, Path(base.folder), into, dtype, tokenizer)
     gc.collect()
-    made = AutoModelForCausalLM.from_pretrained(into, dtype="float32", local_files_only=True).eval()
-    found = compare(made, answers, explained, dtype)
+    made: Any = AutoModelForCausalLM.from_pretrained(into, dtype="float32", local_files_only=True)
+    found = compare(made.eval(), answers, explained, dtype)
     reporter.event("compared", str(found), found._asdict())
     write_card(folder, into / "README.md", [said, f"compared with base plus adapter: {found}"])
 
@@ -103,7 +100,8 @@ def _merge(folder: Path, base: Path, into: Path, dtype: str, tokenizer: Any) -> 
     broken = [name for name, weight in merged.named_parameters() if not weight.isfinite().all()]
     if broken:
         raise FailedError(f"{broken[0]} has values that {dtype} cannot hold: choose another --dtype")
-    merged.generation_config = GenerationConfig()  # that of some models is refused by `save_pretrained`
+    # `save_pretrained` refuses the generation config of some models, which is copied as it is below.
+    merged.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]  # theirs
     merged.save_pretrained(into)
     tokenizer.save_pretrained(into)
     for place in (folder, base):

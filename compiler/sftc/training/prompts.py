@@ -33,7 +33,7 @@ def read_prompts(tokenizer: Any, rows: Path | None, longest: int) -> list[list[i
 
     Args:
         tokenizer: the tokenizer of the model.
-        rows: a training file, whose first rows are used up to their first answer; by default, fixed questions.
+        rows: a training file: its first rows are used, up to their first answer. By default, fixed questions.
         longest: the tokens that the model reads at once.
 
     Raises:
@@ -65,7 +65,9 @@ def _row_prompts(tokenizer: Any, rows: Path) -> Iterator[list[int]]:
             if not line.strip():
                 continue
             if any(each.rule.severity is Severity.ERROR for each in remarks(line)):
-                raise FailedError(f"{rows}:{number}: not a valid row; `sftc dataset check` says what is wrong")
+                raise FailedError(
+                    f"{rows}:{number}: not a valid row; `sftc dataset check` says what is wrong"
+                )
             try:
                 row = encode(read_row(line), template)
             except UnspeakableError as error:

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import torch
@@ -13,7 +13,10 @@ from sftc.service.executor import FailedError
 from sftc.training.base_model import BaseModel, find_base_model, loading
 from sftc.training.machine import out_of_memory
 
-ADAPTER = "adapter_config.json"
+ADAPTER: Final = "adapter_config.json"
+
+_INSIDE: Final = {"base_layer", "original_module"}
+"""What PEFT calls the layer of the base model inside one of its own."""
 
 
 def base_of(folder: Path) -> BaseModel:
@@ -25,7 +28,9 @@ def base_of(folder: Path) -> BaseModel:
     adapter = folder / ADAPTER
     if not adapter.is_file():
         return BaseModel(str(folder), None)
-    return find_base_model(orjson.loads(adapter.read_bytes())["base_model_name_or_path"], None, download=False)
+    return find_base_model(
+        orjson.loads(adapter.read_bytes())["base_model_name_or_path"], None, download=False
+    )
 
 
 def load_trained(folder: Path, tokens: int) -> Any:
@@ -44,17 +49,17 @@ def load_trained(folder: Path, tokens: int) -> Any:
         config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
         if getattr(config, "quantization_config", None):
             raise FailedError(
-                f"the weights of the base model in {base.folder} are quantised, and an adapter is merged only "
-                "into unquantised ones: set `base_model_name_or_path` in adapter_config.json to the folder of "
-                "the model that they were made of"
+                f"the weights of the base model in {base.folder} are quantised, and an adapter is merged "
+                "only into unquantised ones: set `base_model_name_or_path` in adapter_config.json to the "
+                "folder of the model that they were made of"
             )
         model: Any = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32, **base.options())
     if (folder / ADAPTER).is_file():
         model = _with_adapter(model, folder)
     if tokens > (known := model.get_input_embeddings().weight.shape[0]):
         raise FailedError(
-            f"the tokenizer in {folder} has {tokens:,} tokens, but the model has embeddings for {known:,}, and "
-            "the adapter does not have the others: save it with `save_embedding_layers=True`"
+            f"the tokenizer in {folder} has {tokens:,} tokens, but the model has embeddings for {known:,}, "
+            "and the adapter does not have the others: save it with `save_embedding_layers=True`"
         )
     return model.eval()
 
@@ -120,6 +125,8 @@ def merge_adapter(model: Any) -> Any:
 
 def _plain_layer(layer: Any) -> Any:
     """Return the layer of the base model inside those that PEFT put around it."""
-    while layer is not None and not isinstance(getattr(layer, "weight", None), torch.nn.Parameter):
-        layer = getattr(layer, "base_layer", None) or getattr(layer, "original_module", None)
+    inner = layer
+    while inner is not None:
+        layer = inner
+        inner = next((each for name, each in layer.named_children() if name in _INSIDE), None)
     return layer
