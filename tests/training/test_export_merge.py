@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, set_seed
+from transformers import AutoModelForCausalLM
 
 from sftc.service.executor import FailedError
 from sftc.training import export_worker, trained_model
 from sftc.training.export_spec import ROUNDED, ExportSpec
 from sftc.training.reporter import Reporter
 from support import tiny_model
+from support.adapters import write_adapter
 from support.training_jobs import rows, uneven
 
 pytestmark = pytest.mark.filterwarnings("ignore:::peft", "ignore:::transformers")
@@ -36,34 +37,6 @@ ADAPTERS: dict[str, dict[str, Any]] = {
     "tokens trained": {"trainable_token_indices": [257, 258]},
 }
 """Adapters of a model that shares the weights of its embeddings with its output layer."""
-
-
-def adapter(base: Path, folder: Path, grown: int = 0, words: tuple[str, ...] = (), **config: Any) -> Path:
-    """Write an adapter of the model in `base` to `folder`, as if it was trained.
-
-    Args:
-        base: the folder of the model.
-        folder: the new folder.
-        grown: the embeddings that the model gets first; 0 for as many as it has.
-        words: tokens that the tokenizer gets.
-        config: the config of the adapter.
-    """
-    set_seed(1)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    if grown:
-        model.resize_token_embeddings(grown)
-    made = get_peft_model(
-        model, LoraConfig(**{"r": 4, "target_modules": "all-linear", "task_type": "CAUSAL_LM", **config})
-    )
-    with torch.no_grad():
-        for weight in made.parameters():
-            if weight.requires_grad:
-                weight.add_(torch.randn_like(weight) * 0.05)
-    made.save_pretrained(folder)
-    tokenizer = tiny_model.tokenizer()
-    tokenizer.add_tokens([*words])
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def export(model: Path, into: Path, dtype: str = "", rows: Path | None = None) -> list[str]:
@@ -86,11 +59,9 @@ def whole(folder: Path) -> Any:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
-
-
 @pytest.mark.parametrize("kind", ADAPTERS)
 def test_a_merged_model_answers_like_base_plus_adapter(kind: str, models: Path, tmp_path: Path) -> None:
-    trained = adapter(models / "tiny", tmp_path / "adapter", **ADAPTERS[kind])
+    trained = write_adapter(models / "tiny", tmp_path / "adapter", **ADAPTERS[kind])
     expected = logits(PeftModel.from_pretrained(whole(models / "tiny"), trained))
     assert not torch.allclose(logits(whole(models / "tiny")), expected, atol=0.1)
     export(trained, tmp_path / "merged")
@@ -102,7 +73,7 @@ def test_a_merged_model_answers_like_base_plus_adapter(kind: str, models: Path, 
 
 
 def test_a_vocabulary_that_grew(models: Path, tmp_path: Path) -> None:
-    trained = adapter(models / "tiny", tmp_path / "adapter", 300, ("<|look|>", "<|leap|>"))
+    trained = write_adapter(models / "tiny", tmp_path / "adapter", 300, ("<|look|>", "<|leap|>"))
     base = whole(models / "tiny")
     base.resize_token_embeddings(300)
     expected = logits(PeftModel.from_pretrained(base, trained))
@@ -119,7 +90,7 @@ def test_a_vocabulary_that_grew(models: Path, tmp_path: Path) -> None:
 
 
 def test_the_dtype_and_what_it_explains(models: Path, tmp_path: Path) -> None:
-    trained = adapter(models / "tiny", tmp_path / "adapter")
+    trained = write_adapter(models / "tiny", tmp_path / "adapter")
     differences = []
     for dtype, stored in (("fp32", "F32"), ("fp16", "F16"), ("bf16", "BF16")):
         said = export(trained, tmp_path / dtype, dtype)[-1]
@@ -146,7 +117,7 @@ def test_the_table_of_dtypes_is_how_far_they_round() -> None:
 def test_a_model_that_is_another_one_is_refused(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = adapter(models / "tiny", tmp_path / "adapter", **ADAPTERS["embeddings adapted"])
+    trained = write_adapter(models / "tiny", tmp_path / "adapter", **ADAPTERS["embeddings adapted"])
     # This is what PEFT does on its own: the output layer changes with the embeddings that it shares.
     monkeypatch.setattr(trained_model, "_plain_layer", lambda layer: torch.nn.Linear(1, 1))
     with pytest.raises(
@@ -158,7 +129,7 @@ def test_a_model_that_is_another_one_is_refused(
 
 
 def test_rows_are_asked_up_to_their_answers(models: Path, tmp_path: Path) -> None:
-    trained = adapter(models / "tiny", tmp_path / "adapter")
+    trained = write_adapter(models / "tiny", tmp_path / "adapter")
     (tmp_path / "rows.jsonl").write_text(rows(3))
     assert "asking it 3 prompts" in export(trained, tmp_path / "merged", rows=tmp_path / "rows.jsonl")
     for text, reason in (
@@ -180,7 +151,7 @@ def test_values_that_a_dtype_cannot_hold(models: Path, tmp_path: Path) -> None:
         base.model.layers[0].self_attn.v_proj.weight.fill_(70_000.0)
     base.save_pretrained(tmp_path / "base")
     tiny_model.tokenizer().save_pretrained(tmp_path / "base")
-    trained = adapter(tmp_path / "base", tmp_path / "adapter")
+    trained = write_adapter(tmp_path / "base", tmp_path / "adapter")
     with pytest.raises(FailedError, match=r"v_proj.weight has values that fp16 cannot hold: choose another"):
         export(trained, tmp_path / "merged", "fp16")
 
@@ -192,7 +163,7 @@ def test_a_whole_model_is_written_in_another_dtype(models: Path, tmp_path: Path)
 
 
 def test_bases_that_nothing_can_be_merged_into(models: Path, tmp_path: Path) -> None:
-    trained = adapter(models / "tiny", tmp_path / "adapter")
+    trained = write_adapter(models / "tiny", tmp_path / "adapter")
     given = json.loads((trained / "adapter_config.json").read_text())
     (trained / "adapter_config.json").write_text(
         json.dumps({**given, "base_model_name_or_path": str(tmp_path)})
@@ -205,7 +176,9 @@ def test_bases_that_nothing_can_be_merged_into(models: Path, tmp_path: Path) -> 
     config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
     (base / "config.json").write_text(json.dumps(config))
     (trained / "adapter_config.json").write_text(json.dumps({**given, "base_model_name_or_path": str(base)}))
-    with pytest.raises(FailedError, match="are quantised, and an adapter is merged only into unquantised ones"):
+    with pytest.raises(
+        FailedError, match="are quantised, and an adapter is merged only into unquantised ones"
+    ):
         export(trained, tmp_path / "merged")
     wider = tiny_model.write(tmp_path / "wider", hidden_size=32)
     (trained / "adapter_config.json").write_text(json.dumps({**given, "base_model_name_or_path": str(wider)}))

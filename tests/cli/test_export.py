@@ -1,0 +1,78 @@
+"""`sftc export`: what it refuses, and that it leaves nothing behind."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.adapters import write_adapter
+from support.program import Program, rest, told
+from support.small_disk import needs_namespaces, small
+from support.training_jobs import contents
+
+pytestmark = pytest.mark.filterwarnings("ignore:::peft", "ignore:::transformers")
+
+FILES = {"full/notes.txt": "", "empty/other.txt": ""}
+
+
+@pytest.mark.measured
+@pytest.mark.parametrize(
+    ("arguments", "expected", "reason"),
+    [
+        (["job-1"], 2, "say what to make: --merge"),
+        (["job-1", "--merge"], 2, "--merge needs --output DIR"),
+        (["full", "--merge", "--output", "full"], 1, "full is not empty: name a folder that does not exist"),
+        (["full", "--merge", "--output", "full/notes.txt"], 1, "notes.txt is a file, and a folder is to be"),
+        (["full", "--merge", "--output", "new/deep"], 1, "no model in full"),
+        (["../job-1", "--merge", "--output", "new/deep"], 2, "'../job-1' is not the id of a job"),
+    ],
+)
+def test_what_cannot_be_exported(
+    sftc: Program, folder: Path, arguments: list[str], expected: int, reason: str
+) -> None:
+    code, out, said = sftc("export", *arguments)
+    assert (code, out) == (expected, "")
+    assert reason in said
+    assert sorted(os.listdir(folder)) == ["empty", "full"]
+    assert os.listdir("full") == ["notes.txt"]
+
+
+@pytest.mark.slow
+def test_a_merged_model_is_there_as_a_whole_or_not_at_all(
+    sftc: Program, models: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    trained = write_adapter(models / "tiny", tmp_path_factory.mktemp("trained") / "adapter")
+    before = sorted(os.listdir(folder))
+    with sftc.started("export", str(trained), "--merge", "--output", "new/merged") as run:
+        told(run, "asking it 8 prompts")
+        run.send_signal(signal.SIGINT)
+        assert rest(run)[0] == 130
+    assert sorted(os.listdir(folder)) == before
+
+    os.remove("empty/other.txt")
+    code, out, said = sftc("export", str(trained), "--merge", "--output", "empty", "--dtype", "bf16")
+    assert (code, out) == (0, "empty\n"), said
+    assert "sftc: merged into the base model, in bf16\n" in said
+    assert "and bf16 explains up to" in said
+    assert {"config.json", "model.safetensors", "tokenizer.json", "README.md"} < contents(
+        Path("empty")
+    ).keys()
+    assert sorted(os.listdir(folder)) == before
+
+
+@needs_namespaces
+@pytest.mark.slow
+def test_a_full_disk_is_an_error_and_leaves_nothing(
+    models: Path, folder: Path, sftc_program: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    trained = write_adapter(models / "tiny", tmp_path_factory.mktemp("trained") / "adapter")
+    Path("disk").mkdir()
+    line = (
+        f"mount -t tmpfs -o size=100k none disk && {sftc_program} export {trained} --merge --output disk/merged"
+        "; echo status $?; ls -A disk"
+    )
+    done = small(["bash", "-c", line], folder, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert done.stdout == "status 1\n", done.stderr
+    assert "Error: the disk is full: " in done.stderr
