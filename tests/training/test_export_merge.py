@@ -43,7 +43,7 @@ def export(model: Path, into: Path, dtype: str = "", rows: Path | None = None) -
     """Write the merged model, and return the messages."""
     said = io.StringIO()
     spec = ExportSpec(str(model), str(into), dtype, str(rows or ""), four_bit=False)
-    export_worker.write_merged(spec, Reporter(said))
+    export_worker.export_model(spec, Reporter(said))
     return [json.loads(line)["event"][1] for line in said.getvalue().splitlines()]
 
 

@@ -1,5 +1,6 @@
 """What the process that exports a model is to make."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import orjson
@@ -30,6 +31,11 @@ class ExportSpec(NamedTuple):
         dtype: a dtype of `ROUNDED`; empty for that of the base model.
         rows: a JSON Lines file whose rows the models are compared on; empty for fixed questions.
         four_bit: whether the adapter was trained on a base in 4 bits.
+        gguf: the name of the GGUF file to write; empty for the merged model.
+        quantize: a quantisation of `QUANTIZED` for it, or empty.
+        ollama: whether to write a Modelfile beside it.
+        converter: the beginning of the command that converts a model to GGUF.
+        quantiser: that of the command that quantises the file, if the converter does not.
     """
 
     model: str
@@ -37,6 +43,11 @@ class ExportSpec(NamedTuple):
     dtype: str
     rows: str
     four_bit: bool
+    gguf: str = ""
+    quantize: str = ""
+    ollama: bool = False
+    converter: Sequence[str] = ()
+    quantiser: Sequence[str] = ()
 
     def encoded(self) -> str:
         """Return the specification as JSON."""

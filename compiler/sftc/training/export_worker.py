@@ -6,12 +6,15 @@ At any time, one model is in memory, in fp32.
 import gc
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from warnings import filterwarnings
 
+import orjson
+
 from sftc.service.executor import FailedError
-from sftc.training.export_spec import ROUNDED, ExportSpec
+from sftc.training.export_spec import QUANTIZED, ROUNDED, ExportSpec
 from sftc.training.machine import disk_full, out_of_memory
 from sftc.training.reporter import Reporter
 from sftc.training.worker import exit_with_parent
@@ -25,7 +28,7 @@ def main() -> None:
     filterwarnings("ignore", module="transformers")
     filterwarnings("ignore", module="peft")
     try:
-        write_merged(spec, reporter)
+        export_model(spec, reporter)
     except FailedError as error:
         reporter.failed(str(error))
         sys.exit(1)
@@ -38,11 +41,11 @@ def main() -> None:
     reporter.done(spec.into)
 
 
-def write_merged(spec: ExportSpec, reporter: Reporter) -> None:
-    """Write the merged model, after a comparison with the trained one.
+def export_model(spec: ExportSpec, reporter: Reporter) -> None:
+    """Write the merged model or a GGUF file of it, after a comparison with the trained one.
 
     Raises:
-        FailedError: the model cannot be merged, or the merged model is another one.
+        FailedError: the model cannot be merged or converted, or what was made is another model.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -63,18 +66,38 @@ def write_merged(spec: ExportSpec, reporter: Reporter) -> None:
     reporter.event("export", f"asking it {len(prompts)} prompts")
     answers = answer(trained, prompts)
     explained = explained_by(trained, answers, ROUNDED[dtype])
+    kind, by_kind = dtype, explained
+    if spec.quantize:
+        kind, by_kind = spec.quantize, explained_by(trained, answers, QUANTIZED[spec.quantize])
     del trained
     gc.collect()
     said = f"merged into the base model, in {dtype}"
     if spec.four_bit:
         said += "; it was trained on the base in 4 bits, and is merged into the unquantised weights"
     reporter.event("export", said)
-    _merge(folder, Path(base.folder), into, dtype, tokenizer)
+    whole = into.parent / "merged" if spec.gguf else into
+    _merge(folder, Path(base.folder), whole, dtype, tokenizer)
     gc.collect()
-    made: Any = AutoModelForCausalLM.from_pretrained(into, dtype="float32", local_files_only=True)
+    made: Any = AutoModelForCausalLM.from_pretrained(whole, dtype="float32", local_files_only=True)
     found = compare(made.eval(), answers, explained, dtype)
     reporter.event("compared", str(found), found._asdict())
-    write_card(folder, into / "README.md", [said, f"compared with base plus adapter: {found}"])
+    facts = [said, f"compared with base plus adapter: {found}"]
+    write_card(folder, whole / "README.md", facts)  # the converter reads it
+    if spec.gguf:
+        from sftc.training.gguf_file import check_tokenizer, load_gguf, read_fields
+
+        del made
+        gc.collect()
+        reporter.event("export", f"writing {spec.gguf}, in {kind}")
+        file = into / spec.gguf
+        _convert(spec, whole, file, dtype, kind)
+        fields, stops = read_fields(file), _stops(whole)
+        check_tokenizer(fields, tokenizer, stops)
+        found = compare(load_gguf(file), answers, by_kind, kind)
+        reporter.event("compared", str(found), found._asdict())
+        write_card(folder, into / "README.md", [*facts, f"GGUF in {kind}, compared with the same: {found}"])
+        if spec.ollama:
+            _write_modelfile(file, fields, tokenizer, stops, reporter)
 
 
 def _dtype(base: str) -> str:
@@ -108,6 +131,53 @@ def _merge(folder: Path, base: Path, into: Path, dtype: str, tokenizer: Any) -> 
         if (given := place / "generation_config.json").is_file():
             shutil.copyfile(given, into / given.name)
             break
+
+
+def _convert(spec: ExportSpec, model: Path, file: Path, dtype: str, kind: str) -> None:
+    """Write the model as a GGUF file: the converter writes some kinds itself."""
+    from sftc.training.llama_cpp import DIRECT, convert, quantise
+
+    file.parent.mkdir()
+    if kind in DIRECT:
+        convert(spec.converter, model, file, kind)
+    else:
+        whole = model.parent / "whole.gguf"
+        convert(spec.converter, model, whole, dtype)
+        quantise(spec.quantiser, whole, file, kind)
+
+
+def _write_modelfile(
+    file: Path, fields: Mapping[str, Any], tokenizer: Any, stops: list[int], reporter: Reporter
+) -> None:
+    """Write the Modelfile of Ollama; without the chat template if that cannot be told as one of Go."""
+    from sftc.training.modelfile import (
+        UntellableError,
+        begins_itself,
+        find_pieces,
+        modelfile,
+        without_begin,
+    )
+
+    note = "The template is for plain conversations, without tool calls and thoughts."
+    pieces = None
+    try:
+        pieces = find_pieces(tokenizer)
+        if tokenizer.bos_token and begins_itself(fields):
+            pieces = without_begin(pieces, tokenizer.bos_token)
+    except UntellableError as error:
+        note = f"Without a template, Ollama reads that of the GGUF file, if it knows it: {error}."
+        reporter.event(
+            "warning", f"the Modelfile has no template, because {error}: compare answers in Ollama"
+        )
+    text = modelfile(file.name, pieces, tokenizer.convert_ids_to_tokens(stops), note)
+    (file.parent / "Modelfile").write_text(text, encoding="utf-8")
+
+
+def _stops(folder: Path) -> list[int]:
+    """Return the tokens that end the answers of a model."""
+    path = folder / "generation_config.json"
+    stops = orjson.loads(path.read_bytes()).get("eos_token_id") if path.is_file() else None
+    return stops if isinstance(stops, list) else [] if stops is None else [stops]
 
 
 if __name__ == "__main__":

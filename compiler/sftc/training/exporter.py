@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import IO
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import IO, NamedTuple
 
 import orjson
 
@@ -45,6 +45,40 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield the path of a folder to create, which is gone at the end."""
+    with TemporaryDirectory(prefix="sftc-export-") as aside:
+        yield Path(aside) / "model"
+
+
+@contextmanager
+def new_file(file: Path) -> Iterator[Path]:
+    """Yield the path of a folder to create, with a file of the name of `file` and README.md.
+
+    At the end, they become `file` and its card beside it, with the ending `.md`; after an error, they are gone.
+
+    Raises:
+        FailedError: one of them exists.
+    """
+    file = file.absolute()
+    card = file.with_suffix(".md")
+    for each in (file, card):
+        if each.exists():
+            raise FailedError(f"{each} exists: remove it, or write another file")
+    there = next(each for each in file.parents if each.exists())
+    aside = Path(mkdtemp(prefix=".sftc-export-", dir=there))
+    try:
+        yield aside / "model"
+        sync_tree(aside / "model")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(aside / "model" / file.name, file)
+        os.replace(aside / "model/README.md", card)
+        sync_folder(file.parent)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
 def check_new(folder: Path) -> None:
     """Check that a folder can be written without replacing anything.
 
@@ -57,20 +91,29 @@ def check_new(folder: Path) -> None:
         raise FailedError(f"{folder} is a file, and a folder is to be written")
 
 
-def trained_in_4_bits(model: Path) -> bool:
-    """Return whether a job trained `model` on a base in 4 bits, from the plan beside it."""
-    plan = model.parent / "plan.json"
-    return plan.is_file() and bool(orjson.loads(plan.read_bytes()).get("four_bit"))
+class Origin(NamedTuple):
+    """What is known of the job that trained a model.
+
+    Attributes:
+        rows: its validation file, else its training file; empty if neither is there.
+        base: `job.model`, or empty.
+        four_bit: whether the base model was in 4 bits.
+    """
+
+    rows: str = ""
+    base: str = ""
+    four_bit: bool = False
 
 
-def rows_of(model: Path) -> str:
-    """Return the validation file of the job that trained `model`, else its training file, else nothing."""
-    job = model.parent / "work.json"
-    if not job.is_file():
-        return ""
+def origin_of(model: Path) -> Origin:
+    """Return what is known of the job that trained `model`, from the files of the job around it."""
+    job, plan = (model.parent / name for name in ("work.json", "plan.json"))
+    if not (job.is_file() and plan.is_file()):
+        return Origin()
     given = orjson.loads(job.read_bytes())
-    files = (given.get("validation"), given.get("training"))
-    return next((each for each in files if each and Path(each).is_file()), "")
+    files = (given["validation"], given["training"])
+    rows = next((each for each in files if each and Path(each).is_file()), "")
+    return Origin(rows, given["payload"]["model"], bool(orjson.loads(plan.read_bytes())["four_bit"]))
 
 
 def run_export(spec: ExportSpec, say: Callable[[str], None]) -> None:
