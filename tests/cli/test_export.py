@@ -21,8 +21,19 @@ FILES = {"full/notes.txt": "", "empty/other.txt": ""}
 @pytest.mark.parametrize(
     ("arguments", "expected", "reason"),
     [
-        (["job-1"], 2, "say what to make: --merge"),
-        (["job-1", "--merge"], 2, "--merge needs --output DIR"),
+        (["job-1"], 2, "say what to make: --merge, --gguf, --ollama or --push"),
+        (["job-1", "--merge"], 2, "--merge needs --output DIR or --push"),
+        (["job-1", "--merge", "--gguf", "x.gguf"], 2, "--merge and --gguf are several forms"),
+        (["job-1", "--gguf", "x.gguf", "--output", "new"], 2, "--output goes with --merge or --ollama"),
+        (["job-1", "--gguf", "x.gguf", "--push", "me/sums"], 2, "--push goes with --merge, or alone"),
+        (["job-1", "--merge", "--output", "new", "--quantize", "q8_0"], 2, "--quantize goes with --gguf"),
+        (["job-1", "--push", "me/sums", "--dtype", "bf16"], 2, "--push alone uploads the model as it is"),
+        (["job-1", "--push", "sums"], 2, "'sums' is not OWNER/NAME"),
+        (["job-1", "--ollama", "-f"], 2, "'-f' is not the name of a model in Ollama"),
+        (["full", "--ollama", "sums"], 1, "there is no `ollama` on the PATH: pass --output DIR"),
+        (["full", "--gguf", "x.gguf"], 1, "there is no convert_hf_to_gguf.py on the PATH: pass --llama-cpp"),
+        (["full", "--gguf", "x.gguf", "--llama-cpp", "full"], 1, "no convert_hf_to_gguf.py in full"),
+        (["full", "--gguf", "full/notes.txt"], 1, "notes.txt exists: remove it, or write another file"),
         (["full", "--merge", "--output", "full"], 1, "full is not empty: name a folder that does not exist"),
         (["full", "--merge", "--output", "full/notes.txt"], 1, "notes.txt is a file, and a folder is to be"),
         (["full", "--merge", "--output", "new/deep"], 1, "no model in full"),
@@ -70,8 +81,8 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(
     trained = write_adapter(models / "tiny", tmp_path_factory.mktemp("trained") / "adapter")
     Path("disk").mkdir()
     line = (
-        f"mount -t tmpfs -o size=100k none disk && {sftc_program} export {trained} --merge --output disk/merged"
-        "; echo status $?; ls -A disk"
+        f"mount -t tmpfs -o size=100k none disk && {sftc_program} export {trained} --merge "
+        "--output disk/merged; echo status $?; ls -A disk"
     )
     done = small(["bash", "-c", line], folder, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert done.stdout == "status 1\n", done.stderr

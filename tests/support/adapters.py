@@ -5,9 +5,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, set_seed
-
-from support import tiny_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 
 
 def write_adapter(
@@ -34,7 +32,7 @@ def write_adapter(
             if weight.requires_grad:
                 weight.add_(torch.randn_like(weight) * 0.05)
     made.save_pretrained(folder)
-    tokenizer = tiny_model.tokenizer()
+    tokenizer = AutoTokenizer.from_pretrained(base)
     tokenizer.add_tokens([*words])
     tokenizer.save_pretrained(folder)
     return folder

@@ -1,4 +1,7 @@
-"""A small model that the converter of llama.cpp takes: it knows only tokenizers of released models, and Llama's."""
+"""A small model that the converter of llama.cpp takes: with a tokenizer like that of Llama 2.
+
+It refuses other tokenizers that no released model has.
+"""
 
 from pathlib import Path
 
@@ -21,7 +24,6 @@ def byte_fallback_tokenizer() -> PreTrainedTokenizerFast:
         models.BPE(
             vocab={each: at for at, each in enumerate(vocab)},
             merges=merges,
-            unk_token="<unk>",
             fuse_unk=True,
             byte_fallback=True,
         )
@@ -29,12 +31,11 @@ def byte_fallback_tokenizer() -> PreTrainedTokenizerFast:
     made.normalizer = normalizers.Replace(" ", "▁")
     made.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     made.add_special_tokens([AddedToken(each, special=True) for each in (*_SPECIAL, *_CHAT)])
+    words = dict(zip(("unk_token", "bos_token", "pad_token"), _SPECIAL, strict=True))
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # theirs
         tokenizer_object=made,
-        unk_token="<unk>",
-        bos_token="<s>",
-        eos_token="<|im_end|>",
-        pad_token="</s>",
+        **words,
+        eos_token=_CHAT[1],
         chat_template=TEMPLATE,
         add_prefix_space=False,
     )

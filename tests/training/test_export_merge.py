@@ -122,8 +122,8 @@ def test_a_model_that_is_another_one_is_refused(
     monkeypatch.setattr(trained_model, "_plain_layer", lambda layer: torch.nn.Linear(1, 1))
     with pytest.raises(
         FailedError,
-        match=r"not the one that was trained: \d+ of \d+ greedy tokens are the same on 8 prompts; the largest "
-        r"difference of logits is [\d.]+, and bf16 explains up to [\d.]+. Nothing was written",
+        match=r"not the one that was trained: \d+ of \d+ greedy tokens are the same on 8 prompts; the "
+        r"largest difference of logits is [\d.]+, and bf16 explains up to [\d.]+. Nothing was written",
     ):
         export(trained, tmp_path / "merged", "bf16")
 

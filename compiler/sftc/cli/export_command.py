@@ -48,7 +48,7 @@ class _Wanted(NamedTuple):
             (len(forms) > 1, f"{' and '.join(forms)} are several forms: run the command for each."),
             (
                 self.merge and not (self.output or self.push),
-                "--merge needs --output DIR or --push OWNER/NAME.",
+                "--merge needs --output DIR or --push.",
             ),
             (self.output and form in ("", "--gguf"), "--output goes with --merge or --ollama."),
             (self.push and (self.gguf or self.ollama), "--push goes with --merge, or alone."),
@@ -100,9 +100,9 @@ class _Wanted(NamedTuple):
 def export_command(job: str, **options: Any) -> None:
     """Make a model that was trained on this machine usable elsewhere.
 
-    JOB is a job of the embedded service, and DIR the folder of a model. Before it is handed over, the new model
-    is compared with base plus adapter: its greedy tokens and its logits. If it differs more than its dtype or
-    its quantisation explains, nothing is written.
+    JOB is a job of the embedded service, and DIR the folder of a model. Before it is handed over, the new
+    model is compared with base plus adapter: its greedy tokens and its logits. If it differs more than its
+    dtype or its quantisation explains, nothing is written.
     """
     wanted = _Wanted(**options)
     wanted.check()
@@ -130,7 +130,7 @@ def _export(job: str, wanted: _Wanted) -> str:
         return wanted.gguf
     if wanted.ollama and not wanted.output and not shutil.which("ollama"):
         raise click.ClickException(
-            "there is no `ollama` on the PATH: pass --output DIR, and create it there."
+            "there is no `ollama` on the PATH: pass --output DIR to write the folder for it."
         )
     with new_folder(Path(wanted.output)) if wanted.output else scratch_folder() as into:
         _make(job, wanted, into, _GGUF if wanted.ollama else "")

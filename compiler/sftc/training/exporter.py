@@ -56,7 +56,8 @@ def scratch_folder() -> Iterator[Path]:
 def new_file(file: Path) -> Iterator[Path]:
     """Yield the path of a folder to create, with a file of the name of `file` and README.md.
 
-    At the end, they become `file` and its card beside it, with the ending `.md`; after an error, they are gone.
+    At the end, they become `file` and its card beside it, with the ending `.md`; after an error, they are
+    gone.
 
     Raises:
         FailedError: one of them exists.

@@ -44,8 +44,9 @@ class Pieces(NamedTuple):
             before, after = getattr(self, role)
             return f"{before}{{{{ {content} }}}}{after}"
 
+        start = f"{{{{ else }}}}{self.start}" if self.start else ""
         return (
-            f"{{{{ if .System }}}}{around('system', '.System')}{{{{ else }}}}{self.start}{{{{ end }}}}"
+            f"{{{{ if .System }}}}{around('system', '.System')}{start}{{{{ end }}}}"
             f'{{{{ range .Messages }}}}{{{{ if eq .Role "user" }}}}{around("user", ".Content")}'
             f'{{{{ else if eq .Role "assistant" }}}}{around("assistant", ".Content")}'
             f"{{{{ end }}}}{{{{ end }}}}{self.ask}"
@@ -65,7 +66,7 @@ def find_pieces(tokenizer: Any) -> Pieces:
         UntellableError: the template does more than that.
     """
     template = tokenizer.chat_template
-    if not isinstance(template, str):
+    if not (template and isinstance(template, str)):
         raise UntellableError("the model has no chat template, or several")
     if "strftime_now" in template:
         raise UntellableError("the chat template prints the date")
