@@ -42,7 +42,10 @@ def byte_fallback_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def write_llama(folder: Path) -> Path:
-    """Write the model to `folder`, and return the folder. Its weights are reproducible."""
+    """Write the model to `folder`, and return the folder. Its weights are reproducible.
+
+    It does not answer in single bytes, which llama.cpp leaves out of its reports if they are no character.
+    """
     set_seed(0)
     words = byte_fallback_tokenizer()
     config = LlamaConfig(
@@ -59,6 +62,9 @@ def write_llama(folder: Path) -> Path:
         pad_token_id=2,
         dtype=torch.float32,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model = LlamaForCausalLM(config)
+    with torch.no_grad():
+        model.lm_head.weight[len(_SPECIAL) : len(_SPECIAL) + 256] = 0
+    model.save_pretrained(folder)
     words.save_pretrained(folder)
     return folder

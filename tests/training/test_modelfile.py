@@ -22,7 +22,9 @@ CHATML = """{{ if .System }}<|im_start|>system
 {{ .Content }}<|im_end|>
 {{ end }}{{ end }}<|im_start|>assistant
 """
-BEGINS = "{% if messages[0].role != 'system' %}{{ '<s><|im_start|>system\nBe kind.<|im_end|>\n' }}{% else %}<s>{% endif %}"
+BEGINS = (
+    "<s>{% if messages[0].role != 'system' %}{{ '<|im_start|>system\\nBe kind.<|im_end|>\\n' }}{% endif %}"
+)
 REFUSES = "{% if messages[0].role == 'system' %}{{ raise_exception('no system messages') }}{% endif %}"
 ASKS = "{% if add_generation_prompt %}{{ '[answer]' }}{% endif %}"
 

@@ -14,9 +14,8 @@ import click
 from sftc.cli.connection import say
 from sftc.cli.output import write_stdout
 from sftc.cli.trained_folder import trained_folder
+from sftc.training.export_spec import QUANTIZED, ROUNDED
 
-_DTYPES = ("bf16", "fp16", "fp32")
-_QUANTIZATIONS = ("q8_0", "q6_k", "q5_k_m", "q5_0", "q4_k_m", "q4_0", "q3_k_m", "q2_k")
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 _OLLAMA_NAME = re.compile(r"(\w[\w.-]*/)*\w[\w.-]*(:\w[\w.-]*)?", re.ASCII)
 _GGUF = "model.gguf"
@@ -69,11 +68,11 @@ class _Wanted(NamedTuple):
 @click.option("--merge", is_flag=True, help="Merge the adapter into its base model.")
 @click.option("--output", metavar="DIR", help="Folder to write; new or empty.")
 @click.option(
-    "--dtype", type=click.Choice(_DTYPES), help="Dtype of the weights. [default: that of the base model]"
+    "--dtype", type=click.Choice([*ROUNDED]), help="Dtype of the weights. [default: that of the base model]"
 )
 @click.option("--gguf", metavar="FILE", help="Write a GGUF file, for llama.cpp, and its card beside it.")
 @click.option(
-    "--quantize", type=click.Choice(_QUANTIZATIONS), help="Quantisation of the GGUF file. [default: none]"
+    "--quantize", type=click.Choice([*QUANTIZED]), help="Quantisation of the GGUF file. [default: none]"
 )
 @click.option(
     "--ollama",

@@ -39,6 +39,7 @@ COMMANDS = (
 EXTRAS: Final[Mapping[str, str]] = {
     "backports": "dataset",
     "dotenv": "submit",
+    "gguf": "gguf",
     "httpx": "submit",
     "jinja2": "preview",
     "matplotlib": "plot",
