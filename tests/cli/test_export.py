@@ -1,13 +1,17 @@
 """`sftc export`: what it refuses, and that it leaves nothing behind."""
 
+import json
 import os
 import signal
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
 
 from support.adapters import write_adapter
+from support.backends import Answer, Asked, odd_service
+from support.environment import KEY
 from support.program import Program, rest, told
 from support.small_disk import needs_namespaces, small
 from support.training_jobs import contents
@@ -87,3 +91,70 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(
     done = small(["bash", "-c", line], folder, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert done.stdout == "status 1\n", done.stderr
     assert "Error: the disk is full: " in done.stderr
+
+
+def write_job(folder: Path, model: str, rows: str = "", *, four_bit: bool = False) -> None:
+    """Write the files of a job that say what it trained, around its model."""
+    job = {"payload": {"model": model}, "training": rows, "validation": None}
+    (folder / "work.json").write_text(json.dumps(job))
+    (folder / "plan.json").write_text(json.dumps({"four_bit": four_bit}))
+
+
+def hub(asked: Asked) -> Answer:
+    """Answer like the Hugging Face Hub, which takes every file within the commit."""
+    path = asked.path.partition("?")[0]
+    if path == "/api/repos/create":
+        if json.loads(asked.body)["name"] == "taken":
+            return Answer({"error": "You don't have the rights to create a model"}, 403)
+        return Answer({"url": "https://huggingface.co/me/sums", "name": "me/sums", "id": "1"})
+    if path == "/api/validate-yaml":
+        return Answer({"errors": [], "warnings": []})
+    if path.endswith("/preupload/main"):
+        files = [each["path"] for each in json.loads(asked.body)["files"]]
+        return Answer(
+            {"files": [{"path": each, "uploadMode": "regular", "shouldIgnore": False} for each in files]}
+        )
+    if path.endswith("/commit/main"):
+        url = "https://huggingface.co/me/sums/commit/0123456"
+        return Answer({"success": True, "commitOid": "0123456", "commitUrl": url})
+    return Answer({"error": "not found"}, 404)
+
+
+@pytest.mark.slow
+def test_a_model_is_uploaded_only_when_that_is_asked_for(
+    sftc: Program, models: Path, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    trained = write_adapter(models / "tiny", folder / "job/adapter")
+    push = ["export", str(trained), "--push"]
+    with odd_service(hub) as service:
+        monkeypatch.setenv("HF_ENDPOINT", service.root)
+        code, out, said = sftc(*push, "me/sums")
+        assert (code, out) == (1, "")
+        assert "there is no token of the Hugging Face Hub: run `hf auth login`, or set HF_TOKEN" in said
+        monkeypatch.setenv("HF_TOKEN", KEY)
+        code, out, said = sftc(*push, "me/sums")
+        assert (code, out) == (1, "")
+        assert "the base model of the adapter is a folder of this machine" in said
+        assert service.asked == []
+
+        write_job(folder / "job", "Qwen/Qwen3-4B")
+        code, out, said = sftc(*push, "me/sums")
+        assert (code, out) == (0, f"{service.root}/me/sums\n"), said
+        made = next(each for each in service.asked if each.path == "/api/repos/create")
+        assert json.loads(made.body) == {"name": "sums", "organization": "me", "visibility": "private"}
+        assert made.headers["authorization"] == f"Bearer {KEY}"
+        commit = next(each for each in service.asked if "/commit/" in each.path)
+        assert commit.path.startswith("/api/models/me/sums/commit/main")
+        files = {
+            line["value"]["path"]: b64decode(line["value"]["content"])
+            for line in map(json.loads, commit.body.splitlines()[:-1])
+            if line["key"] == "file"
+        }
+        config = json.loads(files["adapter_config.json"])
+        assert config["base_model_name_or_path"] == "Qwen/Qwen3-4B"
+        assert str(models).encode() not in commit.body
+        assert json.loads((trained / "adapter_config.json").read_text())["base_model_name_or_path"]
+
+        code, out, said = sftc(*push, "me/taken")
+        assert (code, out) == (1, "")
+        assert "the upload to me/taken failed: " in said

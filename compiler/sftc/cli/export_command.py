@@ -122,7 +122,10 @@ def _export(job: str, wanted: _Wanted) -> str:
         FailedError: it cannot be exported.
     """
     from sftc.training.exporter import new_file, new_folder, scratch_folder
+    from sftc.training.hub_upload import check_token
 
+    if wanted.push:
+        check_token()
     if wanted.gguf:
         with new_file(Path(wanted.gguf)) as into:
             _make(job, wanted, into, Path(wanted.gguf).name)

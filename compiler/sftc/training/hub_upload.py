@@ -12,6 +12,18 @@ _ADAPTER: Final = "adapter_config.json"
 _MESSAGE: Final = "Upload a model with sftc export"
 
 
+def check_token() -> None:
+    """Check that there is a token of the hub.
+
+    Raises:
+        FailedError: there is none.
+    """
+    from huggingface_hub import get_token
+
+    if not get_token():
+        raise FailedError("there is no token of the Hugging Face Hub: run `hf auth login`, or set HF_TOKEN")
+
+
 def push_model(folder: Path, repository: str) -> str:
     """Upload the files of a model, in one commit, and return the address of the repository.
 
@@ -22,13 +34,11 @@ def push_model(folder: Path, repository: str) -> str:
         repository: `OWNER/NAME`.
 
     Raises:
-        FailedError: there is no token, or the hub refuses it or cannot be reached.
+        FailedError: the hub refuses it, or cannot be reached.
     """
-    from huggingface_hub import HfApi, get_token
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-    if not get_token():
-        raise FailedError("there is no token of the Hugging Face Hub: run `hf auth login`, or set HF_TOKEN")
     api = HfApi(library_name="sftc")
     try:
         made = api.create_repo(repository, private=True, exist_ok=True)
