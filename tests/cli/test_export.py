@@ -59,6 +59,7 @@ def test_a_merged_model_is_there_as_a_whole_or_not_at_all(
     sftc: Program, models: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     trained = write_adapter(models / "tiny", tmp_path_factory.mktemp("trained") / "adapter")
+    write_job(trained.parent, "tiny", "", four_bit=True)
     before = sorted(os.listdir(folder))
     with sftc.started("export", str(trained), "--merge", "--output", "new/merged") as run:
         told(run, "asking it 8 prompts")
@@ -69,7 +70,7 @@ def test_a_merged_model_is_there_as_a_whole_or_not_at_all(
     os.remove("empty/other.txt")
     code, out, said = sftc("export", str(trained), "--merge", "--output", "empty", "--dtype", "bf16")
     assert (code, out) == (0, "empty\n"), said
-    assert "sftc: merged into the base model, in bf16\n" in said
+    assert "sftc: merged into the base model, in bf16; it was trained on the base in 4 bits, and is " in said
     assert "and bf16 explains up to" in said
     assert {"config.json", "model.safetensors", "tokenizer.json", "README.md"} < contents(
         Path("empty")

@@ -123,6 +123,24 @@ def test_a_folder_for_ollama(sftc: Program, trained: Path) -> None:
     assert text.endswith('PARAMETER stop "<|im_end|>"\n')
 
 
+def test_a_model_is_created_in_ollama(
+    sftc: Program, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin/ollama"  # no registry has Ollama: this one says what it is called with
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "$@"\nls\nexit "${OLLAMA_STATUS:-0}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    code, out, said = sftc("export", str(trained), "--ollama", "me/sums:1b")
+    assert (code, out) == (0, "me/sums:1b\n"), said
+    assert said.endswith("create me/sums:1b -f Modelfile\nModelfile\nREADME.md\nmodel.gguf\n")
+    monkeypatch.setenv("OLLAMA_STATUS", "3")
+    code, out, said = sftc("export", str(trained), "--ollama", "sums")
+    assert (code, out) == (1, "")
+    assert said.endswith("Error: `ollama create sums -f Modelfile` failed.\n")
+    assert os.listdir() == ["bin"]
+
+
 def test_a_model_that_the_converter_refuses(sftc: Program, models: Path, tmp_path: Path) -> None:
     trained = write_adapter(
         models / "tiny", tmp_path / "trained"

@@ -92,7 +92,7 @@ def check_new(folder: Path) -> None:
         raise FailedError(f"{folder} is a file, and a folder is to be written")
 
 
-class Origin(NamedTuple):
+class JobOrigin(NamedTuple):
     """What is known of the job that trained a model.
 
     Attributes:
@@ -106,15 +106,15 @@ class Origin(NamedTuple):
     four_bit: bool = False
 
 
-def origin_of(model: Path) -> Origin:
+def origin_of(model: Path) -> JobOrigin:
     """Return what is known of the job that trained `model`, from the files of the job around it."""
     job, plan = (model.parent / name for name in ("work.json", "plan.json"))
     if not (job.is_file() and plan.is_file()):
-        return Origin()
+        return JobOrigin()
     given = orjson.loads(job.read_bytes())
     files = (given["validation"], given["training"])
     rows = next((each for each in files if each and Path(each).is_file()), "")
-    return Origin(rows, given["payload"]["model"], bool(orjson.loads(plan.read_bytes())["four_bit"]))
+    return JobOrigin(rows, given["payload"]["model"], bool(orjson.loads(plan.read_bytes())["four_bit"]))
 
 
 def run_export(spec: ExportSpec, say: Callable[[str], None]) -> None:
