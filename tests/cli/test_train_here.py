@@ -78,6 +78,13 @@ def test_the_example_trains_locally_and_changes_the_answers(sftc: Program, tmp_p
     assert before[1] != after[1]
     assert re.fullmatch(r"\d+\.", after[1])
 
+    code, out, said = sftc("export", job, "--merge", "--output", "merged", "--dtype", "bf16")
+    assert (code, out) == (0, "merged\n"), said
+    assert "asking it 8 prompts" in said
+    code, out, said = sftc("chat", "merged", "--prompt", "3 + 4?")
+    assert code == 0, said
+    assert re.fullmatch(r"after +\d+\.\n", out)
+
     shutil.move(tmp_path / "models", tmp_path / "elsewhere")
     code, out, said = sftc("chat", job, "--prompt", "3 + 4?")
     assert (code, out) == (1, "")

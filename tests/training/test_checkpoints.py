@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from sftc.training import checkpoints
 from sftc.training.checkpoints import BEST, CHECKPOINT, SEAL
+from support.small_disk import needs_namespaces, small
 from support.training_jobs import Bench, Told, contents, rows, settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -109,9 +110,6 @@ def test_a_job_resumes_from_the_checkpoint_before_a_damaged_one(models: Path, tm
     assert not checkpoints.newest(bench.folder, CHECKPOINT) or contents(bench.folder / "checkpoint-6")
 
 
-SMALL = ["unshare", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child"]
-"""The beginning of a command that may mount disks which nobody else sees."""
-
 CONFIG = """
 schema_version = 2
 [job]
@@ -158,22 +156,8 @@ print(bench.train(told), told.data("training")["step"])
 """
 
 
-def small(command: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that mounts a small disk in `folder`."""
-    if subprocess.run([*SMALL, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine does not allow to mount a small disk")
-    return subprocess.run(
-        [*SMALL, *command],
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-        cwd=folder,
-        check=False,
-    )
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("unshare"), reason="it needs namespaces of its own")
+@needs_namespaces
 def test_a_full_disk_fails_the_job_with_what_to_do(models: Path, tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     path = os.pathsep.join(filter(None, sys.path))

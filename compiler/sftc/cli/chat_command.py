@@ -4,14 +4,14 @@ import os
 import sys
 from collections.abc import Iterator
 from io import TextIOWrapper
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from sftc.cli.connection import ServiceOptions, connected, failures, job_id, say
+from sftc.cli.connection import say
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_files, write_stdout
+from sftc.cli.trained_folder import trained_folder
 from sftc.report.terminal import printable_lines
 from sftc.text.plural import counted
 from sftc.text.source import escaped
@@ -66,9 +66,7 @@ def chat_command(
         raise click.UsageError("--file has its own prompts: leave out --prompt and --system.")
     if output is not None and path is None:
         raise click.UsageError("--output needs --file.")
-    folder = Path(job) if os.path.isdir(job) else _model(job_id(job))
-    if not (folder / "tokenizer_config.json").is_file():
-        raise click.ClickException(f"no model in {folder}.")
+    folder = trained_folder(job)
     say(f"loading {folder}")
     from sftc.service.executor import FailedError
     from sftc.training.inference import TrainedModel
@@ -96,20 +94,6 @@ def chat_command(
             _ask(chat, question, with_base=with_base)
     except (UnspeakableError, TooLongError) as error:
         raise click.ClickException(f"{error}.") from error
-
-
-def _model(job: str) -> Path:
-    """Return the folder of the model that a job of the embedded service trained.
-
-    Raises:
-        click.ClickException: the job has no model.
-    """
-    with failures(), connected(ServiceOptions("local", None, allow_insecure=False)) as connection:
-        body = connection.service.get(f"jobs/{job}")
-    if model := body.get("fine_tuned_model"):
-        return Path(model)
-    why = f": {body['error']}" if body.get("error") else ""
-    raise click.ClickException(f"{job} has no model; its status is {body['status']}{why}.")
 
 
 def _answer_file(path: str, output: str | None, model: "TrainedModel", most: int, *, with_base: bool) -> None:

@@ -31,6 +31,7 @@ COMMANDS = (
     "jobs",
     "serve",
     "chat",
+    "export",
 )
 """The commands, in the order of the help."""
 
@@ -38,6 +39,7 @@ COMMANDS = (
 EXTRAS: Final[Mapping[str, str]] = {
     "backports": "dataset",
     "dotenv": "submit",
+    "gguf": "gguf",
     "httpx": "submit",
     "jinja2": "preview",
     "matplotlib": "plot",

@@ -71,7 +71,7 @@ def input_limit(config: Any, tokenizer: Any) -> int:
     text = config.get_text_config()
     limits = (getattr(text, each, None) for each in ("max_position_embeddings", "seq_length"))
     longest = next((each for each in limits if each), tokenizer.model_max_length)  # Mamba has no limit
-    return min(longest, _UNLIMITED)
+    return min(int(longest), _UNLIMITED)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def generate_answer(
         options: more arguments of the model's `generate`.
     """
     asked = torch.tensor([question], device=model.device)
-    config = GenerationConfig(  # type: ignore[no-untyped-call]  # theirs
+    config = GenerationConfig(
         max_new_tokens=most,
         do_sample=False,
         use_cache=True,

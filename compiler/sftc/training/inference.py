@@ -99,7 +99,7 @@ class TrainedModel:
         return str(self._tokenizer.decode(made, skip_special_tokens=True)).strip()
 
 
-class Pieces(TextStreamer):
+class Pieces(TextStreamer):  # type: ignore[misc]  # mypy skips transformers
     """Passes the text of an answer on, as soon as no further token can change it."""
 
     def __init__(self, tokenizer: Any, tell: Tell) -> None:

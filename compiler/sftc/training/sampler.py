@@ -17,7 +17,7 @@ _SHOWN: Final = 80
 """Letters of a prompt and of an answer in the message of an event, whose data has them whole."""
 
 
-class Sampler(TrainerCallback):
+class Sampler(TrainerCallback):  # type: ignore[misc]  # mypy skips transformers
     """Takes samples before training and every few steps: `sample` events, and a file in the job's folder.
 
     Every process takes them, because each may have a part of the model. A job that resumes does not

@@ -20,7 +20,7 @@ _PATIENCE: Final = 60.0
 """Seconds after which a tracker that does not return is left behind."""
 
 
-class Trackers(TrainerCallback):
+class Trackers(TrainerCallback):  # type: ignore[misc]  # mypy skips transformers
     """The trackers of a job, through the integrations of transformers.
 
     As a context manager, it ends the runs in the trackers. A tracker that fails is reported as a warning,

@@ -21,7 +21,7 @@ _NOT_IN_MAMBA: Final = ["out_proj", "conv1d", "dt_proj"]
 _EXPERTS: Final = 3
 """The dimensions of a tensor that has the weights of all experts."""
 
-_DTYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Trainable(NamedTuple):
@@ -51,7 +51,7 @@ def build_trainable(plan: Plan, base: BaseModel) -> Trainable:
 
 
 def _load(plan: Plan, base: BaseModel) -> Any:
-    dtype = _DTYPES[plan.precision]
+    dtype = DTYPES[plan.precision]
     options: dict[str, Any] = {"dtype": dtype if plan.adapter else torch.float32, **base.options()}
     if plan.four_bit:
         from transformers import BitsAndBytesConfig

@@ -1,0 +1,184 @@
+"""The process that exports a model: `python -m sftc.training.export_worker SPEC`, with an `ExportSpec`.
+
+At any time, one model is in memory, in fp32.
+"""
+
+import gc
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from warnings import filterwarnings
+
+import orjson
+
+from sftc.service.executor import FailedError
+from sftc.training.export_spec import QUANTIZED, ROUNDED, ExportSpec
+from sftc.training.machine import disk_full, out_of_memory
+from sftc.training.reporter import Reporter
+from sftc.training.worker import exit_with_parent
+
+
+def main() -> None:
+    """Export a model, and report the progress."""
+    exit_with_parent()
+    reporter = Reporter.take_stdout()
+    spec = ExportSpec.decoded(sys.argv[1])
+    filterwarnings("ignore", module="transformers")
+    filterwarnings("ignore", module="peft")
+    try:
+        export_model(spec, reporter)
+    except FailedError as error:
+        reporter.failed(str(error))
+        sys.exit(1)
+    except Exception as error:
+        full = disk_full(error) and f"the disk is full: {error}"
+        if not (reason := full or (out_of_memory(error) and "out of memory: the model is loaded in fp32")):
+            raise
+        reporter.failed(reason)
+        sys.exit(1)
+    reporter.done(spec.into)
+
+
+def export_model(spec: ExportSpec, reporter: Reporter) -> None:
+    """Write the merged model or a GGUF file of it, after a comparison with the trained one.
+
+    Raises:
+        FailedError: the model cannot be merged or converted, or what was made is another model.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from sftc.training.base_model import loading
+    from sftc.training.comparison import answer, compare, explained_by, longest_prompt
+    from sftc.training.comparison_prompts import read_prompts
+    from sftc.training.export_card import write_card
+    from sftc.training.trained_model import base_of, load_trained
+
+    folder, into = Path(spec.model), Path(spec.into)
+    base = base_of(folder)
+    with loading(base):
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    reporter.event("export", f"loading {folder}")
+    trained = load_trained(folder, len(tokenizer))
+    dtype = spec.dtype or _dtype(base.folder)
+    prompts = read_prompts(tokenizer, Path(spec.rows) if spec.rows else None, longest_prompt(trained))
+    reporter.event("export", f"asking it {len(prompts)} prompts")
+    answers = answer(trained, prompts)
+    explained = explained_by(trained, answers, ROUNDED[dtype])
+    kind, by_kind = dtype, explained
+    if spec.quantize:
+        kind, by_kind = spec.quantize, explained_by(trained, answers, QUANTIZED[spec.quantize])
+    del trained
+    gc.collect()
+    said = f"merged into the base model, in {dtype}"
+    if spec.four_bit:
+        said += "; it was trained on the base in 4 bits, and is merged into the unquantised weights"
+    reporter.event("export", said)
+    whole = into.parent / "merged" if spec.gguf else into
+    _merge(folder, Path(base.folder), whole, dtype, tokenizer)
+    gc.collect()
+    made: Any = AutoModelForCausalLM.from_pretrained(whole, dtype="float32", local_files_only=True)
+    found = compare(made.eval(), answers, explained, dtype)
+    reporter.event("compared", str(found), found._asdict())
+    facts = [said, f"compared with base plus adapter: {found}"]
+    write_card(folder, whole / "README.md", facts)  # the converter reads it
+    if spec.gguf:
+        from sftc.training.gguf_file import check_tokenizer, load_gguf, read_fields
+
+        del made
+        gc.collect()
+        reporter.event("export", f"writing {spec.gguf}, in {kind}")
+        file = into / spec.gguf
+        _convert(spec, whole, file, dtype, kind)
+        fields, stops = read_fields(file), _stops(whole)
+        check_tokenizer(fields, tokenizer, stops)
+        found = compare(load_gguf(file), answers, by_kind, kind)
+        reporter.event("compared", str(found), found._asdict())
+        write_card(folder, into / "README.md", [*facts, f"GGUF in {kind}, compared with the same: {found}"])
+        if spec.ollama:
+            _write_modelfile(file, fields, tokenizer, stops, reporter)
+
+
+def _dtype(base: str) -> str:
+    """Return the dtype that the weights of the base model are stored in."""
+    import torch
+    from transformers import AutoConfig
+
+    from sftc.training.trainable import DTYPES
+
+    stored = AutoConfig.from_pretrained(base, local_files_only=True).dtype
+    names = {dtype: name for name, dtype in DTYPES.items()}
+    return names.get(stored or torch.float32, "fp32")
+
+
+def _merge(folder: Path, base: Path, into: Path, dtype: str, tokenizer: Any) -> None:
+    """Write the merged model in `dtype`, with its tokenizer and how it ends its answers."""
+    from transformers import GenerationConfig
+
+    from sftc.training.trainable import DTYPES
+    from sftc.training.trained_model import load_trained, merge_adapter
+
+    merged = merge_adapter(load_trained(folder, len(tokenizer))).to(DTYPES[dtype])
+    broken = [name for name, weight in merged.named_parameters() if not weight.isfinite().all()]
+    if broken:
+        raise FailedError(f"{broken[0]} has values that {dtype} cannot hold: choose another --dtype")
+    # `save_pretrained` refuses the generation config of some models, which is copied as it is below.
+    merged.generation_config = GenerationConfig()
+    merged.save_pretrained(into)
+    tokenizer.save_pretrained(into)
+    for place in (folder, base):
+        if (given := place / "generation_config.json").is_file():
+            shutil.copyfile(given, into / given.name)
+            break
+
+
+def _convert(spec: ExportSpec, model: Path, file: Path, dtype: str, kind: str) -> None:
+    """Write the model as a GGUF file: the converter writes some kinds itself."""
+    from sftc.training.llama_cpp import DIRECT, convert, quantise
+
+    file.parent.mkdir()
+    if kind in DIRECT:
+        convert(spec.converter, model, file, kind)
+    else:
+        whole = model.parent / "whole.gguf"
+        convert(spec.converter, model, whole, dtype)
+        quantise(spec.quantiser, whole, file, kind)
+
+
+def _write_modelfile(
+    file: Path, fields: Mapping[str, Any], tokenizer: Any, stops: list[int], reporter: Reporter
+) -> None:
+    """Write the Modelfile of Ollama; without the chat template if that cannot be told as one of Go."""
+    from sftc.training.modelfile import (
+        UntellableError,
+        begins_itself,
+        find_pieces,
+        modelfile,
+        without_begin,
+    )
+
+    note = "The template is for plain conversations, without tool calls and thoughts."
+    pieces = None
+    try:
+        pieces = find_pieces(tokenizer)
+        if tokenizer.bos_token and begins_itself(fields):
+            pieces = without_begin(pieces, tokenizer.bos_token)
+    except UntellableError as error:
+        note = f"Without a template, Ollama reads that of the GGUF file, if it knows it: {error}."
+        reporter.event(
+            "warning", f"the Modelfile has no template, because {error}: compare answers in Ollama"
+        )
+    text = modelfile(file.name, pieces, tokenizer.convert_ids_to_tokens(stops), note)
+    (file.parent / "Modelfile").write_text(text, encoding="utf-8")
+
+
+def _stops(folder: Path) -> list[int]:
+    """Return the tokens that end the answers of a model."""
+    path = folder / "generation_config.json"
+    stops = orjson.loads(path.read_bytes()).get("eos_token_id") if path.is_file() else None
+    return stops if isinstance(stops, list) else [] if stops is None else [stops]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Export a trained model in a process of its own: all of it, or nothing."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import IO, NamedTuple
+
+import orjson
+
+from sftc.service.executor import FailedError
+from sftc.training.durable import sync_folder, sync_tree
+from sftc.training.export_spec import ExportSpec
+
+_LOG_LINES = 3
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Yield the path of a folder to create, which becomes `folder` at the end, or is gone after an error.
+
+    Files beside it are scratch. Missing folders around `folder` are created at the end, too.
+
+    Raises:
+        FailedError: `folder` exists and is not empty, or is a file.
+    """
+    folder = folder.absolute()
+    check_new(folder)
+    there = next(each for each in folder.parents if each.exists())
+    aside = Path(mkdtemp(prefix=".sftc-export-", dir=there))
+    try:
+        yield aside / "model"
+        sync_tree(aside / "model")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        check_new(folder)
+        os.replace(aside / "model", folder)
+        sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield the path of a folder to create, which is gone at the end."""
+    with TemporaryDirectory(prefix="sftc-export-") as aside:
+        yield Path(aside) / "model"
+
+
+@contextmanager
+def new_file(file: Path) -> Iterator[Path]:
+    """Yield the path of a folder to create, with a file of the name of `file` and README.md.
+
+    At the end, they become `file` and its card beside it, with the ending `.md`; after an error, they are
+    gone.
+
+    Raises:
+        FailedError: one of them exists.
+    """
+    file = file.absolute()
+    card = file.with_suffix(".md")
+    for each in (file, card):
+        if each.exists():
+            raise FailedError(f"{each} exists: remove it, or write another file")
+    there = next(each for each in file.parents if each.exists())
+    aside = Path(mkdtemp(prefix=".sftc-export-", dir=there))
+    try:
+        yield aside / "model"
+        sync_tree(aside / "model")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(aside / "model" / file.name, file)
+        os.replace(aside / "model/README.md", card)
+        sync_folder(file.parent)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def check_new(folder: Path) -> None:
+    """Check that a folder can be written without replacing anything.
+
+    Raises:
+        FailedError: it exists and is not empty, or is a file.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        raise FailedError(f"{folder} is not empty: name a folder that does not exist, or an empty one")
+    if folder.exists() and not folder.is_dir():
+        raise FailedError(f"{folder} is a file, and a folder is to be written")
+
+
+class JobOrigin(NamedTuple):
+    """What is known of the job that trained a model.
+
+    Attributes:
+        rows: its validation file, else its training file; empty if neither is there.
+        base: `job.model`, or empty.
+        four_bit: whether the base model was in 4 bits.
+    """
+
+    rows: str = ""
+    base: str = ""
+    four_bit: bool = False
+
+
+def origin_of(model: Path) -> JobOrigin:
+    """Return what is known of the job that trained `model`, from the files of the job around it."""
+    job, plan = (model.parent / name for name in ("work.json", "plan.json"))
+    if not (job.is_file() and plan.is_file()):
+        return JobOrigin()
+    given = orjson.loads(job.read_bytes())
+    files = (given["validation"], given["training"])
+    rows = next((each for each in files if each and Path(each).is_file()), "")
+    return JobOrigin(rows, given["payload"]["model"], bool(orjson.loads(plan.read_bytes())["four_bit"]))
+
+
+def run_export(spec: ExportSpec, say: Callable[[str], None]) -> None:
+    """Export a model, and call `say` with what is done.
+
+    Raises:
+        FailedError: it cannot be exported; the message says why.
+    """
+    command = [sys.executable, "-P", "-m", "sftc.training.export_worker", spec.encoded()]
+    with (
+        (Path(spec.into).parent / "export.log").open("w+b") as log,
+        subprocess.Popen(  # noqa: S603  it runs this package
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "TOKENIZERS_PARALLELISM": "false"},
+        ) as process,
+    ):
+        try:
+            done = _follow(process, say)
+        except BaseException:  # also on Ctrl-C
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+        if not done:
+            raise FailedError(_death(process.wait(), log))
+
+
+def _follow(process: "subprocess.Popen[bytes]", say: Callable[[str], None]) -> bool:
+    """Say what the process reports, and return whether it is done.
+
+    Raises:
+        FailedError: it reported why it cannot export the model.
+    """
+    assert process.stdout  # noqa: S101  stdout=PIPE
+    for line in process.stdout:
+        match json.loads(line):
+            case {"event": [_, message, _]}:
+                say(message)
+            case {"failed": reason}:
+                raise FailedError(reason)
+            case {"done": _}:
+                return process.wait() == 0
+    return False
+
+
+def _death(code: int, log: IO[bytes]) -> str:
+    """Return why a process is over that did not say so."""
+    if code == -signal.SIGKILL:
+        return "the export was killed; the machine may be out of memory: the model is loaded in fp32"
+    log.seek(0)
+    lines = log.read().decode(errors="replace").strip().splitlines()[-_LOG_LINES:]
+    return f"the export failed with status {code}: {' '.join(lines) or 'no output'}"
