@@ -13,6 +13,7 @@ from sftc.training.modelfile import (
     modelfile,
     without_begin,
 )
+from support import tiny_model
 
 CHATML = """{{ if .System }}<|im_start|>system
 {{ .System }}<|im_end|>
