@@ -8,6 +8,7 @@ from sftc.checks import rules
 from sftc.checks.rules import model, run
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import (
+    bases,
     calls,
     comments,
     conversations,
@@ -24,7 +25,17 @@ from sftc.findings.stage_rules import (
     templates,
 )
 
-CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments, estimates)
+CONFIG_FAMILIES: Final = (
+    files,
+    syntax,
+    bases,
+    schema,
+    *rules.FAMILIES,
+    other_trainers,
+    model,
+    comments,
+    estimates,
+)
 """The families of `sftc lint`."""
 
 FAMILIES: Final = (

@@ -16,7 +16,7 @@ from sftc.cli.options import ProjectCommand, check_offline_model, offline_model_
 from sftc.cli.output import write_files, write_stdout
 from sftc.cli.target_names import find_targets
 from sftc.document.reading import read_source
-from sftc.findings.finding import ConfigError, Finding, Severity, bounded
+from sftc.findings.finding import ConfigError, Finding, Severity, bounded, by_file
 from sftc.text.source import Source
 from sftc.tools.lint import lint, lint_file
 
@@ -121,13 +121,25 @@ def lint_command(
         )
         for path in configs
     )
-    reports = {path: list(filter(chosen, found)) for path, found in findings}
+    reports = _by_file((path, filter(chosen, found)) for path, found in findings)
     failing = any(found.severity is not Severity.NOTE for each in reports.values() for found in each)
     if diff:
         _show(changed, reports)
     else:
         write_stdout(_report(format, reports))
     sys.exit(FINDINGS if (failing or (diff and changed)) and not exit_zero else 0)
+
+
+def _by_file(findings: Iterable[tuple[str, Iterable[Finding]]]) -> dict[str, list[Finding]]:
+    """Return the findings of configs by file; a finding about a file that several of them extend once."""
+    reports: dict[str, dict[object, Finding]] = {}
+    names: dict[str, str] = {}
+    for config, about in findings:
+        for path, found in by_file(config, about).items():
+            report = reports.setdefault(names.setdefault(os.path.realpath(path), path), {})
+            for each in found:
+                report.setdefault((each.id, each.message, *each.span[1:]), each)
+    return {path: list(report.values()) for path, report in reports.items()}
 
 
 def _is_safe(found: Finding) -> bool:

@@ -18,6 +18,9 @@ from sftc.contract.upgrade import NO_UPGRADE, Upgrade, Upgraded, load_upgrade
 from sftc.text.keys import ABSENT, Path, look_up, split
 
 SELECTOR: Final = "schema_version"
+EXTENDS: Final = "extends"
+"""The key that names a config whose values count where the config has none."""
+
 ROW: Final = "dataset/row.schema.json"
 TARGET: Final = f"{FOLDER}/{DEFAULT}"
 
