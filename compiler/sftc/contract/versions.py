@@ -15,7 +15,7 @@ from sftc.contract.operations import sent
 from sftc.contract.schemas import Schema, Schemas
 from sftc.contract.targets import DEFAULT, FOLDER, RUN, Read, Target
 from sftc.contract.upgrade import NO_UPGRADE, Upgrade, Upgraded, load_upgrade
-from sftc.text.keys import ABSENT, Path, look_up, split
+from sftc.text.keys import ABSENT, Path, dotted, look_up, split
 
 SELECTOR: Final = "schema_version"
 EXTENDS: Final = "extends"
@@ -112,8 +112,35 @@ class Contract:
         return orjson.dumps(self.properties[path]["examples"][0]).decode()
 
     def bundle(self, name: str) -> bytes:
-        """Return the schema in file `name` as one file with local references only."""
-        return orjson.dumps(self.schemas.bundle(name), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        """Return the schema in file `name` as one file with local references only.
+
+        In that of a config, which is for one file, nothing is required that a file it extends may have.
+        """
+        schema = self.schemas.bundle(name)
+        if name == self.config_schema and (EXTENDS,) in self.properties:
+            schema = self._of_one_file(schema)
+        return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    def _of_one_file(self, schema: Schema) -> Schema:
+        """Return the bundled schema of a config with its required keys in an `else` of `extends`."""
+        own = {SELECTOR}
+        inner = {
+            dotted(section): {"type": "object", "required": found}
+            for section in self.sections
+            if len(section) == 1 and (found := self.properties[section].get("required"))
+        }
+        definitions = {
+            name: {key: value for key, value in each.items() if key != "required" or name not in inner}
+            for name, each in schema["definitions"].items()
+        }
+        complete = {"required": [name for name in schema["required"] if name not in own], "properties": inner}
+        return {
+            **schema,
+            "required": [name for name in schema["required"] if name in own],
+            "if": {"required": [EXTENDS]},
+            "else": complete,
+            "definitions": definitions,
+        }
 
     @cached_property
     def names(self) -> Names:

@@ -55,6 +55,10 @@ def _base(chain: list[Document], path: Path, agrees: Callable[[Document], bool])
         raise wrong(UNREADABLE_BASE, message, f'for example: `{path[0]} = "base.toml"`')
     try:
         source = _read(document.source, named)
+    except ConfigError as error:
+        for found in error.findings:
+            found.span.source.depth = len(chain)
+        raise
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         message = f"the base `{named}` cannot be read: {reason}"
