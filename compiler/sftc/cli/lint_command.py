@@ -138,7 +138,9 @@ def _by_file(findings: Iterable[tuple[str, Iterable[Finding]]]) -> dict[str, lis
         for path, found in by_file(config, about).items():
             report = reports.setdefault(names.setdefault(os.path.realpath(path), path), {})
             for each in found:
-                report.setdefault((each.id, each.message, *each.span[1:]), each)
+                key = (each.id, each.message, *each.span[1:])
+                if each.fix or key not in report:  # only the file itself has fixes
+                    report[key] = each
     return {path: list(report.values()) for path, report in reports.items()}
 
 

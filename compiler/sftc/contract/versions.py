@@ -15,7 +15,7 @@ from sftc.contract.operations import sent
 from sftc.contract.schemas import Schema, Schemas
 from sftc.contract.targets import DEFAULT, FOLDER, RUN, Read, Target
 from sftc.contract.upgrade import NO_UPGRADE, Upgrade, Upgraded, load_upgrade
-from sftc.text.keys import ABSENT, Path, dotted, look_up, split
+from sftc.text.keys import ABSENT, Path, look_up, split
 
 SELECTOR: Final = "schema_version"
 EXTENDS: Final = "extends"
@@ -122,25 +122,21 @@ class Contract:
         return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     def _of_one_file(self, schema: Schema) -> Schema:
-        """Return the bundled schema of a config with its required keys in an `else` of `extends`."""
-        own = {SELECTOR}
+        """Return the bundled schema of a config in which a file that extends another requires nothing."""
+        needed = [name for name in schema["required"] if name != SELECTOR]
         inner = {
-            dotted(section): {"type": "object", "required": found}
-            for section in self.sections
-            if len(section) == 1 and (found := self.properties[section].get("required"))
+            name: {"type": "object", "required": self.properties[(name,)]["required"]}
+            for name in needed
+            if "required" in self.properties[(name,)]
         }
+        complete = {"required": needed, "properties": inner}
         definitions = {
-            name: {key: value for key, value in each.items() if key != "required" or name not in inner}
+            name: {word: part for word, part in each.items() if name not in inner or word != "required"}
             for name, each in schema["definitions"].items()
         }
-        complete = {"required": [name for name in schema["required"] if name not in own], "properties": inner}
-        return {
-            **schema,
-            "required": [name for name in schema["required"] if name in own],
-            "if": {"required": [EXTENDS]},
-            "else": complete,
-            "definitions": definitions,
-        }
+        # Without `allOf`, tombi takes the keys for unknown ones.
+        either = {"if": {"required": [EXTENDS]}, "else": complete}
+        return {**schema, "required": [SELECTOR], "allOf": [either], "definitions": definitions}
 
     @cached_property
     def names(self) -> Names:
