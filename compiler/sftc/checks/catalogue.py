@@ -8,12 +8,12 @@ from sftc.checks import rules
 from sftc.checks.rules import model, run
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import (
-    bases,
     calls,
     comments,
     conversations,
     conversions,
     estimates,
+    extending,
     files,
     imports,
     lengths,
@@ -28,7 +28,7 @@ from sftc.findings.stage_rules import (
 CONFIG_FAMILIES: Final = (
     files,
     syntax,
-    bases,
+    extending,
     schema,
     *rules.FAMILIES,
     other_trainers,

@@ -8,7 +8,7 @@ from sftc.document.reading import read_beside
 from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError
 from sftc.findings.rule import Rule
-from sftc.findings.stage_rules.bases import BASE_VERSION, ENDLESS_EXTENDS, UNREADABLE_BASE
+from sftc.findings.stage_rules.extending import BASE_VERSION, ENDLESS_EXTENDS, UNREADABLE_BASE
 from sftc.text.keys import ABSENT, Path
 from sftc.text.source import Source
 
