@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
-from sftc.document.reading import read_beside
+from sftc.document.reading import path_beside, read_beside, read_source
 from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError
 from sftc.findings.rule import Rule
@@ -39,6 +40,17 @@ def with_bases(document: Document, key: str, agrees: Callable[[Document], bool])
     for upper in reversed(chain):
         extended = Document(upper.source, _merged(upper.values, extended.values), (), extended)
     return extended
+
+
+def chain_of(path: str, key: str) -> list[str]:
+    """Return the path of a config and of those that it extends, as far as they can be read and are TOML."""
+    found = [path]
+    with suppress(OSError, ValueError, ConfigError):
+        source = read_source(path)
+        while len(found) < MOST and isinstance(named := parse(source).get((key,)), str):
+            found.append(path_beside(source, named))
+            source = read_beside(source, named)
+    return found
 
 
 def _base(chain: list[Document], path: Path, agrees: Callable[[Document], bool]) -> Document:

@@ -33,6 +33,11 @@ def read_source(path: str | os.PathLike[str]) -> Source:
     raise _unreadable(name, reason)
 
 
+def path_beside(source: Source, path: str) -> str:
+    """Return the path of a file that is at `path` as seen from the folder of `source`."""
+    return os.path.normpath(os.path.join(os.path.dirname(source.name), path))
+
+
 def read_beside(source: Source, path: str) -> Source:
     """Read the config at `path`, which is relative to the folder of `source`, or absolute.
 
@@ -42,7 +47,7 @@ def read_beside(source: Source, path: str) -> Source:
         OSError, ValueError: there is no such file, or it cannot be opened.
         ConfigError: it is over 1 MiB or is not UTF-8.
     """
-    name = os.path.normpath(os.path.join(os.path.dirname(source.name), path))
+    name = path_beside(source, path)
     if not stat.S_ISREG(os.stat(name).st_mode):  # a pipe or a device may never end
         raise OSError(errno.EINVAL, "it is not a file")
     with open(name, "rb") as file:
