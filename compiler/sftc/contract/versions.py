@@ -124,18 +124,14 @@ class Contract:
     def _of_one_file(self, schema: Schema) -> Schema:
         """Return the bundled schema of a config in which a file that extends another requires nothing."""
         needed = [name for name in schema["required"] if name != SELECTOR]
-        inner = {
-            name: {"type": "object", "required": self.properties[(name,)]["required"]}
-            for name in needed
-            if "required" in self.properties[(name,)]
-        }
-        complete = {"required": needed, "properties": inner}
+        inner = {name: self.properties[(name,)].get("required", []) for name in needed}
+        complete = {**_requiring(needed), "properties": {name: _requiring(inner[name]) for name in needed}}
         definitions = {
             name: {word: part for word, part in each.items() if name not in inner or word != "required"}
             for name, each in schema["definitions"].items()
         }
         # Without `allOf`, tombi takes the keys for unknown ones.
-        either = {"if": {"required": [EXTENDS]}, "else": complete}
+        either = {"if": _requiring([EXTENDS]), "else": complete}
         return {**schema, "required": [SELECTOR], "allOf": [either], "definitions": definitions}
 
     @cached_property
@@ -170,6 +166,11 @@ class Contract:
     def accepts_payload(self) -> Predicate:
         """Whether a value is certainly a valid payload."""
         return self.target.accepts_payload
+
+
+def _requiring(names: Sequence[str]) -> Schema:
+    """Return a schema of tables with certain keys, as strict readers of schemas want it."""
+    return {"type": "object", "properties": {name: {} for name in names}, "required": [*names]}
 
 
 class Contracts:
