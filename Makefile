@@ -29,6 +29,10 @@ test-smollm: # trains SmolLM2-135M, whose weights come from a package
 test-architectures: # trains a tiny model of each architecture, and compares its estimate
 	ARCHITECTURES=all $(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/training/test_architectures.py tests/estimate
 
+test-browser: # checks a config in the page of the documentation, in Debian's Chromium
+	$(PYTHON) -m pip install -q playwright
+	PYTHONPATH=docs $(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/browser
+
 test-schemastore: # checks what is sent to SchemaStore as its own tests do, with Ajv from npm
 	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/schemastore
 
@@ -38,4 +42,4 @@ test-templates: # tries the chat templates that packages ship
 bench-gpu: # all that only a GPU can show: speed and memory beside TRL, fp16, FSDP, DeepSpeed, experts
 	$(PYTHON) benchmarks/on_gpu.py
 
-.PHONY: quick soak fuzz test-ray test-sharded test-targets test-smollm test-architectures test-schemastore test-templates bench-gpu
+.PHONY: quick soak fuzz test-ray test-sharded test-targets test-smollm test-architectures test-browser test-schemastore test-templates bench-gpu
