@@ -55,10 +55,10 @@ function answered({ data }) {
   if (data.targets) {
     target.replaceChildren(...data.targets.map((name) => element("option", name)))
     target.disabled = false
+    load.hidden = true
     ask()
   } else if (data.failure) {
-    status.textContent = `sftc could not be loaded: ${data.failure}`
-    load.disabled = false
+    status.textContent = `sftc failed: ${data.failure}`
   } else {
     show(data)
   }

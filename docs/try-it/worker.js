@@ -36,7 +36,11 @@ async function start() {
   }
   const check = pyodide.runPython(PROGRAM)
   self.addEventListener("message", ({ data }) => {
-    self.postMessage(JSON.parse(check(data.text, data.target)))
+    try {
+      self.postMessage(JSON.parse(check(data.text, data.target)))
+    } catch (error) {
+      self.postMessage({ failure: String(error) })
+    }
   })
   self.postMessage({ targets: [...pyodide.runPython("PACKAGED.target_names")] })
 }

@@ -26,6 +26,12 @@ class HashTrieSet(frozenset[Any]):
     def insert(self, value: Any) -> "HashTrieSet":
         return HashTrieSet({*self, value})
 
+    def remove(self, value: Any) -> "HashTrieSet":
+        return HashTrieSet(self - {value})
+
+    def update(self, *values: Any) -> "HashTrieSet":
+        return HashTrieSet(self.union(*values))
+
 
 class List(tuple[Any, ...]):
     """A list whose changes are new lists."""
