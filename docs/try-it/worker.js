@@ -1,4 +1,4 @@
-// Python in a worker: loads what `docs/browser.py` put into `runtime/`, and checks the texts that it is sent.
+// Python in a worker: loads what `docs/browser_runtime.py` put into `runtime/`, and checks the texts that it is sent.
 // Each file has a digest in the manifest, or in the lock file of Pyodide, that is compared.
 
 const PROGRAM = `

@@ -16,10 +16,10 @@ from threading import Thread
 from zipfile import ZipFile
 
 import pytest
+from browser_runtime import PACKAGES, add_wheel, build
 from playwright.sync_api import Page, expect, sync_playwright
 
 import sftc
-from browser import PACKAGES, add_wheel, build
 
 STAND_INS = Path(__file__).parent / "stand_ins"
 LOADED = 60_000

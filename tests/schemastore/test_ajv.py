@@ -29,7 +29,7 @@ def check(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_schema_is_strict_and_judges_the_tests(check: Path) -> None:
     accepted, refused = configs("test"), configs("negative_test")
-    command = ["node", check, FOLDER / "src/schemas/json/sftc.json", *accepted, *refused]
+    command: list[str | Path] = ["node", check, FOLDER / "src/schemas/json/sftc.json", *accepted, *refused]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.stderr == ""
     assert list(map(json.loads, run.stdout.split())) == [True] * len(accepted) + [False] * len(refused)

@@ -1,7 +1,8 @@
 """Put what the page `docs/try-it.md` loads into a folder: Pyodide from npm, and the wheels of sftc.
 
-`python docs/browser.py site/try-it/runtime`, once the site is built. It needs npm and pip. The two compiled
-packages are not in any registry: the page loads them from Pyodide's own CDN, by the digests of its lock file.
+`python docs/browser_runtime.py site/try-it/runtime`, once the site is built. It needs npm and pip. Pyodide's
+builds of the two compiled packages are on no registry: the page loads them from its CDN, by the digests of
+its lock file.
 """
 
 import base64
