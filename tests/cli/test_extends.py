@@ -149,20 +149,6 @@ def test_training_files_come_from_the_base(run: Program) -> None:
     assert "rows.jsonl" in said
 
 
-def test_a_run_that_does_not_fit_is_changed_in_the_config_that_was_given(
-    run: Program, own_folder: Path
-) -> None:
-    base = own_folder / "base.toml"
-    base.write_text(
-        FILES["base.toml"].replace('"m"', '"Qwen/Qwen3-8B"').replace("H100", "A10G")
-        + 'per_device_batch = 16\n\n[training]\nmode = "lora"\n'
-    )
-    before = base.read_text()
-    assert run("estimate", "configs/other.sft.toml", "--fit", "--write")[0] == 0
-    assert "per_device_batch = 1\n" in (own_folder / "configs/other.sft.toml").read_text()
-    assert base.read_text() == before
-
-
 def test_a_config_on_stdin_extends_from_the_working_directory(run: Program) -> None:
     config = 'schema_version = 2\nextends = "base.toml"\n'
     code, out, said = run("compile", "-", stdin=config)

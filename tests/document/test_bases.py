@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import sftc
 from sftc.document.bases import MOST
+from sftc.document.edits import apply_fixes, put
 from sftc.document.reading import MAX_BYTES
 from sftc.text.source import Source
 from sftc.tools.explain import keys
@@ -130,6 +131,16 @@ def test_every_fix_edits_the_config_that_was_given(
     source = Source(str(folder / "job.toml"), toml({**upper, "extends": "base.toml"}))
     fixes = [found.fix for found in lint(source) if found.fix]
     assert all(edit.span.source is source for each in fixes for edit in each.edits)
+
+
+def test_an_inherited_value_is_set_over_in_the_config_that_was_given(folder: Path) -> None:
+    config = compiled(f"{CHILD}[hyperparameters]\nlearning_rate = 1e-5\n").config
+    assert config
+    fix = put(config.document, ("hyperparameters", "n_epochs"), "1", safe=False)
+    assert fix
+    fixed = apply_fixes(config.document.source, [fix]).text
+    assert fixed == f"{CHILD}[hyperparameters]\nlearning_rate = 1e-5\nn_epochs = 1\n"
+    assert compiled(fixed).payload["hyperparameters"]["n_epochs"] == 1
 
 
 def test_a_suppression_counts_in_its_own_file_only(folder: Path) -> None:
