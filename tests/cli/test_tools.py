@@ -188,7 +188,7 @@ def test_schemas_are_listed_and_printed(sftc: Program) -> None:
     names = sftc("schema", "--list")[1].split()
     assert names[0] == "config"
     assert "hyperparameters.parallelism" in names
-    assert names[-4:] == ["payload", "report", "preview", "estimate"]
+    assert names[-5:] == ["payload", "report", "preview", "estimate", "dry-run"]
     references: list[str] = []
     for name in names:
         for flags in ([], ["--bundle"]):

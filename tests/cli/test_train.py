@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
 from support.backends import Answer, Embedded, OddService, Succeeds, embedded, odd_service
 from support.program import CONFIG, Program
@@ -101,6 +102,25 @@ def test_a_dry_run_prints_the_plan_and_sends_nothing(
     assert asked[3].startswith(f"POST {root}/learning/jobs Idempotency-Key: sftc-")
     assert plan[-1] == "Nothing was sent."
     assert not (folder / "state/sftc").exists()
+
+
+def test_a_dry_run_for_programs_is_valid_by_its_schema(sftc: Program, folder: Path) -> None:
+    code, out, said = sftc("train", "--config", "validated.toml", "--dry-run", "--format", "json")
+    assert (code, said) == (0, "")
+    plan = json.loads(out)
+    Draft7Validator(json.loads(sftc("schema", "dry-run")[1])).validate(plan)
+    assert plan["payload"] == json.loads(sftc("compile", "validated.toml")[1])
+    assert sftc("compile", "validated.toml", "--digest")[2].startswith(plan["payload_digest"])
+    assert [(each["kind"], each["path"], each["rows"]) for each in plan["files"]] == [
+        ("training", "rows.jsonl", 10),
+        ("validation", "sub/other.jsonl", 2),
+    ]
+    text = words(sftc("train", "--config", "validated.toml", "--dry-run")[2])
+    for each in plan["requests"]:
+        assert " ".join(filter(None, each.values())) in text
+    code, _, said = sftc("train", "--config", "validated.toml", "--format", "json")
+    assert code == 2
+    assert "--format needs --dry-run" in said
 
 
 def test_flags_change_the_output_of_a_dry_run(sftc: Program) -> None:

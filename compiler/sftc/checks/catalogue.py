@@ -13,6 +13,7 @@ from sftc.findings.stage_rules import (
     conversations,
     conversions,
     estimates,
+    extending,
     files,
     imports,
     lengths,
@@ -24,7 +25,17 @@ from sftc.findings.stage_rules import (
     templates,
 )
 
-CONFIG_FAMILIES: Final = (files, syntax, schema, *rules.FAMILIES, other_trainers, model, comments, estimates)
+CONFIG_FAMILIES: Final = (
+    files,
+    syntax,
+    extending,
+    schema,
+    *rules.FAMILIES,
+    other_trainers,
+    model,
+    comments,
+    estimates,
+)
 """The families of `sftc lint`."""
 
 FAMILIES: Final = (

@@ -32,9 +32,10 @@ class _Suppression(NamedTuple):
 
 
 def suppress(document: Document, findings: Iterable[Finding]) -> list[Finding]:
-    """Return `findings` without those that comments suppress, and with those about unused comments.
+    """Return `findings` without those that comments of a document suppress, and with unused comments.
 
-    Errors and findings about flags are never suppressed.
+    Errors, and findings about flags and other files, are never suppressed. A comment of an extended config
+    may be for a value that another config replaces: it is never unused.
     """
     suppressions = list(_suppressions(document))
     reach: dict[tuple[str, int], set[_Suppression]] = {}
@@ -45,11 +46,13 @@ def suppress(document: Document, findings: Iterable[Finding]) -> list[Finding]:
     kept = []
     for found in findings:
         matches = set[_Suppression]()
-        if not found.is_error and not found.span.source.is_flag:
+        if not found.is_error and found.span.source is document.source:
             matches = matches.union(*(reach.get((found.id, line), ()) for line in _lines(document, found)))
         used |= matches
         if not matches:
             kept.append(found)
+    if document.source.depth:
+        return kept
     return kept + [_unused(each) for each in suppressions if each not in used]
 
 
@@ -105,7 +108,8 @@ def _lines(document: Document, found: Finding) -> range:
         first = min((span.line for span in spans), default=1)
         return range(first, first + 1)
     value = document.span(found.path) if found.path else found.span
-    return range(found.span.line, max(found.span.end_line, value.end_line) + 1)
+    ends = [each.end_line for each in (found.span, value) if each.source is document.source]
+    return range(found.span.line, max(ends) + 1)
 
 
 def _unused(suppression: _Suppression) -> Finding:

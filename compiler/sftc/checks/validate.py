@@ -30,10 +30,11 @@ def validate(config: Config) -> list[Finding]:
         findings += inexpressible(config, target)
     if any(found.id in _MISSING for found in findings):
         findings = _without_stand_ins(config, findings)
-    if SUPPRESSION in document.source.text:
-        from sftc.checks.suppressions import suppress
+    for each in document.chain:
+        if SUPPRESSION in each.source.text:
+            from sftc.checks.suppressions import suppress
 
-        findings = suppress(document, findings)
+            findings = suppress(each, findings)
     return in_order(findings)
 
 

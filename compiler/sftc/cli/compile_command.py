@@ -2,14 +2,14 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import click
 
 from sftc.cli.exits import FINDINGS
-from sftc.cli.options import set_option, target_option
+from sftc.cli.options import set_option, target_option, watch_option
 from sftc.cli.output import write_files, write_stdout
 from sftc.contract.targets import Target
 from sftc.document.overrides import Override
@@ -44,6 +44,7 @@ from sftc.text.source import STDIN
     show_default=True,
     help="Color findings; `auto` does so on a terminal unless NO_COLOR is set.",
 )
+@watch_option
 def compile_command(
     configs: Sequence[str],
     overrides: Sequence[Override],
@@ -54,6 +55,7 @@ def compile_command(
     output: str | None,
     output_dir: str | None,
     color: str,
+    watching: bool,
 ) -> None:
     """Check each CONFIG and write its payload to stdout.
 
@@ -61,17 +63,44 @@ def compile_command(
     """
     _check_format(target, format)
     places = _places(configs, target, output, output_dir)
-    results = [_compile(config, overrides, target, format, digest, strict) for config in configs]
-    stopped = any(result.files is None for result in results)
+    if watching and places is None:
+        raise click.UsageError("--watch needs --output or --output-dir.")
     colored = {"always": True, "never": False}.get(color, False if os.environ.get("NO_COLOR") else None)
-    report = partial(_report, strict=strict, color=colored)
+
+    def compile_once() -> int:
+        """Compile, report and write once; return the exit code."""
+        results = [_compile(config, overrides, target, format, digest, strict) for config in configs]
+        return _finish(configs, results, places, partial(_report, strict=strict, color=colored))
+
+    if watching:
+        from sftc.cli.rerun import rerun
+
+        rerun(compile_once, configs)
+    if code := compile_once():
+        sys.exit(code)
+
+
+class _Result(NamedTuple):
+    findings: Sequence[Finding]
+    files: Mapping[str, bytes] | None
+    digest: str | None
+
+
+def _finish(
+    configs: Sequence[str],
+    results: Sequence[_Result],
+    places: Sequence[Mapping[str, str]] | None,
+    report: Callable[..., None],
+) -> int:
+    """Report the findings of all results, and write their files if there are no errors."""
+    stopped = any(result.files is None for result in results)
     # Notes are advice. Only `sftc lint` prints them.
     findings = [
         found for result in results for found in result.findings if found.severity is not Severity.NOTE
     ]
     report(findings, stopped=stopped)
     if stopped:
-        sys.exit(FINDINGS)
+        return FINDINGS
     written = [result.files or {} for result in results]
     try:
         if places is None:
@@ -86,18 +115,13 @@ def compile_command(
             )
     except ConfigError as error:
         report(error.findings, stopped=True)
-        sys.exit(FINDINGS)
-    if digest:
-        for config, result in zip(configs, results, strict=True):
+        return FINDINGS
+    for config, result in zip(configs, results, strict=True):
+        if result.digest:
             from sftc.report.terminal import printable
 
             click.echo(f"{result.digest}  {printable(config)}", err=True)
-
-
-class _Result(NamedTuple):
-    findings: Sequence[Finding]
-    files: Mapping[str, bytes] | None
-    digest: str | None
+    return 0
 
 
 def _check_format(target: Target, format: Format | None) -> None:

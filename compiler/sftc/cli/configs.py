@@ -64,4 +64,8 @@ def _from_git(name: str) -> Source:
         raise click.UsageError(f"git cannot be run: {error}") from error
     if show.returncode:
         raise click.UsageError(show.stderr.decode(errors="replace").strip())
-    return decode_source(name, show.stdout)
+    source = decode_source(name, show.stdout)
+    revision, _, path = name.partition(":")
+    folder = os.path.dirname(path)
+    source.beside = lambda base: _from_git(f"{revision}:{os.path.normpath(os.path.join(folder, base))}")
+    return source

@@ -13,7 +13,7 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.model_option import MODEL_METAVAR, load_look
 from sftc.cli.output import write_stdout
 from sftc.cli.progress_bar import ProgressBar
-from sftc.findings.finding import Finding, Severity
+from sftc.findings.finding import Finding, Severity, by_file
 from sftc.report import json
 from sftc.report.terminal import printable, render, summary
 from sftc.text.plural import counted
@@ -99,10 +99,11 @@ def _report(
     reports = {result.path: list(result.findings) for result in results}
     together = setup.findings(results) if setup else []
     if setup:
-        reports.setdefault(setup.path, []).extend(together)
+        for path, found in by_file(setup.path, together).items():
+            reports.setdefault(path, []).extend(found)
     if format == "text":
-        found = f"{printable(setup.path)}: {summary(together)}\n" if setup and together else ""
-        write_stdout(_styled(render(together) + found + "".join(map(_summary, results)) + _tokens(look)))
+        ended = f"{printable(setup.path)}: {summary(together)}\n" if setup and together else ""
+        write_stdout(_styled(render(together) + ended + "".join(map(_summary, results)) + _tokens(look)))
     elif format == "json":
         write_stdout(json.render(reports, {result.path: json.file_data(result) for result in results}))
     else:

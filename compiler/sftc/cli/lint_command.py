@@ -12,11 +12,11 @@ import click
 from sftc.checks.catalogue import CONFIG_RULES
 from sftc.cli.configs import expand_configs
 from sftc.cli.exits import FINDINGS
-from sftc.cli.options import ProjectCommand, check_offline_model, offline_model_option
+from sftc.cli.options import ProjectCommand, check_offline_model, offline_model_option, watch_option
 from sftc.cli.output import write_files, write_stdout
 from sftc.cli.target_names import find_targets
 from sftc.document.reading import read_source
-from sftc.findings.finding import ConfigError, Finding, Severity, bounded
+from sftc.findings.finding import ConfigError, Finding, Severity, bounded, by_file
 from sftc.text.source import Source
 from sftc.tools.lint import lint, lint_file
 
@@ -66,6 +66,7 @@ FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
     "--estimate", "estimates", is_flag=True, help="Report runs that do not fit their `compute.gpu_type`."
 )
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are errors.")
+@watch_option
 def lint_command(
     paths: Sequence[str],
     format: str,
@@ -78,6 +79,7 @@ def lint_command(
     offline_model: str | None,
     estimates: bool,
     exit_zero: bool,
+    watching: bool,
 ) -> None:
     """Check configs; exit with 1 on errors and warnings.
 
@@ -90,44 +92,72 @@ def lint_command(
     """
     if unsafe_fixes and not (fixing or diff):
         raise click.UsageError("--unsafe-fixes needs --fix or --diff.")
-    configs = expand_configs(paths, to_change=fixing or diff)
+    if watching and (fixing or diff):
+        raise click.UsageError("--watch changes nothing: leave out --fix and --diff.")
+    if offline_model:
+        check_offline_model(offline_model)
+    targets = find_targets(target_names)
 
     def chosen(found: Finding) -> bool:
         return found.id not in ignore and (not select or found.id in select)
 
-    if offline_model:
-        check_offline_model(offline_model)
-    targets = find_targets(target_names)
-    changed: list[tuple[Source, Source]] = []
-    if fixing or diff:
-        changed = _fixed(
-            configs,
-            partial(lint, model=offline_model, targets=targets, estimates=estimates),
-            lambda found: chosen(found) and (unsafe_fixes or _is_safe(found)),
+    def check() -> int:
+        """Check, fix and report once; return the exit code."""
+        configs = expand_configs(paths, to_change=fixing or diff)
+        changed: list[tuple[Source, Source]] = []
+        if fixing or diff:
+            changed = _fixed(
+                configs,
+                partial(lint, model=offline_model, targets=targets, estimates=estimates),
+                lambda found: chosen(found) and (unsafe_fixes or _is_safe(found)),
+            )
+        if fixing and not diff:
+            _write(changed)
+        fixed = {after.name: after for _, after in changed}
+        findings = (
+            (
+                path,
+                lint(fixed[path], offline_model, targets, estimates=estimates)
+                if path in fixed
+                else lint_file(path, offline_model, targets, estimates=estimates),
+            )
+            for path in configs
         )
-    if fixing and not diff:
-        write_files({after.name: after.text.encode() for _, after in changed})
-        if changed:
-            from sftc.report.terminal import printable
+        reports = _by_file((path, filter(chosen, found)) for path, found in findings)
+        failing = any(found.severity is not Severity.NOTE for each in reports.values() for found in each)
+        if diff:
+            _show(changed, reports)
+        else:
+            write_stdout(_report(format, reports))
+        return FINDINGS if (failing or (diff and changed)) and not exit_zero else 0
 
-            click.echo(f"Fixed {', '.join(printable(after.name) for _, after in changed)}.", err=True)
-    fixed = {after.name: after for _, after in changed}
-    findings = (
-        (
-            path,
-            lint(fixed[path], offline_model, targets, estimates=estimates)
-            if path in fixed
-            else lint_file(path, offline_model, targets, estimates=estimates),
-        )
-        for path in configs
-    )
-    reports = {path: list(filter(chosen, found)) for path, found in findings}
-    failing = any(found.severity is not Severity.NOTE for each in reports.values() for found in each)
-    if diff:
-        _show(changed, reports)
-    else:
-        write_stdout(_report(format, reports))
-    sys.exit(FINDINGS if (failing or (diff and changed)) and not exit_zero else 0)
+    if watching:
+        from sftc.cli.rerun import rerun
+
+        rerun(check, paths)
+    sys.exit(check())
+
+
+def _write(changed: Sequence[tuple[Source, Source]]) -> None:
+    write_files({after.name: after.text.encode() for _, after in changed})
+    if changed:
+        from sftc.report.terminal import printable
+
+        click.echo(f"Fixed {', '.join(printable(after.name) for _, after in changed)}.", err=True)
+
+
+def _by_file(findings: Iterable[tuple[str, Iterable[Finding]]]) -> dict[str, list[Finding]]:
+    """Return the findings of configs by file; a finding about a file that several of them extend once."""
+    reports: dict[str, dict[object, Finding]] = {}
+    names: dict[str, str] = {}
+    for config, about in findings:
+        for path, found in by_file(config, about).items():
+            report = reports.setdefault(names.setdefault(os.path.realpath(path), path), {})
+            for each in found:
+                key = (each.id, each.message, *each.span[1:])
+                if each.fix or key not in report:  # only the file itself has fixes
+                    report[key] = each
+    return {path: list(report.values()) for path, report in reports.items()}
 
 
 def _is_safe(found: Finding) -> bool:

@@ -71,6 +71,11 @@ def check_offline_model(folder: str) -> None:
         raise click.UsageError(f"{folder} is not the folder of a model: {error}.") from error
 
 
+watch_option = click.option(
+    "--watch", "watching", is_flag=True, help="Run again whenever a file changes, until Ctrl-C."
+)
+"""The option `--watch`, for commands that `rerun` runs again."""
+
 table_option = click.option(
     "--format",
     type=click.Choice(["text", "json"]),

@@ -15,6 +15,9 @@ PREVIEW = "preview.schema.json"
 ESTIMATE = "estimate.schema.json"
 """The schema of `sftc estimate --format json`."""
 
+DRY_RUN = "dry-run.schema.json"
+"""The schema of `sftc train --dry-run --format json`."""
+
 
 def _files(contract: Contract) -> dict[str, str]:
     """Return the file of each schema, by name: the config, its sections, the payload and the reports."""
@@ -25,6 +28,7 @@ def _files(contract: Contract) -> dict[str, str]:
         "report": REPORT,
         "preview": PREVIEW,
         "estimate": ESTIMATE,
+        "dry-run": DRY_RUN,
     }
 
 
@@ -56,7 +60,12 @@ def schema_command(
     name = section or "config"
     if name not in files:
         raise click.UsageError(f"no schema {name!r}; there are {', '.join(files)}.")
-    bundled = bundle and files[name] not in {REPORT, PREVIEW, ESTIMATE}  # they refer to no other file
+    bundled = bundle and files[name] not in {
+        REPORT,
+        PREVIEW,
+        ESTIMATE,
+        DRY_RUN,
+    }  # they refer to no other file
     data = contract.bundle(files[name]) if bundled else PACKAGED.read(files[name])
     if output:
         write_files({output: data})

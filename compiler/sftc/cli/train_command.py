@@ -25,7 +25,7 @@ from sftc.cli.connection import (
     service_options,
 )
 from sftc.cli.data_files import DataOptions, prepare_files
-from sftc.cli.dry_run import dry_run_report
+from sftc.cli.dry_run import dry_run, dry_run_json, dry_run_text
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import check_offline_model, offline_model_option
 from sftc.cli.output import write_stdout
@@ -66,7 +66,17 @@ class _Files(NamedTuple):
 @click.option("--model", metavar="MODEL", help="Base model; overrides `job.model`.")
 @offline_model_option
 @click.option(
-    "--dry-run", is_flag=True, help="Show the payload and the requests; send nothing, and need no key."
+    "--dry-run",
+    "is_dry_run",
+    is_flag=True,
+    help="Show the payload and the requests; send nothing, and need no key.",
+)
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="With --dry-run: print text, or everything as JSON.",
 )
 @key_option
 @preflight_option
@@ -81,7 +91,8 @@ def train_command(
     examples: int | None,
     model: str | None,
     offline_model: str | None,
-    dry_run: bool,
+    is_dry_run: bool,
+    format: str,
     idempotency: str | None,
     preflight: bool,
     poll: bool,
@@ -100,7 +111,9 @@ def train_command(
     """
     training = training_of(others)
     options = ServiceOptions(**others)
-    if not dry_run:
+    if format != "text" and not is_dry_run:
+        raise click.UsageError("--format needs --dry-run.")
+    if not is_dry_run:
         options.named() if poll else options.stays()
     overrides = [Override.of("job.model", model)] if model is not None else []
     compiled = run(lambda: read_source(config), overrides, target=options.target)
@@ -126,10 +139,13 @@ def train_command(
         from sftc.submission.submit import Order
 
         order = Order(compiled.payload, data.training, data.validation, idempotency, not preflight)
-        if dry_run:
-            text = dry_run_report(order, options)
-            write_stdout(to_bytes(compiled.payload))
-            click.echo(text, err=True, nl=False)
+        if is_dry_run:
+            plan = dry_run(order, options)
+            if format == "json":
+                write_stdout(dry_run_json(plan, compiled))
+            else:
+                write_stdout(to_bytes(compiled.payload))
+                click.echo(dry_run_text(plan), err=True, nl=False)
             return
         options.check_secrets(compiled.payload)
         if preflight:

@@ -18,6 +18,9 @@ from sftc.contract.upgrade import NO_UPGRADE, Upgrade, Upgraded, load_upgrade
 from sftc.text.keys import ABSENT, Path, look_up, split
 
 SELECTOR: Final = "schema_version"
+EXTENDS: Final = "extends"
+"""The key that names a config whose values count where the config has none."""
+
 ROW: Final = "dataset/row.schema.json"
 TARGET: Final = f"{FOLDER}/{DEFAULT}"
 
@@ -109,8 +112,27 @@ class Contract:
         return orjson.dumps(self.properties[path]["examples"][0]).decode()
 
     def bundle(self, name: str) -> bytes:
-        """Return the schema in file `name` as one file with local references only."""
-        return orjson.dumps(self.schemas.bundle(name), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        """Return the schema in file `name` as one file with local references only.
+
+        In that of a config, which is for one file, nothing is required that a file it extends may have.
+        """
+        schema = self.schemas.bundle(name)
+        if name == self.config_schema and (EXTENDS,) in self.properties:
+            schema = self._of_one_file(schema)
+        return orjson.dumps(schema, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    def _of_one_file(self, schema: Schema) -> Schema:
+        """Return the bundled schema of a config in which a file that extends another requires nothing."""
+        needed = [name for name in schema["required"] if name != SELECTOR]
+        inner = {name: self.properties[(name,)].get("required", []) for name in needed}
+        complete = {**_requiring(needed), "properties": {name: _requiring(inner[name]) for name in needed}}
+        definitions = {
+            name: {word: part for word, part in each.items() if name not in inner or word != "required"}
+            for name, each in schema["definitions"].items()
+        }
+        # Without `allOf`, tombi takes the keys for unknown ones.
+        either = {"if": _requiring([EXTENDS]), "else": complete}
+        return {**schema, "required": [SELECTOR], "allOf": [either], "definitions": definitions}
 
     @cached_property
     def names(self) -> Names:
@@ -152,6 +174,11 @@ class Contract:
     def accepts_payload(self) -> Predicate:
         """Whether a value is certainly a valid payload."""
         return self.target.accepts_payload
+
+
+def _requiring(names: Sequence[str]) -> Schema:
+    """Return a schema of tables with certain keys, as strict readers of schemas want it."""
+    return {"type": "object", "properties": {name: {} for name in names}, "required": [*names]}
 
 
 class Contracts:

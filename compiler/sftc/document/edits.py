@@ -198,9 +198,12 @@ def _comments_above(text: str, start: int) -> int:
 
 
 def rename(document: Document, path: Path, name: str, *, safe: bool = False) -> Fix | None:
-    """Return the fix that renames the key or table at `path`; `None` if the name is taken."""
+    """Return the fix that renames the key or table at `path`.
+
+    Return `None` if the name is taken, for a flag, and for a key that another config has.
+    """
     span = document.span(path, "key")
-    if span.source.is_flag or document.get((*path[:-1], name)) is not ABSENT:
+    if span.source is not document.source or document.get((*path[:-1], name)) is not ABSENT:
         return None
     if document.scan.mentions[path] > 1:  # a rename would have to change all of them
         return None
@@ -210,9 +213,10 @@ def rename(document: Document, path: Path, name: str, *, safe: bool = False) -> 
 def put(document: Document, path: Path, text: str, *, safe: bool) -> Fix | None:
     """Return the fix that sets the key at `path` to `text`: rewritten where it is, or added to its table.
 
-    Return `None` for a value from a flag, and if the table cannot take the key.
+    A value of an extended config is set over. Return `None` for a value from a flag, and if the table
+    cannot take the key.
     """
-    if document.get(path) is not ABSENT:
+    if document.get(path) is not ABSENT and not document.span(path).source.depth:
         return rewrite(document, path, text, safe=safe)
     if not _takes_keys(document, path):
         return None
@@ -221,6 +225,9 @@ def put(document: Document, path: Path, text: str, *, safe: bool) -> Fix | None:
 
 
 def rewrite(document: Document, path: Path, text: str, *, safe: bool) -> Fix | None:
-    """Return the fix that replaces the value at `path` by `text`; `None` for a value from a flag."""
+    """Return the fix that replaces the value at `path` by `text`.
+
+    Return `None` for a value from a flag, or of another config.
+    """
     span = document.span(path)
-    return None if span.source.is_flag else Fix(f"write {text}", (Edit(span, text),), safe)
+    return None if span.source is not document.source else Fix(f"write {text}", (Edit(span, text),), safe)

@@ -1,6 +1,8 @@
 """Bytes to text: a config file or standard input, of bounded size and in UTF-8."""
 
+import errno
 import os
+import stat
 import sys
 
 from sftc.findings.finding import ConfigError, Finding
@@ -29,6 +31,27 @@ def read_source(path: str | os.PathLike[str]) -> Source:
     except ValueError as error:  # a NUL in the path
         reason = str(error)
     raise _unreadable(name, reason)
+
+
+def path_beside(source: Source, path: str) -> str:
+    """Return the path of a file that is at `path` as seen from the folder of `source`."""
+    return os.path.normpath(os.path.join(os.path.dirname(source.name), path))
+
+
+def read_beside(source: Source, path: str) -> Source:
+    """Read the config at `path`, which is relative to the folder of `source`, or absolute.
+
+    A text that is in no folder, such as standard input, is in the working directory.
+
+    Raises:
+        OSError, ValueError: there is no such file, or it cannot be opened.
+        ConfigError: it is over 1 MiB or is not UTF-8.
+    """
+    name = path_beside(source, path)
+    if not stat.S_ISREG(os.stat(name).st_mode):  # a pipe or a device may never end
+        raise OSError(errno.EINVAL, "it is not a file")
+    with open(name, "rb") as file:
+        return decode_source(name, file.read(MAX_BYTES + 1))
 
 
 def _unreadable(name: str, reason: str) -> ConfigError:

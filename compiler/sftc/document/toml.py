@@ -11,7 +11,7 @@ from sftc.document.overrides import Override
 from sftc.findings.finding import ConfigError, Edit, Finding, Fix
 from sftc.findings.stage_rules.files import BYTE_ORDER_MARK
 from sftc.findings.stage_rules.syntax import NESTING_TOO_DEEP, OVERRIDE_CONFLICT
-from sftc.text.keys import MAX_DEPTH, Path, dotted, look_up, split
+from sftc.text.keys import ABSENT, MAX_DEPTH, Path, dotted, look_up, split
 from sftc.text.source import Source, Span
 
 if TYPE_CHECKING:
@@ -23,12 +23,27 @@ _BRACKET = re.compile(r"[\[\]{}]")
 
 
 class Document:
-    """A parsed config: its values, with overrides applied, and their positions in the text."""
+    """A parsed config: its values, with overrides applied, and their positions in the text.
 
-    def __init__(self, source: Source, values: dict[str, Any], overrides: Sequence[Override]) -> None:
+    If it extends another config, `base` is that one, and `values` has its values as well.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        values: dict[str, Any],
+        overrides: Sequence[Override],
+        base: "Document | None" = None,
+    ) -> None:
         self.source = source
         self.values = values
         self.overrides = overrides
+        self.base = base
+
+    @property
+    def chain(self) -> "list[Document]":
+        """This document and those that it extends, each before its base."""
+        return [self, *(self.base.chain if self.base else ())]
 
     def get(self, path: Path) -> Any:
         """Return the value at `path`, or `ABSENT`."""
@@ -48,7 +63,8 @@ class Document:
         """Return the span of the key or the value at `path`.
 
         A table that is written as a header has the span of its key. A path that is not in
-        the config has the span of the nearest table around it, or the start of the file.
+        the config has the span of the nearest table around it, or the start of the file. An inherited
+        key is in the file of the base.
         """
         override = self.override(path)
         if override:
@@ -56,6 +72,8 @@ class Document:
         place = self._places.get(path)
         if place:
             return self.source.span(*(place.key if part == "key" or not place.value else place.value))
+        if self.base and path and ABSENT not in (self.get(path), self.base.get(path)):
+            return self.base.span(path, part)
         for override in self.overrides:
             if path and override.path[: len(path)] == path:
                 return override.key_span()
@@ -98,10 +116,19 @@ def parse(source: Source, overrides: Iterable[Override] = ()) -> Document:
         raise ConfigError(explain_syntax_error(source, _scan(source), error)) from None
     if _is_deeper(values, MAX_DEPTH):
         _scan(source)
-    overrides = tuple(overrides)
+    return overridden(Document(source, values, ()), overrides)
+
+
+def overridden(document: Document, overrides: Iterable[Override]) -> Document:
+    """Set `overrides` over the values of a document that has none, the last one winning.
+
+    Raises:
+        ConfigError: an override sets a key inside a value that is not a table, or nests too deep.
+    """
+    values, overrides = document.values, tuple(overrides)
     if conflicts := [found for override in overrides for found in _apply(override, values)]:
         raise ConfigError(conflicts)
-    return Document(source, values, overrides)
+    return Document(document.source, values, overrides, document.base)
 
 
 def _apply(override: Override, values: dict[str, Any]) -> Iterator[Finding]:

@@ -67,8 +67,26 @@ class Finding(NamedTuple):
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings in the order of the text; those about flags come last, in their own order."""
-    return sorted(findings, key=lambda found: (1,) if found.span.source.is_flag else (0, *found.span[1:]))
+    """Return findings in the order of the text; then those about extended configs, and about flags."""
+    return sorted(findings, key=_order)
+
+
+def _order(found: Finding) -> tuple[int, ...]:
+    source, start, end = found.span
+    return (1,) if source.is_flag else (0, source.depth, start, end)
+
+
+def by_file(path: str, findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """Return findings by the path of the file that they are in.
+
+    `path` is the config that was given, which is always among the files. The others are those that it
+    extends.
+    """
+    files: dict[str, list[Finding]] = {path: []}
+    for found in findings:
+        source = found.span.source
+        files.setdefault(source.name if source.depth else path, []).append(found)
+    return files
 
 
 def bounded(findings: Iterable[Finding]) -> list[Finding]:

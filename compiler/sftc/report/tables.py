@@ -34,7 +34,9 @@ def account(keys: Sequence[KeyAccount], values: Sequence[ValueAccount]) -> str:
 
 
 def _key(key: KeyAccount) -> Sequence[str]:
-    return str(key.span.line), dotted(key.path), key.fate, key.to or key.why or "the contract has no such key"
+    source, line = key.span.source, key.span.line
+    where = f"{source.name}:{line}" if source.depth else str(line)
+    return where, dotted(key.path), key.fate, key.to or key.why or "the contract has no such key"
 
 
 def _value(value: ValueAccount) -> Sequence[str]:

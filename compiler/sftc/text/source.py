@@ -1,6 +1,7 @@
 """Named texts, from a file, standard input or a flag, and spans in them."""
 
 from bisect import bisect_right
+from collections.abc import Callable
 from functools import cached_property
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -14,9 +15,13 @@ class Source:
 
     `is_flag` marks the text of a command-line flag, which has no lines to count. `byte` is
     the offset in the file of the place that a finding points to, if the text is only a part of it.
+    `depth` is 0 for the config that was given, 1 for the one that it extends, and so on.
+    `beside` reads what the config extends, by its path, if the text is in no folder.
     """
 
     byte: int | None = None
+    depth: int = 0
+    beside: "Callable[[str], Source] | None" = None
 
     def __init__(self, name: str, text: str, *, is_flag: bool = False) -> None:
         self.name = name

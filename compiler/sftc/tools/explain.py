@@ -46,13 +46,17 @@ class ValueAccount(NamedTuple):
 
 
 def keys(compiled: Compiled) -> Iterator[KeyAccount]:
-    """Yield an account of every leaf of a config, in the order of the text."""
+    """Yield an account of every leaf of a config, in the order of the text; inherited ones come after."""
     config = compiled.checked
     document = config.document
     paths = list(leaves(document.values))
     spans = {path: document.span(path, "key") for path in paths}
-    for path in sorted(paths, key=lambda path: (spans[path].source.is_flag, spans[path].start)):
+    for path in sorted(paths, key=lambda path: _order(spans[path])):
         yield _key(path, spans[path], document, compiled)
+
+
+def _order(span: Span) -> tuple[bool, int, int]:
+    return span.source.is_flag, span.source.depth, span.start
 
 
 def _key(path: Path, span: Span, document: Document, compiled: Compiled) -> KeyAccount:

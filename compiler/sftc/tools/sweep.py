@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Final, NamedTuple
 
+from sftc.contract.versions import EXTENDS
 from sftc.document import edits
 from sftc.document.overrides import Override, toml_value
 from sftc.document.toml import parse
@@ -93,7 +94,7 @@ def sweep(source: Source, values: Sequence[KeyValues], folder: str, *, pairs: bo
             if fix is None:
                 raise ValueError(f"`{dotted(path)}` cannot be set in {source.name}; write it there first.")
             changed = edits.apply_fixes(changed, [fix])
-        yield Variant(changed, each)
+        yield Variant(_base_seen_from(folder, source, changed), each)
 
 
 def _schema_seen_from(folder: str, source: Source) -> str:
@@ -101,5 +102,19 @@ def _schema_seen_from(folder: str, source: Source) -> str:
     found = _SCHEMA.match(source.text)
     if not found or "://" in found[1] or os.path.isabs(found[1]):
         return source.text
-    moved = os.path.relpath(os.path.join(os.path.dirname(source.name), found[1]), folder or ".")
-    return source.text[: found.start(1)] + moved + source.text[found.end(1) :]
+    return source.text[: found.start(1)] + _moved(folder, source, found[1]) + source.text[found.end(1) :]
+
+
+def _base_seen_from(folder: str, source: Source, variant: Source) -> Source:
+    """Return a variant with the path of the config that it extends as it is seen from `folder`."""
+    document = parse(variant)
+    base = document.get((EXTENDS,))
+    if not isinstance(base, str) or os.path.isabs(base):
+        return variant
+    fix = edits.rewrite(document, (EXTENDS,), quoted(_moved(folder, source, base)), safe=True)
+    return edits.apply_fixes(variant, [fix] if fix else [])
+
+
+def _moved(folder: str, source: Source, path: str) -> str:
+    """Return a path that is relative to the folder of `source` as it is seen from `folder`."""
+    return os.path.relpath(os.path.join(os.path.dirname(source.name), path), folder or ".")
