@@ -31,10 +31,10 @@ def byte_fallback_tokenizer() -> PreTrainedTokenizerFast:
     made.normalizer = normalizers.Replace(" ", "▁")
     made.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     made.add_special_tokens([AddedToken(each, special=True) for each in (*_SPECIAL, *_CHAT)])
-    words = dict(zip(("unk_token", "bos_token", "pad_token"), _SPECIAL, strict=True))
+    named = dict(zip(("unk_token", "bos_token", "pad_token"), _SPECIAL, strict=True))
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # theirs
         tokenizer_object=made,
-        **words,
+        **named,
         eos_token=_CHAT[1],
         chat_template=TEMPLATE,
         add_prefix_space=False,

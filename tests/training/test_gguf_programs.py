@@ -56,7 +56,7 @@ def test_a_program_that_fails(tmp_path: Path) -> None:
 def test_a_gguf_file_with_another_tokenizer(changes: dict[str, Any], reason: str) -> None:
     tokenizer = tiny_model.tokenizer()
     good = {
-        "tokenizer.ggml.tokens": tokenizer.convert_ids_to_tokens(range(len(tokenizer))),
+        "tokenizer.ggml.tokens": tokenizer.convert_ids_to_tokens([*range(len(tokenizer))]),
         "tokenizer.chat_template": tokenizer.chat_template,
         "tokenizer.ggml.eos_token_id": 258,
     }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from chance_model import TEMPLATE
 
 from sftc.training.modelfile import (
     UntellableError,
@@ -39,7 +40,7 @@ def pieces_of() -> Callable[[str], Any]:
 
 
 def test_a_template_that_puts_texts_around_messages(pieces_of: Callable[[str], Any]) -> None:
-    pieces = pieces_of(tiny_model.TEMPLATE)
+    pieces = pieces_of(TEMPLATE)
     assert pieces.in_go() == CHATML
     text = modelfile("model.gguf", pieces, ["<|im_end|>", "</s>"], "A note.")
     assert text == (
@@ -50,7 +51,7 @@ def test_a_template_that_puts_texts_around_messages(pieces_of: Callable[[str], A
 
 
 def test_a_system_message_of_the_template(pieces_of: Callable[[str], Any]) -> None:
-    pieces = pieces_of(BEGINS + tiny_model.TEMPLATE)
+    pieces = pieces_of(BEGINS + TEMPLATE)
     go = without_begin(pieces, "<s>").in_go()
     assert go.startswith(
         "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n"
@@ -64,8 +65,8 @@ def test_a_system_message_of_the_template(pieces_of: Callable[[str], Any]) -> No
 @pytest.mark.parametrize(
     ("template", "reason"),
     [
-        (REFUSES + tiny_model.TEMPLATE, "refuses plain conversations: no system messages"),
-        ("{{ strftime_now('%d') }}" + tiny_model.TEMPLATE, "prints the date"),
+        (REFUSES + TEMPLATE, "refuses plain conversations: no system messages"),
+        ("{{ strftime_now('%d') }}" + TEMPLATE, "prints the date"),
         (plain("[{{ m.role }}{{ loop.index }}]{{ m.content }}"), "more than one way"),
         (plain("{% if not loop.first %}[{{ m.role }}]{{ m.content }}{% endif %}"), "leaves out or moves"),
         (plain("[{{ m.role }}]{{ m.content | upper }}"), "more than put texts around"),

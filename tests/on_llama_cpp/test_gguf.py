@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 import torch
+from gguf import GGUFReader
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from gguf import GGUFReader
 from support.adapters import write_adapter
 from support.environment import isolate
 from support.gguf_models import byte_fallback_tokenizer, write_llama
