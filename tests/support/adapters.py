@@ -31,7 +31,7 @@ def write_adapter(
         for weight in made.parameters():
             if weight.requires_grad:
                 weight.add_(torch.randn_like(weight) * 0.05)
-    made.save_pretrained(folder)
+    made.save_pretrained(str(folder))
     tokenizer = AutoTokenizer.from_pretrained(base)
     tokenizer.add_tokens([*words])
     tokenizer.save_pretrained(folder)

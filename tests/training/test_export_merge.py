@@ -64,7 +64,8 @@ def test_a_merged_model_answers_like_base_plus_adapter(kind: str, models: Path, 
     trained = write_adapter(models / "tiny", tmp_path / "adapter", **ADAPTERS[kind])
     expected = logits(PeftModel.from_pretrained(whole(models / "tiny"), trained))
     assert not torch.allclose(logits(whole(models / "tiny")), expected, atol=0.1)
-    export(trained, tmp_path / "merged")
+    (tmp_path / "rows.jsonl").write_text(rows(2))  # few, because that is quicker
+    export(trained, tmp_path / "merged", rows=tmp_path / "rows.jsonl")
     merged = whole(tmp_path / "merged")
     torch.testing.assert_close(logits(merged), expected, atol=1e-4, rtol=0)
     apart = kind.startswith(("embeddings", "output", "both"))
@@ -180,6 +181,13 @@ def test_bases_that_nothing_can_be_merged_into(models: Path, tmp_path: Path) -> 
         FailedError, match="are quantised, and an adapter is merged only into unquantised ones"
     ):
         export(trained, tmp_path / "merged")
+    (trained / "adapter_config.json").write_text(json.dumps(given))
+    weights = load_file(trained / "adapter_model.safetensors")
+    save_file({name: each for name, each in weights.items() if "layers.1" not in name}, trained / "some")
+    (trained / "some").replace(trained / "adapter_model.safetensors")
+    with pytest.raises(FailedError, match="does not fit its base model: Found missing adapter keys"):
+        export(trained, tmp_path / "merged")
+    save_file(weights, trained / "adapter_model.safetensors")
     wider = tiny_model.write(tmp_path / "wider", hidden_size=32)
     (trained / "adapter_config.json").write_text(json.dumps({**given, "base_model_name_or_path": str(wider)}))
     with pytest.raises(FailedError, match="does not fit its base model"):

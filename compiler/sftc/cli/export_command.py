@@ -105,14 +105,24 @@ def export_command(job: str, **options: Any) -> None:
     """
     wanted = _Wanted(**options)
     wanted.check()
-    if not find_spec("torch"):
-        raise click.ClickException("this needs torch: pip install 'sftc[train]'.")
+    _check_packages("torch", "transformers", "peft")
     from sftc.service.executor import FailedError
 
     try:
         write_stdout(f"{_export(job, wanted)}\n")
     except FailedError as error:
         raise click.ClickException(f"{error}.") from error
+
+
+def _check_packages(*names: str) -> None:
+    """Check that packages are installed, before minutes are spent.
+
+    Raises:
+        ModuleNotFoundError: one is not.
+    """
+    for name in names:
+        if not find_spec(name):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def _export(job: str, wanted: _Wanted) -> str:
@@ -153,6 +163,7 @@ def _make(job: str, wanted: _Wanted, into: Path, gguf: str) -> None:
 
     checkout = Path(wanted.llama_cpp) if wanted.llama_cpp else None
     converter = find_converter(checkout) if gguf else []
+    _check_packages(*["gguf"] * bool(gguf))
     by_converter = not wanted.quantize or wanted.quantize in DIRECT
     quantiser = [] if by_converter else find_quantiser(checkout)
     model = trained_folder(job).absolute()

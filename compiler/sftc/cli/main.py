@@ -44,6 +44,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "jinja2": "preview",
     "matplotlib": "plot",
     "numpy": "dataset",
+    "peft": "train",
     "pyarrow": "convert",
     "python_multipart": "local",
     "ray": "ray",
@@ -51,6 +52,7 @@ EXTRAS: Final[Mapping[str, str]] = {
     "ruamel": "import",
     "starlette": "local",
     "stringzilla": "dataset",
+    "torch": "train",
     "transformers": "preview",
     "uvicorn": "local",
 }

@@ -14,6 +14,7 @@ from warnings import filterwarnings
 import orjson
 
 from sftc.service.executor import FailedError
+from sftc.training.base_model import BaseModel, loading
 from sftc.training.export_spec import QUANTIZED, ROUNDED, ExportSpec
 from sftc.training.machine import disk_full, out_of_memory
 from sftc.training.reporter import Reporter
@@ -49,7 +50,6 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from sftc.training.base_model import loading
     from sftc.training.comparison import answer, compare, explained_by, longest_prompt
     from sftc.training.comparison_prompts import read_prompts
     from sftc.training.export_card import write_card
@@ -61,7 +61,7 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     reporter.event("export", f"loading {folder}")
     trained = load_trained(folder, len(tokenizer))
-    dtype = spec.dtype or _dtype(base.folder)
+    dtype = spec.dtype or _dtype(base)
     prompts = read_prompts(tokenizer, Path(spec.rows) if spec.rows else None, longest_prompt(trained))
     reporter.event("export", f"asking it {len(prompts)} prompts")
     answers = answer(trained, prompts)
@@ -100,14 +100,14 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
             _write_modelfile(file, fields, tokenizer, stops, reporter)
 
 
-def _dtype(base: str) -> str:
+def _dtype(base: BaseModel) -> str:
     """Return the dtype that the weights of the base model are stored in."""
     import torch
     from transformers import AutoConfig
 
     from sftc.training.trainable import DTYPES
 
-    stored = AutoConfig.from_pretrained(base, local_files_only=True).dtype
+    stored = AutoConfig.from_pretrained(base.folder, **base.options()).dtype
     names = {dtype: name for name, dtype in DTYPES.items()}
     return names.get(stored or torch.float32, "fp32")
 

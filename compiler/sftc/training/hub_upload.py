@@ -36,14 +36,15 @@ def push_model(folder: Path, repository: str) -> str:
     Raises:
         FailedError: the hub refuses it, or cannot be reached.
     """
+    from httpx import HTTPError
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import HFValidationError
 
     api = HfApi(library_name="sftc")
     try:
         made = api.create_repo(repository, private=True, exist_ok=True)
         api.upload_folder(repo_id=made.repo_id, folder_path=folder, commit_message=_MESSAGE)
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except (HTTPError, HFValidationError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise FailedError(f"the upload to {repository} failed: {reason}") from error
     return str(made)

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any, Final
+from warnings import catch_warnings, filterwarnings
 
 import orjson
 import torch
@@ -71,8 +72,10 @@ def _with_adapter(model: Any, folder: Path) -> Any:
     if rows and rows != model.get_input_embeddings().weight.shape[0]:  # the vocabulary grew in training
         model.resize_token_embeddings(rows, mean_resizing=False)
     try:
-        return PeftModel.from_pretrained(model, folder)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        with catch_warnings():
+            filterwarnings("error", "Found missing adapter keys")
+            return PeftModel.from_pretrained(model, folder)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, UserWarning) as error:
         if out_of_memory(error):
             raise
         reason = str(error).strip().splitlines()[0]
