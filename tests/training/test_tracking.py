@@ -73,6 +73,10 @@ def fails(*_: object) -> NoReturn:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+def leaks(*_: object) -> NoReturn:
+    raise ConnectionError("no answer from http://me:opensesame@example.org/" + "x" * 1000)
+
+
 def hangs(*_: object) -> None:
     Event().wait()
 
@@ -83,6 +87,7 @@ def hangs(*_: object) -> None:
         (("setitem", sys.modules, "tensorboard", None), 0, "not installed: pip install tensorboard"),
         (("setenv", "TENSORBOARD_LOGGING_DIR", "/dev/null/runs"), 0, "NotADirectoryError: [Errno 20]"),
         (("setattr", SummaryWriter, "add_scalar", fails), 1, "OSError: [Errno 28] No space left on device"),
+        (("setattr", SummaryWriter, "add_scalar", leaks), 1, "http://me:open******@example.org/xxx"),
         (("setattr", SummaryWriter, "add_scalar", hangs), 1, "it did not answer within 0.5 seconds"),
         (("setattr", SummaryWriter, "close", fails), 3, "OSError: [Errno 28] No space left on device"),
     ],
@@ -105,6 +110,7 @@ def test_a_tracker_that_fails_is_a_warning_and_training_continues(  # noqa: PLR0
     [warning] = [said for said in told.messages("warning") if "tracker" in said]
     assert warning.startswith(f"the tracker tensorboard failed at step {step}: ")
     assert reason in warning
+    assert len(warning) < 500
     assert warning.endswith(". Training continues without it")
     assert at_exit == [(os._exit, 0)] * ("did not answer" in reason)
     assert len(told.metrics["train.loss"]) == 3

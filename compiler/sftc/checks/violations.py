@@ -64,7 +64,8 @@ class Violation:
         example = next(iter(self.schema.get("examples", ())), None)
         if example is None or isinstance(example, dict | list):
             return None
-        return f"for example: `{key(str(self.path[-1]))} = {orjson.dumps(example).decode()}`"
+        value, name = orjson.dumps(example).decode(), self.path[-1]
+        return f"for example: `{value}`" if isinstance(name, int) else f"for example: `{key(name)} = {value}`"
 
 
 def explain_violations(config: Config) -> list[Finding]:

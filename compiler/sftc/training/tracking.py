@@ -13,11 +13,15 @@ from typing import Any, Final, Self
 from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations import get_reporting_integration_callbacks
 
+from sftc.text.secrets import masked
 from sftc.training.reporter import Reporter
 from sftc.training.tracker_kinds import KINDS, RunRecord, set_up
 
 _PATIENCE: Final = 60.0
 """Seconds after which a tracker that does not return is left behind."""
+
+_LONGEST: Final = 300
+"""Letters of the longest reason that is reported whole."""
 
 
 class Trackers(TrainerCallback):  # type: ignore[misc]  # mypy skips transformers
@@ -93,8 +97,9 @@ class _Tracker:
             return f"it did not answer within {_PATIENCE:g} seconds"
         if error is None:
             return None
-        first = next(iter(str(error).strip().splitlines()), "")
-        return f"{type(error).__name__}: {first}".removesuffix(": ").rstrip(".")
+        first = next(iter(masked(str(error)).strip().splitlines()), "")
+        reason = f"{type(error).__name__}: {first}".removesuffix(": ").rstrip(".")
+        return reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}..."
 
     def begin(self, *arguments: Any, **others: Any) -> None:
         """Start the run, and describe it."""
