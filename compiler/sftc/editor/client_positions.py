@@ -22,9 +22,9 @@ class LinePosition(NamedTuple):
 
 
 class ClientPositions:
-    """The positions in a text, in the code units that the editor has agreed to.
+    r"""The positions in a text, in the code units that the editor has agreed to.
 
-    >>> positions = ClientPositions("a\\n😀b", "utf-16")
+    >>> positions = ClientPositions("a\n😀b", "utf-16")
     >>> positions.position(3), positions.offset(LinePosition(1, 2))
     (LinePosition(line=1, character=2), 3)
     """

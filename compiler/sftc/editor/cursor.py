@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from sftc.text.keys import Path
 
-Part = Literal["header", "key", "value"]
+Part = Literal["header", "key", "value", "end"]
 
 _TOKEN: Final = re.compile(
     r'''(?P<skip>[ \t\r]+|\#[^\n]*)
@@ -21,7 +21,7 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _STARTS_ANEW: Final = re.compile(
-    r"""[ \t]*(?:\[+[ \t]*[A-Za-z_"'][^\n,]*\][ \t]*(?:\#|\r?$)|[\w."'-]+[ \t]*=)""", re.M
+    r"""[ \t]*(?:\[+[ \t]*[A-Za-z_"'][^\n,]*\][ \t]*(?:\#|\r?$)|[\w."'-]+[ \t]*=)""", re.MULTILINE
 )
 _BARE_END: Final = re.compile(r"[A-Za-z0-9_-]*")
 
@@ -29,10 +29,11 @@ _BARE_END: Final = re.compile(r"[A-Za-z0-9_-]*")
 class Cursor(NamedTuple):
     """What is at a place in a config.
 
-    `part` is what is being written there, in the table at `table`. `key` is the whole path of the key
-    that a value is for, or the names before the last dot of one being written. `start` and `end` are
-    the offsets of the word or string at the place, and `typed` is what of it is before the place.
-    `is_item` is whether a value is one of an array.
+    `part` is what is being written there, in the table at `table`; `end` is behind a value. `key` is the
+    whole path of the key that a value is for, or the names before the last dot of one being written.
+    `start` and `end` are the offsets of the word or string at the place, and `typed` is what of it is
+    before the place. `is_item` is whether a value is one of an array, `starts_line` whether a key is the
+    first word of its line.
     """
 
     part: Part
@@ -42,6 +43,7 @@ class Cursor(NamedTuple):
     end: int
     typed: str
     is_item: bool = False
+    starts_line: bool = False
 
 
 class _Frame(NamedTuple):
@@ -73,8 +75,10 @@ class _Reader:
     def is_item(self) -> bool:
         return bool(self.frames) and self.frames[-1].bracket == "["
 
-    def name(self, text: str) -> None:
-        if self.part != "value":
+    def word(self, text: str) -> None:
+        if self.part == "value":
+            self.part = "end"
+        else:
             self.names.append(text)
 
     def mark(self, mark: str) -> None:
@@ -90,7 +94,7 @@ class _Reader:
                 self.names, self.part = [], "value" if mark == "[" else "key"
             case "]" | "}" if self.frames:
                 self.frames.pop()
-                self.part = "value"
+                self.part = "end"
             case "," if self.frames:
                 self.names, self.part = [], "value" if self.is_item else "key"
 
@@ -111,12 +115,13 @@ def cursor_at(text: str, offset: int) -> Cursor:
         elif kind == "newline" and (not reader.frames or _STARTS_ANEW.match(text, at)):
             reader.line()
         elif kind in {"word", "string"}:
-            reader.name(token.strip("\"'"))
+            reader.word(token.strip("\"'"))
         elif kind == "mark":
             reader.mark(token)
     start, typed = word
+    starts_line = reader.part == "key" and not reader.frames and not reader.names
     end = _end_of(text, offset, typed)
-    return Cursor(reader.part, reader.table, reader.key, start, end, typed, reader.is_item)
+    return Cursor(reader.part, reader.table, reader.key, start, end, typed, reader.is_item, starts_line)
 
 
 def _is_closed(string: str) -> bool:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from sftc.checks.config import Config
 from sftc.contract.targets import Target
 from sftc.contract.versions import PACKAGED, Contract
-from sftc.document.places import Place, Scanner, TooDeep
+from sftc.document.places import Place, Scanner, TooDeep, shifted
 from sftc.document.reading import decode_source
+from sftc.editor.client_positions import ClientPositions, Encoding
 from sftc.findings.finding import Finding, bounded
-from sftc.pipeline import Compiled, Examined, run
+from sftc.pipeline import Examined, run
 from sftc.text.keys import Path
 from sftc.text.source import Source, Span
 from sftc.tools.explain import KeyAccount, ValueAccount, keys, values
@@ -70,7 +71,7 @@ class OpenConfig:
 
     @property
     def kept_findings(self) -> list[Finding]:
-        """The findings of the last text that parsed about lines that are as they were, if this one does not."""
+        """The findings of the last text that parsed, on lines that are as they were, if this one does not."""
         if self.config or not self.parsed:
             return []
         moved = ((found, self.moved(found.span)) for found in self.parsed.findings)
@@ -87,7 +88,7 @@ class OpenConfig:
             places = {}
         if self.parsed and self.parsed is not self:
             for path, place in self.parsed.places.items():
-                if path not in places and (moved := self._moved_place(place)):
+                if path not in places and (moved := self._moved_place(self.parsed.source, place)):
                     places[path] = moved
         return places
 
@@ -102,28 +103,21 @@ class OpenConfig:
         return {each.at: each for each in values(self.valid.compiled)} if self.valid else {}
 
     def moved(self, span: Span) -> Span | None:
-        """Return where a span of the last text that parsed, or compiled, is now; `None` if its lines changed."""
+        """Return where a span of an earlier text is now; `None` if its lines have changed."""
         earlier = span.source
         if earlier is self.source:
             return span
         shift = self._shift(earlier, span.start, span.end)
         return None if shift is None else self.source.span(span.start + shift, span.end + shift)
 
-    def _moved_place(self, place: Place) -> Place | None:
-        assert self.parsed
-        end = place.value[1] if place.value else place.key[1]
-        shift = self._shift(self.parsed.source, min(place.start or place.key[0], place.key[0]), end)
-        if shift is None:
-            return None
-        (start, stop), value = place.key, place.value
-        return place._replace(
-            key=(start + shift, stop + shift),
-            value=value and (value[0] + shift, value[1] + shift),
-            start=place.start + shift,
-        )
+    def _moved_place(self, earlier: Source, place: Place) -> Place | None:
+        """Return a place in an earlier text as it is in this one; see `moved`."""
+        start, end = place.key[0], (place.value or place.key)[1]
+        shift = self._shift(earlier, start, end)
+        return None if shift is None else shifted(place, shift)
 
     def _shift(self, earlier: Source, start: int, end: int) -> int | None:
-        """Return how far the lines from `start` to `end` of an earlier text have moved, if they are all here."""
+        """Return how far the lines from `start` to `end` of an earlier text have moved, if they are here."""
         if earlier.name != self.source.name or earlier.is_flag:
             return None
         same, tail = self._unchanged(earlier)
@@ -142,6 +136,16 @@ class OpenConfig:
             sizes = (sum(map(len, old[:head])), sum(map(len, old[len(old) - tail :])))
             self._shared[earlier] = sizes
         return self._shared[earlier]
+
+    def positions(self, encoding: Encoding) -> ClientPositions:
+        """Return the positions in the text, in the code units of an editor."""
+        if encoding not in self._positions:
+            self._positions[encoding] = ClientPositions(self.source.text, encoding)
+        return self._positions[encoding]
+
+    @cached_property
+    def _positions(self) -> dict[Encoding, ClientPositions]:
+        return {}
 
     @cached_property
     def _shared(self) -> dict[Source, tuple[int, int]]:

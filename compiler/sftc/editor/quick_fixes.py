@@ -22,9 +22,9 @@ class QuickFix(NamedTuple):
 def quick_fixes(config: OpenConfig, start: int, end: int) -> Iterator[QuickFix]:
     """Yield the fixes of the findings that touch the characters from `start` to `end`."""
     for found in config.findings:
-        if found.fix and found.span.source is config.source:
-            if found.span.start <= end and start <= found.span.end:
-                yield QuickFix(_title(found.fix), found.fix.edits, found, found.fix.safe)
+        touches = found.span.source is config.source and found.span.start <= end and start <= found.span.end
+        if found.fix and touches:
+            yield QuickFix(_title(found.fix), found.fix.edits, found, found.fix.safe)
 
 
 def _title(fix: Fix) -> str:
