@@ -63,7 +63,9 @@ class _Reader:
         self.part: Part = "key"
 
     def line(self) -> None:
-        """Begin a line that no open bracket reaches into."""
+        """Begin a line that no open bracket reaches into; a header above it may lack its end."""
+        if self.part == "header" and self.names:
+            self.table = tuple(self.names)
         self.names, self.frames, self.part = [], [], "key"
 
     @property
@@ -109,6 +111,8 @@ def cursor_at(text: str, offset: int) -> Cursor:
             continue
         kind, token, start = found.lastgroup, found.group(), at
         at = found.end()
+        if kind == "skip" and token[0] == "#" and at == offset:
+            reader.part = "end"
         is_open = at == offset and (kind == "word" or (kind == "string" and not _is_closed(token)))
         if is_open:
             word = (start, token)

@@ -69,12 +69,12 @@ class ConfigServer(LanguageServer):
             return
         config = OpenConfig(document.path, text, self.choices, self.configs.get(uri))
         self.configs[uri] = config
+        self.previews.update(uri, config)
         findings = [*config.findings, *config.kept_findings]
         shown = [self.diagnostic(config, found) for found in findings]
         self.text_document_publish_diagnostics(
             types.PublishDiagnosticsParams(uri, shown, version=document.version)
         )
-        self.previews.update(uri, config)
 
     def forget(self, uri: str) -> None:
         """Remove the findings of a document that is closed, or is not a config any more."""
