@@ -32,7 +32,10 @@ test-architectures: # trains a tiny model of each architecture, and compares its
 test-templates: # tries the chat templates that packages ship
 	$(PYTHON) benchmarks/chat_templates.py
 
+test-vscode: # packs the extension for VS Code, with npm
+	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/editors/test_vscode.py
+
 bench-gpu: # all that only a GPU can show: speed and memory beside TRL, fp16, FSDP, DeepSpeed, experts
 	$(PYTHON) benchmarks/on_gpu.py
 
-.PHONY: quick soak fuzz test-ray test-sharded test-targets test-smollm test-architectures test-templates bench-gpu
+.PHONY: quick soak fuzz test-ray test-sharded test-targets test-smollm test-architectures test-templates test-vscode bench-gpu

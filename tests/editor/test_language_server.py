@@ -38,6 +38,13 @@ sequence_length = 2048
 BATCH = JOB.splitlines().index("per_device_batch = 2")
 
 
+def payload_at(uri: str) -> str:
+    """Return the payload that an editor shows, which only its owner may read."""
+    path = Path(to_fs_path(uri) or "")
+    assert path.parent.parent.stat().st_mode & 0o077 == 0
+    return path.read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("project")
@@ -174,15 +181,13 @@ async def test_definition_leads_to_the_payload_and_back(editor: EditorClient) ->
     await editor.open(JOB)
     there = await editor.definition(editor.uri, types.Position(BATCH, 3))
     assert there
-    preview = Path(to_fs_path(there.uri) or "")
-    line = preview.read_text(encoding="utf-8").splitlines()[there.range.start.line]
+    line = payload_at(there.uri).splitlines()[there.range.start.line]
     assert line.strip() == '"per_device_batch": 2,'
-    assert preview.parent.parent.stat().st_mode & 0o077 == 0
     back = await editor.definition(there.uri, there.range.start)
     assert back
     assert (back.uri, back.range.start) == (editor.uri, types.Position(BATCH, len("per_device_batch = ")))
     await editor.change(JOB.replace("per_device_batch = 2", "per_device_batch = 4"))
-    assert '"per_device_batch": 4' in preview.read_text(encoding="utf-8")
+    assert '"per_device_batch": 4' in payload_at(there.uri)
     assert await editor.definition(editor.uri, types.Position(4, 1)) is None  # `data` is not sent
 
 
@@ -220,7 +225,7 @@ async def test_the_lens_shows_the_payload(editor: EditorClient) -> None:
     assert (lens.title, lens.command) == ("payload for sft-offline", SHOW_PAYLOAD)
     asked = types.ExecuteCommandParams(lens.command, lens.arguments)
     uri = await editor.client.workspace_execute_command_async(asked)
-    assert '"H100"' in Path(to_fs_path(str(uri)) or "").read_text(encoding="utf-8")
+    assert '"H100"' in payload_at(str(uri))
     assert editor.client.shown_documents[-1].uri == uri
 
 
