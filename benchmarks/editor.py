@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import IO, Any, cast
 
-from measure import HERE, QUIET, publish
+from measure import HERE, QUIET, Command, publish
 
 LINES = 200
 EDITS = 60
 TYPED = ("\nlearning_rte = 2e", "\nwarmup_steps = ", '\noptimizer = "ada', "\nseed = 4", "\n[tra")
-SERVER = [Path(sys.executable).parent / "sftc", "lsp"]
+SERVER: Command = [Path(sys.executable).parent / "sftc", "lsp"]
 
 
 class Editor:
@@ -83,7 +83,7 @@ def config() -> str:
 
 
 def keystrokes(text: str) -> list[str]:
-    """Return the text after each keystroke: words are typed at the ends of lines drawn at random, and removed."""
+    """Return the text after each keystroke: words at the ends of lines drawn at random, and removed again."""
     draw = random.Random(1)  # noqa: S311  the same lines in every run, no secret
     ends = [at for at, char in enumerate(text) if char == "\n"]
     texts = []
@@ -109,8 +109,8 @@ if __name__ == "__main__":
     ]
     report = (
         f"Measured by `benchmarks/editor.py` on {platform.machine()}, {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}: {len(seconds):,}\nkeystrokes in a config of {LINES} lines, the server a "
-        "process of its own behind standard input and output.\n"
+        f"{platform.python_version()}: {len(seconds):,}\nkeystrokes in a config of {LINES} lines, "
+        "over standard input and output of the server.\n"
         f"Load average of the machine at the end: {os.getloadavg()[0]:.1f}.\n\n"
         "| from a keystroke to its findings | ms | target |\n| --- | --- | --- |\n"
         + "".join(f"| {name} | {each * 1000:.1f} | {aim} |\n" for name, each, aim in rows)

@@ -36,7 +36,8 @@ learning_rate = 2e-4
 @pytest.mark.skipif(not NEOVIM, reason="Neovim is not installed; its package in dev is for Linux on x86-64")
 def test_neovim_shows_what_the_server_knows(root: Path, tmp_path: Path) -> None:
     page = (root / "docs/how-to/editors.md").read_text(encoding="utf-8")
-    [setup] = [block for block in re.findall(r"^```lua\n(.*?)^```", page, re.M | re.S) if '"sftc"' in block]
+    blocks = re.findall(r"^```lua\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    [setup] = [block for block in blocks if '"sftc"' in block]
     (tmp_path / "init.lua").write_text(setup, encoding="utf-8")
     (tmp_path / "job.sft.toml").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "train.jsonl").write_text("{}\n" * 10, encoding="utf-8")

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterable
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from lsprotocol import types
@@ -36,14 +37,17 @@ _SEVERITIES: Final = {
 
 
 class ConfigServer(LanguageServer):
-    """The configs that are open in an editor, by their URIs, and what the project wants of them."""
+    """The configs that are open in an editor, by their URIs, and what the project wants of them.
 
-    def __init__(self, project: Project, choices: LintChoices) -> None:
+    Payloads that the editor shows are in `folder`, which is for this session, and its owner only.
+    """
+
+    def __init__(self, project: Project, choices: LintChoices, folder: str) -> None:
         super().__init__(NAME, __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
         self._project = project
         self.choices = choices
         self.configs: dict[str, OpenConfig] = {}
-        self.previews = PreviewFolder()
+        self.previews = PreviewFolder(folder)
 
     def begin(self, root: str | None, settings: Any) -> None:
         """Take the folder of the editor, as if a person ran commands there, and its settings."""
@@ -128,8 +132,10 @@ def serve_editor(project: Project) -> None:
     from sftc.editor.editor_requests import FEATURES, SHOW_PAYLOAD, show_payload
 
     logging.disable(logging.WARNING)
-    server = ConfigServer(project, project(None))
-    for method, handle, options in FEATURES:
-        server.feature(method, options)(handle)
-    server.command(SHOW_PAYLOAD)(show_payload)
-    server.start_io()
+    choices = project(None)
+    with TemporaryDirectory(prefix="sftc-", ignore_cleanup_errors=True) as folder:
+        server = ConfigServer(project, choices, folder)
+        for method, handle, options in FEATURES:
+            server.feature(method, options)(handle)
+        server.command(SHOW_PAYLOAD)(show_payload)
+        server.start_io()

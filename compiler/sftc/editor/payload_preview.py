@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path as FilePath
-from tempfile import TemporaryDirectory
 
 from sftc.editor.hover import path_at
 from sftc.editor.open_config import OpenConfig
@@ -89,16 +88,16 @@ def _pointer_of(config: OpenConfig, path: Path) -> str | None:
 
 
 class PreviewFolder:
-    """A folder for this session with the payload previews of all open configs, for its owner only."""
+    """A folder with the payload previews of all open configs."""
 
-    def __init__(self) -> None:
-        self._folder = TemporaryDirectory(prefix="sftc-", ignore_cleanup_errors=True)
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
         self._previews: dict[str, PayloadPreview] = {}
 
     def of(self, uri: str, config: OpenConfig) -> PayloadPreview:
         """Return the preview of the config at `uri`, up to date."""
         if uri not in self._previews:
-            folder = os.path.join(self._folder.name, str(len(self._previews)))
+            folder = os.path.join(self._folder, str(len(self._previews)))
             os.mkdir(folder)
             self._previews[uri] = PayloadPreview(folder, config)
         self._previews[uri].write(config)
