@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sftc.cli.lint_command import lint_command
-from sftc.cli.target_names import find_targets
+from sftc.cli.target_names import find_target, find_targets
 from sftc.contract.targets import DEFAULT
 from sftc.findings.finding import ConfigError
 from sftc.text.source import STDIN
@@ -28,8 +28,9 @@ def lsp_command(target: str | None) -> None:
     nearest pyproject.toml sets for it. Of several targets, configs are for the first.
     """
     from sftc.editor.language_server import serve_editor
+    from sftc.editor.open_config import LintChoices
 
-    serve_editor(partial(_choices, target))
+    serve_editor(partial(_choices, target), LintChoices(find_target(target or DEFAULT)))
 
 
 def _choices(option: str | None, named: str | None) -> "LintChoices":

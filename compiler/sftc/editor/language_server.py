@@ -123,16 +123,14 @@ class ConfigServer(LanguageServer):
         return config.positions(_ENCODINGS[self.workspace.position_encoding or "utf-16"])
 
 
-def serve_editor(project: Project) -> None:
+def serve_editor(project: Project, choices: LintChoices) -> None:
     """Answer an editor over standard input and output until it ends the session.
 
-    Raises:
-        ValueError: the project or its target is wrong.
+    `choices` count until `project` has returned others.
     """
     from sftc.editor.editor_requests import FEATURES, SHOW_PAYLOAD, show_payload
 
     logging.disable(logging.WARNING)
-    choices = project(None)
     with TemporaryDirectory(prefix="sftc-", ignore_cleanup_errors=True) as folder:
         server = ConfigServer(project, choices, folder)
         for method, handle, options in FEATURES:
