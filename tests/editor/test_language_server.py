@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("project")
 
 
-@pytest_lsp.fixture(config=SERVER, scope="module")
+@pytest_lsp.fixture(config=SERVER, scope="module")  # type: ignore[untyped-decorator]  # it has no types
 async def client(lsp_client: LanguageClient, request: pytest.FixtureRequest) -> AsyncIterator[None]:
     folder = request.getfixturevalue("folder")
     (folder / "train.jsonl").write_text("{}\n" * 100, encoding="utf-8")
@@ -110,6 +110,7 @@ async def test_all_safe_fixes_at_once_leave_the_unsafe_ones(editor: EditorClient
     text = JOB.replace("data =", "data_path =").replace("gpu_count", "gpu_cout")
     await editor.open(text)
     [action] = (await editor.actions(types.Position(0, 0), "source.fixAll")).values()
+    action = await editor.client.code_action_resolve_async(action)
     assert editor.edited(action.edit) == JOB.replace("gpu_count", "gpu_cout")
     await editor.change(JOB)
     assert await editor.actions(types.Position(0, 0)) == {}
@@ -248,6 +249,15 @@ async def test_what_was_true_of_a_changed_line_is_not_said_of_it(editor: EditorC
     await editor.open(JOB)
     await editor.change(JOB.replace("per_device_batch = 2", "per_device_batch = "))
     assert BATCH not in await editor.hints()
+
+
+async def test_a_long_text_is_not_checked_at_every_keystroke(editor: EditorClient) -> None:
+    long = JOB + "\n[tags]\n" + "".join(f'tag_{line} = "value"\n' for line in range(8000))
+    await editor.open(long)
+    for number in range(1, 30):
+        editor.send(long.replace("gpu_count = 2", f"gpu_count = {number}"))
+    assert "= `29`, from `compute.gpu_count`" in await editor.hover(types.Position(8, 2))
+    assert (await editor.change(f"{JOB}nonsense = 1\n"))[0].code == "unknown-key"
 
 
 async def test_documents_that_are_not_configs_are_left_alone(editor: EditorClient) -> None:

@@ -30,6 +30,11 @@ wait("hints", function() return #vim.lsp.inlay_hint.get({ bufnr = 0 }) > 0 end)
 results.hints = vim.tbl_map(function(each) return each.inlay_hint.label end, vim.lsp.inlay_hint.get({ bufnr = 0 }))
 
 go_to("data_path")
+vim.lsp.buf.code_action({ context = { only = { "source.fixAll" }, diagnostics = {} }, apply = true })
+wait("all fixes", function() return text():find("\ndata = ") end)
+vim.cmd.undo()
+wait("undo", function() return codes()["older-name"] end)
+go_to("data_path")
 vim.lsp.buf.rename("data")
 wait("rename", function() return text():find("\ndata = ") end)
 
@@ -43,9 +48,14 @@ wait("syntax error", function() return codes()["toml-syntax"] end)
 go_to("gpu_type")
 local client = vim.lsp.get_clients({ name = "sftc" })[1]
 results.encoding = client.offset_encoding
-local place = vim.lsp.util.make_position_params(0, client.offset_encoding)
-local answer = vim.lsp.buf_request_sync(0, "textDocument/hover", place, 30000)
-results.hover = answer[client.id].result.contents.value
+local function hover()
+  local place = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  local answer = vim.lsp.buf_request_sync(0, "textDocument/hover", place, 30000)
+  return answer[client.id].result.contents.value
+end
+results.hover = hover()
+go_to("name = ")
+results.hover_behind_emoji = hover()
 vim.cmd.normal({ "Gdd", bang = true })
 wait("no syntax error", function() return #vim.diagnostic.get(0) == 0 end)
 

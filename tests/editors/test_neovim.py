@@ -16,7 +16,7 @@ DRIVER = Path(__file__).with_name("drive_neovim.lua")
 
 CONFIG = """\
 schema_version = 2
-tags = { "😀" = "é", nam = "x" } # the columns of this line differ in UTF-8 and UTF-16
+tags = { "😀" = "é", name = "x" } # the columns of this line differ in UTF-8 and UTF-16
 
 [job]
 model = "Qwen/Qwen3-4B"
@@ -56,6 +56,7 @@ def test_neovim_shows_what_the_server_knows(root: Path, tmp_path: Path) -> None:
     assert "8 rows a step" in shown["hints"]
     assert "10 rows, 2 steps an epoch" in shown["hints"]
     assert "from `compute.gpu_type` in line 9" in shown["hover"]
+    assert (shown["encoding"], shown["hover_behind_emoji"][:15]) == ("utf-8", "**`tags.name`**")
     assert shown["payload"].strip() == '"gpu_count": 2,'
     assert shown["back"] == "gpu_count = 2"
     assert shown["lens"] == "payload for sft-offline"

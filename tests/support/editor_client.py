@@ -47,13 +47,17 @@ class EditorClient:
 
     async def change(self, text: str) -> Sequence[types.Diagnostic]:
         """Replace the text of the document, and return its findings."""
+        self.client.diagnostics.pop(self.uri, None)
+        self.send(text)
+        return await self._findings()
+
+    def send(self, text: str) -> None:
+        """Replace the text of the document, and do not wait."""
         self._version += 1
         self.text = text
         document = types.VersionedTextDocumentIdentifier(self._version, self.uri)
         change = types.TextDocumentContentChangeWholeDocument(text)
-        self.client.diagnostics.pop(self.uri, None)
         self.client.text_document_did_change(types.DidChangeTextDocumentParams(document, [change]))
-        return await self._findings()
 
     async def choose(self, target: str) -> Sequence[types.Diagnostic]:
         """Set the target in the settings of the editor, and return the findings of the document."""

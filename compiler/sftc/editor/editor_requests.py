@@ -13,7 +13,7 @@ from sftc.editor.inlay_hints import inlay_hints
 from sftc.editor.language_server import NAME, ConfigServer
 from sftc.editor.open_config import OpenConfig
 from sftc.editor.outline import OutlineNode, outline
-from sftc.editor.quick_fixes import fix_all, quick_fixes
+from sftc.editor.quick_fixes import fix_all, has_safe_fixes, quick_fixes
 from sftc.editor.rename_key import new_name
 
 SHOW_PAYLOAD: Final = f"{NAME}.showPayload"
@@ -42,14 +42,15 @@ def _initialized(server: ConfigServer, params: types.InitializedParams) -> None:
 def _configure(server: ConfigServer, params: types.DidChangeConfigurationParams) -> None:
     settings: Any = params.settings
     server.choose(settings.get(NAME) if isinstance(settings, dict) else None)
-    for uri in [*server.configs]:
-        server.check(uri)
+    server.check_all()
 
 
-def _check(
-    server: ConfigServer, params: types.DidOpenTextDocumentParams | types.DidChangeTextDocumentParams
-) -> None:
+def _open(server: ConfigServer, params: types.DidOpenTextDocumentParams) -> None:
     server.check(params.text_document.uri)
+
+
+def _change(server: ConfigServer, params: types.DidChangeTextDocumentParams) -> None:
+    server.check_soon(params.text_document.uri)
 
 
 def _close(server: ConfigServer, params: types.DidCloseTextDocumentParams) -> None:
@@ -57,7 +58,7 @@ def _close(server: ConfigServer, params: types.DidCloseTextDocumentParams) -> No
 
 
 def _hover(server: ConfigServer, params: types.HoverParams) -> types.Hover | None:
-    if not (config := server.configs.get(params.text_document.uri)):
+    if not (config := server.config(params.text_document.uri)):
         return None
     found = hover(config, server.offset(config, params.position))
     if not found:
@@ -69,7 +70,7 @@ def _hover(server: ConfigServer, params: types.HoverParams) -> types.Hover | Non
 def _code_actions(server: ConfigServer, params: types.CodeActionParams) -> list[types.CodeAction]:
     uri, only = params.text_document.uri, params.context.only
     actions: list[types.CodeAction] = []
-    if not (config := server.configs.get(uri)):
+    if not (config := server.config(uri)):
         return actions
     if _is_asked(types.CodeActionKind.QuickFix.value, only):
         start, end = (server.offset(config, each) for each in (params.range.start, params.range.end))
@@ -83,10 +84,17 @@ def _code_actions(server: ConfigServer, params: types.CodeActionParams) -> list[
             )
             for each in quick_fixes(config, start, end)
         ]
-    if _is_asked(_FIX_ALL, only) and (edit := fix_all(config)):
-        title, edits = "Apply all fixes that keep the meaning", server.edits(uri, config, [edit])
-        actions.append(types.CodeAction(title, _FIX_ALL, edit=edits))
+    if _is_asked(_FIX_ALL, only) and has_safe_fixes(config):
+        actions.append(types.CodeAction("Apply all fixes that keep the meaning", _FIX_ALL, data=uri))
     return actions
+
+
+def _resolve_action(server: ConfigServer, action: types.CodeAction) -> types.CodeAction:
+    """Add the edit to the action that applies all fixes, which is found only if a person wants it."""
+    config = server.config(str(action.data))
+    if config and (edit := fix_all(config)):
+        action.edit = server.edits(str(action.data), config, [edit])
+    return action
 
 
 def _is_asked(kind: str, only: Iterable[str] | None) -> bool:
@@ -95,7 +103,7 @@ def _is_asked(kind: str, only: Iterable[str] | None) -> bool:
 
 
 def _complete(server: ConfigServer, params: types.CompletionParams) -> list[types.CompletionItem]:
-    if not (config := server.configs.get(params.text_document.uri)):
+    if not (config := server.config(params.text_document.uri)):
         return []
     offset = server.offset(config, params.position)
     return [
@@ -112,7 +120,7 @@ def _complete(server: ConfigServer, params: types.CompletionParams) -> list[type
 
 
 def _hints(server: ConfigServer, params: types.InlayHintParams) -> list[types.InlayHint]:
-    if not (config := server.configs.get(params.text_document.uri)):
+    if not (config := server.config(params.text_document.uri)):
         return []
     return [
         types.InlayHint(
@@ -128,7 +136,7 @@ def _hints(server: ConfigServer, params: types.InlayHintParams) -> list[types.In
 def _definition(server: ConfigServer, params: types.DefinitionParams) -> types.Location | None:
     """Go from a key to its line in the payload preview, or from a line of a preview to the key."""
     uri = params.text_document.uri
-    if config := server.configs.get(uri):
+    if config := server.config(uri):
         if not config.valid:
             return None
         preview = server.previews.of(uri, config)
@@ -136,14 +144,14 @@ def _definition(server: ConfigServer, params: types.DefinitionParams) -> types.L
         start = types.Position(line or 0, 0)
         return None if line is None else types.Location(preview.path.as_uri(), types.Range(start, start))
     shown = server.previews.config_of(to_fs_path(uri) or "")
-    if not shown or not (config := server.configs.get(shown[0])):
+    if not shown or not (config := server.config(shown[0])):
         return None
     span = shown[1].origin_of(config, params.position.line)
     return types.Location(shown[0], server.range(config, span)) if span else None
 
 
 def _symbols(server: ConfigServer, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
-    config = server.configs.get(params.text_document.uri)
+    config = server.config(params.text_document.uri)
     return [_symbol(server, config, each) for each in outline(config)] if config else []
 
 
@@ -161,7 +169,7 @@ def _symbol(server: ConfigServer, config: OpenConfig, node: OutlineNode) -> type
 def _prepare_rename(
     server: ConfigServer, params: types.PrepareRenameParams
 ) -> types.PrepareRenamePlaceholder | None:
-    config = server.configs.get(params.text_document.uri)
+    config = server.config(params.text_document.uri)
     found = config and new_name(config, server.offset(config, params.position))
     if not config or not found:
         return None
@@ -170,7 +178,7 @@ def _prepare_rename(
 
 def _rename(server: ConfigServer, params: types.RenameParams) -> types.WorkspaceEdit | None:
     uri = params.text_document.uri
-    config = server.configs.get(uri)
+    config = server.config(uri)
     found = config and new_name(config, server.offset(config, params.position))
     if not config or not found or params.new_name != found.name:
         return None
@@ -180,7 +188,7 @@ def _rename(server: ConfigServer, params: types.RenameParams) -> types.Workspace
 def _lenses(server: ConfigServer, params: types.CodeLensParams) -> list[types.CodeLens]:
     """Offer the payload above the table that names the model."""
     uri = params.text_document.uri
-    config = server.configs.get(uri)
+    config = server.config(uri)
     place = config and config.places.get(MODEL.path[:-1])
     if not config or not place or not config.valid:
         return []
@@ -192,7 +200,7 @@ def _lenses(server: ConfigServer, params: types.CodeLensParams) -> list[types.Co
 
 def show_payload(server: ConfigServer, uri: str) -> str | None:
     """Show the payload of a config in the editor, and return the URI of the file with it."""
-    config = server.configs.get(uri)
+    config = server.config(uri)
     if not config or not config.valid:
         return None
     path = server.previews.of(uri, config).path
@@ -210,15 +218,16 @@ FEATURES: Final[tuple[tuple[str, Callable[..., Any], Any], ...]] = (
     (types.INITIALIZE, _initialize, None),
     (types.INITIALIZED, _initialized, None),
     (types.WORKSPACE_DID_CHANGE_CONFIGURATION, _configure, None),
-    (types.TEXT_DOCUMENT_DID_OPEN, _check, None),
-    (types.TEXT_DOCUMENT_DID_CHANGE, _check, None),
+    (types.TEXT_DOCUMENT_DID_OPEN, _open, None),
+    (types.TEXT_DOCUMENT_DID_CHANGE, _change, None),
     (types.TEXT_DOCUMENT_DID_CLOSE, _close, None),
     (types.TEXT_DOCUMENT_HOVER, _hover, None),
     (
         types.TEXT_DOCUMENT_CODE_ACTION,
         _code_actions,
-        types.CodeActionOptions([types.CodeActionKind.QuickFix, _FIX_ALL]),
+        types.CodeActionOptions([types.CodeActionKind.QuickFix, _FIX_ALL], resolve_provider=True),
     ),
+    (types.CODE_ACTION_RESOLVE, _resolve_action, None),
     (types.TEXT_DOCUMENT_COMPLETION, _complete, types.CompletionOptions(['"', ".", "[", "/", "="])),
     (types.TEXT_DOCUMENT_INLAY_HINT, _hints, None),
     (types.TEXT_DOCUMENT_DEFINITION, _definition, None),

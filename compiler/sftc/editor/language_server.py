@@ -1,9 +1,11 @@
 """The server: the configs that are open in an editor, and their findings."""
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Any, Final
 
 from lsprotocol import types
@@ -28,6 +30,9 @@ It raises `ValueError` with a text for the person if the project or the name is 
 """
 
 NAME: Final = "sftc"
+_SHORT: Final = 0.05
+"""The seconds that a check may take for each keystroke to be checked."""
+
 _ENCODINGS: Final[dict[str, Encoding]] = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
 _SEVERITIES: Final = {
     Severity.ERROR: types.DiagnosticSeverity.Error,
@@ -46,7 +51,9 @@ class ConfigServer(LanguageServer):
         super().__init__(NAME, __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
         self._project = project
         self.choices = choices
-        self.configs: dict[str, OpenConfig] = {}
+        self._configs: dict[str, OpenConfig] = {}
+        self._seconds: dict[str, float] = {}
+        self._waiting: dict[str, asyncio.TimerHandle] = {}
         self.previews = PreviewFolder(folder)
 
     def begin(self, root: str | None, settings: Any) -> None:
@@ -66,13 +73,15 @@ class ConfigServer(LanguageServer):
 
     def check(self, uri: str) -> None:
         """Check the text of a document as it is now, if it is a config, and publish its findings."""
+        self._cancel(uri)
         document = self.workspace.get_text_document(uri)
         text = document.source
         if not (document.path.endswith(SUFFIX) or names_our_schema(text)):
             self.forget(uri)
             return
-        config = OpenConfig(document.path, text, self.choices, self.configs.get(uri))
-        self.configs[uri] = config
+        start = perf_counter()
+        config = self._configs[uri] = OpenConfig(document.path, text, self.choices, self._configs.get(uri))
+        self._seconds[uri] = perf_counter() - start
         self.previews.update(uri, config)
         findings = [*config.findings, *config.kept_findings]
         shown = [self.diagnostic(config, found) for found in findings]
@@ -80,10 +89,35 @@ class ConfigServer(LanguageServer):
             types.PublishDiagnosticsParams(uri, shown, version=document.version)
         )
 
+    def check_soon(self, uri: str) -> None:
+        """Check a document that was changed: at once, or, if that takes long, after a pause as long."""
+        seconds = self._seconds.get(uri, 0.0)
+        if seconds < _SHORT:
+            self.check(uri)
+            return
+        self._cancel(uri)
+        self._waiting[uri] = asyncio.get_running_loop().call_later(seconds, self.check, uri)
+
+    def check_all(self) -> None:
+        """Check all configs again."""
+        for uri in [*self._configs]:
+            self.check(uri)
+
+    def config(self, uri: str) -> OpenConfig | None:
+        """Return the config at `uri` with the text as it is now; `None` if that is not a config."""
+        if uri in self._waiting:
+            self.check(uri)
+        return self._configs.get(uri)
+
     def forget(self, uri: str) -> None:
         """Remove the findings of a document that is closed, or is not a config any more."""
-        if self.configs.pop(uri, None):
+        self._cancel(uri)
+        if self._configs.pop(uri, None):
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+
+    def _cancel(self, uri: str) -> None:
+        if waiting := self._waiting.pop(uri, None):
+            waiting.cancel()
 
     def offset(self, config: OpenConfig, position: types.Position) -> int:
         """Return the offset in a config of a position of the editor."""

@@ -32,6 +32,11 @@ def _title(fix: Fix) -> str:
     return title if fix.safe else f"{title} (changes the meaning)"
 
 
+def has_safe_fixes(config: OpenConfig) -> bool:
+    """Return whether a fix of the config keeps its meaning."""
+    return any(found.fix and found.fix.safe for found in config.findings)
+
+
 def fix_all(config: OpenConfig) -> Edit | None:
     """Return the edit that applies every safe fix, as `sftc lint --fix` does; `None` if there are none."""
     choices = config.choices
@@ -42,8 +47,6 @@ def fix_all(config: OpenConfig) -> Edit | None:
     def wanted(found: Finding) -> bool:
         return found.fix is not None and found.fix.safe and choices.wants(found)
 
-    if not any(map(wanted, config.findings)):
-        return None
     fixed = fix(config.source, findings, wanted)
     if fixed.text == config.source.text:
         return None
