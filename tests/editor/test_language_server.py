@@ -175,7 +175,7 @@ async def test_inlay_hints(editor: EditorClient) -> None:
     hints = await editor.hints()
     assert hints[BATCH] == "16 rows a step"
     assert hints[JOB.splitlines().index('data = "train.jsonl"')] == "100 rows, 7 steps an epoch"
-    assert hints[JOB.splitlines().index('gpu_type = "H100"')].endswith("GiB a device")
+    assert hints[JOB.splitlines().index('gpu_type = "H100"')].endswith("GiB a device, which has 79")
 
 
 async def test_definition_leads_to_the_payload_and_back(editor: EditorClient) -> None:

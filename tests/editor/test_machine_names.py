@@ -84,4 +84,4 @@ def test_no_hints_of_what_is_not_known(own_folder: Path) -> None:
 def test_memory_of_a_model_in_the_table(own_folder: Path) -> None:
     [_, memory] = hints(f"{JOB}sequence_length = 1024\n".replace('"model"', '"Qwen/Qwen3-4B"'))
     assert memory.startswith("about ")
-    assert memory.endswith(" of 79 GiB a device")
+    assert memory.endswith(" GiB a device, which has 79")

@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from sftc.text.keys import Path
 
-Part = Literal["header", "key", "value", "end"]
+CursorPart = Literal["header", "key", "value", "end"]
 
 _TOKEN: Final = re.compile(
     r'''(?P<skip>[ \t\r]+|\#[^\n]*)
@@ -36,7 +36,7 @@ class Cursor(NamedTuple):
     first word of its line.
     """
 
-    part: Part
+    part: CursorPart
     table: Path
     key: Path
     start: int
@@ -60,7 +60,7 @@ class _Reader:
         self.table: Path = ()
         self.names: list[str] = []
         self.frames: list[_Frame] = []
-        self.part: Part = "key"
+        self.part: CursorPart = "key"
 
     def line(self) -> None:
         """Begin a line that no open bracket reaches into; a header above it may lack its end."""

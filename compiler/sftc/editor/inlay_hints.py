@@ -109,8 +109,8 @@ def _memory(config: Config) -> _Texts | None:
         if base:
             run = estimate_run(config, base, device)
             low, expected, high = (each / GIB for each in run.together)
-            room = f" of {device.usable / GIB:,.0f}" if device else ""
-            text = f"about {expected:,.1f}{room} GiB a device"
+            room = f", which has {device.usable / GIB:,.0f}" if device else ""
+            text = f"about {expected:,.1f} GiB a device{room}"
             about = [f"between {low:,.1f} and {high:,.1f} GiB: `sftc estimate`", *run.assumptions]
             return text, "\n".join(f"- {each}" for each in about)
     return None

@@ -140,9 +140,8 @@ class ConfigServer(LanguageServer):
     def diagnostic(self, config: OpenConfig, found: Finding) -> types.Diagnostic:
         """Return a finding as the protocol has it, with a link to the page of its rule."""
         rule = CONFIG_RULES.get(found.id)
-        is_older = found.id == OLDER_NAME.id or config.contract.properties.get(found.path, {}).get(
-            "deprecated"
-        )
+        schema = config.contract.properties.get(found.path, {})
+        is_older = found.id == OLDER_NAME.id or schema.get("deprecated")
         return types.Diagnostic(
             range=self.range(config, found.span),
             message=f"{found.message}\n{found.help}" if found.help else found.message,
