@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from sftc.contract.schemas import Schema
-from sftc.contract.targets import Target
 from sftc.editor.open_config import OpenConfig
 from sftc.payload.origins import Origin
 from sftc.text.characters import visible
@@ -83,16 +82,11 @@ def _facts(schema: Schema) -> Iterator[str]:
 
 def _fate(config: OpenConfig, path: Path) -> Iterator[str]:
     account = config.keys.get(path)
-    target = config.choices.target
     if account and account.to:
         why = f" {account.why}" if account.why else ""
-        yield f"Payload ({_named(target)}): `{account.to}`.{why}"
+        yield f"Payload (`{config.choices.target.name}`): `{account.to}`.{why}"
     elif account:
         yield f"{_FATES[account.fate]} {account.why or ''}".rstrip()
-
-
-def _named(target: Target) -> str:
-    return f"`{target.name}`"
 
 
 def _values(config: OpenConfig, path: Path) -> Iterator[str]:

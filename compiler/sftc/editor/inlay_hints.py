@@ -21,6 +21,7 @@ from sftc.estimate.packaged_table import GIB
 from sftc.estimate.shapes import UnknownShapeError
 from sftc.estimate.training_setup import TrainingSetup, training_setup
 from sftc.text.plural import counted
+from sftc.text.source import Span
 from sftc.tools.estimate_config import find_base
 
 _READ_AT_MOST: Final = 32 * 1024 * 1024
@@ -55,19 +56,15 @@ _Texts = tuple[str, str]
 """The text of a hint, and what it was computed from."""
 
 
-def _hint(config: Config, texts: _Texts | None, *settings: Setting[Any]) -> Any:
+def _hint(config: Config, texts: _Texts | None, *settings: Setting[Any]) -> tuple[Span, _Texts] | None:
     """Return the texts with the place of the first of the settings that the config has."""
     setting = next(filter(config.is_set, settings), None)
     return (config.span(setting), texts) if setting and texts else None
 
 
 def _batch(setup: TrainingSetup) -> _Texts:
-    parts = (
-        f"{counted(setup.per_device, 'row')} a device and pass",
-        counted(setup.accumulation, "pass").replace("passs", "passes"),
-        counted(setup.devices, "device"),
-    )
-    return f"{counted(setup.batch, 'row')} a step", " x ".join(parts)
+    passes, devices = f"{setup.accumulation:,} (accumulated)", f"{setup.devices:,} (devices)"
+    return f"{counted(setup.batch, 'row')} a step", f"{setup.per_device:,} (a device) x {passes} x {devices}"
 
 
 def _steps(config: Config, setup: TrainingSetup) -> _Texts | None:
