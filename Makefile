@@ -50,7 +50,10 @@ test-schemastore: # checks what is sent to SchemaStore as its own tests do, with
 test-templates: # tries the chat templates that packages ship
 	$(PYTHON) benchmarks/chat_templates.py
 
+test-vscode: # packs the extension for VS Code, with npm
+	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/editors/test_vscode.py
+
 bench-gpu: # all that only a GPU can show: speed and memory beside TRL, fp16, FSDP, DeepSpeed, experts
 	$(PYTHON) benchmarks/on_gpu.py
 
-.PHONY: quick coverage soak fuzz test-ray test-sharded test-trackers test-targets test-gguf test-smollm test-architectures test-browser test-schemastore test-templates bench-gpu
+.PHONY: quick coverage soak fuzz test-ray test-sharded test-trackers test-targets test-gguf test-smollm test-architectures test-browser test-schemastore test-templates test-vscode bench-gpu

@@ -68,9 +68,12 @@ class Config:
     def meant(self) -> Upgraded:
         """The values in the terms of the newest version, and the settings of the run that they mean.
 
-        Keys that the version of the config does not know are left out: they mean nothing in it.
+        Keys that the version of the config does not know, and values that their schemas do not allow, are
+        left out: they mean nothing in it.
         """
         values = _known(self.current.values, (), self.contract.properties)
+        if not self.contract.accepts(self.document.values):
+            values = _allowed(values, (), self.newest)
         return self.newest.run(self.current._replace(values=values))
 
     def values_for(self, target: Target) -> Upgraded:
@@ -152,6 +155,19 @@ def _known(table: Mapping[str, Any], path: Path, properties: Mapping[Path, Schem
         elif schema:
             known[name] = value
     return known
+
+
+def _allowed(table: Mapping[str, Any], path: Path, contract: Contract) -> dict[str, Any]:
+    """Return `table` without the values that their schemas do not allow."""
+    allowed = {}
+    for name, value in table.items():
+        inner = (*path, name)
+        is_table = contract.properties.get(inner, {}).get("type") == "object"
+        if is_table and isinstance(value, dict):
+            allowed[name] = _allowed(value, inner, contract)
+        elif inner not in contract.properties or (not is_table and contract.allows(inner, value)):
+            allowed[name] = value
+    return allowed
 
 
 def _strings(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

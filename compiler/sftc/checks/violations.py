@@ -125,7 +125,10 @@ def _type(violation: Violation) -> Iterator[Finding]:
     expected = _types(violation.schema)
     wants_number = not {"integer", "number"}.isdisjoint(expected)
     if _kind(value) == "integer" and wants_number:
-        yield _great_integer(violation)
+        if _is_beyond(value, violation.schema):  # jsonschema compares only what has the right type
+            yield from _range(violation)
+        else:
+            yield _great_integer(violation)
     elif (
         isinstance(value, float) and value.is_integer() and fits_64_bits(int(value)) and "integer" in expected
     ):
@@ -193,6 +196,15 @@ _LIMITS: Final[Mapping[str, str]] = {
     "exclusiveMinimum": "greater than",
     "exclusiveMaximum": "less than",
 }
+
+
+def _is_beyond(value: int, broken: Schema) -> bool:
+    """Return whether a great integer is beyond a limit of its schema, which is far from both."""
+    least, most = (
+        [broken[word] for word in words if word in broken]
+        for words in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum"))
+    )
+    return any(value < limit for limit in least) or any(value > limit for limit in most)
 
 
 def _range(violation: Violation) -> Iterator[Finding]:

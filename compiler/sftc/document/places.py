@@ -43,6 +43,14 @@ class Place(NamedTuple):
     depth: int = 0
 
 
+def shifted(place: Place, by: int) -> Place:
+    """Return a place `by` characters further down."""
+    (start, end), value = place.key, place.value
+    return place._replace(
+        key=(start + by, end + by), value=value and (value[0] + by, value[1] + by), start=place.start + by
+    )
+
+
 class TooDeep(Exception):
     """A value is nested over `MAX_DEPTH` levels deep; `at` is the offset where it gets too deep."""
 

@@ -73,11 +73,10 @@ def _epoch(whole: Sequence[int], kept: Sequence[int], setup: TrainingSetup, limi
     filled = [sum(kept[row] for row in rows) for rows in packed.sequences]
     sequences = filled if setup.packing else order
     packed_positions, unpacked = (positions(each, setup.per_device) for each in (filled, order))
-    together = setup.per_device * setup.accumulation * setup.devices
     return Epoch(
         rows=len(whole),
         sequences=len(sequences),
-        steps=-(-len(sequences) // together),
+        steps=-(-len(sequences) // setup.batch),
         tokens=sum(kept),
         positions=packed_positions if setup.packing else unpacked,
         longest=max(sequences),

@@ -54,6 +54,11 @@ class TrainingSetup(NamedTuple):
     fsdp: bool
 
     @property
+    def batch(self) -> int:
+        """The rows, or packed sequences, of an optimizer step."""
+        return self.per_device * self.accumulation * self.devices
+
+    @property
     def adapter(self) -> bool:
         """Whether an adapter is trained instead of all weights."""
         return self.mode != "full"

@@ -82,7 +82,7 @@ def _work(run: RunEstimate, work: WorkEstimate, price: float | None) -> Iterator
     unit = "sequence" if setup.packing else "row"
     rows = counted(epoch.rows, "row")
     yield f"The training files have {rows}, {tokens} tokens; the longest {unit} has {longest}."
-    steps, a_step = work.steps, setup.per_device * setup.accumulation * setup.devices
+    steps, a_step = work.steps, setup.batch
     yield f"  {'steps':10}  {_between([round(each) for each in steps])}, of {a_step:,} {unit}s each"
     if epoch.cut:
         yield f"  {'cut':10}  {counted(epoch.cut, 'row')} longer than `sequence_length = {setup.length}`"

@@ -2,9 +2,18 @@
 
 from collections.abc import Iterable
 from textwrap import fill, indent
+from typing import Final
 
 from sftc.findings.rule import Rule
 from sftc.report.json import to_json
+
+PAGES: Final = "https://sftc-dev.github.io/sftc/reference/findings/"
+"""Where the documentation has the pages of all rules."""
+
+
+def page_url(rule: Rule) -> str:
+    """Return the address of the page of one rule, whose heading is its id and severity."""
+    return f"{PAGES}#{rule.id}-{rule.severity}"
 
 
 def listing(rules: Iterable[Rule]) -> str:

@@ -10,12 +10,14 @@ from sftc.contract.targets import Target
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, in_order
 from sftc.findings.stage_rules.comments import MISSING_SCHEMA_FILE
-from sftc.pipeline import examine
+from sftc.pipeline import Examined, examine
 from sftc.text.source import Source
 from sftc.tools.model_files import find_model, read_model
 
 SUFFIX = ".sft.toml"
 DIRECTIVE = "#:schema"
+_HEAD = 4096
+"""The characters of a file in which its `#:schema` line is looked for."""
 
 
 def lint(
@@ -27,7 +29,14 @@ def lint(
     `targets` are what the config is for; without them, it is for the training service. `estimates` is
     whether to estimate if its run fits the device.
     """
-    findings, config = examine(lambda: source, targets=targets)
+    return lint_examined(source, examine(lambda: source, targets=targets), model, estimates=estimates)
+
+
+def lint_examined(
+    source: Source, examined: Examined, model: str | None = None, *, estimates: bool = False
+) -> list[Finding]:
+    """Return every finding about `source`, which has been examined; the rest as in `lint`."""
+    findings, config = examined
     about_model = [*model_findings(config, model)] if config else []
     if estimates and config and not any(found.is_error for found in (*findings, *about_model)):
         from sftc.tools.estimate_config import estimate_config
@@ -90,18 +99,22 @@ def _configs(folder: str) -> Iterator[str]:
             path = os.path.join(place, name)
             if not name.endswith(".toml") or not os.path.isfile(path):
                 continue
-            if name.endswith(SUFFIX) or _names_our_schema(path):
+            if name.endswith(SUFFIX) or names_our_schema(_head(path)):
                 yield path
     yield from unreadable  # reading it gives the reason
 
 
-def _names_our_schema(path: str) -> bool:
+def _head(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            head = file.read(4096)
+            return file.read(_HEAD)
     except OSError:
-        return False
-    schema = _schema(head)
+        return ""
+
+
+def names_our_schema(text: str) -> bool:
+    """Return whether the `#:schema` line of a TOML text names a schema of sftc."""
+    schema = _schema(text[:_HEAD])
     return schema is not None and os.path.basename(schema[2]).startswith("sftc")
 
 

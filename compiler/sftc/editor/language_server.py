@@ -1,0 +1,172 @@
+"""The server: the configs that are open in an editor, and their findings."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Iterable
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any, Final
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
+
+from sftc.checks.catalogue import CONFIG_RULES
+from sftc.checks.rules.renamed import OLDER_NAME
+from sftc.editor.client_positions import ClientPositions, Encoding, LinePosition
+from sftc.editor.open_config import LintChoices, OpenConfig
+from sftc.editor.payload_preview import PreviewFolder
+from sftc.findings.finding import Edit, Finding, Severity
+from sftc.report.rule_pages import page_url
+from sftc.text.source import Span
+from sftc.tools.lint import SUFFIX, names_our_schema
+from sftc.version import __version__
+
+Project = Callable[[str | None], LintChoices]
+"""Returns what the project in the working directory wants, for the target that the editor names.
+
+It raises `ValueError` with a text for the person if the project or the name is wrong.
+"""
+
+NAME: Final = "sftc"
+_SHORT: Final = 0.05
+"""The seconds that a check may take for each keystroke to be checked."""
+
+_ENCODINGS: Final[dict[str, Encoding]] = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
+_SEVERITIES: Final = {
+    Severity.ERROR: types.DiagnosticSeverity.Error,
+    Severity.WARNING: types.DiagnosticSeverity.Warning,
+    Severity.NOTE: types.DiagnosticSeverity.Information,
+}
+
+
+class ConfigServer(LanguageServer):
+    """The configs that are open in an editor, by their URIs, and what the project wants of them.
+
+    Payloads that the editor shows are in `folder`, which is for this session, and its owner only.
+    """
+
+    def __init__(self, project: Project, choices: LintChoices, folder: str) -> None:
+        super().__init__(NAME, __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        self._project = project
+        self.choices = choices
+        self._configs: dict[str, OpenConfig] = {}
+        self._seconds: dict[str, float] = {}
+        self._waiting: dict[str, asyncio.TimerHandle] = {}
+        self.previews = PreviewFolder(folder)
+
+    def begin(self, root: str | None, settings: Any) -> None:
+        """Take the folder of the editor, as if a person ran commands there, and its settings."""
+        folder = to_fs_path(root) if root else None
+        if folder and os.path.isdir(folder):
+            os.chdir(folder)
+        self.choose(settings)
+
+    def choose(self, settings: Any) -> None:
+        """Take the settings of the editor: an object with the name of a target, or anything else for none."""
+        target = settings.get("target") if isinstance(settings, dict) else None
+        try:
+            self.choices = self._project(str(target) if target else None)
+        except ValueError as error:
+            self.window_show_message(types.ShowMessageParams(types.MessageType.Warning, f"sftc: {error}"))
+
+    def check(self, uri: str) -> None:
+        """Check the text of a document as it is now, if it is a config, and publish its findings."""
+        self._cancel(uri)
+        document = self.workspace.get_text_document(uri)
+        text = document.source
+        if not (document.path.endswith(SUFFIX) or names_our_schema(text)):
+            self.forget(uri)
+            return
+        start = perf_counter()
+        config = self._configs[uri] = OpenConfig(document.path, text, self.choices, self._configs.get(uri))
+        self._seconds[uri] = perf_counter() - start
+        self.previews.update(uri, config)
+        findings = [*config.findings, *config.kept_findings]
+        shown = [self.diagnostic(config, found) for found in findings]
+        self.text_document_publish_diagnostics(
+            types.PublishDiagnosticsParams(uri, shown, version=document.version)
+        )
+
+    def check_soon(self, uri: str) -> None:
+        """Check a document that was changed: at once, or, if that takes long, after a pause as long."""
+        seconds = self._seconds.get(uri, 0.0)
+        if seconds < _SHORT:
+            self.check(uri)
+            return
+        self._cancel(uri)
+        self._waiting[uri] = asyncio.get_running_loop().call_later(seconds, self.check, uri)
+
+    def check_all(self) -> None:
+        """Check all configs again."""
+        for uri in [*self._configs]:
+            self.check(uri)
+
+    def config(self, uri: str) -> OpenConfig | None:
+        """Return the config at `uri` with the text as it is now; `None` if that is not a config."""
+        if uri in self._waiting:
+            self.check(uri)
+        return self._configs.get(uri)
+
+    def forget(self, uri: str) -> None:
+        """Remove the findings of a document that is closed, or is not a config any more."""
+        self._cancel(uri)
+        if self._configs.pop(uri, None):
+            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+
+    def _cancel(self, uri: str) -> None:
+        if waiting := self._waiting.pop(uri, None):
+            waiting.cancel()
+
+    def offset(self, config: OpenConfig, position: types.Position) -> int:
+        """Return the offset in a config of a position of the editor."""
+        return self._positions(config).offset(LinePosition(position.line, position.character))
+
+    def position(self, config: OpenConfig, offset: int) -> types.Position:
+        """Return the position of an offset in a config."""
+        return types.Position(*self._positions(config).position(offset))
+
+    def range(self, config: OpenConfig, span: Span) -> types.Range:
+        """Return the range of a span; one of another text, such as a flag, is the start of this one."""
+        here = config.moved(span) or config.source.span(0, 0)
+        return types.Range(self.position(config, here.start), self.position(config, here.end))
+
+    def edits(self, uri: str, config: OpenConfig, edits: Iterable[Edit]) -> types.WorkspaceEdit:
+        """Return the edit of a document that makes `edits`."""
+        changes = [types.TextEdit(self.range(config, each.span), each.text) for each in edits]
+        return types.WorkspaceEdit(changes={uri: changes})
+
+    def diagnostic(self, config: OpenConfig, found: Finding) -> types.Diagnostic:
+        """Return a finding as the protocol has it, with a link to the page of its rule."""
+        rule = CONFIG_RULES.get(found.id)
+        schema = config.contract.properties.get(found.path, {})
+        is_older = found.id == OLDER_NAME.id or schema.get("deprecated")
+        return types.Diagnostic(
+            range=self.range(config, found.span),
+            message=f"{found.message}\n{found.help}" if found.help else found.message,
+            severity=_SEVERITIES[found.severity],
+            code=found.id,
+            code_description=rule and types.CodeDescription(page_url(rule)),
+            source=NAME,
+            tags=[types.DiagnosticTag.Deprecated] if is_older else None,
+        )
+
+    def _positions(self, config: OpenConfig) -> ClientPositions:
+        return config.positions(_ENCODINGS[self.workspace.position_encoding or "utf-16"])
+
+
+def serve_editor(project: Project, choices: LintChoices) -> None:
+    """Answer an editor over standard input and output until it ends the session.
+
+    `choices` count until `project` has returned others.
+    """
+    from sftc.editor.editor_requests import FEATURES, SHOW_PAYLOAD, show_payload
+
+    logging.disable(logging.WARNING)
+    with TemporaryDirectory(prefix="sftc-", ignore_cleanup_errors=True) as folder:
+        server = ConfigServer(project, choices, folder)
+        for method, handle, options in FEATURES:
+            server.feature(method, options)(handle)
+        server.command(SHOW_PAYLOAD)(show_payload)
+        server.start_io()

@@ -1,0 +1,39 @@
+"""A wrong value of any key is a finding, for the service and for other trainers, and never a crash."""
+
+from typing import Any
+
+import pytest
+
+from sftc.contract.versions import PACKAGED
+from sftc.document.overrides import Override
+from sftc.pipeline import run
+from sftc.text.keys import dotted
+from sftc.text.source import Source
+
+CONFIG = """\
+schema_version = 2
+[job]
+model = "m"
+[compute]
+gpu_type = "H100"
+gpu_count = 2
+[hyperparameters]
+per_device_batch = 2
+"""
+WRONG: tuple[Any, ...] = (0, 2**60, "8", [1], {})
+
+
+@pytest.mark.parametrize("name", ["sft-offline", "trl"])
+def test_wrong_values_are_findings(name: str) -> None:
+    source, target = Source("job.toml", CONFIG), PACKAGED.target(name)
+    for path in PACKAGED.newest.properties:
+        for value in WRONG:
+            compiled = run(lambda: source, [Override.of(dotted(path), value)], target=target)
+            assert compiled.ok or any(found.is_error for found in compiled.findings), (path, value)
+
+
+@pytest.mark.parametrize(("value", "rule"), [(2**60, "out-of-range"), (-(2**60), "out-of-range")])
+def test_a_great_integer_beyond_a_limit_is_out_of_range(value: int, rule: str) -> None:
+    override = Override.of("hyperparameters.seed", value)
+    compiled = run(lambda: Source("job.toml", CONFIG), [override])
+    assert [found.id for found in compiled.findings] == [rule]
