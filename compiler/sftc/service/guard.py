@@ -3,6 +3,7 @@
 import hmac
 import uuid
 from collections.abc import Collection
+from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -82,5 +83,5 @@ class Guard:
         if self._session.is_open_to(request):
             return None
         if request.method == "GET" and not request.scope["path"].endswith("/stream"):
-            return RedirectResponse("/login", 303, HEADERS)
+            return RedirectResponse(f"/login?to={quote(request.scope['path'])}", 303, HEADERS)
         return failure(request, 401, "unauthorized", "log in first, at /login")

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import floor, log10
 from typing import Any, Final, NamedTuple
 
-WIDTH: Final = 640
-HEIGHT: Final = 180
+WIDTH: Final = 420
+HEIGHT: Final = 150
 
 _BINS: Final = 320
 """A longer curve is drawn by the least and the greatest value of each of so many parts."""
@@ -70,7 +70,7 @@ def _panel(title: str, lines: Mapping[str, Sequence[Point]]) -> Panel:
     steps = [line[end][0] for line in lines.values() for end in (0, -1)]
     values = [value for line in lines.values() for _, value in line]
     left, right, low, high = min(steps), max(steps), min(values), max(values)
-    if low == high:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):  # flat, or too flat for labels that differ
         low, high = (low - 0.5 * abs(low), high + 0.5 * abs(high)) if low else (-1.0, 1.0)
 
     def place(point: Point) -> tuple[float, float]:
@@ -85,7 +85,7 @@ def _panel(title: str, lines: Mapping[str, Sequence[Point]]) -> Panel:
         curves.append(Curve(name, line[-1][0], figure(line[-1][1]), path, place(line[-1]), best))
     across = [Tick(place((step, low))[0], f"{step:,}") for step in dict.fromkeys((left, right))]
     up = [Tick(place((left, each))[1], figure(each)) for each in _round_values(low, high)]
-    return Panel(title.replace("_", " "), curves, across, up)
+    return Panel(title.replace("_", " ").capitalize(), curves, across, up)
 
 
 def thinned(line: Sequence[Point], bins: int = _BINS) -> list[Point]:
@@ -105,15 +105,24 @@ def thinned(line: Sequence[Point], bins: int = _BINS) -> list[Point]:
 
 
 def figure(value: float) -> str:
-    """Return a number in four digits: `1.234`, `2e-05`."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    """Return a number in four digits.
+
+    >>> figure(1.23456), figure(0.00015), figure(12345.6), figure(0.0)
+    ('1.235', '1.5e-4', '12,346', '0')
+    """
+    if abs(value) >= 1000:
+        return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3e}"
+    if 0 < abs(value) < 1e-3:
+        digits, _, power = f"{value:.3e}".partition("e")
+        return f"{float(digits):g}e{int(power)}"
+    return f"{value:.4g}"
 
 
 def _round_values(low: float, high: float) -> list[float]:
-    """Return two to six round values from `low` to `high`."""
-    rough = (high - low) / 4
+    """Return three to six round values from `low` to `high`."""
+    rough = (high - low) / 6
     power = 10.0 ** floor(log10(rough))
     unit = next(each * power for each in (1, 2, 5, 10) if each * power >= rough)
     first = floor(low / unit)
-    values = [round(number * unit, 12 - floor(log10(unit))) for number in range(first, first + 8)]
+    values = [round(number * unit, 12 - floor(log10(unit))) for number in range(first, first + 9)]
     return [each for each in values if low <= each <= high]

@@ -5,7 +5,7 @@ the config left it to a default. The mapping table says which key it is.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +29,7 @@ class SentValue(NamedTuple):
         key: the key, and what the config has for it if the value was sent as it is.
         origin: what is known about where it comes from.
         why: the reason for it that the mapping table gives.
+        found: what the job has reported about the key.
     """
 
     at: str
@@ -37,14 +38,19 @@ class SentValue(NamedTuple):
     key: str
     origin: str
     why: str
+    found: tuple[str, ...] = ()
 
 
-def sent_values(payload: Mapping[str, Any]) -> list[tuple[str, list[SentValue]]]:
-    """Return the values of a payload by section of the config, those without a key last."""
+def sent_values(payload: Mapping[str, Any], reported: Iterable[str]) -> list[tuple[str, list[SentValue]]]:
+    """Return the values of a payload by section of the config, those without a key last.
+
+    `reported` is what the job has reported; a key is named in it between backticks.
+    """
     rows = PACKAGED.of_payload(payload).mapping.rows
-    found = [_sent_value(rows, at, value) for at, value in _values(payload)]
-    found.sort(key=lambda each: (not each.section, each.section))
-    return [(section, [*values]) for section, values in groupby(found, lambda each: each.section)]
+    said = [*reported]
+    values = [_sent_value(rows, at, value, said) for at, value in _values(payload)]
+    values.sort(key=lambda each: (not each.section, each.section))
+    return [(section, [*group]) for section, group in groupby(values, lambda each: each.section)]
 
 
 def _values(value: Any, at: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -56,7 +62,7 @@ def _values(value: Any, at: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield from _values(child, (*at, name))
 
 
-def _sent_value(rows: Sequence[MappingRow], at: Path, value: Any) -> SentValue:
+def _sent_value(rows: Sequence[MappingRow], at: Path, value: Any, said: Sequence[str]) -> SentValue:
     text = json.dumps(value, ensure_ascii=False)
     near = [row for row in rows if at[: len(row.to)] == row.to]
     keyed = [row for row in near if row.reads]
@@ -65,7 +71,8 @@ def _sent_value(rows: Sequence[MappingRow], at: Path, value: Any) -> SentValue:
         path = (*row.reads[0], *at[len(row.to) :])
         origin = "config, or the default" if row.op in _MAY_BE_DEFAULT else "config"
         key = dotted(path[-1:]) + f" = {text}" * (row.op in _SAME)
-        return SentValue(pointer(at), text, dotted(path[:-1]), key, origin, row.why)
+        found = tuple(each for each in said if f"`{dotted(path)}`" in each)
+        return SentValue(pointer(at), text, dotted(path[:-1]), key, origin, row.why, found)
     if any(row.value == value for row in near):
         return SentValue(pointer(at), text, "", "", "compiler", near[0].why)
     return SentValue(pointer(at), text, "", "", "submission", near[0].why if near else "")

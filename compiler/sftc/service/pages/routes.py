@@ -1,5 +1,6 @@
 """The routes of the pages: jobs, a job, files, and the session."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -28,6 +29,9 @@ _FORM: Final = 1 << 13
 """Maximum size of a form, in bytes."""
 
 _ASSETS: Final = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+_TO: Final = re.compile(r"/|/files|/jobs/[a-z0-9-]+")
+"""The pages that a login may lead to."""
 
 _AGAIN: Final = "again-"
 """Begins the idempotency key of a job that was started again, before the id of the job that it repeats."""
@@ -81,7 +85,7 @@ class Pages:
         shown = [(job, job_view.title(job), job_view.progress(self._store, job)) for job in jobs]
         running = sum(job["status"] == "running" for job in jobs)
         return {
-            "title": f"{running} running · sftc" if running else "Jobs · sftc",
+            "title": fill("part_title.html", text=f"{running} running · sftc" if running else "Jobs · sftc"),
             "jobs": fill("part_jobs.html", jobs=shown, most=_MOST),
         }
 
@@ -106,7 +110,6 @@ class Pages:
             "job": job,
             "name": job_view.title(job),
             "files": self._files(job),
-            "values": sent_values(job["payload"]),
         }
         return _live_page("job.html", f"/jobs/{job['id']}/stream", self._job_look(job["id"])(), **page)
 
@@ -126,17 +129,20 @@ class Pages:
             assert job  # noqa: S101  jobs are never deleted
             measured.add(self._store.new_points(id, measured.number))
             events = self._store.newest_events(id, job_view.NEWEST)
+            found = job_view.found(events)
+            reported = [*(each["message"] for each in found), job["error"] or ""]
             progress, name = job_view.progress(self._store, job), job_view.title(job)
             share = f"{progress.share:.0%} · " if job["status"] == "running" and progress.steps else ""
             next = self._store.job_of_key(_AGAIN + id)
             sampled = job_view.samples(self._store.events(id, 0, _MOST, job_view.SAMPLE))
             return {
-                "title": f"{share}{name} · {job['status']}",
+                "title": fill("part_title.html", text=f"{share}{name} · {job['status']}"),
                 "state": fill("part_state.html", job=job, progress=progress),
                 "actions": fill("part_actions.html", job=job, next=next, is_final=job_view.is_final(job)),
                 "curves": fill("part_curves.html", panels=measured.panels(), width=WIDTH, height=HEIGHT),
-                "found": fill("part_found.html", found=job_view.found(events)),
+                "found": fill("part_found.html", found=found),
                 "samples": fill("part_samples.html", samples=sampled),
+                "values": fill("part_values.html", values=sent_values(job["payload"], reported)),
                 "events": fill("part_events.html", events=events, most=job_view.NEWEST),
             }
 
@@ -197,11 +203,14 @@ class Pages:
     async def login(self, request: Request) -> Response:
         """Return the form that asks for the token (GET), or begin a session (POST)."""
         if request.method != "POST":
-            return login_page()
+            return _login_page(request.query_params.get("to", ""))
         body = b"".join([piece async for piece in pieces(request, _FORM, self._limits.patience)])
-        token = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0].strip()
-        answer = _to("/")
-        return answer if self._session.begin(request, answer, token) else login_page("This is not the token.")
+        form = parse_qs(body.decode("utf-8", "replace"))
+        token, to = (form.get(name, [""])[0].strip() for name in ("token", "to"))
+        answer = _to(to if _TO.fullmatch(to) else "/")
+        if self._session.begin(request, answer, token):
+            return answer
+        return _login_page(to, "This is not the token.")
 
     async def logout(self, request: Request) -> Response:
         """End the session."""
@@ -219,15 +228,15 @@ class Pages:
         return StreamingResponse(messages, media_type="text/event-stream", headers=HEADERS)
 
 
-def login_page(problem: str = "") -> Response:
-    """Return the page that asks for the token."""
-    return HTMLResponse(fill("login.html", problem=problem), 401 if problem else 200, HEADERS)
+def _login_page(to: str, problem: str = "") -> Response:
+    page = fill("login.html", to=to if _TO.fullmatch(to) else "/", problem=problem)
+    return HTMLResponse(page, 401 if problem else 200, HEADERS)
 
 
 def _live_page(template: str, stream: str, parts: Parts, **values: Any) -> Response:
     from markupsafe import Markup  # as in `html`
 
-    html = {name: part if name == "title" else Markup(part) for name, part in parts.items()}  # noqa: S704  filled by templates
+    html = {name: Markup(part) for name, part in parts.items()}  # noqa: S704  filled by templates
     page = fill(template, parts=html, stream=f"{stream}?seen={state_of(parts)}", **values)
     return HTMLResponse(page, headers=HEADERS)
 

@@ -64,15 +64,16 @@ def is_open_page(path: str) -> bool:
 
 
 def is_from_our_page(request: Request) -> bool:
-    """Return whether a request changes nothing, or was sent by a page of this service.
+    """Return whether a page of this service sent a request, or a person who opens a page.
 
     `Guard` has refused every foreign `Origin`. A browser sends at least one of the two headers with a
-    form; what sends neither is no page of ours.
+    form; what sends neither is no page of ours. A link of another page may lead here, but what it
+    loads behind the back of a person may not.
     """
-    if request.method in _SAFE:
-        return True
     site = request.headers.get("sec-fetch-site")
-    return site == "same-origin" if site else "origin" in request.headers
+    if request.method not in _SAFE:
+        return site == "same-origin" if site else "origin" in request.headers
+    return site in {None, "none", "same-origin"} or request.headers.get("sec-fetch-mode") == "navigate"
 
 
 def _name(request: Request) -> str:

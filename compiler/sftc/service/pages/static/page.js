@@ -5,9 +5,35 @@ const stream = document.body.dataset.stream;
 const link = document.getElementById("link");
 let source = null;
 
+// Changes only what differs, so that focus, selected text and opened details stay.
+function patch(old, wanted) {
+  const nodes = [...wanted.childNodes];
+  nodes.forEach((node, index) => {
+    const there = old.childNodes[index];
+    if (!there || (node.id || "") !== (there.id || "")) {
+      old.insertBefore(node, there ?? null);
+    } else if (there.nodeName !== node.nodeName) {
+      there.replaceWith(node);
+    } else if (node.nodeType !== Node.ELEMENT_NODE) {
+      if (there.data !== node.data) there.data = node.data;
+    } else {
+      for (const name of there.getAttributeNames()) {
+        if (name !== "open" && !node.hasAttribute(name)) there.removeAttribute(name);
+      }
+      for (const { name, value } of node.attributes) {
+        if (there.getAttribute(name) !== value) there.setAttribute(name, value);
+      }
+      patch(there, node);
+    }
+  });
+  while (old.childNodes.length > nodes.length) old.lastChild.remove();
+}
+
 function show(message) {
   for (const [id, html] of Object.entries(JSON.parse(message.data))) {
-    document.getElementById(id).innerHTML = html;
+    const wanted = document.createElement("template");
+    wanted.innerHTML = html;
+    patch(document.getElementById(id), wanted.content);
   }
 }
 
@@ -21,7 +47,7 @@ function open() {
   };
 }
 
-// A browser has six connections to a host: a page that nobody sees needs none.
+// A browser has six connections to a host, and a page that nobody sees needs none.
 function follow() {
   if (document.hidden) {
     source?.close();
