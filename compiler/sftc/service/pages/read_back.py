@@ -70,9 +70,10 @@ def _sent_value(rows: Sequence[MappingRow], at: Path, value: Any, said: Sequence
         row = max(keyed, key=lambda row: len(row.to))
         path = (*row.reads[0], *at[len(row.to) :])
         origin = "config, or the default" if row.op in _MAY_BE_DEFAULT else "config"
-        key = dotted(path[-1:]) + f" = {text}" * (row.op in _SAME)
+        section, name = (path[:-1], path[-1:]) if len(path) > 1 else (path, ())  # a section that is empty
+        key = dotted(name) + f" = {text}" * bool(name and row.op in _SAME)
         found = tuple(each for each in said if f"`{dotted(path)}`" in each)
-        return SentValue(pointer(at), text, dotted(path[:-1]), key, origin, row.why, found)
+        return SentValue(pointer(at), text, dotted(section), key, origin, row.why, found)
     if any(row.value == value for row in near):
         return SentValue(pointer(at), text, "", "", "compiler", near[0].why)
     return SentValue(pointer(at), text, "", "", "submission", near[0].why if near else "")

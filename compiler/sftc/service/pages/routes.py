@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from sftc.contract.versions import PACKAGED
 from sftc.service import admission
 from sftc.service.background import Runner
 from sftc.service.limits import ServiceLimits
@@ -110,6 +111,7 @@ class Pages:
             "job": job,
             "name": job_view.title(job),
             "files": self._files(job),
+            "version": PACKAGED.of_payload(job["payload"]).version,
         }
         return _live_page("job.html", f"/jobs/{job['id']}/stream", self._job_look(job["id"])(), **page)
 
