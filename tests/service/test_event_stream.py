@@ -1,6 +1,5 @@
 """Pages that follow a job: a stream that drops misses nothing, and one without news is silent."""
 
-import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -9,28 +8,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from support.services import TOKEN, Client, Report, Task, rows, thread
+from support.services import TOKEN, Client, Told, rows, thread
 from support.waiting import eventually
-
-
-class Told:
-    """An executor that reports what a test tells it to."""
-
-    def __init__(self) -> None:
-        self.report: Report | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
-
-    async def run(self, task: Task, report: Report) -> str:
-        self.report, self.loop = report, asyncio.get_running_loop()
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    def tell(self, step: int) -> None:
-        """Report a point and an event."""
-        assert self.report
-        assert self.loop
-        self.loop.call_soon_threadsafe(self.report.metric, "train.loss", step, 1 / step)
-        self.loop.call_soon_threadsafe(self.report.event, "log", f"step {step} is done")
 
 
 Message = tuple[str, dict[str, str]]

@@ -280,11 +280,12 @@ def test_files_show_what_the_check_found(service: Client, browser: Browser, file
 def test_a_job_shows_its_curves_samples_findings_and_payload(
     service: Client, browser: Browser, file: str
 ) -> None:
+    text = "`compute.gpu_type`: there is no H100"
     told = [
-        event("sample", "m", prompt="Who are you?", step=step, text=text)
-        for step, text in ((0, "a model"), (5, "half way"), (9, "your bot"))
+        event("sample", "m", prompt="Who are you?", step=step, text=answer)
+        for step, answer in ((0, "a model"), (5, "half way"), (9, "your bot"))
     ]
-    told.append(event("deviation", "`compute.gpu_type`: there is no H100"))
+    told.append(event("deviation", text))
     id = service.started(file, steps=4, events=told)
     service.once(id)
     page = shown(browser, f"/jobs/{id}")

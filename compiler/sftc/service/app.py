@@ -1,4 +1,4 @@
-"""The ASGI application of the service, with a route for each operation of the wire contract, and the pages."""
+"""The ASGI application of the service: a route for each operation of the wire contract, and the pages."""
 
 import asyncio
 import json

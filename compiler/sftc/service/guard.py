@@ -1,4 +1,4 @@
-"""Middleware that assigns request ids, and checks the host, the origin, and the bearer token or the session."""
+"""Middleware that assigns request ids, and checks the host, the origin, and the token or the session."""
 
 import hmac
 import uuid
@@ -24,7 +24,7 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 class Guard:
-    """Middleware that rejects requests of other web pages and those without the token, and adds `X-Request-Id`.
+    """Middleware that rejects requests of other pages and those without the token, and adds `X-Request-Id`.
 
     A page takes the cookie of a session, and not the token; the API takes the token, and no cookie.
 

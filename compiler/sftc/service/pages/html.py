@@ -1,4 +1,4 @@
-"""Templates of the pages, and how they write values. Everything is escaped unless a template says otherwise."""
+"""Templates of the pages, and how they write values. Whatever a template is filled with is escaped."""
 
 from datetime import datetime
 from functools import cache
@@ -67,10 +67,5 @@ def size(count: float) -> str:
     >>> size(12), size(2048), size(5 << 30)
     ('12 B', '2.0 KiB', '5.0 GiB')
     """
-    for unit in _UNITS[:-1]:
-        if count < 1024:
-            break
-        count /= 1024
-    else:
-        unit = _UNITS[-1]
-    return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+    power = min(max(int(count).bit_length() - 1, 0) // 10, len(_UNITS) - 1)
+    return f"{count / 1024**power:.{1 if power else 0}f} {_UNITS[power]}"

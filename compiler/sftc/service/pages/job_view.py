@@ -20,7 +20,7 @@ NEWEST: Final = 200
 
 
 class Progress(NamedTuple):
-    """How far a job is: `step` of `steps`, which is 0 if that is not known; seconds that are left or `None`."""
+    """How far a job is: `step` of `steps`, 0 if that is not known, and the seconds left, if known."""
 
     step: int
     steps: int

@@ -57,6 +57,30 @@ function follow() {
   }
 }
 
+// The legend of a panel shows the values under the pointer, and the last ones without it.
+document.addEventListener("pointermove", ({ target, clientX }) => {
+  const panel = target.closest?.(".panel");
+  for (const strong of document.querySelectorAll(".panel [data-last]")) {
+    if (!panel?.contains(strong)) {
+      strong.textContent = strong.dataset.last;
+      delete strong.dataset.last;
+    }
+  }
+  const svg = panel?.querySelector("svg");
+  if (!svg) return;
+  const at = new DOMPoint(clientX, 0).matrixTransform(svg.getScreenCTM().inverse()).x;
+  const [left, right, low, high, width, height] = svg.dataset.axes.split(" ").map(Number);
+  svg.querySelectorAll(".line").forEach((line, index) => {
+    const corners = line.getAttribute("d").slice(1).split("L").map((each) => each.split(" ").map(Number));
+    const [x, y] = corners.reduce((a, b) => (Math.abs(b[0] - at) < Math.abs(a[0] - at) ? b : a));
+    const step = Math.round(left + (x / width) * (right - left));
+    const value = high - (y / height) * (high - low);
+    const strong = panel.querySelectorAll("strong")[index];
+    strong.dataset.last ??= strong.textContent;
+    strong.textContent = `${value.toPrecision(3)} at step ${step.toLocaleString("en")}`;
+  });
+});
+
 if (stream) {
   document.addEventListener("visibilitychange", follow);
   follow();
