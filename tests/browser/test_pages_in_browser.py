@@ -81,6 +81,18 @@ def test_curves_events_and_title_follow_the_job(page: Page, told: Told, job: str
     expect(page).to_have_title("40% · Qwen3-4B · running")
 
 
+def test_the_legend_shows_the_values_under_the_pointer(page: Page, told: Told, job: str) -> None:
+    for step in range(1, 6):
+        told.tell(step)
+    page.goto(f"/jobs/{job}")
+    legend = page.locator(".legend strong")
+    expect(legend).to_have_text("0.2")
+    page.get_by_role("img").hover(position={"x": 8, "y": 20})
+    expect(legend).to_have_text("1 at step 1")
+    page.locator("h1").hover()
+    expect(legend).to_have_text("0.2")
+
+
 def test_a_change_takes_neither_focus_nor_an_open_question(
     page: Page, service: Client, told: Told, file: str, job: str
 ) -> None:

@@ -24,11 +24,20 @@ class Tick(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """One metric: its name, its last point, the path of its line, and where that ends."""
+    """One metric.
+
+    Attributes:
+        name: its name.
+        steps: the step of each corner of its line.
+        values: the value of each corner, as a person reads it.
+        path: the line, as an SVG has it.
+        end: where the line ends.
+        best: its lowest value, and the step of it.
+    """
 
     name: str
-    step: int
-    value: str
+    steps: list[str]
+    values: list[str]
     path: str
     end: tuple[float, float]
     best: str
@@ -67,9 +76,9 @@ class Measurements:
 
 
 def _panel(title: str, lines: Mapping[str, Sequence[Point]]) -> Panel:
-    steps = [line[end][0] for line in lines.values() for end in (0, -1)]
-    values = [value for line in lines.values() for _, value in line]
-    left, right, low, high = min(steps), max(steps), min(values), max(values)
+    left, right = min(line[0][0] for line in lines.values()), max(line[-1][0] for line in lines.values())
+    heights = [value for line in lines.values() for _, value in line]
+    low, high = min(heights), max(heights)
     if high - low <= 1e-9 * max(abs(low), abs(high)):  # flat, or too flat for labels that differ
         low, high = (low - 0.5 * abs(low), high + 0.5 * abs(high)) if low else (-1.0, 1.0)
 
@@ -79,10 +88,12 @@ def _panel(title: str, lines: Mapping[str, Sequence[Point]]) -> Panel:
 
     curves = []
     for name, line in lines.items():
-        path = "M" + "L".join(f"{x:g} {y:g}" for x, y in map(place, thinned(line)))
+        corners = thinned(line)
+        path = "M" + "L".join(f"{x:g} {y:g}" for x, y in map(place, corners))
+        steps, values = [f"{step:,}" for step, _ in corners], [figure(value) for _, value in corners]
         least = min(line, key=lambda point: point[1])
         best = f"lowest {figure(least[1])} at step {least[0]:,}"
-        curves.append(Curve(name, line[-1][0], figure(line[-1][1]), path, place(line[-1]), best))
+        curves.append(Curve(name, steps, values, path, place(line[-1]), best))
     across = [Tick(place((step, low))[0], f"{step:,}") for step in dict.fromkeys((left, right))]
     up = [Tick(place((left, each))[1], figure(each)) for each in _round_values(low, high)]
     return Panel(title.replace("_", " ").capitalize(), curves, across, up)

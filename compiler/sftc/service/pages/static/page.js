@@ -69,15 +69,12 @@ document.addEventListener("pointermove", ({ target, clientX }) => {
   const svg = panel?.querySelector("svg");
   if (!svg) return;
   const at = new DOMPoint(clientX, 0).matrixTransform(svg.getScreenCTM().inverse()).x;
-  const [left, right, low, high, width, height] = svg.dataset.axes.split(" ").map(Number);
   svg.querySelectorAll(".line").forEach((line, index) => {
-    const corners = line.getAttribute("d").slice(1).split("L").map((each) => each.split(" ").map(Number));
-    const [x, y] = corners.reduce((a, b) => (Math.abs(b[0] - at) < Math.abs(a[0] - at) ? b : a));
-    const step = Math.round(left + (x / width) * (right - left));
-    const value = high - (y / height) * (high - low);
+    const across = line.getAttribute("d").slice(1).split("L").map(parseFloat);
+    const near = across.reduce((best, x, corner) => (Math.abs(x - at) < Math.abs(across[best] - at) ? corner : best), 0);
     const strong = panel.querySelectorAll("strong")[index];
     strong.dataset.last ??= strong.textContent;
-    strong.textContent = `${value.toPrecision(3)} at step ${step.toLocaleString("en")}`;
+    strong.textContent = `${line.dataset.values.split(" ")[near]} at step ${line.dataset.steps.split(" ")[near]}`;
   });
 });
 
