@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tests")]
 
 from chance_model import SMALL, write  # noqa: E402  after the path
+
 from support.training_jobs import rows  # noqa: E402  as above
 
 TOKEN = "only-for-the-picture"  # noqa: S105  of a service that ends with this script
@@ -61,12 +62,21 @@ def main() -> None:
         (folder / "job.sft.toml").write_text(CONFIG, encoding="utf-8")
         options = ("--models-dir", str(folder / "models"), "--allow-substitutions")
         own = {**os.environ, "XDG_STATE_HOME": str(folder / "state"), "SFTC_TOKEN": TOKEN}
-        with subprocess.Popen(
-            [*SFTC, "serve", "--port", "0", *options], cwd=folder, env=own, stdout=subprocess.PIPE, text=True
-        ) as service:
+        serve = [*SFTC, "serve", "--port", "0", *options]
+        with subprocess.Popen(serve, cwd=folder, env=own, stdout=subprocess.PIPE, text=True) as service:
             assert service.stdout  # noqa: S101  stdout=PIPE
             url = service.stdout.readline().removeprefix("Listening on ").strip()
-            train = [*SFTC, "train", "--type", "sft", "--config", "job.sft.toml", "--backend", "local", *options]
+            train = [
+                *SFTC,
+                "train",
+                "--type",
+                "sft",
+                "--config",
+                "job.sft.toml",
+                "--backend",
+                "local",
+                *options,
+            ]
             with subprocess.Popen(train, cwd=folder, env=own) as training:
                 take_picture(url)
                 training.wait()

@@ -10,15 +10,15 @@ from threading import Thread
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import log_in
 from playwright.sync_api import Browser, Page, expect
 
+from conftest import log_in
 from sftc.service.data_folder import Folder
 from sftc.service.store import Store
 from support.services import SERVE, TOKEN, Client, Told, payload, process, rows, thread
 from support.waiting import eventually
 
-WIDTHS = {"wide": 1280, "narrow": 320}
+LOOKS = ["light", "dark", "light and narrow", "dark and narrow"]
 PATHS = ["/", "/files", "/jobs/{job}", "/jobs/none", "/login"]
 
 
@@ -52,16 +52,15 @@ def test_a_job_is_found_and_cancelled_with_the_keyboard_alone(page: Page, servic
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("look", LOOKS)
 def test_axe_finds_nothing_and_nothing_is_cut_off(
-    page: Page, told: Told, job: str, path: str, scheme: str, width: str
+    page: Page, told: Told, job: str, path: str, look: str
 ) -> None:
     told.tell(1)
     told.event("sample", "m", {"prompt": "Who are you?", "step": 0, "text": "a model"})
     told.event("warning", "`compute.gpu_type`: a warning")
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.set_viewport_size({"width": WIDTHS[width], "height": 800})
+    page.emulate_media(color_scheme="dark" if "dark" in look else "light")
+    page.set_viewport_size({"width": 320 if "narrow" in look else 1280, "height": 800})
     page.goto(path.format(job=job))
     if "{job}" in path:
         expect(page.locator("#curves")).to_contain_text("train.loss")
@@ -120,7 +119,10 @@ def test_two_hundred_jobs_follow_one_that_runs(chromium: Browser, tmp_path: Path
     store.close()
     folder.close()
     told = Told()
-    with thread(tmp_path / "data", told) as service, chromium.new_context(base_url=str(service.origin)) as tab:
+    with (
+        thread(tmp_path / "data", told) as service,
+        chromium.new_context(base_url=str(service.origin)) as tab,
+    ):
         page = tab.new_page()
         log_in(page)
         expect(page.locator(".jobs > li")).to_have_count(200)
@@ -172,7 +174,9 @@ def test_a_tab_that_nobody_sees_holds_no_connection(page: Page, service: Client,
     for _ in range(8):
         tab = page.context.new_page()
         tab.goto(f"/jobs/{job}", timeout=10_000)
-        tab.evaluate("Object.defineProperty(document, 'hidden', { value: true })")  # without a window, none is
+        tab.evaluate(
+            "Object.defineProperty(document, 'hidden', { value: true })"
+        )  # without a window, none is
         tab.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 

@@ -11,7 +11,6 @@ import pytest
 from support.services import TOKEN, Client, Told, rows, thread
 from support.waiting import eventually
 
-
 Message = tuple[str, dict[str, str]]
 """The id of a message and its parts."""
 

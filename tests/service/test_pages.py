@@ -264,6 +264,27 @@ def test_nothing_of_a_file_a_payload_or_an_event_is_read_as_html(
         assert "{{ 7 * 7 }}" in page
 
 
+def test_a_payload_of_an_odd_form_breaks_no_page(service: Client, browser: Browser, file: str) -> None:
+    odd = payload(file)
+    parts: dict[str, Any] = {f"a.{number}": [{}] for number in range(2000)}
+    odd["metadata"]["effective_config"]["data"]["topology"] = parts | {"": {"": {}}, "~/": None}
+    id = good(service.create(odd))["id"]
+    for path in ("/", f"/jobs/{id}"):
+        assert "Qwen3-4B" in shown(browser, path)
+
+
+def test_findings_and_samples_of_a_long_run_are_not_lost(
+    service: Client, browser: Browser, file: str
+) -> None:
+    told = [event("warning", "the first of all"), *(event("log", f"line {number}") for number in range(300))]
+    id = service.started(file, events=told)
+    service.once(id)
+    page = shown(browser, f"/jobs/{id}")
+    assert "<strong>warning</strong> the first of all" in page
+    assert "line 299<" in page
+    assert "line 9<" not in page
+
+
 def test_characters_that_hide_themselves_are_shown(service: Client, browser: Browser) -> None:
     service.checked(service.upload(rows(5), "a\u202egnp.jsonl")["id"])
     assert "a&lt;U+202E&gt;gnp.jsonl" in shown(browser, "/files")

@@ -1,15 +1,18 @@
 """What the pages say of a job: its progress, what was found, and the samples of its model."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sftc.service.store import FINAL, Record, Store
+from sftc.text.keys import look_up
 
-_FOUND: Final = {"deviation", "warning", "restart", "metric"}
+_NAME: Final = ("metadata", "effective_config", "job", "name")
+
+_FOUND: Final = ("deviation", "warning", "restart", "metric")
 """The types of the events that say that something is not as it was asked for."""
 
-SAMPLE: Final = "sample"
+_SAMPLE: Final = "sample"
 """The type of the event that has what the model answers to a prompt."""
 
 _ANSWERS: Final = ("answer", "completion", "output", "text", "response")
@@ -42,9 +45,8 @@ class Sample(NamedTuple):
 
 def title(job: Record) -> str:
     """Return the name of the run, or else that of the base model without its owner."""
-    config = job["payload"]["metadata"]["effective_config"]
-    name = config.get("job", {}).get("name")
-    return str(name or str(job["payload"]["model"]).rpartition("/")[2])
+    name = look_up(job["payload"], _NAME)
+    return name if isinstance(name, str) else str(job["payload"]["model"]).rpartition("/")[2]
 
 
 def progress(store: Store, job: Record) -> Progress:
@@ -67,21 +69,21 @@ def is_final(job: Record) -> bool:
     return job["status"] in FINAL
 
 
-def found(events: Iterable[Record]) -> list[Record]:
-    """Return the events that say that something is not as it was asked for."""
-    return [each for each in events if each["type"] in _FOUND]
+def found(store: Store, id: str) -> list[Record]:
+    """Return the events of a job that say that something is not as it was asked for."""
+    events = [event for type in _FOUND for event in store.events(id, 0, NEWEST, type)]
+    return sorted(events, key=lambda event: event["seq"])
 
 
-def samples(events: Iterable[Record]) -> list[Sample]:
-    """Return the answers of the model before and after, by prompt."""
+def samples(store: Store, id: str) -> list[Sample]:
+    """Return the first and the last answer of the model to each prompt."""
     answers: dict[str, list[tuple[int, str]]] = {}
-    for event in events:
+    for event in (*store.events(id, 0, NEWEST, _SAMPLE), *store.newest_events(id, NEWEST, _SAMPLE)):
         for said in _said(event["data"]):
-            prompt = said.get("prompt")
             answer = next((said[name] for name in _ANSWERS if isinstance(said.get(name), str)), None)
-            step = said.get("step", event["data"].get("step"))
             if answer is not None:
-                answers.setdefault(_prompt(prompt, event["message"]), []).append((_whole(step), answer))
+                step = _whole(said.get("step", event["data"].get("step")))
+                answers.setdefault(_prompt(said.get("prompt"), event["message"]), []).append((step, answer))
     return [Sample(prompt, min(each, key=_step), max(each, key=_step)) for prompt, each in answers.items()]
 
 

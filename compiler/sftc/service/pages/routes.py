@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -123,29 +124,32 @@ class Pages:
         return self._stream(request, job["id"], self._job_look(job["id"]))
 
     def _job_look(self, id: str) -> Callable[[], Parts]:
-        """Return a function that returns the parts of a job's page; each call reads only new points."""
+        """Return a function that returns the parts of a job's page. A call does only what is new."""
         measured = Measurements()
+
+        @lru_cache(1)
+        def values(reported: tuple[str, ...]) -> str:
+            job = self._store.job(id)
+            assert job  # noqa: S101  jobs are never deleted
+            return fill("part_values.html", values=sent_values(job["payload"], reported))
 
         def look() -> Parts:
             job = self._store.job(id)
-            assert job  # noqa: S101  jobs are never deleted
+            assert job  # noqa: S101  as above
             measured.add(self._store.new_points(id, measured.number))
-            events = self._store.newest_events(id, job_view.NEWEST)
-            found = job_view.found(events)
-            reported = [*(each["message"] for each in found), job["error"] or ""]
-            progress, name = job_view.progress(self._store, job), job_view.title(job)
+            progress, found = job_view.progress(self._store, job), job_view.found(self._store, id)
             share = f"{progress.share:.0%} · " if job["status"] == "running" and progress.steps else ""
-            next = self._store.job_of_key(_AGAIN + id)
-            sampled = job_view.samples(self._store.events(id, 0, _MOST, job_view.SAMPLE))
+            actions = {"next": self._store.job_of_key(_AGAIN + id), "is_final": job_view.is_final(job)}
+            events = self._store.newest_events(id, job_view.NEWEST)
             return {
-                "title": fill("part_title.html", text=f"{share}{name} · {job['status']}"),
+                "title": fill("part_title.html", text=f"{share}{job_view.title(job)} · {job['status']}"),
                 "state": fill("part_state.html", job=job, progress=progress),
-                "actions": fill("part_actions.html", job=job, next=next, is_final=job_view.is_final(job)),
+                "actions": fill("part_actions.html", job=job, **actions),
                 "curves": fill("part_curves.html", panels=measured.panels(), width=WIDTH, height=HEIGHT),
                 "found": fill("part_found.html", found=found),
-                "samples": fill("part_samples.html", samples=sampled),
-                "values": fill("part_values.html", values=sent_values(job["payload"], reported)),
+                "samples": fill("part_samples.html", samples=job_view.samples(self._store, id)),
                 "events": fill("part_events.html", events=events, most=job_view.NEWEST),
+                "values": values((*(event["message"] for event in found), job["error"] or "")),
             }
 
         return look
