@@ -34,7 +34,7 @@ def test_the_site_builds_with_every_page(copy: Path) -> None:
         name = "index.html" if page.name == "index" else f"{page}/index.html"
         assert (copy / "site" / name).is_file()
     architecture = (copy / "site/explanation/architecture/index.html").read_text(encoding="utf-8")
-    assert "Five walks" in architecture
+    assert "Seven walks" in architecture
 
 
 def test_a_broken_link_stops_the_build(copy: Path) -> None:

@@ -1,15 +1,13 @@
 """A real browser, and a service whose jobs report what a test tells them to."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from support.services import TOKEN, Client, Told, rows, thread
+from support.services import Client, Told, rows, thread
 from support.waiting import eventually
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+from support.web_browser import CHROMIUM, log_in
 
 
 @pytest.fixture(scope="session")
@@ -68,11 +66,3 @@ def page(chromium: Browser, service: Client) -> Iterator[Page]:
         log_in(page)
         yield page
         assert said == []
-
-
-def log_in(page: Page) -> None:
-    """Type the token, as a person does."""
-    page.goto("/login")
-    page.keyboard.type(TOKEN)
-    page.keyboard.press("Enter")
-    page.wait_for_url("/")

@@ -12,11 +12,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from conftest import log_in
 from sftc.service.data_folder import Folder
 from sftc.service.store import Store
 from support.services import SERVE, TOKEN, Client, Told, payload, process, rows, thread
 from support.waiting import eventually
+from support.web_browser import log_in
 
 LOOKS = ["light", "dark", "light and narrow", "dark and narrow"]
 PATHS = ["/", "/files", "/jobs/{job}", "/jobs/none", "/login"]

@@ -267,7 +267,7 @@ def test_nothing_of_a_file_a_payload_or_an_event_is_read_as_html(
 def test_a_payload_of_an_odd_form_breaks_no_page(service: Client, browser: Browser, file: str) -> None:
     odd = payload(file)
     parts: dict[str, Any] = {f"a.{number}": [{}] for number in range(2000)}
-    odd["metadata"]["effective_config"]["data"]["topology"] = parts | {"": {"": {}}, "~/": None}
+    odd["metadata"]["effective_config"]["data"]["topology"] = parts | {"": {"": {}}, "~/": []}
     id = good(service.create(odd))["id"]
     for path in ("/", f"/jobs/{id}"):
         assert "Qwen3-4B" in shown(browser, path)
