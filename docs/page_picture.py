@@ -92,7 +92,7 @@ def take_picture(url: str) -> None:
         page.get_by_label("Token").fill(TOKEN)
         page.keyboard.press("Enter")
         page.locator(".jobs a").click(timeout=120_000)
-        page.get_by_text(LATE).first.wait_for(timeout=300_000)
+        page.get_by_text(LATE).first.wait_for(timeout=1_200_000)
         page.screenshot(path=ROOT / "docs/page.png")
         browser.close()
 
