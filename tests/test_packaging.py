@@ -52,10 +52,13 @@ def test_the_package_installs_and_compiles_outside_the_checkout(
     assert {*files} == schemas
 
 
-def test_the_wheel_contains_only_the_packages(wheel: Path) -> None:
+def test_the_wheel_contains_only_the_packages(root: Path, wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"sftc", "sftc_schemas"}
     assert "sftc/py.typed" in names
+    pages = [path for path in root.glob("compiler/sftc/service/pages/*/*.*") if path.suffix != ".pyc"]
+    assert len(pages) > 15
+    assert {path.relative_to(root / "compiler").as_posix() for path in pages} <= {*names}
     assert not [name for name in names if name.endswith(".pyc")]
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -273,6 +273,33 @@ class Steps:
             case "wait once" if task.attempt == 1:
                 await asyncio.Event().wait()
         return f"{task.payload['model']}:{task.id}"
+
+
+class Told:
+    """An executor whose job runs until it is cancelled, and reports what a test tells it to."""
+
+    def __init__(self) -> None:
+        self.report: Report | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    async def run(self, task: Task, report: Report) -> str:
+        """Run a job."""
+        self.report, self.loop = report, asyncio.get_running_loop()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    def tell(self, step: int) -> None:
+        """Report a point and an event."""
+        assert self.report
+        assert self.loop
+        self.loop.call_soon_threadsafe(self.report.metric, "train.loss", step, 1 / step)
+        self.event("log", f"step {step} is done")
+
+    def event(self, type: str, message: str, data: Mapping[str, Any] | None = None) -> None:
+        """Report an event."""
+        assert self.report
+        assert self.loop
+        self.loop.call_soon_threadsafe(self.report.event, type, message, data)
 
 
 def serve_folder(folder: str, executor: Executor | None) -> None:

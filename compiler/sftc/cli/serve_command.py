@@ -93,6 +93,8 @@ def serve_command(
             except OSError as error:
                 say(f"warning: other commands cannot find this service: {error}")
         write_stdout(f"{LISTENING}{url}\n")
+        if not until_stdin_ends:
+            say(f"open {near} in a browser to see the jobs; it asks for the key once")
 
     serve(service, host, port, ready, names)
 

@@ -1,4 +1,4 @@
-"""The ASGI application of the service, with a route for each operation of the wire contract."""
+"""The ASGI application of the service: a route for each operation of the wire contract, and the pages."""
 
 import asyncio
 import json
@@ -26,6 +26,8 @@ from sftc.service.data_folder import Folder
 from sftc.service.executor import Executor, Missing
 from sftc.service.guard import Guard
 from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
+from sftc.service.pages.routes import Pages
+from sftc.service.pages.session import Session
 from sftc.service.responses import RequestRefusedError
 from sftc.service.store import Store
 from sftc.service.uploads import pieces, receive
@@ -56,10 +58,12 @@ class EmbeddedService:
         self._folder = Folder(root)
         self._store = Store(self._folder.database)
         self._token = token
+        self._session = Session(token)
         self.limits = limits
         self._checks = Checks(self._store, self._folder, limits.retry)
         self._runner = Runner(self._store, self._folder, limits.retry, executor or Missing())
         self._work = [self._checks, self._runner] if executor else [self._checks]
+        self._pages = Pages(self._store, self._runner, self._session, limits)
 
     def publish(self, address: Address) -> None:
         """Write the address file, so that other commands of this user find the service until it ends."""
@@ -78,6 +82,7 @@ class EmbeddedService:
             Route("/api/learning/jobs/{id}/events", self.events),
             Route("/api/learning/jobs/{id}/metrics", self.metrics),
             Route("/api/learning/jobs/{id}/timeline", self.timeline),
+            *self._pages.routes(),
         ]
         handlers: dict[Any, Any] = {
             RequestRefusedError: responses.refused,
@@ -86,9 +91,10 @@ class EmbeddedService:
         }
         # Starlette calls a handler for `Exception` outside all middleware, where there is no request id.
         faults = Middleware(ExceptionMiddleware, handlers={Exception: responses.fault})
+        guard = Middleware(Guard, token=self._token, session=self._session, names=names)
         app = Starlette(
             routes=routes,
-            middleware=[Middleware(Guard, token=self._token, names=names), faults],
+            middleware=[guard, faults],
             exception_handlers=handlers,
             lifespan=self._lifespan,
         )

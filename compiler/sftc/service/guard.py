@@ -1,20 +1,21 @@
-"""Middleware that assigns request ids, and checks the host, the origin and the bearer token."""
+"""Middleware that assigns request ids, and checks the host, the origin, and the token or the session."""
 
 import hmac
 import uuid
 from collections.abc import Collection
+from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sftc.service.pages.session import HEADERS, PAGES, Session, is_from_our_page, is_open_page
 from sftc.service.responses import failure
 from sftc.service.web_pages import is_foreign, is_ours
 
 OPEN = "/api/openapi.json"
-"""The only path that needs no token."""
-
+"""The only path of the API that needs no token."""
 
 AUTHORIZED = "authorized"
 """The entry in the state of a request that has the token."""
@@ -23,16 +24,20 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 class Guard:
-    """Middleware that rejects requests of web pages and those without the token, and adds `X-Request-Id`.
+    """Middleware that rejects requests of other pages and those without the token, and adds `X-Request-Id`.
+
+    A page takes the cookie of a session, and not the token; the API takes the token, and no cookie.
 
     Args:
         app: the application that gets the other requests.
         token: the bearer token.
+        session: the session of browsers.
         names: the host names of the service; see `web_pages`.
     """
 
-    def __init__(self, app: ASGIApp, token: str, names: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, token: str, session: Session, names: Collection[str]) -> None:
         self._app = app
+        self._session = session
         self._expected = f"Bearer {token}".encode()
         self._names = names
 
@@ -53,7 +58,7 @@ class Guard:
         if refusal := self._refusal(Request(scope)):
             await refusal(scope, receive, answer)
         else:
-            state[AUTHORIZED] = scope["path"] != OPEN
+            state[AUTHORIZED] = scope["path"] != OPEN and not is_open_page(scope["path"])
             await self._app(scope, receive, answer)
 
     def _refusal(self, request: Request) -> Response | None:
@@ -64,7 +69,19 @@ class Guard:
             return failure(request, 403, "wrong_host", message)
         if any(is_foreign(origin, headers.get("host")) for origin in headers.getlist("origin")):
             return failure(request, 403, "foreign_origin", "a web page of another origin sent the request")
+        if PAGES.fullmatch(request.scope["path"]):
+            return self._page_refusal(request)
         given = headers.get("authorization", "").encode("latin-1")
         if request.scope["path"] != OPEN and not hmac.compare_digest(given, self._expected):
             return failure(request, 401, "unauthorized", "the token is missing or wrong", _CHALLENGE)
         return None
+
+    def _page_refusal(self, request: Request) -> Response | None:
+        if not is_from_our_page(request):
+            message = "only a page of this service may change something"
+            return failure(request, 403, "foreign_origin", message)
+        if self._session.is_open_to(request):
+            return None
+        if request.method == "GET" and not request.scope["path"].endswith("/stream"):
+            return RedirectResponse(f"/login?to={quote(request.scope['path'])}", 303, HEADERS)
+        return failure(request, 401, "unauthorized", "log in first, at /login")

@@ -11,6 +11,7 @@ from sftc.service import responses
 from sftc.service.app import EmbeddedService
 from sftc.service.guard import AUTHORIZED
 from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
+from sftc.service.pages.event_stream import IS_STREAM
 from sftc.service.web_pages import LOOPBACK, names_of
 
 MAX_HEAD = 1 << 16
@@ -79,6 +80,13 @@ class HttpConnection(HttpToolsProtocol):
         super().on_response_complete()
         if self.cycle.response_complete:  # there is no other request in progress
             self._begin()
+
+    def shutdown(self) -> None:
+        """Begin to end the connection as the service ends: a stream has no end of its own."""
+        super().shutdown()
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn sets it at the first request
+        if cycle and cycle.scope["state"].get(IS_STREAM):
+            self.transport.close()
 
     @property
     def waits(self) -> bool:

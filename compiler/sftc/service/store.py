@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sftc.private import private_database
+from sftc.service.changes import Changes
 from sftc.text.source import escaped
 
 Record = dict[str, Any]
@@ -42,9 +43,13 @@ CREATE INDEX IF NOT EXISTS metrics_of_job ON metrics (job, step);
 
 
 class Store:
-    """The database. Every change is on disk when the method that makes it returns."""
+    """The database. Every change is on disk when the method that makes it returns.
+
+    `changes` tells of those of jobs and files.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.changes = Changes()
         self._db = sqlite3.connect(private_database(path), isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -89,6 +94,7 @@ class Store:
             )
         found = self._one("SELECT * FROM files WHERE digest = ? AND purpose = ?", digest, purpose)
         assert found  # noqa: S101  the INSERT created it, or it existed
+        self.changes.tell(found["id"])
         return found
 
     def file(self, id: str) -> Record | None:
@@ -111,6 +117,7 @@ class Store:
                 "UPDATE files SET status = ?, rows = ?, error = ? WHERE id = ?",
                 (status, rows, _plain(error), id),
             )
+        self.changes.tell(id)
 
     def add_job(self, payload: Mapping[str, Any], digest: str, key: str | None) -> tuple[Record, bool]:
         """Return a job and whether it is new. If a job has the idempotency key, return that job."""
@@ -124,6 +131,7 @@ class Store:
                 (id, json.dumps(payload), digest, key, _now()),
             )
             self._event(id, "status", "created", {"phase": "created"})
+        self.changes.tell(id)
         job = self.job(id)
         assert job  # noqa: S101  just created
         return job, True
@@ -173,12 +181,14 @@ class Store:
             )
             if changed.rowcount:
                 self._event(id, "status", message or to, {"phase": to})
+        self.changes.tell(id)
         return bool(changed.rowcount)
 
     def event(self, id: str, type: str, message: str, data: Mapping[str, Any]) -> None:
         """Add an event to a job."""
         with self._change():
             self._event(id, type, message, data)
+        self.changes.tell(id)
 
     def _event(self, id: str, type: str, message: str, data: Mapping[str, Any]) -> None:
         self._db.execute(
@@ -204,6 +214,7 @@ class Store:
                 "INSERT INTO metrics (job, name, step, value, created_at) VALUES (?, ?, ?, ?, ?)",
                 (*point, value, _now()),
             )
+        self.changes.tell(id)
 
     def metrics(self, id: str, name: str | None, after: int, limit: int) -> list[Record]:
         """Return the metric points of a job after the step `after`, in order."""
@@ -212,6 +223,33 @@ class Store:
             " AND (? IS NULL OR name = ?) ORDER BY step, number LIMIT ?",
             *(id, after, name, name, limit),
         )
+
+    def newest_events(self, id: str, limit: int, type: str | None = None) -> list[Record]:
+        """Return the last events of a job, the newest first."""
+        rows = self._all(
+            "SELECT seq, type, message, data, created_at FROM events WHERE job = ?"
+            " AND (? IS NULL OR type = ?) ORDER BY seq DESC LIMIT ?",
+            *(id, type, type, limit),
+        )
+        return [{**row, "data": json.loads(row["data"])} for row in rows]
+
+    def new_points(self, id: str, number: int) -> list[Record]:
+        """Return the metric points of a job that were recorded after the one with this number."""
+        return self._all(
+            "SELECT number, name, step, value FROM metrics WHERE job = ? AND number > ? ORDER BY number",
+            *(id, number),
+        )
+
+    def newest_point(self, id: str) -> Record | None:
+        """Return the metric point of a job with the greatest step, or `None`."""
+        return self._one(
+            "SELECT step, created_at FROM metrics WHERE job = ? ORDER BY step DESC, number DESC LIMIT 1", id
+        )
+
+    def job_of_key(self, key: str) -> Record | None:
+        """Return the job that was created with an idempotency key, or `None`."""
+        found = self._one("SELECT * FROM jobs WHERE idempotency_key = ?", key)
+        return _job(found) if found else None
 
 
 def _job(row: Record) -> Record:

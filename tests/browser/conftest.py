@@ -1,0 +1,68 @@
+"""A real browser, and a service whose jobs report what a test tells them to."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from support.services import Client, Told, rows, thread
+from support.waiting import eventually
+from support.web_browser import CHROMIUM, log_in
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Return Chromium."""
+    with sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def told() -> Told:
+    """Return the executor of the service."""
+    return Told()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, told: Told) -> Iterator[Client]:
+    """Return a client of the service."""
+    with thread(tmp_path_factory.mktemp("browser") / "data", told) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def file(service: Client) -> str:
+    """Return the id of a training file that is ready; another one is not."""
+    service.checked(service.upload(b"no json", "bad.jsonl")["id"])
+    return service.ready(rows(1))
+
+
+@pytest.fixture
+def job(service: Client, file: str, told: Told) -> Iterator[str]:
+    """Provide a job that runs."""
+    told.report = None
+    id = service.started(file)
+    eventually(lambda: told.report)
+    yield id
+    service.post(f"/jobs/{id}/cancel")
+    service.once(id)
+
+
+@pytest.fixture
+def page(chromium: Browser, service: Client) -> Iterator[Page]:
+    """Provide a page of a browser that is logged in; at the end, nothing may be in its console."""
+    with chromium.new_context(base_url=str(service.origin)) as context:
+        page = context.new_page()
+        said: list[str] = []
+
+        def hear(message: ConsoleMessage) -> None:
+            if message.type == "error" and message.location["url"] != page.url:  # a page may answer 404
+                said.append(message.text)
+
+        page.on("console", hear)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        log_in(page)
+        yield page
+        assert said == []
