@@ -57,7 +57,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(
     page: Page, told: Told, job: str, path: str, look: str
 ) -> None:
     told.tell(1)
-    told.event("sample", "m", {"prompt": "Who are you?", "step": 0, "text": "a model"})
+    told.event("sample", "m", {"prompt": "Who are you?", "step": 0, "answer": "a model"})
     told.event("warning", "`compute.gpu_type`: a warning")
     page.emulate_media(color_scheme="dark" if "dark" in look else "light")
     page.set_viewport_size({"width": 320 if "narrow" in look else 1280, "height": 800})

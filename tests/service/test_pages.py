@@ -246,7 +246,7 @@ def test_nothing_of_a_file_a_payload_or_an_event_is_read_as_html(
 ) -> None:
     service.checked(service.upload(json.dumps({"messages": HOSTILE}).encode(), HOSTILE)["id"])
     told = [
-        event("sample", HOSTILE, prompt=HOSTILE, step=0, text=HOSTILE),
+        event("sample", HOSTILE, prompt=HOSTILE, step=0, answer=HOSTILE),
         event("warning", HOSTILE),
     ]
     odd = payload(file, events=told, points={HOSTILE: 1}, end="refuse", why=json.dumps(HOSTILE))
@@ -303,7 +303,7 @@ def test_a_job_shows_its_curves_samples_findings_and_payload(
 ) -> None:
     text = "`compute.gpu_type`: there is no H100"
     told = [
-        event("sample", "m", prompt="Who are you?", step=step, text=answer)
+        event("sample", "m", prompt="Who are you?", step=step, answer=answer)
         for step, answer in ((0, "a model"), (5, "half way"), (9, "your bot"))
     ]
     told.append(event("deviation", text))

@@ -12,7 +12,7 @@ _PROBES: Final = ("u", "su", "uau", "suau", "uauau", "suauau")
 _ROLES: Final = {"s": "system", "u": "user", "a": "assistant"}
 
 
-class Pieces(NamedTuple):
+class TemplatePieces(NamedTuple):
     """The texts that a chat template puts around contents.
 
     Attributes:
@@ -57,7 +57,7 @@ class UntellableError(ValueError):
     """A chat template does more than put texts around contents."""
 
 
-def find_pieces(tokenizer: Any) -> Pieces:
+def find_pieces(tokenizer: Any) -> TemplatePieces:
     """Return the pieces of the chat template of a tokenizer.
 
     They are found with probes, and then compared with the chat template on other conversations.
@@ -74,7 +74,7 @@ def find_pieces(tokenizer: Any) -> Pieces:
     after_user = _texts(tokenizer, "u", ask=False)[-1]
     after_assistant = _texts(tokenizer, "ua", ask=False)[-1]
     before_user = _cut(turns[2], after_assistant, "")
-    found = Pieces(
+    found = TemplatePieces(
         _cut(question[0], "", before_user),
         (answered[0], _cut(answered[1], "", before_user)),
         (before_user, after_user),
@@ -126,13 +126,13 @@ def _cut(text: str, start: str, end: str) -> str:
     return text[len(start) : len(text) - len(end)]
 
 
-def without_begin(pieces: Pieces, token: str) -> Pieces:
+def without_begin(pieces: TemplatePieces, token: str) -> TemplatePieces:
     """Return the pieces without the token that begins a text, which llama.cpp adds itself."""
     before, after = pieces.system
     return pieces._replace(start=pieces.start.removeprefix(token), system=(before.removeprefix(token), after))
 
 
-def modelfile(file: str, pieces: Pieces | None, stops: list[str], note: str) -> str:
+def modelfile(file: str, pieces: TemplatePieces | None, stops: list[str], note: str) -> str:
     """Return a Modelfile.
 
     Args:

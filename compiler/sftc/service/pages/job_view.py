@@ -1,6 +1,5 @@
 """What the pages say of a job: its progress, what was found, and the samples of its model."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -14,9 +13,6 @@ _FOUND: Final = ("deviation", "warning", "restart", "metric")
 
 _SAMPLE: Final = "sample"
 """The type of the event that has what the model answers to a prompt."""
-
-_ANSWERS: Final = ("answer", "completion", "output", "text", "response")
-"""What the data of such an event may call the answer."""
 
 NEWEST: Final = 200
 """The number of events that a page shows."""
@@ -35,7 +31,7 @@ class Progress(NamedTuple):
         return min(self.step / self.steps, 1.0) if self.steps else 0.0
 
 
-class Sample(NamedTuple):
+class PromptAnswers(NamedTuple):
     """What the model answers to a prompt: `first`, and `last`, each with its step. They may be the same."""
 
     prompt: str
@@ -75,30 +71,16 @@ def found(store: Store, id: str) -> list[Record]:
     return sorted(events, key=lambda event: event["seq"])
 
 
-def samples(store: Store, id: str) -> list[Sample]:
+def samples(store: Store, id: str) -> list[PromptAnswers]:
     """Return the first and the last answer of the model to each prompt."""
     answers: dict[str, list[tuple[int, str]]] = {}
     for event in (*store.events(id, 0, NEWEST, _SAMPLE), *store.newest_events(id, NEWEST, _SAMPLE)):
-        for said in _said(event["data"]):
-            answer = next((said[name] for name in _ANSWERS if isinstance(said.get(name), str)), None)
-            if answer is not None:
-                step = _whole(said.get("step", event["data"].get("step")))
-                answers.setdefault(_prompt(said.get("prompt"), event["message"]), []).append((step, answer))
-    return [Sample(prompt, min(each, key=_step), max(each, key=_step)) for prompt, each in answers.items()]
-
-
-def _said(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Return the samples of an event: it has one, or a list of several."""
-    several = data.get("samples")
-    if isinstance(several, list):
-        return [each for each in several if isinstance(each, dict)]
-    return [data]
-
-
-def _prompt(prompt: Any, message: str) -> str:
-    if isinstance(prompt, list):  # messages
-        return "\n".join(str(each.get("content", "")) for each in prompt if isinstance(each, dict))
-    return prompt if isinstance(prompt, str) else message
+        step, prompt, answer = (event["data"].get(name) for name in ("step", "prompt", "answer"))
+        if isinstance(prompt, str) and isinstance(answer, str):
+            answers.setdefault(prompt, []).append((_whole(step), answer))
+    return [
+        PromptAnswers(prompt, min(each, key=_step), max(each, key=_step)) for prompt, each in answers.items()
+    ]
 
 
 def _step(answer: tuple[int, str]) -> int:
