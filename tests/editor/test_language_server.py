@@ -219,6 +219,13 @@ async def test_rename_gives_an_older_key_its_name(editor: EditorClient) -> None:
     assert await editor.client.text_document_prepare_rename_async(asked) is None
 
 
+async def test_rename_gives_a_misspelt_key_the_name_that_was_meant(editor: EditorClient) -> None:
+    text, place = at(JOB.replace("gpu_count", "gpu_|cout"))
+    await editor.open(text)
+    rename = types.RenameParams(editor.document, place, "gpu_count")
+    assert editor.edited(await editor.client.text_document_rename_async(rename)) == JOB
+
+
 async def test_the_lens_shows_the_payload(editor: EditorClient) -> None:
     await editor.open(JOB)
     lens = await editor.lens()
