@@ -48,12 +48,12 @@ learning_rate = 2e-3
 warmup_ratio = 0.1
 """
 
-LATE = re.compile(r"step [56]\d of 80")
+LATE = re.compile(r"step [23]\d of 80")
 """What the page says when it is time for the picture: 10 epochs of 64 rows in batches of 8 are 80 steps."""
 
 
 def main() -> None:
-    """Train, and take the picture before the end."""
+    """Train, and take the picture while it trains."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         write(folder / "models/small/chance", SMALL)
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def take_picture(url: str) -> None:
-    """Open the page of the job, and take the picture once most of its steps are done."""
+    """Open the page of the job, and take the picture once some steps are done."""
     with sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=shutil.which("chromium"))
         page = browser.new_page(viewport={"width": 1100, "height": 1000})

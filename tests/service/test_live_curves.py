@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sftc.service.pages.live_curves import HEIGHT, WIDTH, Measurements, Panel, thinned
+from sftc.service.pages.live_curves import HEIGHT, WIDTH, Measurements, Panel, figure, thinned
 
 VALUES = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
@@ -64,3 +64,11 @@ def test_a_long_curve_keeps_its_ends_and_every_peak(peak: int) -> None:
     assert len(kept) < 1000
     assert kept == sorted(kept)
     assert {line[0], line[peak], line[-1]} <= {*kept}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (1.23456, "1.235"), (-0.00015, "-1.5e-4"), (12345.6, "12,346"), (2.5e12, "2.500e+12")],
+)
+def test_a_figure_has_four_digits(value: float, text: str) -> None:
+    assert figure(value) == text

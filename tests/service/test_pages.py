@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from sftc.service.data_folder import Folder
+from sftc.service.pages.html import duration, size
 from sftc.service.store import Store
 from support.services import TOKEN, Client, Steps, good, payload, process, refusal, rows, thread
 from support.waiting import eventually
@@ -351,3 +352,18 @@ def test_serve_prints_the_address_to_open_and_ends_with_an_open_stream(tmp_path:
             assert next(stream.iter_lines()).startswith("retry:")
             assert running.interrupt() in {0, 130, -2}
         assert "timeout" not in running.log().lower()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "0 s"), (754, "12 min 34 s"), (7500, "2 h 5 min"), (180_000, "2 d 2 h")]
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (2048, "2.0 KiB"), (5 << 30, "5.0 GiB"), (1 << 60, "1048576.0 TiB")],
+)
+def test_a_size_is_in_the_unit_that_fits(count: int, text: str) -> None:
+    assert size(count) == text
