@@ -188,7 +188,7 @@ def test_the_head_of_a_card_is_yaml_for_any_name(model: str, tag: str) -> None:
     payload = {"model": model, "metadata": {"effective_config": {}}}
     plan = PLAN._replace(tags={"a": tag})
     counts = {"training": Counts(1, 1, 0, 0, 1, 1, "sha256:0", {}, {}, [])}
-    made = card(payload, plan, counts, Outcome(1, 2, {"train.loss": (1, 0.5)}, None, []))
+    made = card(payload, plan, counts, Outcome(1, 2, {"train.loss": (1, 0.5)}, None, [], []))
     head = yaml.safe_load(made.split("---\n")[1])
     assert head["library_name"] == "peft"
     assert head.get("base_model", model) == model
