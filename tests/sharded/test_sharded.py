@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -37,10 +38,14 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     folder = tmp_path_factory.mktemp("sharded")
     tiny_model.write(folder / "tiny")
 
-    def made(kind: str, **parallelism: bool | int) -> Bench:
+    def made(kind: str, samples: dict[str, Any] | None = None, **parallelism: bool | int) -> Bench:
         job = payload(2, parallelism=parallelism)
         job["metadata"]["effective_config"]["training"]["use_qlora"] = kind != "all weights"
         job["hyperparameters"] |= EVALUATES
+        if samples:
+            job["metadata"]["schema_version"] = 2
+            mode = {"LoRA": "lora", "LoRA in 4 bits": "qlora", "all weights": "full"}[kind]
+            job["metadata"]["effective_config"]["training"] |= {"mode": mode, "samples": samples}
         bench = Bench(folder / f"job-{len(list(folder.iterdir()))}", folder, job, validation=19)
         packages = GPUS.packages - (set() if kind == "LoRA in 4 bits" else {"bitsandbytes"})
         prepare_job(bench.work(), GPUS._replace(packages=frozenset(packages)), Reporter(io.StringIO()))
@@ -88,6 +93,21 @@ def test_sharded_training_gives_the_same_weights_as_full_copies(
         assert told.metrics[name] == pytest.approx(reference.metrics[name], rel=1e-3)
     assert weights.keys() >= expected.keys()
     assert all(torch.allclose(weights[name], expected[name], atol=1e-3) for name in expected)
+
+
+@pytest.mark.parametrize("kind", ["LoRA", "all weights"])
+@pytest.mark.parametrize(
+    "parallelism", [{}, FSDP, STAGES[2], STAGES[3]], ids=["DDP", "FSDP", "ZeRO 2", "ZeRO 3"]
+)
+def test_a_sharded_model_answers_without_disturbing_the_run(
+    make: Make, kind: str, parallelism: dict[str, bool | int]
+) -> None:
+    samples = {"prompts": ["3 + 4?", "1 + 1?"], "every_steps": 4, "max_tokens": 8}
+    _, expected = trained(make(kind, **parallelism))
+    told, weights = trained(make(kind, samples, **parallelism))
+    assert {data["step"] for event, _, data in told.events if event == "sample"} == {*range(0, 25, 4)}
+    assert not [said for said in told.messages("warning") if "samples" in said]
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -64,7 +64,7 @@ def test_the_conversation_continues_with_the_answers_of_the_trained_model(model:
 
 def test_an_answer_comes_in_pieces(models: Path) -> None:
     voice, tokenizer = Voice(), AutoTokenizer.from_pretrained(models / "tiny")
-    pieces = Pieces(tokenizer, voice)
+    pieces: Any = Pieces(tokenizer, voice)
     pieces.put(torch.tensor([[1, 2, 3]]))  # the question
     for token in tokenizer("  Grüße, 世界: one\ntwo")["input_ids"]:
         pieces.put(torch.tensor([token]))

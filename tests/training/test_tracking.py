@@ -1,6 +1,5 @@
 """Trackers get the metrics of a job and what it is; one that fails or hangs does not stop it."""
 
-import atexit
 import errno
 import os
 import sys
@@ -103,7 +102,7 @@ def test_a_tracker_that_fails_is_a_warning_and_training_continues(  # noqa: PLR0
 ) -> None:
     at_exit: list[Any] = []
     monkeypatch.setattr(tracking, "_PATIENCE", 0.5)
-    monkeypatch.setattr(atexit, "register", lambda *what: at_exit.append(what))
+    monkeypatch.setattr("atexit.register", lambda *what: at_exit.append(what))
     getattr(monkeypatch, fault[0])(*fault[1:])
     model, told = tracked(tmp_path / "job", models, "tensorboard")
     assert weights(model) == untracked

@@ -70,8 +70,8 @@ def input_limit(config: Any, tokenizer: Any) -> int:
     """Return the most tokens that a model with that config and tokenizer reads at once."""
     text = config.get_text_config()
     limits = (getattr(text, each, None) for each in ("max_position_embeddings", "seq_length"))
-    longest = next((each for each in limits if each), tokenizer.model_max_length)  # Mamba has no limit
-    return min(int(longest), _UNLIMITED)
+    longest: int = next((each for each in limits if each), tokenizer.model_max_length)  # Mamba has no limit
+    return min(longest, _UNLIMITED)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -97,38 +98,35 @@ def _end_tensorboard(callback: Any, failed: bool) -> None:  # noqa: FBT001  as t
 
 
 def _describe_in_wandb(callback: Any, record: RunRecord) -> None:
-    import wandb
+    wandb: Any = import_module("wandb")
 
     wandb.config.update({"sftc": {**record.facts, "tags": record.tags}}, allow_val_change=True)
-    assert wandb.run  # noqa: S101  the callback has started it
     tags = [f"{name}:{value}" for name, value in record.tags.items()]
     wandb.run.tags = (*(wandb.run.tags or ()), *(tag for tag in tags if len(tag) <= _LONGEST_TAG))
 
 
 def _end_wandb(callback: Any, failed: bool) -> None:  # noqa: FBT001  as the field of the table
-    import wandb
+    wandb: Any = import_module("wandb")
 
     wandb.finish(exit_code=int(failed))
 
 
 def _describe_in_trackio(callback: Any, record: RunRecord) -> None:
-    import trackio
+    trackio: Any = import_module("trackio")
 
     trackio.config.update({"sftc": {**record.facts, "tags": record.tags}})
 
 
 def _end_trackio(callback: Any, failed: bool) -> None:  # noqa: FBT001  as the field of the table
-    import trackio
+    trackio: Any = import_module("trackio")
 
     trackio.finish()
 
 
 def _describe_in_mlflow(callback: Any, record: RunRecord) -> None:
-    import mlflow
-    from mlflow.utils.validation import MAX_PARAM_VAL_LENGTH, MAX_PARAMS_TAGS_PER_BATCH
-
+    mlflow: Any = import_module("mlflow")
+    limits: Any = import_module("mlflow.utils.validation")
     run = mlflow.active_run()
-    assert run  # noqa: S101  the callback has started it
     _run_file(record).parent.mkdir(parents=True, exist_ok=True)
     _run_file(record).write_text(run.info.run_id, encoding="ascii")
     for name in run.data.tags:
@@ -136,10 +134,13 @@ def _describe_in_mlflow(callback: Any, record: RunRecord) -> None:
             mlflow.delete_tag(name)  # of the code of the trainer, not of the config
     tags = {_mlflow_name(name): value for name, value in record.tags.items()}
     mlflow.set_tags({"mlflow.source.name": "sftc", **tags})
-    facts = {_mlflow_name(name): str(value)[:MAX_PARAM_VAL_LENGTH] for name, value in _flat(record.facts)}
+    facts = {
+        _mlflow_name(name): str(value)[: limits.MAX_PARAM_VAL_LENGTH] for name, value in _flat(record.facts)
+    }
     names = [*facts]
-    for at in range(0, len(names), MAX_PARAMS_TAGS_PER_BATCH):
-        mlflow.log_params({name: facts[name] for name in names[at : at + MAX_PARAMS_TAGS_PER_BATCH]})
+    size = limits.MAX_PARAMS_TAGS_PER_BATCH
+    for at in range(0, len(names), size):
+        mlflow.log_params({name: facts[name] for name in names[at : at + size]})
 
 
 def _mlflow_name(name: str) -> str:
@@ -156,7 +157,7 @@ def _flat(table: Mapping[str, Any], above: str = "sftc") -> Iterator[tuple[str, 
 
 
 def _end_mlflow(callback: Any, failed: bool) -> None:  # noqa: FBT001  as the field of the table
-    import mlflow
+    mlflow: Any = import_module("mlflow")
 
     mlflow.end_run("FAILED" if failed else "FINISHED")
 

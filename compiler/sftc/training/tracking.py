@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from transformers import TrainerCallback, TrainingArguments
-from transformers.integrations import get_reporting_integration_callbacks
+from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
 from sftc.text.secrets import masked
 from sftc.training.reporter import Reporter
@@ -106,7 +106,7 @@ class _Tracker:
         if not find_spec(self.name):
             raise ImportError(f"the package is not installed: pip install {self.name}")
         self.place = set_up(self.name, self._record)
-        [integration] = get_reporting_integration_callbacks([self.name])
+        [integration] = get_reporting_integration_callbacks([self.name])  # type: ignore[no-untyped-call]  # theirs
         self._callback = integration()
         self._callback.on_train_begin(*arguments, **others)
         KINDS[self.name].describe(self._callback, self._record)
