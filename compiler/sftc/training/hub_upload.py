@@ -36,15 +36,17 @@ def push_model(folder: Path, repository: str) -> str:
     Raises:
         FailedError: the hub refuses it, or cannot be reached.
     """
-    from httpx import HTTPError
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    # The HTTP client of the hub's library is httpx or httpx2, by its version; its errors have this base.
+    client_error = next(each for each in HfHubHTTPError.__mro__ if each.__name__ == "HTTPError")
 
     api = HfApi(library_name="sftc")
     try:
         made = api.create_repo(repository, private=True, exist_ok=True)
         api.upload_folder(repo_id=made.repo_id, folder_path=folder, commit_message=_MESSAGE)
-    except (HTTPError, HFValidationError, OSError) as error:
+    except (client_error, HFValidationError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise FailedError(f"the upload to {repository} failed: {reason}") from error
     return str(made)
