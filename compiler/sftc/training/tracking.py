@@ -106,7 +106,7 @@ class _Tracker:
         if not find_spec(self.name):
             raise ImportError(f"the package is not installed: pip install {self.name}")
         self.place = set_up(self.name, self._record)
-        [integration] = get_reporting_integration_callbacks([self.name])  # type: ignore[no-untyped-call]  # theirs
+        [integration] = get_reporting_integration_callbacks([self.name])
         self._callback = integration()
         self._callback.on_train_begin(*arguments, **others)
         KINDS[self.name].describe(self._callback, self._record)
