@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from sftc.service.executor import FailedError
-from sftc.training import export_worker, trained_model
-from sftc.training.export_spec import ROUNDED, ExportSpec
+from sftc.training.export import export_worker, trained_model
+from sftc.training.export.export_spec import ROUNDED, ExportSpec
 from sftc.training.reporter import Reporter
 from support import tiny_model
 from support.adapters import write_adapter

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from sftc.service.executor import FailedError
-from sftc.training.gguf_file import check_tokenizer
-from sftc.training.llama_cpp import convert, find_converter, find_quantiser, quantise
+from sftc.training.export.gguf_file import check_tokenizer
+from sftc.training.export.llama_cpp import convert, find_converter, find_quantiser, quantise
 from support import tiny_model
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from chance_model import TEMPLATE
 
-from sftc.training.modelfile import (
+from sftc.training.export.modelfile import (
     UntellableError,
     begins_itself,
     find_pieces,

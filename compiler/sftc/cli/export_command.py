@@ -14,7 +14,7 @@ import click
 from sftc.cli.connection import say
 from sftc.cli.output import write_stdout
 from sftc.cli.trained_folder import trained_folder
-from sftc.training.export_spec import QUANTIZED, ROUNDED
+from sftc.training.export.export_spec import QUANTIZED, ROUNDED
 
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 _OLLAMA_NAME = re.compile(r"(\w[\w.-]*/)*\w[\w.-]*(:\w[\w.-]*)?", re.ASCII)
@@ -131,8 +131,8 @@ def _export(job: str, wanted: _Wanted) -> str:
     Raises:
         FailedError: it cannot be exported.
     """
-    from sftc.training.exporter import new_file, new_folder, scratch_folder
-    from sftc.training.hub_upload import check_token
+    from sftc.training.export.exporter import new_file, new_folder, scratch_folder
+    from sftc.training.export.hub_upload import check_token
 
     if wanted.push:
         check_token()
@@ -157,9 +157,9 @@ def _export(job: str, wanted: _Wanted) -> str:
 
 def _make(job: str, wanted: _Wanted, into: Path, gguf: str) -> None:
     """Write the model in the wanted form, a GGUF file of that name or a folder, to the new folder `into`."""
-    from sftc.training.export_spec import ExportSpec
-    from sftc.training.exporter import origin_of, run_export
-    from sftc.training.llama_cpp import DIRECT, find_converter, find_quantiser
+    from sftc.training.export.export_spec import ExportSpec
+    from sftc.training.export.exporter import origin_of, run_export
+    from sftc.training.export.llama_cpp import DIRECT, find_converter, find_quantiser
 
     checkout = Path(wanted.llama_cpp) if wanted.llama_cpp else None
     converter = find_converter(checkout) if gguf else []
@@ -169,7 +169,7 @@ def _make(job: str, wanted: _Wanted, into: Path, gguf: str) -> None:
     model = trained_folder(job).absolute()
     origin = origin_of(model)
     if not (gguf or wanted.merge):
-        from sftc.training.hub_upload import public_copy
+        from sftc.training.export.hub_upload import public_copy
 
         public_copy(model, into, origin.base)
         return
@@ -191,7 +191,7 @@ def _make(job: str, wanted: _Wanted, into: Path, gguf: str) -> None:
 def _hand_over(wanted: _Wanted, folder: Path) -> str:
     """Upload a model or create it in Ollama, and return where it is."""
     if wanted.push:
-        from sftc.training.hub_upload import push_model
+        from sftc.training.export.hub_upload import push_model
 
         say(f"uploading to {wanted.push}")
         return push_model(folder, wanted.push)

@@ -1,4 +1,4 @@
-"""The process that exports a model: `python -m sftc.training.export_worker SPEC`, with an `ExportSpec`.
+"""The process that exports a model: `python -m sftc.training.export.export_worker`, with an `ExportSpec`.
 
 At any time, one model is in memory, in fp32.
 """
@@ -15,7 +15,7 @@ import orjson
 
 from sftc.service.executor import FailedError
 from sftc.training.base_model import BaseModel, loading
-from sftc.training.export_spec import QUANTIZED, ROUNDED, ExportSpec
+from sftc.training.export.export_spec import QUANTIZED, ROUNDED, ExportSpec
 from sftc.training.machine import disk_full, out_of_memory
 from sftc.training.reporter import Reporter
 from sftc.training.worker import exit_with_parent
@@ -50,10 +50,10 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from sftc.training.comparison import answer, compare, explained_by, longest_prompt
-    from sftc.training.comparison_prompts import read_prompts
-    from sftc.training.export_card import write_card
-    from sftc.training.trained_model import base_of, load_trained
+    from sftc.training.export.comparison import answer, compare, explained_by, longest_prompt
+    from sftc.training.export.comparison_prompts import read_prompts
+    from sftc.training.export.export_card import write_card
+    from sftc.training.export.trained_model import base_of, load_trained
 
     folder, into = Path(spec.model), Path(spec.into)
     base = base_of(folder)
@@ -84,7 +84,7 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
     facts = [said, f"compared with base plus adapter: {found}"]
     write_card(folder, whole / "README.md", facts)  # the converter reads it
     if spec.gguf:
-        from sftc.training.gguf_file import check_tokenizer, load_gguf, read_fields
+        from sftc.training.export.gguf_file import check_tokenizer, load_gguf, read_fields
 
         del made
         gc.collect()
@@ -116,8 +116,8 @@ def _merge(folder: Path, base: Path, into: Path, dtype: str, tokenizer: Any) -> 
     """Write the merged model in `dtype`, with its tokenizer and how it ends its answers."""
     from transformers import GenerationConfig
 
+    from sftc.training.export.trained_model import load_trained, merge_adapter
     from sftc.training.trainable import DTYPES
-    from sftc.training.trained_model import load_trained, merge_adapter
 
     merged = merge_adapter(load_trained(folder, len(tokenizer))).to(DTYPES[dtype])
     broken = [name for name, weight in merged.named_parameters() if not weight.isfinite().all()]
@@ -135,7 +135,7 @@ def _merge(folder: Path, base: Path, into: Path, dtype: str, tokenizer: Any) -> 
 
 def _convert(spec: ExportSpec, model: Path, file: Path, dtype: str, kind: str) -> None:
     """Write the model as a GGUF file: the converter writes some kinds itself."""
-    from sftc.training.llama_cpp import DIRECT, convert, quantise
+    from sftc.training.export.llama_cpp import DIRECT, convert, quantise
 
     file.parent.mkdir()
     if kind in DIRECT:
@@ -150,7 +150,7 @@ def _write_modelfile(
     file: Path, fields: Mapping[str, Any], tokenizer: Any, stops: list[int], reporter: Reporter
 ) -> None:
     """Write the Modelfile of Ollama; without the chat template if that cannot be told as one of Go."""
-    from sftc.training.modelfile import (
+    from sftc.training.export.modelfile import (
         UntellableError,
         begins_itself,
         find_pieces,

@@ -16,7 +16,7 @@ import orjson
 
 from sftc.service.executor import FailedError
 from sftc.training.durable import sync_folder, sync_tree
-from sftc.training.export_spec import ExportSpec
+from sftc.training.export.export_spec import ExportSpec
 
 _LOG_LINES = 3
 
@@ -123,7 +123,7 @@ def run_export(spec: ExportSpec, say: Callable[[str], None]) -> None:
     Raises:
         FailedError: it cannot be exported; the message says why.
     """
-    command = [sys.executable, "-P", "-m", "sftc.training.export_worker", spec.encoded()]
+    command = [sys.executable, "-P", "-m", "sftc.training.export.export_worker", spec.encoded()]
     with (
         (Path(spec.into).parent / "export.log").open("w+b") as log,
         subprocess.Popen(  # noqa: S603  it runs this package

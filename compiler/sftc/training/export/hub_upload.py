@@ -40,8 +40,7 @@ def push_model(folder: Path, repository: str) -> str:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     # The HTTP client of the hub's library is httpx or httpx2, by its version; its errors have this base.
-    client_error = next(each for each in HfHubHTTPError.__mro__ if each.__name__ == "HTTPError")
-
+    client_error: Any = next(each for each in HfHubHTTPError.__mro__ if each.__name__ == "HTTPError")
     api = HfApi(library_name="sftc")
     try:
         made = api.create_repo(repository, private=True, exist_ok=True)
