@@ -19,6 +19,7 @@ from sftc.checks.catalogue import RULES
 from sftc.cli.lint_command import lint_command
 from sftc.document.edits import apply_fixes
 from sftc.findings.finding import Finding, Severity
+from sftc.report.rule_pages import page_url
 from sftc.report.terminal import printable
 from sftc.text.source import Span
 from sftc.tools.lint import lint_file
@@ -209,8 +210,9 @@ def in_sarif(region: Any, text: str) -> tuple[int, int]:
 
 def test_sarif_explains_every_rule(folder: Path) -> None:
     [run] = json.loads(report("sarif", ["good.sft.toml"]))["runs"]
-    told = [(rule["id"], rule["fullDescription"]["text"]) for rule in run["tool"]["driver"]["rules"]]
-    assert told == [(rule.id, rule.why) for rule in RULES.values()]
+    rules = run["tool"]["driver"]["rules"]
+    told = [(rule["id"], rule["fullDescription"]["text"], rule["helpUri"]) for rule in rules]
+    assert told == [(rule.id, rule.why, page_url(rule)) for rule in RULES.values()]
     assert run["columnKind"] == "unicodeCodePoints"
 
 

@@ -10,6 +10,7 @@ from sftc.checks.catalogue import RULES
 from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.report.json import to_json
+from sftc.report.rule_pages import page_url
 from sftc.text.source import Span
 from sftc.version import __version__
 
@@ -49,6 +50,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.why},
         "help": {"text": rule.act},
+        "helpUri": page_url(rule),
         "defaultConfiguration": {"level": rule.severity},
     }
 
