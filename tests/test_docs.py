@@ -43,6 +43,19 @@ def test_a_broken_link_stops_the_build(copy: Path) -> None:
     assert build(copy).returncode != 0
 
 
+def test_links_and_pictures_lead_to_files(root: Path) -> None:
+    """The build does not look at pictures, or at pages outside the site."""
+    texts = [*root.glob("*.md"), *(root / "docs").rglob("*.md"), *(root / "examples").rglob("*.md")]
+    links = [
+        (text, link)
+        for text in texts
+        for link in re.findall(r"\]\(([^)\s#]+)", text.read_text(encoding="utf-8"))
+        if "://" not in link
+    ]
+    assert len(links) > 50
+    assert not [(text, link) for text, link in links if not (text.parent / link).exists()]
+
+
 def test_pages_load_nothing_from_other_hosts(copy: Path) -> None:
     build(copy)
     pages = [*(copy / "site").rglob("*.html")]
