@@ -128,8 +128,10 @@ _WORDS = {
     "enum": "one of {}",
     "maximum": "at most {}",
     "exclusiveMaximum": "below {}",
+    "maxItems": "a list of at most {}",
     "maxLength": "at most {} long",
     "multipleOf": "a multiple of {}",
+    "pattern": "like `{}`",
     "items": "all items are {}",
 }
 
