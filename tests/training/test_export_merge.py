@@ -1,5 +1,6 @@
 """Merging adapters of every kind, and the comparison that a merged model has to pass."""
 
+import gzip
 import io
 import json
 import re
@@ -135,15 +136,18 @@ def test_rows_are_asked_up_to_their_answers(models: Path, tmp_path: Path) -> Non
     assert "asking it 3 prompts" in export(trained, tmp_path / "merged", rows=tmp_path / "rows.jsonl")
     for text, reason in (
         ("{}\n", "rows.jsonl:1: not a valid row"),
-        ("[1]\nnope", "rows.jsonl:1: not a valid row"),
+        ("[1]\nnope", "rows.jsonl is JSON with all rows in one list, not JSON Lines: run `sftc dataset "),
         (rows(1) + '{"messages": 1}', "rows.jsonl:2: not a valid row"),
         ("", "no row with an answer"),
     ):
         (tmp_path / "rows.jsonl").write_text(text)
         with pytest.raises(FailedError, match=reason):
             export(trained, tmp_path / "other", rows=tmp_path / "rows.jsonl")
-    (tmp_path / "rows.jsonl").write_text(uneven(30))
-    assert "asking it 8 prompts" in export(trained, tmp_path / "other", rows=tmp_path / "rows.jsonl")
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(uneven(30).encode()))
+    assert "asking it 8 prompts" in export(trained, tmp_path / "other", rows=tmp_path / "rows.jsonl.gz")
+    (tmp_path / "rows.jsonl.gz").write_text(rows(1))
+    with pytest.raises(FailedError, match=r"is named `\.gz`, but it is JSON Lines"):
+        export(trained, tmp_path / "third", rows=tmp_path / "rows.jsonl.gz")
 
 
 def test_values_that_a_dtype_cannot_hold(models: Path, tmp_path: Path) -> None:
