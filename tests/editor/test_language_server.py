@@ -230,6 +230,8 @@ async def test_definition_leads_from_the_payload_to_an_extended_config(
         assert back
         assert Path(to_fs_path(back.uri) or "") == file
         assert back.range.start == place
+    shown = await editor.hover(types.Position(3, 3))
+    assert f'= `2`, from `hyperparameters.per_device_batch` in line {BATCH + 1} of `"base.toml"`' in shown
 
 
 async def test_symbols(editor: EditorClient) -> None:

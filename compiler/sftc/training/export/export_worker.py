@@ -150,9 +150,9 @@ def _convert(spec: ExportSpec, model: Path, file: Path, dtype: str, kind: str) -
 def _write_modelfile(
     file: Path, fields: Mapping[str, Any], tokenizer: Any, stops: list[int], reporter: Reporter
 ) -> None:
-    """Write the Modelfile of Ollama; without the chat template if that cannot be told as one of Go."""
+    """Write the Modelfile of Ollama; without the chat template if that cannot be translated to one of Go."""
     from sftc.training.export.modelfile import (
-        UntellableError,
+        UntranslatableError,
         begins_itself,
         find_pieces,
         modelfile,
@@ -165,7 +165,7 @@ def _write_modelfile(
         pieces = find_pieces(tokenizer)
         if tokenizer.bos_token and begins_itself(fields):
             pieces = without_begin(pieces, tokenizer.bos_token)
-    except UntellableError as error:
+    except UntranslatableError as error:
         note = f"Without a template, Ollama reads that of the GGUF file, if it knows it: {error}."
         reporter.event(
             "warning", f"the Modelfile has no template, because {error}: compare answers in Ollama"
