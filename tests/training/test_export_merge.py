@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from sftc.service.executor import FailedError
+from sftc.training.base_model import base_of
 from sftc.training.export import export_worker, trained_model
 from sftc.training.export.export_spec import ROUNDED, ExportSpec
 from sftc.training.reporter import Reporter
@@ -165,6 +166,13 @@ def test_a_whole_model_is_written_in_another_dtype(models: Path, tmp_path: Path)
     said = export(models / "tiny", tmp_path / "merged", "bf16")
     assert "bf16 explains" in said[-1]
     assert whole(tmp_path / "merged").config.tie_word_embeddings
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"base_model_name_or_path": null}'])
+def test_an_adapter_that_does_not_name_its_base_model(tmp_path: Path, text: str) -> None:
+    (tmp_path / "adapter_config.json").write_text(text)
+    with pytest.raises(FailedError, match="does not name the base model"):
+        base_of(tmp_path)
 
 
 def test_bases_that_nothing_can_be_merged_into(models: Path, tmp_path: Path) -> None:

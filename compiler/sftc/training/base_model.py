@@ -67,11 +67,17 @@ def base_of(folder: Path) -> BaseModel:
 
     Raises:
         ModelNotFoundError: the base model is not on this machine.
+        FailedError: the adapter does not name its base model.
     """
     adapter = folder / ADAPTER
     if not adapter.is_file():
         return BaseModel(str(folder), None)
-    name = orjson.loads(adapter.read_bytes())["base_model_name_or_path"]
+    try:
+        name = orjson.loads(adapter.read_bytes())["base_model_name_or_path"]
+    except (ValueError, KeyError, TypeError):
+        name = None
+    if not isinstance(name, str):
+        raise FailedError(f"{adapter} does not name the base model: it needs `base_model_name_or_path`")
     return find_base_model(name, None, download=False)
 
 
