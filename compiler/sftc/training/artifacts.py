@@ -65,11 +65,14 @@ def set_end_of_turn(aside: Path, base: Path, tokenizer: Any, ends: Sequence[int]
 def end_tokens(model: Path, ends: Sequence[int] = ()) -> list[int]:
     """Return the ids of the tokens at which a model stops.
 
+    Like transformers, it reads config.json only if there is no generation_config.json.
+
     Args:
         model: the folder of the model; of its base model while it is trained.
         ends: the ids of the tokens that end answers in the training file.
     """
-    return _stops(ends, [_values(model / name) for name in (_GENERATION, "config.json")])
+    path = model / _GENERATION
+    return _stops(ends, [_values(path if path.is_file() else model / "config.json")])
 
 
 def _values(path: Path) -> dict[str, Any]:
