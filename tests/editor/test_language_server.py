@@ -78,6 +78,27 @@ async def test_findings_are_those_of_lint_and_link_to_their_pages(editor: Editor
     assert await editor.change(JOB) == []
 
 
+async def test_a_finding_in_an_extended_config_is_where_that_is_named(
+    editor: EditorClient, folder: Path
+) -> None:
+    base = folder / "base.toml"
+    base.write_text(JOB.replace("gpu_count", "gpu_cout"), encoding="utf-8")
+    text = '# mine\nschema_version = 2\nextends = "base.toml"\n'
+    [found] = await editor.open(text)
+    assert found.range == types.Range(types.Position(2, 10), types.Position(2, 21))
+    assert found.message.startswith("base.toml:9: ")
+    [related] = found.related_information or ()
+    assert Path(to_fs_path(related.location.uri) or "") == base
+    assert related.location.range == types.Range(types.Position(8, 0), types.Position(8, 8))
+
+    base.write_text("[job", encoding="utf-8")
+    [found] = await editor.save(base)
+    assert (found.code, found.range.start) == ("toml-syntax", types.Position(2, 10))
+    base.write_text(JOB, encoding="utf-8")
+    assert await editor.save(base) == []
+    assert await editor.change(text.replace("base", "none")) != []
+
+
 async def test_findings_of_a_rule_about_several_keys(editor: EditorClient) -> None:
     [found] = await editor.open(f"{JOB}global_batch = 100\n")
     assert found.code == "global-batch-mismatch"
@@ -190,6 +211,27 @@ async def test_definition_leads_to_the_payload_and_back(editor: EditorClient) ->
     await editor.change(JOB.replace("per_device_batch = 2", "per_device_batch = 4"))
     assert '"per_device_batch": 4' in payload_at(there.uri)
     assert await editor.definition(editor.uri, types.Position(4, 1)) is None  # `data` is not sent
+
+
+async def test_definition_leads_from_the_payload_to_an_extended_config(
+    editor: EditorClient, folder: Path
+) -> None:
+    base = folder / "base.toml"
+    base.write_text(JOB, encoding="utf-8")
+    await editor.open('schema_version = 2\nextends = "base.toml"\n\n[hyperparameters]\nn_epochs = 2\n')
+    there = await editor.definition(editor.uri, types.Position(4, 3))
+    assert there
+    lines = [line.strip() for line in payload_at(there.uri).splitlines()]
+    for line, file, place in (
+        ('"per_device_batch": 2,', base, types.Position(BATCH, len("per_device_batch = "))),
+        ('"n_epochs": 2,', folder / "job.sft.toml", types.Position(4, len("n_epochs = "))),
+    ):
+        back = await editor.definition(there.uri, types.Position(lines.index(line), 0))
+        assert back
+        assert Path(to_fs_path(back.uri) or "") == file
+        assert back.range.start == place
+    shown = await editor.hover(types.Position(3, 3))
+    assert f'= `2`, from `hyperparameters.per_device_batch` in line {BATCH + 1} of `"base.toml"`' in shown
 
 
 async def test_symbols(editor: EditorClient) -> None:

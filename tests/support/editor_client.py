@@ -66,6 +66,13 @@ class EditorClient:
         self.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings))
         return await self._findings()
 
+    async def save(self, path: Path) -> Sequence[types.Diagnostic]:
+        """Say that a file was saved, and return the findings of the document."""
+        self.client.diagnostics.pop(self.uri, None)
+        saved = types.TextDocumentIdentifier(path.as_uri())
+        self.client.text_document_did_save(types.DidSaveTextDocumentParams(saved))
+        return await self._findings()
+
     async def close(self) -> Sequence[types.Diagnostic]:
         """Close the document, and return the findings that the editor still shows."""
         self.client.diagnostics.pop(self.uri, None)

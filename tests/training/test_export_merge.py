@@ -1,5 +1,6 @@
 """Merging adapters of every kind, and the comparison that a merged model has to pass."""
 
+import gzip
 import io
 import json
 import re
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from sftc.service.executor import FailedError
+from sftc.training.base_model import base_of
 from sftc.training.export import export_worker, trained_model
 from sftc.training.export.export_spec import ROUNDED, ExportSpec
 from sftc.training.reporter import Reporter
@@ -135,15 +137,18 @@ def test_rows_are_asked_up_to_their_answers(models: Path, tmp_path: Path) -> Non
     assert "asking it 3 prompts" in export(trained, tmp_path / "merged", rows=tmp_path / "rows.jsonl")
     for text, reason in (
         ("{}\n", "rows.jsonl:1: not a valid row"),
-        ("[1]\nnope", "rows.jsonl:1: not a valid row"),
+        ("[1]\nnope", "rows.jsonl is JSON with all rows in one list, not JSON Lines: run `sftc dataset "),
         (rows(1) + '{"messages": 1}', "rows.jsonl:2: not a valid row"),
         ("", "no row with an answer"),
     ):
         (tmp_path / "rows.jsonl").write_text(text)
         with pytest.raises(FailedError, match=reason):
             export(trained, tmp_path / "other", rows=tmp_path / "rows.jsonl")
-    (tmp_path / "rows.jsonl").write_text(uneven(30))
-    assert "asking it 8 prompts" in export(trained, tmp_path / "other", rows=tmp_path / "rows.jsonl")
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(uneven(30).encode()))
+    assert "asking it 8 prompts" in export(trained, tmp_path / "other", rows=tmp_path / "rows.jsonl.gz")
+    (tmp_path / "rows.jsonl.gz").write_text(rows(1))
+    with pytest.raises(FailedError, match=r"is named `\.gz`, but it is JSON Lines"):
+        export(trained, tmp_path / "third", rows=tmp_path / "rows.jsonl.gz")
 
 
 def test_values_that_a_dtype_cannot_hold(models: Path, tmp_path: Path) -> None:
@@ -161,6 +166,13 @@ def test_a_whole_model_is_written_in_another_dtype(models: Path, tmp_path: Path)
     said = export(models / "tiny", tmp_path / "merged", "bf16")
     assert "bf16 explains" in said[-1]
     assert whole(tmp_path / "merged").config.tie_word_embeddings
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"base_model_name_or_path": null}'])
+def test_an_adapter_that_does_not_name_its_base_model(tmp_path: Path, text: str) -> None:
+    (tmp_path / "adapter_config.json").write_text(text)
+    with pytest.raises(FailedError, match="does not name the base model"):
+        base_of(tmp_path)
 
 
 def test_bases_that_nothing_can_be_merged_into(models: Path, tmp_path: Path) -> None:

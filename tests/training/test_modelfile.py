@@ -7,7 +7,7 @@ import pytest
 from chance_model import TEMPLATE
 
 from sftc.training.export.modelfile import (
-    UntellableError,
+    UntranslatableError,
     begins_itself,
     find_pieces,
     modelfile,
@@ -74,10 +74,10 @@ def test_a_system_message_of_the_template(pieces_of: Callable[[str], Any]) -> No
     ],
 )
 def test_templates_that_do_more(template: str, reason: str, pieces_of: Callable[[str], Any]) -> None:
-    with pytest.raises(UntellableError, match=reason):
+    with pytest.raises(UntranslatableError, match=reason):
         pieces_of(template)
 
 
 def test_a_model_without_a_template(pieces_of: Callable[[str], Any]) -> None:
-    with pytest.raises(UntellableError, match="has no chat template"):
+    with pytest.raises(UntranslatableError, match="has no chat template"):
         pieces_of("")

@@ -3,11 +3,12 @@
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
@@ -106,12 +107,18 @@ def export_command(job: str, **options: Any) -> None:
     wanted = _Wanted(**options)
     wanted.check()
     _check_packages("torch", "transformers", "peft")
+    signal.signal(signal.SIGTERM, _terminate)
     from sftc.service.executor import FailedError
 
     try:
         write_stdout(f"{_export(job, wanted)}\n")
     except FailedError as error:
         raise click.ClickException(f"{error}.") from error
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    """Exit as after Ctrl-C, so that nothing half written is left behind."""
+    sys.exit(128 + number)
 
 
 def _check_packages(*names: str) -> None:

@@ -79,7 +79,7 @@ def serve_command(
     except sqlite3.Error as error:
         raise click.ClickException(f"the database in {folder} cannot be used: {error}.") from error
     if made:
-        say(f"requests need this key: export SYNTH_API_KEY={token}")
+        say(f"requests need this token: export SYNTH_API_KEY={token}")
     if until_stdin_ends:
         Thread(target=_end_with_stdin, args=(folder,), daemon=True).start()
     else:
@@ -94,7 +94,7 @@ def serve_command(
                 say(f"warning: other commands cannot find this service: {error}")
         write_stdout(f"{LISTENING}{url}\n")
         if not until_stdin_ends:
-            say(f"open {near} in a browser to see the jobs; it asks for the key once")
+            say(f"open {near} in a browser to see the jobs; it asks for the token once")
 
     serve(service, host, port, ready, names)
 

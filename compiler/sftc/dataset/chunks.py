@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from stringzilla import count
 
+from sftc.dataset.file_kind import BOM
 from sftc.dataset.hashing import Sha256
 from sftc.dataset.streams import DAMAGE, Stream
 
@@ -14,8 +15,7 @@ MAX_ROW = 64 << 20
 CHUNK = 512 << 10
 """Maximum size of a chunk in bytes. Only a chunk of a single longer row exceeds it."""
 
-BOM = b"\xef\xbb\xbf"
-_BLANK = b" \t\r\n"
+BLANK = b" \t\r\n"
 
 
 class Chunk(NamedTuple):
@@ -166,7 +166,7 @@ class Cutter:
         while self._left and at < len(data):
             end = data.find(b"\n", at) + 1 or len(data)
             line = data[at:end].removeprefix(BOM) if self.length + at == 0 else data[at:end]
-            self._left -= bool(line.strip(_BLANK))
+            self._left -= bool(line.strip(BLANK))
             at = end
         return data[:at]
 

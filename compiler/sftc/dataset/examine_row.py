@@ -12,7 +12,7 @@ from sftc.dataset.advice import advice
 from sftc.dataset.excerpt import Line, Remark
 from sftc.dataset.json_scan import NotJsonError, Scan
 from sftc.dataset.length import too_long
-from sftc.findings.finding import Finding
+from sftc.findings.finding import Finding, Severity
 from sftc.findings.stage_rules import rows
 from sftc.text.keys import Path
 from sftc.text.source import escaped
@@ -31,6 +31,11 @@ def remarks(data: bytes, tokens: int | None = None) -> list[Remark]:
         if scan.depth > MAX_DEPTH:
             return [_too_deep(scan)]
     return [*_repeated(data, value), *_meaning(data, value, tokens), *_nul(data)]
+
+
+def is_valid_row(data: bytes) -> bool:
+    """Return whether the row whose JSON is `data` has no errors."""
+    return not any(each.rule.severity is Severity.ERROR for each in remarks(data))
 
 
 def locate(found: Iterable[Remark], line: Line) -> list[Finding]:

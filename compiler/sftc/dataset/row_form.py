@@ -9,9 +9,10 @@ from sftc.contract.acceptance import schema_predicate
 from sftc.contract.row_violations import Misfit, violations_of
 from sftc.contract.schemas import Schema
 from sftc.contract.versions import PACKAGED
-from sftc.dataset.chunks import BOM, Chunk
+from sftc.dataset.chunks import Chunk
 from sftc.dataset.examine_row import locate
 from sftc.dataset.excerpt import Line, Remark
+from sftc.dataset.file_kind import BOM
 from sftc.findings.finding import Finding
 from sftc.findings.stage_rules.services import ROW_NOT_TAKEN
 from sftc.text.keys import dotted

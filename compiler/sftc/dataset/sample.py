@@ -1,8 +1,10 @@
-"""Reads the first rows of a training file, byte for byte."""
+"""Reads the first rows of a training file: byte for byte, or as lines."""
 
 from collections.abc import Iterator
 
-from sftc.dataset.chunks import Cutter, unread
+from sftc.dataset.chunks import BLANK, Chunk, Cutter, unread
+from sftc.dataset.excerpt import Line
+from sftc.dataset.file_kind import BOM
 from sftc.dataset.streams import UnreadableError, opened
 
 
@@ -14,6 +16,19 @@ def head(path: str, number: int | None) -> Iterator[bytes]:
     Raises:
         UnreadableError: the file cannot be read up to that row.
     """
+    return (chunk.data for chunk in _chunks(path, number))
+
+
+def rows_of(path: str) -> Iterator[Line]:
+    """Yield the lines of a training file that are not blank.
+
+    Raises:
+        UnreadableError: the file cannot be read up to that row.
+    """
+    return (line for chunk in _chunks(path, None) for line in lines_of(path, chunk) if line.data)
+
+
+def _chunks(path: str, number: int | None) -> Iterator[Chunk]:
     with opened(path) as file:
         cutter = Cutter(file.stream, number)
         for chunk in cutter:
@@ -21,6 +36,16 @@ def head(path: str, number: int | None) -> Iterator[bytes]:
                 raise UnreadableError(
                     f"line {chunk.line:,} has {chunk.skipped:,} bytes, which is too large to read"
                 )
-            yield chunk.data
+            yield chunk
         if cutter.damage is not None:
             raise UnreadableError(unread(cutter))
+
+
+def lines_of(name: str, chunk: Chunk) -> Iterator[Line]:
+    """Yield the lines of a chunk, without spaces at their ends. Blank lines are empty."""
+    data, byte = chunk.data, chunk.byte
+    if byte == 0 and data.startswith(BOM):
+        data, byte = data[len(BOM) :], byte + len(BOM)
+    for number, line in enumerate(data.split(b"\n"), chunk.line):
+        yield Line(name, number, byte, line.rstrip(BLANK))
+        byte += len(line) + 1

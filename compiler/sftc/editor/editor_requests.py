@@ -53,6 +53,11 @@ def _change(server: ConfigServer, params: types.DidChangeTextDocumentParams) -> 
     server.check_soon(params.text_document.uri)
 
 
+def _save(server: ConfigServer, params: types.DidSaveTextDocumentParams) -> None:
+    """Check all configs again: others may extend the one that was saved."""
+    server.check_all()
+
+
 def _close(server: ConfigServer, params: types.DidCloseTextDocumentParams) -> None:
     server.forget(params.text_document.uri)
 
@@ -147,7 +152,7 @@ def _definition(server: ConfigServer, params: types.DefinitionParams) -> types.L
     if not shown or not (config := server.config(shown[0])):
         return None
     span = shown[1].origin_of(config, params.position.line)
-    return types.Location(shown[0], server.range(config, span)) if span else None
+    return server.location(shown[0], config, span) if span else None
 
 
 def _symbols(server: ConfigServer, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
@@ -220,6 +225,7 @@ FEATURES: Final[tuple[tuple[str, Callable[..., Any], Any], ...]] = (
     (types.WORKSPACE_DID_CHANGE_CONFIGURATION, _configure, None),
     (types.TEXT_DOCUMENT_DID_OPEN, _open, None),
     (types.TEXT_DOCUMENT_DID_CHANGE, _change, None),
+    (types.TEXT_DOCUMENT_DID_SAVE, _save, None),
     (types.TEXT_DOCUMENT_DID_CLOSE, _close, None),
     (types.TEXT_DOCUMENT_HOVER, _hover, None),
     (

@@ -1,5 +1,6 @@
 """Hover: what a key means, what becomes of it, and the values of the payload that it decides."""
 
+import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -106,11 +107,18 @@ def _is_about(value: ValueAccount, account: KeyAccount | None, path: Path) -> bo
 
 
 def _from(config: OpenConfig, origin: Origin) -> str:
-    """Return where a value comes from, as words; its line is that of the text as it is now."""
+    """Return where a value comes from, as words; its line is that of the text as it is now.
+
+    A value of a config that this one extends is in a line of that file.
+    """
     if origin.span is None or origin.path is None:
         return "the default" if origin.kind == "default" else "a constant"
-    now = config.moved(origin.span)
-    return f"from `{dotted(origin.path)}`" + (f" in line {now.line}" if now else ", before the last change")
+    if origin.span.source.depth:
+        place = f" in line {origin.span.line} of {code(os.path.basename(origin.span.source.name))}"
+    else:
+        now = config.moved(origin.span)
+        place = f" in line {now.line}" if now else ", before the last change"
+    return f"from `{dotted(origin.path)}`{place}"
 
 
 def code(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
-from pygls.uris import to_fs_path
+from pygls.uris import from_fs_path, to_fs_path
 
 from sftc.checks.catalogue import CONFIG_RULES
 from sftc.checks.rules.renamed import OLDER_NAME
@@ -19,6 +19,7 @@ from sftc.editor.open_config import LintChoices, OpenConfig
 from sftc.editor.payload_preview import PreviewFolder
 from sftc.findings.finding import Edit, Finding, Severity
 from sftc.report.rule_pages import page_url
+from sftc.report.terminal import printable
 from sftc.text.source import Span
 from sftc.tools.lint import SUFFIX, names_our_schema
 from sftc.version import __version__
@@ -128,9 +129,18 @@ class ConfigServer(LanguageServer):
         return types.Position(*self._positions(config).position(offset))
 
     def range(self, config: OpenConfig, span: Span) -> types.Range:
-        """Return the range of a span; one of another text, such as a flag, is the start of this one."""
-        here = config.moved(span) or config.source.span(0, 0)
+        """Return the range of a span; one in a config that this one extends is where it extends it."""
+        here = config.moved(span) or config.extends
         return types.Range(self.position(config, here.start), self.position(config, here.end))
+
+    def location(self, uri: str, config: OpenConfig, span: Span) -> types.Location:
+        """Return where a span is: in the config, which is at `uri`, or in one that it extends."""
+        if not span.source.depth:
+            return types.Location(uri, self.range(config, span))
+        positions = ClientPositions(span.source.text, self._encoding)
+        start, end = (types.Position(*positions.position(each)) for each in (span.start, span.end))
+        base = from_fs_path(os.path.abspath(span.source.name)) or ""
+        return types.Location(base, types.Range(start, end))
 
     def edits(self, uri: str, config: OpenConfig, edits: Iterable[Edit]) -> types.WorkspaceEdit:
         """Return the edit of a document that makes `edits`."""
@@ -138,22 +148,37 @@ class ConfigServer(LanguageServer):
         return types.WorkspaceEdit(changes={uri: changes})
 
     def diagnostic(self, config: OpenConfig, found: Finding) -> types.Diagnostic:
-        """Return a finding as the protocol has it, with a link to the page of its rule."""
+        """Return a finding as the protocol has it, with a link to the page of its rule.
+
+        One in a config that this one extends names that file and the line, and links to them.
+        """
         rule = CONFIG_RULES.get(found.id)
         schema = config.contract.properties.get(found.path, {})
         is_older = found.id == OLDER_NAME.id or schema.get("deprecated")
+        message = f"{found.message}\n{found.help}" if found.help else found.message
+        related = None
+        if found.span.source.depth:
+            base = self.location("", config, found.span)
+            related = [types.DiagnosticRelatedInformation(base, "it is in this file")]
+            name = printable(os.path.basename(found.span.source.name))
+            message = f"{name}:{found.span.line}: {message}"
         return types.Diagnostic(
             range=self.range(config, found.span),
-            message=f"{found.message}\n{found.help}" if found.help else found.message,
+            message=message,
             severity=_SEVERITIES[found.severity],
             code=found.id,
             code_description=rule and types.CodeDescription(page_url(rule)),
             source=NAME,
             tags=[types.DiagnosticTag.Deprecated] if is_older else None,
+            related_information=related,
         )
 
+    @property
+    def _encoding(self) -> Encoding:
+        return _ENCODINGS[self.workspace.position_encoding or "utf-16"]
+
     def _positions(self, config: OpenConfig) -> ClientPositions:
-        return config.positions(_ENCODINGS[self.workspace.position_encoding or "utf-16"])
+        return config.positions(self._encoding)
 
 
 def serve_editor(project: Project, choices: LintChoices) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sftc.checks.config import Config
 from sftc.contract.targets import Target
-from sftc.contract.versions import PACKAGED, Contract
+from sftc.contract.versions import EXTENDS, PACKAGED, Contract
 from sftc.document.places import Place, Scanner, TooDeep, shifted
 from sftc.document.reading import decode_source
 from sftc.editor.client_positions import ClientPositions, Encoding
@@ -91,6 +91,13 @@ class OpenConfig:
                 if path not in places and (moved := self._moved_place(self.parsed.source, place)):
                     places[path] = moved
         return places
+
+    @property
+    def extends(self) -> Span:
+        """Where the text names the config that it extends; its start if it extends none."""
+        place = self.places.get((EXTENDS,))
+        start, end = (place.value or place.key) if place else (0, 0)
+        return self.source.span(start, end)
 
     @cached_property
     def keys(self) -> Mapping[Path, KeyAccount]:

@@ -67,7 +67,10 @@ class PayloadPreview:
         return lines.index(wanted) if wanted in lines else None
 
     def origin_of(self, config: OpenConfig, line: int) -> Span | None:
-        """Return the place in the config of the key that decides the value on a line, from 0."""
+        """Return the place of the key that decides the value on a line, from 0.
+
+        It is in the config, or in one that this one extends.
+        """
         lines = [*pointers(self._text)]
         at = lines[line] if line < len(lines) else ""
         found = (
@@ -76,7 +79,9 @@ class PayloadPreview:
             if (each.at == at or each.at.startswith(f"{at}/")) and each.origin.span
         )
         first = next(found, None)
-        return first and config.moved(first)
+        if first and not first.source.depth:
+            return config.moved(first)
+        return first
 
 
 def _pointer_of(config: OpenConfig, path: Path) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 
 from sftc.dataset.advice import texts
-from sftc.dataset.chunks import BOM
+from sftc.dataset.file_kind import BOM
 from sftc.dataset.length import BYTES_A_TOKEN
 from sftc.dataset.sample import head
 from sftc.estimate.interval import Interval

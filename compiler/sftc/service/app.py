@@ -28,10 +28,10 @@ from sftc.service.guard import Guard
 from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
 from sftc.service.pages.routes import Pages
 from sftc.service.pages.session import Session
+from sftc.service.request_origin import LOOPBACK
 from sftc.service.responses import RequestRefusedError
 from sftc.service.store import Store
 from sftc.service.uploads import pieces, receive
-from sftc.service.web_pages import LOOPBACK
 
 _PAGE = 1000
 _LAST = 2**63 - 1
@@ -70,7 +70,7 @@ class EmbeddedService:
         publish(self._folder.root, address)
 
     def app(self, names: Collection[str] = LOOPBACK) -> Starlette:
-        """Return the ASGI application of a service with these host names; see `web_pages`."""
+        """Return the ASGI application of a service with these host names; see `request_origin`."""
         routes = [
             Route("/api/openapi.json", self.openapi),
             Route("/api/learning/files", self.files, methods=["GET", "POST"]),

@@ -11,8 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sftc.service.pages.session import HEADERS, PAGES, Session, is_from_our_page, is_open_page
+from sftc.service.request_origin import is_foreign, is_ours
 from sftc.service.responses import failure
-from sftc.service.web_pages import is_foreign, is_ours
 
 OPEN = "/api/openapi.json"
 """The only path of the API that needs no token."""
@@ -32,7 +32,7 @@ class Guard:
         app: the application that gets the other requests.
         token: the bearer token.
         session: the session of browsers.
-        names: the host names of the service; see `web_pages`.
+        names: the host names of the service; see `request_origin`.
     """
 
     def __init__(self, app: ASGIApp, token: str, session: Session, names: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from sftc.service.app import EmbeddedService
 from sftc.service.guard import AUTHORIZED
 from sftc.service.limits import DEFAULT_LIMITS, ServiceLimits
 from sftc.service.pages.event_stream import IS_STREAM
-from sftc.service.web_pages import LOOPBACK, names_of
+from sftc.service.request_origin import LOOPBACK, names_of
 
 MAX_HEAD = 1 << 16
 """Approximate maximum size of a request head, in bytes."""

@@ -7,14 +7,14 @@ import orjson
 
 from sftc.dataset.check_files import CheckOptions, check_files
 from sftc.dataset.chunks import Chunk
-from sftc.dataset.examine_row import locate, remarks
+from sftc.dataset.examine_row import is_valid_row, locate
 from sftc.dataset.excerpt import Line, Remark
+from sftc.dataset.sample import lines_of
 from sftc.findings.finding import Finding
 from sftc.findings.stage_rules.lengths import NO_ROOM_FOR_ANSWER
 from sftc.findings.stage_rules.templates import TEMPLATE_REFUSES_ROW
 from sftc.training.conversation import UnspeakableError, read_row
 from sftc.training.inference import TooLongError, TrainedModel
-from sftc.training.model_look import lines_of
 
 _MOST: Final = 20
 """The errors after which a file is not read any further."""
@@ -80,7 +80,7 @@ class _Look:
 
     def _read(self, name: str, chunk: Chunk) -> None:
         for line in lines_of(name, chunk):
-            if line.data and not any(each.rule.severity == "error" for each in remarks(line.data)):
+            if line.data and is_valid_row(line.data):
                 self._add(line)
 
     def _add(self, line: Line) -> None:

@@ -62,14 +62,17 @@ def set_end_of_turn(aside: Path, base: Path, tokenizer: Any, ends: Sequence[int]
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ends[0])
 
 
-def end_tokens(base: Path, ends: Sequence[int]) -> list[int]:
-    """Return the ids of the tokens at which a model in training stops: ends of turn, and those of its base.
+def end_tokens(model: Path, ends: Sequence[int] = ()) -> list[int]:
+    """Return the ids of the tokens at which a model stops.
+
+    Like transformers, it reads config.json only if there is no generation_config.json.
 
     Args:
-        base: the folder of the base model.
+        model: the folder of the model; of its base model while it is trained.
         ends: the ids of the tokens that end answers in the training file.
     """
-    return _stops(ends, [_values(base / name) for name in (_GENERATION, "config.json")])
+    path = model / _GENERATION
+    return _stops(ends, [_values(path if path.is_file() else model / "config.json")])
 
 
 def _values(path: Path) -> dict[str, Any]:

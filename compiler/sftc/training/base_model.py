@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import orjson
 
 from sftc.service.executor import FailedError
 from sftc.training.machine import out_of_memory
+
+ADAPTER: Final = "adapter_config.json"
+"""The file that the folder of an adapter has, and that of a whole model has not."""
 
 
 class ModelNotFoundError(FailedError):
@@ -55,6 +60,25 @@ def find_base_model(name: str, models: Path | None, *, download: bool) -> BaseMo
         raise FailedError(
             f"`job.model`: downloading {name} from the Hugging Face Hub failed: {error}"
         ) from error
+
+
+def base_of(folder: Path) -> BaseModel:
+    """Return the base model of the adapter in `folder`; of a whole model, the model itself.
+
+    Raises:
+        ModelNotFoundError: the base model is not on this machine.
+        FailedError: the adapter does not name its base model.
+    """
+    adapter = folder / ADAPTER
+    if not adapter.is_file():
+        return BaseModel(str(folder), None)
+    try:
+        name = orjson.loads(adapter.read_bytes())["base_model_name_or_path"]
+    except (ValueError, KeyError, TypeError):
+        name = None
+    if not isinstance(name, str):
+        raise FailedError(f"{adapter} does not name the base model: it needs `base_model_name_or_path`")
+    return find_base_model(name, None, download=False)
 
 
 @contextmanager

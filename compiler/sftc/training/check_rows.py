@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from sftc.dataset.sample import rows_of
 from sftc.service.executor import FailedError
 from sftc.training.base_model import find_base_model
 from sftc.training.base_tokenizer import load_tokenizer, without_torch
@@ -50,13 +51,11 @@ def refusals(path: Path, tokenizer: Any) -> Iterator[str]:
         tokenizer: a transformers tokenizer with a chat template.
     """
     template = ChatTemplate(tokenizer)
-    with path.open("rb") as file:
-        rows = ((number, line) for number, line in enumerate(file, 1) if line.strip())
-        for number, line in islice(rows, _ROWS):
-            try:
-                try_row(read_row(line), template)
-            except UnspeakableError as error:
-                yield f"{number}: {error}"
+    for line in islice(rows_of(str(path)), _ROWS):
+        try:
+            try_row(read_row(line.data), template)
+        except UnspeakableError as error:
+            yield f"{line.number}: {error}"
 
 
 if __name__ == "__main__":

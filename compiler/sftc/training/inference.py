@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 from warnings import filterwarnings
 
-import orjson
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.generation.streamers import TextStreamer
 from transformers.utils import logging
 
 from sftc.service.executor import FailedError
-from sftc.training import base_model
+from sftc.training.artifacts import end_tokens
+from sftc.training.base_model import ADAPTER, BaseModel, base_of, loading
 from sftc.training.base_tokenizer import input_limit
 from sftc.training.chat_template import ChatTemplate, encode_question
 from sftc.training.generate import generate_answer
@@ -38,26 +38,24 @@ class TrainedModel:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         filterwarnings("ignore", module="transformers")
-        with base_model.loading(base_model.BaseModel(str(folder), None)):
+        itself = BaseModel(str(folder), None)
+        with loading(itself):
             self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            generation, adapter = (
-                _values(folder / f"{name}_config.json") for name in ("generation", "adapter")
-            )
+            self._stops = end_tokens(folder)
+            base = base_of(folder)
         if not self._tokenizer.chat_template:
             raise FailedError(f"the model in {folder} has no chat template")
-        stops = generation.get("eos_token_id", self._tokenizer.eos_token_id)
-        self._stops: list[int] = stops if isinstance(stops, list) else [] if stops is None else [stops]
-        self.has_base = bool(adapter)
-        name = adapter["base_model_name_or_path"] if adapter else str(folder)
-        base = base_model.find_base_model(name, None, download=False)
-        with base_model.loading(base):
+        if not self._stops and self._tokenizer.eos_token_id is not None:
+            self._stops = [self._tokenizer.eos_token_id]
+        self.has_base = (folder / ADAPTER).is_file()
+        with loading(base):
             self._model: Any = AutoModelForCausalLM.from_pretrained(
                 base.folder, dtype="auto", **base.options()
             )
         if self.has_base:
             from peft import PeftModel
 
-            with base_model.loading(base_model.BaseModel(str(folder), None)):
+            with loading(itself):
                 self._model = PeftModel.from_pretrained(self._model, folder)
         self._model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         self._template = ChatTemplate(self._tokenizer)
@@ -113,7 +111,3 @@ class Pieces(TextStreamer):  # type: ignore[misc]  # mypy skips transformers
         self._begun = self._begun or bool(text)
         if text:
             self._tell(text)
-
-
-def _values(path: Path) -> dict[str, Any]:
-    return orjson.loads(path.read_bytes()) if path.is_file() else {}

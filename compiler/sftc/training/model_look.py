@@ -7,9 +7,10 @@ from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 from sftc.dataset.advice import texts
-from sftc.dataset.chunks import BOM, Chunk
+from sftc.dataset.chunks import Chunk
 from sftc.dataset.examine_row import locate, remarks
 from sftc.dataset.excerpt import Line, Remark
+from sftc.dataset.sample import lines_of
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.stage_rules import conversations, templates
 from sftc.text.keys import Path
@@ -21,7 +22,6 @@ from sftc.training.plan import TrainOn
 from sftc.training.row_causes import Cause, Causes
 from sftc.training.seen_row import SeenRow, see
 
-_BLANK: Final = b" \t\r\n"
 _COVERED: Final = {
     conversations.NO_ASSISTANT.id,
     conversations.BLANK_ASSISTANT.id,
@@ -285,13 +285,3 @@ def _content(message: int) -> Path:
 def _place(line: Line, path: Path) -> Finding:
     """Return a finding at the value at `path` of a row, or at the nearest value around it."""
     return locate([Remark(conversations.NOTHING_TRAINED, "", path)], line)[0]
-
-
-def lines_of(name: str, chunk: Chunk) -> Iterator[Line]:
-    """Yield the lines of a chunk, without spaces at their ends. Blank lines are empty."""
-    data, byte = chunk.data, chunk.byte
-    if byte == 0 and data.startswith(BOM):
-        data, byte = data[len(BOM) :], byte + len(BOM)
-    for number, line in enumerate(data.split(b"\n"), chunk.line):
-        yield Line(name, number, byte, line.rstrip(_BLANK))
-        byte += len(line) + 1

@@ -1,7 +1,5 @@
 """Send the metrics of a job to its trackers. A tracker that fails or hangs never stops training."""
 
-import atexit
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from importlib.util import find_spec
@@ -14,6 +12,7 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
 from sftc.text.secrets import masked
+from sftc.training.process_exit import skip_cleanup
 from sftc.training.reporter import Reporter
 from sftc.training.tracker_kinds import KINDS, RunRecord, set_up
 
@@ -93,7 +92,7 @@ class _Tracker:
         try:
             error = done.exception(_PATIENCE)
         except TimeoutError:
-            atexit.register(os._exit, 0)  # what the tracker does at the exit of the process would hang, too
+            skip_cleanup()  # what the tracker does at the exit of the process would hang, too
             return f"it did not answer within {_PATIENCE:g} seconds"
         if error is None:
             return None

@@ -12,6 +12,7 @@ from sftc.service.executor import FailedError
 from sftc.training import job_spec
 from sftc.training.machine import disk_full, out_of_memory, probe
 from sftc.training.plan import UnsupportedJobError
+from sftc.training.process_exit import exit_after
 from sftc.training.reporter import Reporter
 
 _PARENT_CHECK = 0.5
@@ -64,4 +65,4 @@ def _watch(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    exit_after(main)

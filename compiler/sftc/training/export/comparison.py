@@ -6,6 +6,7 @@ import torch
 
 from sftc.service.executor import FailedError
 from sftc.text.plural import counted
+from sftc.training.generate import generate_answer
 
 _ANSWER: Final = 24
 """The most tokens of an answer."""
@@ -58,10 +59,9 @@ class Comparison(NamedTuple):
         )
 
 
-def longest_prompt(model: Any) -> int:
-    """Return the most tokens of a prompt that leave room for an answer."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30
-    return max(int(limit) - _ANSWER, 1)
+def longest_prompt(limit: int) -> int:
+    """Return the most tokens of a prompt that leave a model that reads `limit` tokens room for an answer."""
+    return max(limit - _ANSWER, 1)
 
 
 def answer(model: Any, prompts: list[list[int]]) -> list[Answered]:
@@ -70,16 +70,9 @@ def answer(model: Any, prompts: list[list[int]]) -> list[Answered]:
     Raises:
         FailedError: a logit is not finite.
     """
-    from transformers import GenerationConfig
-
-    how: Any = GenerationConfig(max_new_tokens=_ANSWER, do_sample=False, pad_token_id=0)
     answers = []
     for prompt in prompts:
-        asked = torch.tensor([prompt])
-        mask = torch.ones_like(asked)
-        with torch.no_grad():
-            whole = model.generate(input_ids=asked, attention_mask=mask, generation_config=how)
-        tokens = whole[0, len(prompt) :].tolist()
+        tokens = generate_answer(model, prompt, _ANSWER, ())
         answers.append(Answered(prompt, tokens, _logits(model, prompt, tokens)))
         if not answers[-1].logits.isfinite().all():
             raise FailedError("the logits of the trained model are not finite, so it cannot be exported")

@@ -5,10 +5,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from sftc.dataset.examine_row import remarks
-from sftc.findings.finding import Severity
+from sftc.dataset.examine_row import is_valid_row
+from sftc.dataset.sample import rows_of
+from sftc.dataset.streams import UnreadableError
 from sftc.service.executor import FailedError
-from sftc.training.chat_template import ChatTemplate, encode
+from sftc.training.chat_template import ChatTemplate, encode, encode_question
 from sftc.training.conversation import UnspeakableError, read_row
 
 _PROMPTS: Final = 8
@@ -37,7 +38,8 @@ def read_prompts(tokenizer: Any, rows: Path | None, longest: int) -> list[list[i
         longest: the tokens that the model reads at once.
 
     Raises:
-        FailedError: a row is invalid, the chat template refuses one, or none has an answer.
+        FailedError: the file cannot be read, a row is invalid, the chat template refuses a row or the
+            questions, or no row has an answer.
     """
     if not rows:
         prompts = [_asked(tokenizer, each) for each in _QUESTIONS]
@@ -53,25 +55,27 @@ def read_prompts(tokenizer: Any, rows: Path | None, longest: int) -> list[list[i
 def _asked(tokenizer: Any, question: str) -> list[int]:
     if not tokenizer.chat_template:
         return list(tokenizer(question)["input_ids"])
-    message = {"role": "user", "content": question}
-    made = tokenizer.apply_chat_template([message], add_generation_prompt=True, return_dict=True)
-    return list(made["input_ids"])
+    row = {"messages": [{"role": "user", "content": question}]}
+    try:
+        return encode_question(row, ChatTemplate(tokenizer))
+    except UnspeakableError as error:
+        raise FailedError(f"the models cannot be compared: {error}; name rows to compare them on") from error
 
 
 def _row_prompts(tokenizer: Any, rows: Path) -> Iterator[list[int]]:
     template = ChatTemplate(tokenizer)
-    with rows.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            if any(each.rule.severity is Severity.ERROR for each in remarks(line)):
+    try:
+        for line in rows_of(str(rows)):
+            if not is_valid_row(line.data):
                 raise FailedError(
-                    f"{rows}:{number}: not a valid row; `sftc dataset check` says what is wrong"
+                    f"{rows}:{line.number}: not a valid row; `sftc dataset check` says what is wrong"
                 )
             try:
-                row = encode(read_row(line), template)
+                row = encode(read_row(line.data), template)
             except UnspeakableError as error:
-                raise FailedError(f"{rows}:{number}: {error}") from error
+                raise FailedError(f"{rows}:{line.number}: {error}") from error
             answer = next((at for at, label in enumerate(row.labels) if at and label is not None), 0)
             if answer:
                 yield row.tokens[:answer]
+    except UnreadableError as error:
+        raise FailedError(f"{rows} {error}") from error

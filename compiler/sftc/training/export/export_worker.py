@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from warnings import filterwarnings
 
-import orjson
-
 from sftc.service.executor import FailedError
-from sftc.training.base_model import BaseModel, loading
+from sftc.training.artifacts import end_tokens
+from sftc.training.base_model import BaseModel, base_of, loading
+from sftc.training.base_tokenizer import input_limit
 from sftc.training.export.export_spec import QUANTIZED, ROUNDED, ExportSpec
 from sftc.training.machine import disk_full, out_of_memory
 from sftc.training.reporter import Reporter
@@ -53,7 +53,7 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
     from sftc.training.export.comparison import answer, compare, explained_by, longest_prompt
     from sftc.training.export.comparison_prompts import read_prompts
     from sftc.training.export.export_card import write_card
-    from sftc.training.export.trained_model import base_of, load_trained
+    from sftc.training.export.trained_model import load_trained
 
     folder, into = Path(spec.model), Path(spec.into)
     base = base_of(folder)
@@ -62,7 +62,8 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
     reporter.event("export", f"loading {folder}")
     trained = load_trained(folder, len(tokenizer))
     dtype = spec.dtype or _dtype(base)
-    prompts = read_prompts(tokenizer, Path(spec.rows) if spec.rows else None, longest_prompt(trained))
+    longest = longest_prompt(input_limit(trained.config, tokenizer))
+    prompts = read_prompts(tokenizer, Path(spec.rows) if spec.rows else None, longest)
     reporter.event("export", f"asking it {len(prompts)} prompts")
     answers = answer(trained, prompts)
     explained = explained_by(trained, answers, ROUNDED[dtype])
@@ -91,7 +92,7 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
         reporter.event("export", f"writing {spec.gguf}, in {kind}")
         file = into / spec.gguf
         _convert(spec, whole, file, dtype, kind)
-        fields, stops = read_fields(file), _stops(whole)
+        fields, stops = read_fields(file), end_tokens(whole)
         check_tokenizer(fields, tokenizer, stops)
         found = compare(load_gguf(file), answers, by_kind, kind)
         reporter.event("compared", str(found), found._asdict())
@@ -149,9 +150,9 @@ def _convert(spec: ExportSpec, model: Path, file: Path, dtype: str, kind: str) -
 def _write_modelfile(
     file: Path, fields: Mapping[str, Any], tokenizer: Any, stops: list[int], reporter: Reporter
 ) -> None:
-    """Write the Modelfile of Ollama; without the chat template if that cannot be told as one of Go."""
+    """Write the Modelfile of Ollama; without the chat template if that cannot be translated to one of Go."""
     from sftc.training.export.modelfile import (
-        UntellableError,
+        UntranslatableError,
         begins_itself,
         find_pieces,
         modelfile,
@@ -164,20 +165,13 @@ def _write_modelfile(
         pieces = find_pieces(tokenizer)
         if tokenizer.bos_token and begins_itself(fields):
             pieces = without_begin(pieces, tokenizer.bos_token)
-    except UntellableError as error:
+    except UntranslatableError as error:
         note = f"Without a template, Ollama reads that of the GGUF file, if it knows it: {error}."
         reporter.event(
             "warning", f"the Modelfile has no template, because {error}: compare answers in Ollama"
         )
     text = modelfile(file.name, pieces, tokenizer.convert_ids_to_tokens(stops), note)
     (file.parent / "Modelfile").write_text(text, encoding="utf-8")
-
-
-def _stops(folder: Path) -> list[int]:
-    """Return the tokens that end the answers of a model."""
-    path = folder / "generation_config.json"
-    stops = orjson.loads(path.read_bytes()).get("eos_token_id") if path.is_file() else None
-    return stops if isinstance(stops, list) else [] if stops is None else [stops]
 
 
 if __name__ == "__main__":

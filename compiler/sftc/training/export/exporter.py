@@ -2,14 +2,13 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 from typing import IO, NamedTuple
 
 import orjson
@@ -31,18 +30,11 @@ def new_folder(folder: Path) -> Iterator[Path]:
         FailedError: `folder` exists and is not empty, or is a file.
     """
     folder = folder.absolute()
-    check_new(folder)
-    there = next(each for each in folder.parents if each.exists())
-    aside = Path(mkdtemp(prefix=".sftc-export-", dir=there))
-    try:
-        yield aside / "model"
-        sync_tree(aside / "model")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        check_new(folder)
-        os.replace(aside / "model", folder)
-        sync_folder(folder.parent)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    _check_new(folder)
+    with _folder_near(folder) as made:
+        yield made
+        _check_new(folder)
+        _move(made, (made, folder))
 
 
 @contextmanager
@@ -67,20 +59,29 @@ def new_file(file: Path) -> Iterator[Path]:
     for each in (file, card):
         if each.exists():
             raise FailedError(f"{each} exists: remove it, or write another file")
-    there = next(each for each in file.parents if each.exists())
-    aside = Path(mkdtemp(prefix=".sftc-export-", dir=there))
-    try:
-        yield aside / "model"
-        sync_tree(aside / "model")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(aside / "model" / file.name, file)
-        os.replace(aside / "model/README.md", card)
-        sync_folder(file.parent)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with _folder_near(file) as made:
+        yield made
+        _move(made, (made / file.name, file), (made / "README.md", card))
 
 
-def check_new(folder: Path) -> None:
+@contextmanager
+def _folder_near(target: Path) -> Iterator[Path]:
+    """Yield the path of a folder to create on the disk of `target`, which is gone at the end."""
+    there = next(each for each in target.parents if each.exists())
+    with TemporaryDirectory(prefix=".sftc-export-", dir=there, ignore_cleanup_errors=True) as aside:
+        yield Path(aside) / "model"
+
+
+def _move(made: Path, *moves: tuple[Path, Path]) -> None:
+    """Move files to where they are wanted, once all of the folder `made` is on the disk."""
+    sync_tree(made)
+    for source, target in moves:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(source, target)
+        sync_folder(target.parent)
+
+
+def _check_new(folder: Path) -> None:
     """Check that a folder can be written without replacing anything.
 
     Raises:

@@ -7,8 +7,8 @@ from typing import Any, Final
 import orjson
 
 from sftc.service.executor import FailedError
+from sftc.training.base_model import ADAPTER
 
-_ADAPTER: Final = "adapter_config.json"
 _MESSAGE: Final = "Upload a model with sftc export"
 
 
@@ -63,7 +63,7 @@ def public_copy(model: Path, into: Path, name: str) -> None:
         FailedError: the base model of the adapter has no name that others know.
     """
     shutil.copytree(model, into)
-    path = into / _ADAPTER
+    path = into / ADAPTER
     if not path.is_file():
         return
     config: dict[str, Any] = orjson.loads(path.read_bytes())

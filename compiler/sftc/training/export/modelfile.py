@@ -53,7 +53,7 @@ class TemplatePieces(NamedTuple):
         )
 
 
-class UntellableError(ValueError):
+class UntranslatableError(ValueError):
     """A chat template does more than put texts around contents."""
 
 
@@ -63,13 +63,13 @@ def find_pieces(tokenizer: Any) -> TemplatePieces:
     They are found with probes, and then compared with the chat template on other conversations.
 
     Raises:
-        UntellableError: the template does more than that.
+        UntranslatableError: the template does more than that.
     """
     template = tokenizer.chat_template
     if not (template and isinstance(template, str)):
-        raise UntellableError("the model has no chat template, or several")
+        raise UntranslatableError("the model has no chat template, or several")
     if "strftime_now" in template:
-        raise UntellableError("the chat template prints the date")
+        raise UntranslatableError("the chat template prints the date")
     turns, question, answered = _texts(tokenizer, "uauau"), _texts(tokenizer, "u"), _texts(tokenizer, "suau")
     after_user = _texts(tokenizer, "u", ask=False)[-1]
     after_assistant = _texts(tokenizer, "ua", ask=False)[-1]
@@ -84,9 +84,9 @@ def find_pieces(tokenizer: Any) -> TemplatePieces:
     for probe in _PROBES:
         contents = [(_ROLES[each], f"Text {at}, of {each}.") for at, each in enumerate(probe)]
         if found.rendered(contents) != _render_plain(tokenizer, contents):
-            raise UntellableError("the chat template does more than put texts around messages")
+            raise UntranslatableError("the chat template does more than put texts around messages")
     if any(each in found.in_go() for each in ('"""', _MARK)) or "{{" in "".join(map(str, found)):
-        raise UntellableError("the chat template prints what a Modelfile cannot quote")
+        raise UntranslatableError("the chat template prints what a Modelfile cannot quote")
     return found
 
 
@@ -94,7 +94,7 @@ def _render_plain(tokenizer: Any, contents: list[tuple[str, str]], *, ask: bool 
     """Return a conversation as the chat template renders it.
 
     Raises:
-        UntellableError: it refuses the conversation.
+        UntranslatableError: it refuses the conversation.
     """
     from jinja2 import TemplateError
 
@@ -102,7 +102,7 @@ def _render_plain(tokenizer: Any, contents: list[tuple[str, str]], *, ask: bool 
     try:
         text: str = tokenizer.apply_chat_template(messages, add_generation_prompt=ask, tokenize=False)
     except (TemplateError, TypeError, ValueError) as error:
-        raise UntellableError(f"the chat template refuses plain conversations: {error}") from error
+        raise UntranslatableError(f"the chat template refuses plain conversations: {error}") from error
     return text
 
 
@@ -114,7 +114,7 @@ def _texts(tokenizer: Any, roles: str, *, ask: bool = True) -> list[str]:
     for _, content in contents:
         before, mark, text = text.partition(content)
         if not mark:
-            raise UntellableError("the chat template leaves out or moves messages")
+            raise UntranslatableError("the chat template leaves out or moves messages")
         found.append(before)
     return [*found, text]
 
@@ -122,7 +122,7 @@ def _texts(tokenizer: Any, roles: str, *, ask: bool = True) -> list[str]:
 def _cut(text: str, start: str, end: str) -> str:
     """Return a text without what it starts and ends with."""
     if not (text.startswith(start) and text.endswith(end)):
-        raise UntellableError("the chat template writes a message in more than one way")
+        raise UntranslatableError("the chat template writes a message in more than one way")
     return text[len(start) : len(text) - len(end)]
 
 

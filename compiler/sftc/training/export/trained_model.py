@@ -5,33 +5,16 @@ from pathlib import Path
 from typing import Any, Final
 from warnings import catch_warnings, filterwarnings
 
-import orjson
 import torch
 from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from sftc.service.executor import FailedError
-from sftc.training.base_model import BaseModel, find_base_model, loading
+from sftc.training.base_model import ADAPTER, base_of, loading
 from sftc.training.machine import out_of_memory
-
-ADAPTER: Final = "adapter_config.json"
 
 _INSIDE: Final = {"base_layer", "original_module"}
 """What PEFT calls the layer of the base model inside one of its own."""
-
-
-def base_of(folder: Path) -> BaseModel:
-    """Return the base model of the adapter in `folder`; of a whole model, the model itself.
-
-    Raises:
-        FailedError: it is not on this machine.
-    """
-    adapter = folder / ADAPTER
-    if not adapter.is_file():
-        return BaseModel(str(folder), None)
-    return find_base_model(
-        orjson.loads(adapter.read_bytes())["base_model_name_or_path"], None, download=False
-    )
 
 
 def load_trained(folder: Path, tokens: int) -> Any:

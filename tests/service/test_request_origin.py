@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from sftc.service.web_pages import is_ours, names_of
+from sftc.service.request_origin import is_ours, names_of
 from support.services import (
     END,
     IDLE,
