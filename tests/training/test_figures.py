@@ -121,7 +121,7 @@ def test_base_weights_that_are_not_finite_fail_the_job(models: Path, tmp_path: P
     broken = settings(job={"model": str(tmp_path / "broken")})
     with pytest.raises(
         FailedError,
-        match=r"step 1: the loss is not finite; nothing was trained yet, so `job.model`.*`\. No checkpoint was",
+        match=r"step 1: the loss is not finite; nothing was trained yet, so `job.model`.*`\. No checkpoint",
     ):
         Bench(tmp_path / "job", models, broken).train()
 

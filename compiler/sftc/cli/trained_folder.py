@@ -14,9 +14,9 @@ def trained_folder(job: str) -> Path:
     Raises:
         click.ClickException: there is no model.
     """
-    folder = Path(job) if os.path.isdir(job) else _model(job_id(job))
+    folder = Path(job) if os.path.isdir(job) else _model(job_id(job, ", and not a folder"))
     if not (folder / "tokenizer_config.json").is_file():
-        raise click.ClickException(f"no model in {folder}.")
+        raise click.ClickException(f"no model in {folder}: it has no tokenizer_config.json.")
     return folder
 
 

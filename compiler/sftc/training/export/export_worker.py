@@ -53,7 +53,7 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
     from sftc.training.export.comparison import answer, compare, explained_by, longest_prompt
     from sftc.training.export.comparison_prompts import read_prompts
     from sftc.training.export.export_card import write_card
-    from sftc.training.export.trained_model import base_of, load_trained
+    from sftc.training.export.trained_model import ADAPTER, base_of, load_trained
 
     folder, into = Path(spec.model), Path(spec.into)
     base = base_of(folder)
@@ -71,7 +71,8 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
         kind, by_kind = spec.quantize, explained_by(trained, answers, QUANTIZED[spec.quantize])
     del trained
     gc.collect()
-    said = f"merged into the base model, in {dtype}"
+    is_adapter = (folder / ADAPTER).is_file()
+    said = f"merged into the base model, in {dtype}" if is_adapter else f"written in {dtype}"
     if spec.four_bit:
         said += "; it was trained on the base in 4 bits, and is merged into the unquantised weights"
     reporter.event("export", said)
@@ -81,7 +82,8 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
     made: Any = AutoModelForCausalLM.from_pretrained(whole, dtype="float32", local_files_only=True)
     found = compare(made.eval(), answers, explained, dtype)
     reporter.event("compared", str(found), found._asdict())
-    facts = [said, f"compared with base plus adapter: {found}"]
+    before = "base plus adapter" if is_adapter else "the model as it was"
+    facts = [said, f"compared with {before}: {found}"]
     write_card(folder, whole / "README.md", facts)  # the converter reads it
     if spec.gguf:
         from sftc.training.export.gguf_file import check_tokenizer, load_gguf, read_fields

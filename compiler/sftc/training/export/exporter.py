@@ -32,8 +32,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     folder = folder.absolute()
     check_new(folder)
-    there = next(each for each in folder.parents if each.exists())
-    aside = Path(mkdtemp(prefix=".sftc-export-", dir=there))
+    aside = _aside(folder)
     try:
         yield aside / "model"
         sync_tree(aside / "model")
@@ -67,8 +66,7 @@ def new_file(file: Path) -> Iterator[Path]:
     for each in (file, card):
         if each.exists():
             raise FailedError(f"{each} exists: remove it, or write another file")
-    there = next(each for each in file.parents if each.exists())
-    aside = Path(mkdtemp(prefix=".sftc-export-", dir=there))
+    aside = _aside(file)
     try:
         yield aside / "model"
         sync_tree(aside / "model")
@@ -78,6 +76,19 @@ def new_file(file: Path) -> Iterator[Path]:
         sync_folder(file.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _aside(wanted: Path) -> Path:
+    """Return a new scratch folder on the disk where `wanted` is to be.
+
+    Raises:
+        FailedError: nothing can be written there.
+    """
+    there = next(each for each in wanted.parents if each.exists())
+    try:
+        return Path(mkdtemp(prefix=".sftc-export-", dir=there))
+    except OSError as error:
+        raise FailedError(f"{wanted} cannot be written: in {there}: {error.strerror}") from error
 
 
 def check_new(folder: Path) -> None:
