@@ -171,7 +171,7 @@ def test_bases_that_nothing_can_be_merged_into(models: Path, tmp_path: Path) -> 
     (trained / "adapter_config.json").write_text(
         json.dumps({**given, "base_model_name_or_path": str(tmp_path)})
     )
-    with pytest.raises(FailedError, match="the folder .* has no model"):
+    with pytest.raises(FailedError, match=r"the folder .* has no model"):
         export(trained, tmp_path / "merged")
     (trained / "adapter_config.json").write_text(json.dumps(given))
     config = json.loads((models / "tiny/config.json").read_text())

@@ -13,6 +13,7 @@ from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput
 
 from sftc.service.executor import FailedError
+from sftc.text.plural import counted
 from sftc.training import checkpoints, health
 from sftc.training.collate import TokenRow, collator, trained_tokens
 from sftc.training.learning_rate import schedule
@@ -147,7 +148,8 @@ class FineTuner(Trainer):  # type: ignore[misc]  # mypy skips transformers
     def report_stop(self, evaluations: int) -> None:
         """Report that the run stops early, after a number of evaluations without improvement."""
         step = self.state.global_step
-        said = f"stopped early after step {step:,}: no improvement in the last {evaluations:,} evaluations"
+        number = counted(evaluations, "evaluation")
+        said = f"stopped early after step {step:,}: no improvement for {number}"
         self._reporter.event("stopped", said, {"step": step})
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
