@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,18 @@ def test_the_ray_engine_and_its_address_need_each_other(sftc: Program) -> None:
         code, _, said = sftc("serve", "--port", "0", *options)
         assert code == 2
         assert "--engine ray and --address HOST:PORT need each other" in said
+
+
+@pytest.mark.measured
+def test_a_service_that_cannot_start_says_why(sftc: Program, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, _, said = sftc("serve", "--port", str(port), "--data-dir", str(tmp_path / "data"))
+    assert code == 1
+    assert f"Error: port {port} of 127.0.0.1 is in use: pass --port with another one, or 0 for" in said
+    (tmp_path / "file").touch()
+    code, _, said = sftc("serve", "--port", "0", "--data-dir", str(tmp_path / "file"))
+    assert (code, said) == (1, f"sftc: {tmp_path / 'file'}: Not a directory\n")
 
 
 @pytest.mark.measured
