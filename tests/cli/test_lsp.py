@@ -71,7 +71,7 @@ def test_what_is_not_the_protocol_is_refused_until_it_ends(
 def test_a_request_that_cannot_be_read_is_answered(
     sftc_program: str, request_: dict[str, object], code: int
 ) -> None:
-    begin = {"method": "initialize", "params": {"capabilities": {}}}
+    begin: dict[str, object] = {"method": "initialize", "params": {"capabilities": {}}}
     bodies = [
         json.dumps({"jsonrpc": "2.0", "id": at, **each}).encode() for at, each in enumerate((begin, request_))
     ]
