@@ -171,7 +171,7 @@ def test_a_service_that_cannot_start_says_why(sftc: Program, tmp_path: Path) -> 
 @pytest.mark.measured
 def test_chat_without_a_model_is_an_error(sftc: Program) -> None:
     for job, expected, reason in (
-        ("job-1", 3, "no such job"),
+        ("job-1", 3, "no such job, and no folder is called job-1"),
         ("../job-1", 2, "'../job-1' is not the id of a job"),
         ("models", 1, "no model in models"),
     ):
