@@ -83,6 +83,9 @@ def test_a_file_is_answered_whole_or_not_at_all(sftc: Program) -> None:
     assert (code, out) == (1, "")
     assert "bad.jsonl:2" in said
     assert not answers.exists()
+    code, _, said = sftc("chat", "model", "--file", "good.jsonl", "--output", "./good.jsonl")
+    assert code == 2
+    assert "--output would replace the rows of --file: name another file." in said
     options = ["--file", "good.jsonl", "--output", "answers.jsonl", "--max-tokens", "40"]
     code, out, said = sftc("chat", "model", *options)
     assert (code, out) == (0, ""), said

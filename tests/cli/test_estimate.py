@@ -54,7 +54,7 @@ def test_the_text_shows_parts_bounds_and_a_verdict(sftc: Program) -> None:
     code, out, said = sftc("job.toml")
     assert (code, said) == (0, "")
     assert out.startswith(
-        "job.toml: model (0.01 billion parameters), LoRA of rank 16, fp32, 2 rows of 512 tokens"
+        "job.toml: model (11.34 million parameters), LoRA of rank 16, fp32, 2 rows of 512 tokens"
     )
     for word in ("base weights", "activations", "logits and loss", "together", "GiB", "fits: H100-80GB"):
         assert word in out

@@ -40,7 +40,14 @@ FILES = {"full/notes.txt": "", "empty/other.txt": ""}
         (["full", "--gguf", "full/notes.txt"], 1, "notes.txt exists: remove it, or write another file"),
         (["full", "--merge", "--output", "full"], 1, "full is not empty: name a folder that does not exist"),
         (["full", "--merge", "--output", "full/notes.txt"], 1, "notes.txt is a file, and a folder is to be"),
-        (["full", "--merge", "--output", "new/deep"], 1, "no model in full"),
+        (["full", "--merge", "--output", "full/notes.txt/new"], 1, "notes.txt: Not a directory"),
+        (
+            ["full", "--gguf", "full/notes.txt/x.gguf", "--llama-cpp", "empty"],
+            1,
+            "notes.txt: Not a directory",
+        ),
+        (["full", "--merge", "--output", "new/deep"], 1, "no model in full: it has no tokenizer_config.json"),
+        (["gone/", "--merge", "--output", "new/deep"], 2, "'gone/' is not the id of a job, and not a folder"),
         (["../job-1", "--merge", "--output", "new/deep"], 2, "'../job-1' is not the id of a job"),
     ],
 )

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -156,9 +157,21 @@ def test_the_ray_engine_and_its_address_need_each_other(sftc: Program) -> None:
 
 
 @pytest.mark.measured
+def test_a_service_that_cannot_start_says_why(sftc: Program, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, _, said = sftc("serve", "--port", str(port), "--data-dir", str(tmp_path / "data"))
+    assert code == 1
+    assert f"Error: port {port} of 127.0.0.1 is in use: pass --port with another one, or 0 for" in said
+    (tmp_path / "file").touch()
+    code, _, said = sftc("serve", "--port", "0", "--data-dir", str(tmp_path / "file"))
+    assert (code, said) == (1, f"sftc: {tmp_path / 'file'}: Not a directory\n")
+
+
+@pytest.mark.measured
 def test_chat_without_a_model_is_an_error(sftc: Program) -> None:
     for job, expected, reason in (
-        ("job-1", 3, "no such job"),
+        ("job-1", 3, "no such job, and no folder is called job-1"),
         ("../job-1", 2, "'../job-1' is not the id of a job"),
         ("models", 1, "no model in models"),
     ):

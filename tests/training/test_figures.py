@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 import tomllib
 from pathlib import Path
@@ -104,6 +105,14 @@ def test_a_run_that_diverges_fails_and_names_the_last_finite_checkpoint(
         assert all(each.isfinite().all() for each in load_file(path / "adapter_model.safetensors").values())
 
 
+def test_a_run_whose_gradients_vanish_fails(models: Path, tmp_path: Path) -> None:
+    hyperparameters = {"learning_rate": 1e3, "lr_scheduler": "constant", "max_steps": 8}
+    with pytest.raises(FailedError) as failed:
+        Bench(tmp_path / "job", models, settings(hyperparameters=hyperparameters)).train()
+    assert re.search(r"diverged at step \d: all gradients are 0 at a loss of 5\.5", str(failed.value))
+    assert "lower `hyperparameters.learning_rate` (it is 1000)" in str(failed.value)
+
+
 def test_base_weights_that_are_not_finite_fail_the_job(models: Path, tmp_path: Path) -> None:
     shutil.copytree(models / "tiny", tmp_path / "broken")
     weights = load_file(tmp_path / "broken/model.safetensors")
@@ -111,7 +120,8 @@ def test_base_weights_that_are_not_finite_fail_the_job(models: Path, tmp_path: P
     save_file(weights, tmp_path / "broken/model.safetensors", {"format": "pt"})
     broken = settings(job={"model": str(tmp_path / "broken")})
     with pytest.raises(
-        FailedError, match=r"step 1: the loss is not finite; nothing was trained yet, so `job.model`"
+        FailedError,
+        match=r"step 1: the loss is not finite; nothing was trained yet, so `job.model`.*`\. No checkpoint",
     ):
         Bench(tmp_path / "job", models, broken).train()
 

@@ -196,6 +196,11 @@ def test_a_broken_model_is_reported(tmp_path: Path, models: Path) -> None:
     (broken / "config.json").write_bytes(b"{")
     with pytest.raises(FailedError, match=r"`job.model`: the model in .* cannot be loaded: "):
         prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
+    (broken / "config.json").unlink()
+    with pytest.raises(
+        FailedError, match=r"`job.model`: the folder .*broken has no model: neither config.json"
+    ):
+        prepare_job(bench.work(), probe(), Reporter(io.StringIO()))
 
 
 def test_truncated_rows_and_deviations_are_reported(tmp_path: Path, models: Path) -> None:

@@ -258,7 +258,7 @@ def test_early_stopping_ends_the_run_when_its_patience_does(models: Path, tmp_pa
     assert [*trained.told.metrics["val.loss"]] == [3, 6, 9]
     assert max(trained.told.metrics["train.loss"]) == 9
     assert "- 9 of 24: the run stopped early" in (trained.model / "README.md").read_text()
-    assert "early" in trained.told.messages("stopped")[0]
+    assert "early after step 9: no improvement for 2 evaluations" in trained.told.messages("stopped")[0]
     first = contents(trained.model)
     shutil.rmtree(trained.model)  # as if it was killed after the last checkpoint
     assert contents(trained.bench.train()) == first

@@ -66,6 +66,8 @@ def chat_command(
         raise click.UsageError("--file has its own prompts: leave out --prompt and --system.")
     if output is not None and path is None:
         raise click.UsageError("--output needs --file.")
+    if path is not None and output is not None and _is_same(path, output):
+        raise click.UsageError("--output would replace the rows of --file: name another file.")
     folder = trained_folder(job)
     say(f"loading {folder}")
     from sftc.service.executor import FailedError
@@ -94,6 +96,14 @@ def chat_command(
             _ask(chat, question, with_base=with_base)
     except (UnspeakableError, TooLongError) as error:
         raise click.ClickException(f"{error}.") from error
+
+
+def _is_same(path: str, output: str) -> bool:
+    """Return whether two names are of one file."""
+    try:
+        return os.path.samefile(path, output)
+    except OSError:  # one is not there yet, or `-`
+        return False
 
 
 def _answer_file(path: str, output: str | None, model: "TrainedModel", most: int, *, with_base: bool) -> None:

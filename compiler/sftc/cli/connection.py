@@ -187,14 +187,16 @@ def job_argument(command: _Function) -> _Function:
     return click.argument("job", callback=lambda ctx, param, value: job_id(value))(command)
 
 
-def job_id(text: str) -> str:
+def job_id(text: str, otherwise: str = "") -> str:
     """Return `text` if it is a valid job id, which is safe to put into a URL.
+
+    `otherwise` is what else it is not, for the message.
 
     Raises:
         click.UsageError: it is not.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.:~-]*", text):
-        raise click.UsageError(f"{text!r} is not the id of a job.")
+        raise click.UsageError(f"{text!r} is not the id of a job{otherwise}.")
     return text
 
 

@@ -104,7 +104,8 @@ def main() -> None:
     except OSError as error:
         from sftc.report.terminal import printable
 
-        click.echo(f"sftc: {printable(str(error))}", err=True)
+        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        click.echo(f"sftc: {printable(where + (error.strerror or str(error)))}", err=True)
         code = FINDINGS
     except ModuleNotFoundError as error:
         code = FINDINGS

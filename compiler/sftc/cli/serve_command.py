@@ -1,11 +1,14 @@
 """`sftc serve`: run the embedded service."""
 
+import errno
 import os
 import re
 import secrets
 import signal
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -96,7 +99,21 @@ def serve_command(
         if not until_stdin_ends:
             say(f"open {near} in a browser to see the jobs; it asks for the token once")
 
-    serve(service, host, port, ready, names)
+    with _port_failure(host, port):
+        serve(service, host, port, ready, names)
+
+
+@contextmanager
+def _port_failure(host: str, port: int) -> Iterator[None]:
+    """Say what to do if another program listens on the port."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise click.ClickException(
+            f"port {port} of {host} is in use: pass --port with another one, or 0 for any that is free."
+        ) from error
 
 
 def _end_with_stdin(folder: Path) -> None:

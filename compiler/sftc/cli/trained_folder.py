@@ -14,9 +14,9 @@ def trained_folder(job: str) -> Path:
     Raises:
         click.ClickException: there is no model.
     """
-    folder = Path(job) if os.path.isdir(job) else _model(job_id(job))
+    folder = Path(job) if os.path.isdir(job) else _model(job_id(job, ", and not a folder"))
     if not (folder / "tokenizer_config.json").is_file():
-        raise click.ClickException(f"no model in {folder}.")
+        raise click.ClickException(f"no model in {folder}: it has no tokenizer_config.json.")
     return folder
 
 
@@ -26,8 +26,16 @@ def _model(job: str) -> Path:
     Raises:
         click.ClickException: the job has no model.
     """
+    from sftc.submission.failures import RefusedError
+
     with failures(), connected(ServiceOptions("local", None, allow_insecure=False)) as connection:
-        body = connection.service.get(f"jobs/{job}")
+        try:
+            body = connection.service.get(f"jobs/{job}")
+        except RefusedError as error:
+            if error.code != "unknown_job":
+                raise
+            reason = f"{error.reason}, and no folder is called {job}"
+            raise RefusedError(error.status, error.code, reason, error.request_id) from error
     if model := body.get("fine_tuned_model"):
         return Path(model)
     why = f": {body['error']}" if body.get("error") else ""

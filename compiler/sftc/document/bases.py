@@ -79,7 +79,8 @@ def _base(chain: list[Document], path: Path, agrees: Callable[[Document], bool])
     names = [each.source.name for each in chain]
     is_again = os.path.realpath(source.name) in map(os.path.realpath, names)
     if is_again or len(chain) == MOST:
-        message = ", which extends ".join(f"`{name}`" for name in [*names, source.name])
+        first, *rest = [f"`{name}`" for name in [*names, source.name]]
+        message = f"{first} extends {', which extends '.join(rest)}"
         end = "" if is_again else f", and more: at most {MOST} configs may be in a chain"
         raise wrong(ENDLESS_EXTENDS, message + end, f"remove `{path[0]}` from one of them")
     source.depth = len(chain)

@@ -9,7 +9,9 @@ from time import perf_counter
 from typing import Any, Final
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol
 from pygls.uris import from_fs_path, to_fs_path
 
 from sftc.checks.catalogue import CONFIG_RULES
@@ -42,6 +44,26 @@ _SEVERITIES: Final = {
 }
 
 
+class _Protocol(LanguageServerProtocol):
+    """The protocol, with an answer to each request: that of pygls has none to those that it cannot read."""
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """Return the message that `data`, an object of any depth in one, is.
+
+        Raises:
+            JsonRpcException: it is none; if it is a request, it was answered with the error.
+        """
+        is_message = "jsonrpc" in data and "method" in data
+        if is_message:
+            data.setdefault("params", None)  # may be left out, which pygls knows only of its own methods
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if is_message and isinstance(data.get("id"), int | str):
+                self._send_response(data["id"], error=error.to_response_error())
+            raise
+
+
 class ConfigServer(LanguageServer):
     """The configs that are open in an editor, by their URIs, and what the project wants of them.
 
@@ -49,7 +71,12 @@ class ConfigServer(LanguageServer):
     """
 
     def __init__(self, project: Project, choices: LintChoices, folder: str) -> None:
-        super().__init__(NAME, __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full)
+        super().__init__(
+            NAME,
+            __version__,
+            text_document_sync_kind=types.TextDocumentSyncKind.Full,
+            protocol_cls=_Protocol,
+        )
         self._project = project
         self.choices = choices
         self._configs: dict[str, OpenConfig] = {}

@@ -127,7 +127,8 @@ def _span(seconds: float) -> str:
 
 def _facts(model: str, run: RunEstimate) -> Iterator[str]:
     setup, rows = run.setup, run.rows
-    yield f"{printable(model)} ({run.parameters / 1e9:.2f} billion parameters)"
+    scale, word = (1e9, "billion") if run.parameters >= 1e9 else (1e6, "million")
+    yield f"{printable(model)} ({run.parameters / scale:.2f} {word} parameters)"
     yield _MODES[setup.mode] + (f" of rank {setup.rank}" if setup.adapter else "")
     yield setup.precision
     yield f"{counted(rows.number, 'row')} of {rows.length:,} tokens a pass"

@@ -53,9 +53,11 @@ def find_base_model(name: str, models: Path | None, *, download: bool) -> BaseMo
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return _model(Path(snapshot_download(name, local_files_only=not download))) or _none(name, models)
+        return _model(Path(snapshot_download(name, local_files_only=not download))) or _none(
+            name, models, places
+        )
     except (HFValidationError, LocalEntryNotFoundError):
-        return _none(name, models)
+        return _none(name, models, places)
     except OSError as error:
         raise FailedError(
             f"`job.model`: downloading {name} from the Hugging Face Hub failed: {error}"
@@ -110,7 +112,12 @@ def _model(folder: Path) -> BaseModel | None:
     return BaseModel(str(folder.absolute()), weights[0].name) if weights else None
 
 
-def _none(name: str, models: Path | None) -> BaseModel:
+def _none(name: str, models: Path | None, places: list[Path]) -> BaseModel:
+    for place in places:
+        if place.is_dir():
+            raise ModelNotFoundError(
+                f"`job.model`: the folder {place} has no model: neither config.json nor a GGUF file is in it"
+            )
     where = f", in {models}" if models else ""
     raise ModelNotFoundError(
         f"`job.model`: the model {name} was not found: no folder has that name{where}, and it is not in the "

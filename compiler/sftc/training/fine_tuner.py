@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
@@ -13,6 +13,7 @@ from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput
 
 from sftc.service.executor import FailedError
+from sftc.text.plural import counted
 from sftc.training import checkpoints, health
 from sftc.training.collate import TokenRow, collator, trained_tokens
 from sftc.training.learning_rate import schedule
@@ -22,12 +23,17 @@ from sftc.training.plan import Plan
 from sftc.training.reporter import Reporter
 from sftc.training.tokens import IGNORED
 
+_NO_LOSS: Final = "the loss is not finite"
+_TRAINED: Final = 0.01
+"""A loss below which gradients may be 0 because nothing is left to train."""
+
 
 class FineTuner(Trainer):  # type: ignore[misc]  # mypy skips transformers
     """Trains according to a plan.
 
     Unlike the trainer that it extends, it measures the validation loss over tokens, keeps the best model
-    whenever an evaluation finds it, stops at once if a number is not finite, and seals its checkpoints.
+    whenever an evaluation finds it, stops at once if a number is not finite or the gradients are all 0, and
+    seals its checkpoints.
 
     Args:
         plan: the training plan.
@@ -142,7 +148,8 @@ class FineTuner(Trainer):  # type: ignore[misc]  # mypy skips transformers
     def report_stop(self, evaluations: int) -> None:
         """Report that the run stops early, after a number of evaluations without improvement."""
         step = self.state.global_step
-        said = f"stopped early after step {step:,}: no improvement in the last {evaluations:,} evaluations"
+        number = counted(evaluations, "evaluation")
+        said = f"stopped early after step {step:,}: no improvement for {number}"
         self._reporter.event("stopped", said, {"step": step})
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
@@ -168,13 +175,14 @@ class FineTuner(Trainer):  # type: ignore[misc]  # mypy skips transformers
             checkpoints.discard(place)
             raise FailedError(
                 f"the disk is full: {place.name} could not be saved in {self.folder}. Free space there, and "
-                f"run the same command again: {self._kept('the job continues from')}",
+                f"run the same command again: "
+                f"{self._kept('the job continues from', 'no checkpoint was saved before it')}",
                 resumes=True,
             ) from error
 
     def diverged(self, what: str, step: int) -> FailedError:
-        """Return the failure of a job because `what` is not finite at `step`."""
-        if step == 1 and what == "the loss is":
+        """Return the failure of a job because of `what`, a clause, at `step`."""
+        if step == 1 and what == _NO_LOSS:
             advice = (
                 "nothing was trained yet, so `job.model` itself gives no finite numbers: check its weights, "
                 "or set another precision in `hyperparameters.parallelism`"
@@ -183,15 +191,13 @@ class FineTuner(Trainer):  # type: ignore[misc]  # mypy skips transformers
             rate = self.plan.learning_rate
             advice = f"lower `hyperparameters.learning_rate` (it is {rate:g}), or raise the warmup"
         return FailedError(
-            f"training diverged at step {step:,}: {what} not finite; {advice}. "
-            f"{self._kept('The last finite checkpoint is')}"
+            f"training diverged at step {step:,}: {what}; {advice}. "
+            f"{self._kept('The last finite checkpoint is', 'No checkpoint was saved before it')}"
         )
 
-    def _kept(self, said: str) -> str:
+    def _kept(self, said: str, otherwise: str) -> str:
         found = checkpoints.newest(self.folder, checkpoints.CHECKPOINT)
-        return (
-            f"{said} {found.folder.name} in {self.folder}" if found else "no checkpoint was saved before it"
-        )
+        return f"{said} {found.folder.name} in {self.folder}" if found else otherwise
 
 
 class FilledUp:
@@ -246,14 +252,14 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # mypy skips transformers
         # In fp16, gradients overflow now and then: the step is skipped, and the scale lowered.
         watched = losses if args.fp16 else [*losses, *gradients]
         if not health.is_finite(watched):
-            what = "the gradients are" if health.is_finite(losses) else "the loss is"
+            what = "the gradients are not finite" if health.is_finite(losses) else _NO_LOSS
             raise self._trainer.diverged(what, state.global_step + 1)
         losses.clear()
 
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Check the weights; after the last step, log and evaluate also if it is not time to."""
         if not health.is_finite(health.trained(self._trainer.model_wrapped)):
-            raise self._trainer.diverged("the weights are", state.global_step)
+            raise self._trainer.diverged("the weights are not finite", state.global_step)
         if state.global_step >= state.max_steps:
             control.should_log = True
             control.should_evaluate |= self._trainer.plan.evaluation == "steps"
@@ -261,9 +267,15 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # mypy skips transformers
     def on_log(
         self, args: TrainingArguments, state: Any, control: Any, *, logs: Any = None, **_: Any
     ) -> None:
-        """Check the norm of the gradients, which may overflow if they themselves do not."""
-        if not args.fp16 and not math.isfinite(logs.get("grad_norm", 0.0)):
-            raise self._trainer.diverged("the gradients are", state.global_step)
+        """Check the norm of the gradients: it may overflow if they themselves do not, or stay at 0."""
+        norm, loss = logs.get("grad_norm", 1.0), logs.get("loss", 0.0)
+        if args.fp16:
+            return
+        if not math.isfinite(norm):
+            raise self._trainer.diverged("the gradients are not finite", state.global_step)
+        if norm == 0 and loss > _TRAINED:
+            what = f"all gradients are 0 at a loss of {loss:.4g}, so nothing is trained any more"
+            raise self._trainer.diverged(what, state.global_step)
 
     def on_evaluate(
         self, args: TrainingArguments, state: Any, control: Any, *, metrics: Any = None, **_: Any
@@ -272,7 +284,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]  # mypy skips transformers
         trainer, loss = self._trainer, metrics["eval_loss"]
         plan = trainer.plan
         if not math.isfinite(loss):
-            raise trainer.diverged("the validation loss is", state.global_step)
+            raise trainer.diverged("the validation loss is not finite", state.global_step)
         if plan.keep_best and (self._best is None or _is_better(loss, self._best, plan)):
             self._best = loss
             trainer.keep_best(loss)

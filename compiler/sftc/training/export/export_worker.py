@@ -13,7 +13,7 @@ from warnings import filterwarnings
 
 from sftc.service.executor import FailedError
 from sftc.training.artifacts import end_tokens
-from sftc.training.base_model import BaseModel, base_of, loading
+from sftc.training.base_model import ADAPTER, BaseModel, base_of, loading
 from sftc.training.base_tokenizer import input_limit
 from sftc.training.export.export_spec import QUANTIZED, ROUNDED, ExportSpec
 from sftc.training.machine import disk_full, out_of_memory
@@ -72,9 +72,8 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
         kind, by_kind = spec.quantize, explained_by(trained, answers, QUANTIZED[spec.quantize])
     del trained
     gc.collect()
-    said = f"merged into the base model, in {dtype}"
-    if spec.four_bit:
-        said += "; it was trained on the base in 4 bits, and is merged into the unquantised weights"
+    is_adapter = (folder / ADAPTER).is_file()
+    said = _what_is_made(spec, dtype, is_adapter=is_adapter)
     reporter.event("export", said)
     whole = into.parent / "merged" if spec.gguf else into
     _merge(folder, Path(base.folder), whole, dtype, tokenizer)
@@ -82,7 +81,8 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
     made: Any = AutoModelForCausalLM.from_pretrained(whole, dtype="float32", local_files_only=True)
     found = compare(made.eval(), answers, explained, dtype)
     reporter.event("compared", str(found), found._asdict())
-    facts = [said, f"compared with base plus adapter: {found}"]
+    before = "base plus adapter" if is_adapter else "the model as it was"
+    facts = [said, f"compared with {before}: {found}"]
     write_card(folder, whole / "README.md", facts)  # the converter reads it
     if spec.gguf:
         from sftc.training.export.gguf_file import check_tokenizer, load_gguf, read_fields
@@ -99,6 +99,13 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
         write_card(folder, into / "README.md", [*facts, f"GGUF in {kind}, compared with the same: {found}"])
         if spec.ollama:
             _write_modelfile(file, fields, tokenizer, stops, reporter)
+
+
+def _what_is_made(spec: ExportSpec, dtype: str, *, is_adapter: bool) -> str:
+    said = f"merged into the base model, in {dtype}" if is_adapter else f"written in {dtype}"
+    if spec.four_bit:
+        said += "; it was trained on the base in 4 bits, and is merged into the unquantised weights"
+    return said
 
 
 def _dtype(base: BaseModel) -> str:

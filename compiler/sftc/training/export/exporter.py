@@ -66,10 +66,18 @@ def new_file(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def _folder_near(target: Path) -> Iterator[Path]:
-    """Yield the path of a folder to create on the disk of `target`, which is gone at the end."""
+    """Yield the path of a folder to create on the disk of `target`, which is gone at the end.
+
+    Raises:
+        FailedError: nothing can be written there.
+    """
     there = next(each for each in target.parents if each.exists())
-    with TemporaryDirectory(prefix=".sftc-export-", dir=there, ignore_cleanup_errors=True) as aside:
-        yield Path(aside) / "model"
+    try:
+        aside = TemporaryDirectory(prefix=".sftc-export-", dir=there, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise FailedError(f"{target} cannot be written: in {there}: {error.strerror}") from error
+    with aside as folder:
+        yield Path(folder) / "model"
 
 
 def _move(made: Path, *moves: tuple[Path, Path]) -> None:
