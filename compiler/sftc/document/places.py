@@ -17,6 +17,7 @@ _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 _COMMENT = re.compile(r"#[^\r\n]*")
 _SPACE = re.compile(r"[ \t]*")
 _KEY = re.compile(r"""[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'""")
+_QUOTED = re.compile(r"""(["'])([^"'\\\x00-\x1f\x7f]*)\1""")  # a key without escapes and other quotes
 _STRING = re.compile(
     r'''"""(?:[^\\]|\\.)*?"{3,5}(?!")|\'\'\'.*?'{3,5}(?!')|"(?:[^"\\\n]|\\.)*"|'[^'\n]*\'''',
     re.DOTALL,
@@ -64,6 +65,8 @@ class _Lost(Exception):
 
 
 def _unquoted(raw: str) -> str:
+    if plain := _QUOTED.fullmatch(raw):
+        return plain[2]
     try:
         name: str = tomllib.loads(f"key = {raw}")["key"]
     except tomllib.TOMLDecodeError:

@@ -1,6 +1,7 @@
 """Characters that a person cannot see: which they are, and how messages show them."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 BLANKS: Final = (
@@ -32,6 +33,7 @@ BLANKS: Final = (
 _RANGES: Final = "".join(f"{first}-{last}" for first, last in BLANKS)
 _BLANK: Final = re.compile(f"[{_RANGES}]*+")
 _INVISIBLE: Final = re.compile(f"(?![\x00-\x20\x7f-\x9f])[{_RANGES}]")
+_HIDDEN: Final = re.compile(f"(?! )[{_RANGES}]")
 
 
 def is_blank(text: str) -> bool:
@@ -47,6 +49,11 @@ def is_invisible(char: str) -> bool:
 def is_control(char: str) -> bool:
     """Return whether `char` is a control character, such as a tab or a line break."""
     return char < " " or "\x7f" <= char < "\xa0"
+
+
+def hidden_places(text: str) -> Iterator[int]:
+    """Yield where the invisible and the control characters of `text` are."""
+    return (found.start() for found in _HIDDEN.finditer(text))
 
 
 def character_name(char: str) -> str:

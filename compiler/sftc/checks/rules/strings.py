@@ -8,7 +8,7 @@ from sftc.checks.config import Config
 from sftc.document.edits import rewrite
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.text.characters import character_name, is_control, is_invisible
+from sftc.text.characters import character_name, hidden_places, is_control, is_invisible
 from sftc.text.keys import Path, dotted, key, quoted
 from sftc.text.secrets import find_secret
 
@@ -49,7 +49,7 @@ def _unseen(config: Config) -> Iterator[Finding]:
         text = written.strip() if is_told else written
         if not _is_used(config, path, text):
             continue
-        at = next((at for at in range(len(text)) if _is_unseen(text, at)), None)
+        at = next(_unseen_places(text), None)
         if at is not None:
             yield _unseen_at(config, path, text, at)
         elif text.strip() != text:
@@ -62,7 +62,7 @@ def _unseen_names(config: Config) -> Iterator[Finding]:
         name = str(path[-1])
         if name.isascii() and name.isprintable():
             continue
-        at = next((at for at in range(len(name)) if _is_unseen(name, at)), None)
+        at = next(_unseen_places(name), None)
         if at is not None and config.contract.is_sent(path):
             char = name[at]
             what = character_name(char) if is_invisible(char) else f"a control character (U+{ord(char):04X})"
@@ -71,11 +71,12 @@ def _unseen_names(config: Config) -> Iterator[Finding]:
             yield UNSEEN_CHARACTER.finding(config.document.span(path, "key"), message, path=path, help=help)
 
 
-def _is_unseen(text: str, at: int) -> bool:
-    char = text[at]
-    if char in _JOINERS:  # emoji and some scripts join characters with them
-        return not (0 < at < len(text) - 1) or text[at - 1].isascii() or text[at + 1].isascii()
-    return is_control(char) or is_invisible(char)
+def _unseen_places(text: str) -> Iterator[int]:
+    """Yield where `text` has characters that are hard to see and do nothing for those beside them."""
+    for at in hidden_places(text):
+        is_inside = 0 < at < len(text) - 1 and not (text[at - 1].isascii() or text[at + 1].isascii())
+        if text[at] not in _JOINERS or not is_inside:  # emoji and some scripts join characters with them
+            yield at
 
 
 def _unseen_at(config: Config, path: Path, text: str, at: int) -> Finding:
@@ -96,8 +97,9 @@ def _unseen_at(config: Config, path: Path, text: str, at: int) -> Finding:
 
 def _clean(text: str) -> str:
     """Return `text` with spaces for tabs and the like, without characters that show as nothing."""
+    unseen = {*_unseen_places(text)}
     kept = (
-        (" " if char.isspace() or is_control(char) else "") if _is_unseen(text, at) else char
+        (" " if char.isspace() or is_control(char) else "") if at in unseen else char
         for at, char in enumerate(text)
     )
     return "".join(kept).strip()
