@@ -17,7 +17,7 @@ from zipfile import ZipFile
 
 import pytest
 from browser_runtime import PACKAGES, add_wheel, build
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 import sftc
 
@@ -62,27 +62,21 @@ def use_stand_ins(runtime: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(site: str) -> Iterator[Page]:
+def page(chromium: Browser, site: str) -> Iterator[Page]:
     """Return the page with sftc loaded; it must ask no other host."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--headless=new"]
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 1400})
-        asked: list[str] = []
-        errors: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{site}/try-it/")
-        page.get_by_role("button", name="Load sftc").click()
-        expect(page.locator("#try-status")).to_contain_text("error", timeout=LOADED)
-        yield page
-        # The theme asks GitHub for the number of stars.
-        assert not [
-            url for url in asked if not url.startswith((site, "blob:", "https://api.github.com/repos/"))
-        ]
-        assert errors == []
-        browser.close()
+    page = chromium.new_page(viewport={"width": 1280, "height": 1400})
+    asked: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{site}/try-it/")
+    page.get_by_role("button", name="Load sftc").click()
+    expect(page.locator("#try-status")).to_contain_text("error", timeout=LOADED)
+    yield page
+    # The theme asks GitHub for the number of stars.
+    assert not [url for url in asked if not url.startswith((site, "blob:", "https://api.github.com/repos/"))]
+    assert errors == []
+    page.close()
 
 
 def type_config(page: Page, text: str) -> None:
