@@ -13,6 +13,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 def log_in(page: Page) -> None:
     """Type the token, as a person does."""
     page.goto("/login")
+    page.locator("input:focus").wait_for()
     page.keyboard.type(TOKEN)
     page.keyboard.press("Enter")
     page.wait_for_url("/")
