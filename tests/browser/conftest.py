@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from support.services import Client, Told, rows, thread
-from support.waiting import eventually
+from support.services import Client, Told, rows, running, thread
 from support.web_browser import CHROMIUM, log_in
 
 
@@ -42,12 +41,8 @@ def file(service: Client) -> str:
 @pytest.fixture
 def job(service: Client, file: str, told: Told) -> Iterator[str]:
     """Provide a job that runs."""
-    told.report = None
-    id = service.started(file)
-    eventually(lambda: told.report)
-    yield id
-    service.post(f"/jobs/{id}/cancel")
-    service.once(id)
+    with running(service, file, told) as id:
+        yield id
 
 
 @pytest.fixture

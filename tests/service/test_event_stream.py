@@ -8,8 +8,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from support.services import TOKEN, Client, Told, rows, thread
-from support.waiting import eventually
+from support.services import TOKEN, Client, Told, rows, running, thread
 
 Message = tuple[str, dict[str, str]]
 """The id of a message and its parts."""
@@ -46,12 +45,8 @@ def file(service: Client) -> str:
 @pytest.fixture
 def job(service: Client, file: str, told: Told) -> Iterator[str]:
     """Provide a job that runs."""
-    told.report = None
-    id = service.started(file)
-    eventually(lambda: told.report)
-    yield id
-    service.post(f"/jobs/{id}/cancel")
-    service.once(id)
+    with running(service, file, told) as id:
+        yield id
 
 
 @contextmanager

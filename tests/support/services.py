@@ -302,6 +302,17 @@ class Told:
         self.loop.call_soon_threadsafe(self.report.event, type, message, data)
 
 
+@contextmanager
+def running(client: Client, file: str, told: Told) -> Iterator[str]:
+    """Run a job until the end of the context, and yield its id."""
+    told.report = None
+    id = client.started(file)
+    eventually(lambda: told.report)
+    yield id
+    client.post(f"/jobs/{id}/cancel")
+    client.once(id)
+
+
 def serve_folder(folder: str, executor: Executor | None) -> None:
     """Serve a data folder until interrupted."""
     with suppress(KeyboardInterrupt):
