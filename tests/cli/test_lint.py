@@ -210,6 +210,11 @@ def test_a_rule_that_is_not_there_is_wrong_usage(lint: Program, option: str, nam
     assert (code, errors.splitlines()[-1]) == (2, f"Error: Invalid value for '{option}': {words}")
 
 
+def test_a_folder_that_was_removed_has_no_settings(lint: Program, folder: Path) -> None:
+    line = "mkdir gone && cd gone && rmdir ../gone && lint {}"
+    assert lint.shell(line.format(folder / "good.sft.toml")) == (0, "no findings in 1 file\n", "")
+
+
 def test_a_missing_file_is_a_finding(lint: Program) -> None:
     code, report, _ = lint("absent.toml", "good.sft.toml")
     assert code == 1

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,20 @@ def _overrides(ctx: click.Context, param: click.Parameter, values: Sequence[str]
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param) from error
 
+
+class _PositiveNumber(click.FloatRange):
+    """A number above 0. click takes `nan` for one, and `inf`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        number: float = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+POSITIVE_NUMBER = _PositiveNumber(0, min_open=True)
+"""The type of options such as a price and a number of seconds."""
 
 set_option = click.option(
     "overrides",
@@ -133,7 +148,10 @@ def _table() -> dict[str, Any]:
     """Return the `[tool.sftc]` table of the nearest pyproject.toml, in this folder or above it."""
     import os
 
-    folder = os.getcwd()
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:  # somebody removed it
+        return {}
     while True:
         path = os.path.join(folder, FILE)
         if os.path.isfile(path):
