@@ -70,12 +70,12 @@ def _missing(config: Config) -> Iterator[Finding]:
     if named and not exists(named):
         message = f"no file `{named}` in this folder: the job runs without validation"
         span = config.span(VALIDATION_PATH)
-        yield VALIDATION_FILE_MISSING.finding(span, message, path=VALIDATION_PATH.path)
+        help = "correct the path, which is relative to the folder that the command runs in"
+        yield VALIDATION_FILE_MISSING.finding(span, message, path=VALIDATION_PATH.path, help=help)
 
 
 def _best_model(config: Config) -> Iterator[Finding]:
-    named = validation_file(config)
-    if config.effective(SAVE_BEST) is True and strategy(config) != "no" and not (named and exists(named)):
+    if config.effective(SAVE_BEST) is True and strategy(config) != "no" and not validation_file(config):
         by_default = "" if config.is_set(SAVE_BEST) else ", which is the default,"
         message = (
             f"the run is to keep the best model{by_default} but has no validation file to select it with"
