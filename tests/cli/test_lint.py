@@ -244,6 +244,7 @@ def test_pyproject_sets_default_options(lint: Program, folder: Path, monkeypatch
         '[tool.sftc]\nselect = "unknown-key"\n',
         f"x = {'[' * 5000}",
         "[tool.sftc]\nselect = [1]\n",
+        '[tool.sftc]\nignore = ["no-such-rule"]\n',
         "a =",
     ],
 )
@@ -252,6 +253,7 @@ def test_wrong_options_in_pyproject_are_wrong_usage(lint: Program, folder: Path,
     code, report, errors = lint("good.sft.toml")
     assert (code, report) == (2, "")
     assert "Traceback" not in errors
+    assert "pyproject.toml: " in errors or "in pyproject.toml sets" in errors
 
 
 @pytest.mark.parametrize("format", ["json", "github", "gitlab", "sarif", "junit"])

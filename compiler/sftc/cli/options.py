@@ -110,9 +110,17 @@ class ProjectCommand(click.Command):
         """Return a click context with the defaults of the nearest pyproject.toml.
 
         Raises:
-            click.UsageError: the table sets an unknown option, or a value has the wrong type.
+            click.UsageError: the table sets an unknown option, or a wrong value.
         """
-        return super().make_context(info_name, args, parent, default_map=self._defaults(), **extra)
+        try:
+            return super().make_context(info_name, args, parent, default_map=self._defaults(), **extra)
+        except click.BadParameter as error:
+            name = error.param and error.param.name
+            source = error.ctx.get_parameter_source(name) if error.ctx and name else None
+            if source is not click.core.ParameterSource.DEFAULT_MAP:
+                raise
+            message = f"[tool.sftc] in {FILE}: {str(name).replace('_', '-')}: {error.message}"
+            raise click.UsageError(message, error.ctx) from error
 
     def _defaults(self) -> dict[str, Any]:
         table = _table()
