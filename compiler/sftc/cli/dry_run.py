@@ -81,19 +81,12 @@ def dry_run(order: "Order", options: "ServiceOptions") -> DryRun:
     Raises:
         click.UsageError: the URL of the service is invalid.
     """
-    import click
-
-    from sftc.submission import endpoint
     from sftc.submission.preflight import DOCUMENT, named_version
     from sftc.submission.submit import job_values
     from sftc.submission.upload import file_values
 
     table = options.table
-    try:
-        variables = endpoint.environment(options.env_file)
-        url = endpoint.base_url(options.backend, variables, table)
-    except endpoint.SettingsError as error:
-        raise click.UsageError(f"{error}.") from error
+    url, variables = options.address()
     files = {
         "training": order.training,
         **({"validation": order.validation} if order.validation else {}),
@@ -115,6 +108,7 @@ def dry_run(order: "Order", options: "ServiceOptions") -> DryRun:
         return [line(each, values, name if each.sends_file else "") for each in table.file.upload]
 
     job = job_values(next(order.names()), table.job)
+    described = table.job.describe if order.provenance else None
     named = named_version(order.payload) is not None
     sent = [request for name, file in files.items() for request in uploads(name, file)]
     places = table.limits.values if table.limits else {}
@@ -126,6 +120,7 @@ def dry_run(order: "Order", options: "ServiceOptions") -> DryRun:
         line(table.file.read, {}, "until ready"),
         *[line(each.call, {}, "price") for each in (table.price,) if each],
         line(table.job.create, job),
+        *[line(each, job, "the config") for each in (described,) if each],
         *[line(each, job) for each in (table.job.start,) if each],
         line(table.job.read, job, "until it ends"),
     ]

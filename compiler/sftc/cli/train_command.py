@@ -39,6 +39,7 @@ from sftc.payload.encoding import to_bytes
 from sftc.pipeline import Compiled, run
 from sftc.text.keys import dotted, pointer
 from sftc.tools.lint import model_findings
+from sftc.tools.provenance import provenance
 
 if TYPE_CHECKING:
     from sftc.cli.connection import Connection
@@ -138,7 +139,14 @@ def train_command(
         data = prepare_files(files.training, files.validation, stack, wanted)
         from sftc.submission.submit import Order
 
-        order = Order(compiled.payload, data.training, data.validation, idempotency, not preflight)
+        order = Order(
+            compiled.payload,
+            data.training,
+            data.validation,
+            idempotency,
+            not preflight,
+            provenance(compiled) if options.is_embedded else None,
+        )
         if is_dry_run:
             plan = dry_run(order, options)
             if format == "json":
@@ -232,7 +240,7 @@ def _check_files(
     """
     if options.target is None:
         _check_memory(compiled.checked, model, data.training.path)
-    if options.named() is None:
+    if options.is_embedded:
         from sftc.cli.row_preflight import check_rows
 
         name = str(compiled.payload["model"])

@@ -193,6 +193,7 @@ class JobFacts(NamedTuple):
         cancelled: the statuses of a job that was cancelled.
         create: the request that creates a job; its body is the payload.
         find: the request that finds the job of an earlier try, if ids are not chosen here.
+        describe: the request that says where a new job comes from, if the service is to know.
         start: the request that starts a job, if one is needed.
         read: the request that describes a job.
         listing: the request that lists jobs.
@@ -212,6 +213,7 @@ class JobFacts(NamedTuple):
     cancelled: frozenset[str]
     create: ServiceCall
     find: JobFind | None
+    describe: ServiceCall | None
     start: ServiceCall | None
     read: ServiceCall
     listing: ServiceCall
@@ -433,6 +435,7 @@ def _job(table: Mapping[str, Any]) -> JobFacts:
             _pointers(find.get("same", ())),
             _pointer(find, "created"),
         ),
+        _call(table["describe"]) if "describe" in table else None,
         _call(table["start"]) if "start" in table else None,
         _call(table["read"]),
         _call(table["list"]),

@@ -199,6 +199,7 @@ def _record(work: job_spec.JobSpec, plan: Plan, files: Mapping[str, tokens.Count
     """Return what trackers keep of a job. It names no path of this machine."""
     facts = {
         "job": work.id,
+        **({"git_revision": work.git_revision} if work.git_revision else {}),
         "payload": {**work.payload, "model": artifacts.public_name(work.payload["model"])},
         "payload_digest": digest(work.payload),
         **{f"{name}_digest": each.digest for name, each in files.items()},
