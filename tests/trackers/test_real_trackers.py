@@ -18,6 +18,8 @@ import pytest
 from sftc.payload.encoding import digest
 from support.training_jobs import Bench, Told, contents, settings, workers
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of MLflow, which this reads with
+
 STEPS = {"max_steps": 3}
 TAGS = {"team": "research: größe", "git": "0a1b2c3"}
 NAMES = ["wandb", "trackio", "mlflow"]
