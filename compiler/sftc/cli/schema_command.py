@@ -24,7 +24,7 @@ def _files(contract: Contract) -> dict[str, str]:
     return {
         "config": contract.config_schema,
         **{dotted(section): file for section, file in contract.sections.items()},
-        "payload": contract.payload_schema,
+        "payload": contract.target.payload_schema,
         "report": REPORT,
         "preview": PREVIEW,
         "estimate": ESTIMATE,

@@ -12,7 +12,7 @@ from referencing.jsonschema import DRAFT7
 from sftc.contract.acceptance import schema_predicate
 from sftc.contract.json_types import TYPES, repeated_item
 from sftc.contract.schemas import Schema, Schemas
-from sftc.contract.targets import Output
+from sftc.contract.targets import Target
 from sftc.contract.versions import PACKAGED, Contract
 
 
@@ -78,7 +78,7 @@ def violations(contract: Contract, values: Any) -> Iterator[ValidationError]:
     yield from _validator(Dialect, contract.schemas, contract.config_schema).iter_errors(values)
 
 
-def payload_faults(target: Output, payload: Any) -> list[str]:
+def payload_faults(target: Target, payload: Any) -> list[str]:
     """Return the violations of the payload schema, read as plain draft 7, by `payload`."""
     validator = _validator(Draft7Validator, target.schemas, target.payload_schema)
     return [error.message for error in validator.iter_errors(payload)]

@@ -3,15 +3,16 @@
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from sftc.contract.acceptance import Predicate, predicate
 from sftc.contract.mapping_table import MappingRow, MappingTable, load_mapping
-from sftc.contract.schemas import Schema, Schemas
+from sftc.contract.schemas import Schema
 from sftc.text.keys import Path, parse_pointer
 
 if TYPE_CHECKING:
     from sftc.contract.service_table import ServiceTable
+    from sftc.contract.versions import Contract
 
 DEFAULT: Final = "sft-offline"
 """The target of a config if no other is named."""
@@ -29,38 +30,6 @@ RUN: Final = "run"
 
 FileForm = Literal["json", "yaml"]
 Read = Callable[[str], bytes]
-
-
-class Output(Protocol):
-    """What a payload is checked against: a target, or a version of the contract with its own target."""
-
-    @property
-    def schemas(self) -> Schemas:
-        """All schemas."""
-
-    @property
-    def payload_schema(self) -> str:
-        """The path of the payload's schema."""
-
-    @property
-    def accepts_payload(self) -> Predicate:
-        """Whether a value is certainly a valid payload."""
-
-
-class Language(Protocol):
-    """The newest version of the language, as tables of targets read it."""
-
-    @property
-    def schemas(self) -> Schemas:
-        """All schemas."""
-
-    @property
-    def properties(self) -> Mapping[Path, Schema]:
-        """The schema of every key and table."""
-
-    @property
-    def run_table(self) -> MappingTable:
-        """The table of what a config means."""
 
 
 class TargetFile(NamedTuple):
@@ -88,13 +57,13 @@ class TargetFacts(NamedTuple):
 class Target:
     """One target: its name, its mapping table and the schema of its payload.
 
-    `folder` has the table and the schema. `language` has the keys that the table reads, and the table of what
-    they mean. `read` returns the bytes of a file by its path. `own_version` is set for the target that has a
+    `folder` has the table and the schema. `language` is the version of the contract whose keys the table
+    reads. `read` returns the bytes of a file by its path. `own_version` is set for the target that has a
     folder for each version of the language, and so reads a config in the terms of its own version.
     """
 
     def __init__(
-        self, name: str, folder: str, language: Language, read: Read, *, own_version: bool = False
+        self, name: str, folder: str, language: "Contract", read: Read, *, own_version: bool = False
     ) -> None:
         self.name = name
         self.schemas = language.schemas

@@ -54,11 +54,6 @@ class Contract:
         return Target(DEFAULT, f"{TARGET}/v{self.version}", self, self._read, own_version=True)
 
     @property
-    def payload_schema(self) -> str:
-        """The path of the schema of its payload."""
-        return self.target.payload_schema
-
-    @property
     def mapping(self) -> MappingTable:
         """The table of what that target sends."""
         return self.target.mapping
@@ -169,11 +164,6 @@ class Contract:
     def accepts(self) -> Predicate:
         """Whether a config's values are certainly valid."""
         return predicate(self.schemas, self.config_schema)
-
-    @property
-    def accepts_payload(self) -> Predicate:
-        """Whether a value is certainly a valid payload."""
-        return self.target.accepts_payload
 
 
 def _requiring(names: Sequence[str]) -> Schema:
