@@ -33,9 +33,6 @@ from sftc.findings.stage_rules.rows import EMPTY_DATA
 from sftc.text.plural import counted
 from sftc.text.source import Source
 
-CONTAINERS: Final = ("parquet", "csv", "json")
-"""The containers that `--from` can name."""
-
 _PIECE: Final = 1 << 18
 _KINDS: Final = 200
 """The reasons and the formats of a file that are kept. Rows with the same reason are one finding."""
