@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-SPACE = b" \t\r\n"
+from sftc.dataset.chunks import SPACE
 
 Examine = Callable[[int, int, bytes], bool]
 """Called with the index of a line in its chunk, its offset, and the line without its break and the blanks
@@ -26,6 +26,18 @@ class Sieve(Protocol):
             A number of 64 bits for each line. Rows that are equal but for the blanks around them have
             the same. That of a blank line means nothing.
         """
+
+
+def fastest_sieve(longest: int) -> Sieve:
+    """Return the fastest sieve on this machine. It passes no line of more than `longest` bytes."""
+    from sftc.dataset.skeletons import Skeletons
+
+    try:
+        return Skeletons(longest)
+    except OSError:  # there is no compiled code
+        from sftc.dataset.layout import Layouts
+
+        return Layouts(longest)
 
 
 def each_line(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -24,8 +24,8 @@ from sftc.dataset.convert.unpack import UnconvertibleError, Unpacked, files_of, 
 from sftc.dataset.duplicates import Duplicates
 from sftc.dataset.examine_row import remarks
 from sftc.dataset.excerpt import Remark
-from sftc.dataset.fastest_sieve import fastest_sieve
 from sftc.dataset.file_kind import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, TSV
+from sftc.dataset.sieve import fastest_sieve
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import conversions
