@@ -3,15 +3,16 @@
 from sftc.checks import rules
 from sftc.checks.config import Config
 from sftc.checks.inexpressible import contradictions, inexpressible
+from sftc.checks.rules import refusals
 from sftc.checks.rules.batch import GLOBAL_BATCH_MISMATCH
-from sftc.checks.rules.refusals import MISSING_GPU_TYPE
 from sftc.findings.finding import Finding, in_order
 from sftc.findings.stage_rules.comments import SUPPRESSION
 from sftc.findings.stage_rules.schema import MISSING_KEY
 from sftc.text.keys import key
 
 _CHECKS = tuple(check for family in rules.FAMILIES for check in family.CHECKS)
-_MISSING = {MISSING_KEY.id, MISSING_GPU_TYPE.id}
+_MISSING = {MISSING_KEY.id, *(rule.id for rule in refusals.RULES)}
+"""The rules about keys that are missing."""
 
 
 def validate(config: Config) -> list[Finding]:
