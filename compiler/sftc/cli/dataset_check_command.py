@@ -1,6 +1,5 @@
 """`sftc dataset check`: check training files row by row."""
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,7 +10,7 @@ import click
 from sftc.cli.dataset_options import expand_data_files, jobs_option
 from sftc.cli.exits import FINDINGS
 from sftc.cli.model_option import MODEL_METAVAR, load_look
-from sftc.cli.output import write_stdout
+from sftc.cli.output import is_colored, write_stdout
 from sftc.cli.progress_bar import ProgressBar
 from sftc.findings.finding import Finding, Severity, by_file
 from sftc.report import json
@@ -135,5 +134,4 @@ def _tokens(look: "ModelLook | None") -> str:
 
 
 def _styled(text: str) -> str:
-    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return text if colored else click.unstyle(text)
+    return text if is_colored(sys.stdout) else click.unstyle(text)

@@ -8,7 +8,7 @@ import click
 
 from sftc.cli.dataset_options import expand_data_files
 from sftc.cli.exits import FINDINGS
-from sftc.cli.output import write_files
+from sftc.cli.output import is_colored, write_files
 from sftc.dataset.convert.convert_options import CONTAINERS, ConvertOptions
 from sftc.dataset.convert.row_formats import FORMATS, TARGETS
 from sftc.text.plural import counted
@@ -106,4 +106,4 @@ def convert_command(
 
 
 def _plain(text: str) -> str:
-    return text if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else click.unstyle(text)
+    return text if is_colored(sys.stderr) else click.unstyle(text)

@@ -11,7 +11,7 @@ from sftc.cli.configs import load_compiled
 from sftc.cli.exits import FINDINGS
 from sftc.cli.model_option import MODEL_METAVAR
 from sftc.cli.options import set_option
-from sftc.cli.output import write_files, write_stdout
+from sftc.cli.output import is_colored, write_files, write_stdout
 from sftc.document.overrides import Override
 
 if TYPE_CHECKING:
@@ -112,8 +112,9 @@ def estimate_command(
         return
     work = estimate_work(checked, run, lengths, _rate(checked, run)) if lengths else None
     report = EstimateReport(config, name, run, work, price, tuple(judge_run(checked, run, base, lengths)))
-    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    write_stdout(import_module(f"sftc.report.estimate_{format}").render(report, colored=colored))
+    write_stdout(
+        import_module(f"sftc.report.estimate_{format}").render(report, colored=is_colored(sys.stdout))
+    )
     if plot:
         from sftc.report.estimate_chart import draw
 

@@ -8,7 +8,7 @@ import click
 
 from sftc.cli.exits import FINDINGS
 from sftc.cli.lint_command import FORMATS
-from sftc.cli.output import write_files, write_stdout
+from sftc.cli.output import is_colored, write_files, write_stdout
 from sftc.contract.import_table import has_import_table
 from sftc.contract.versions import PACKAGED
 from sftc.document.reading import read_source
@@ -79,7 +79,7 @@ def _account(file: str, imported: ImportedConfig, output: str | None, format: st
     else:
         end = f"wrote {printable(output)}; next: sftc lint {printable(output)}\n" if output else ""
     text = f"{table}\n{render(shown)}{end}" if table else f"{render(shown)}sftc: {end}"
-    return text if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else click.unstyle(text)
+    return text if is_colored(sys.stderr) else click.unstyle(text)
 
 
 def _is_shown(found: Finding, imported: ImportedConfig) -> bool:
