@@ -35,8 +35,8 @@ def _unique(validator: Any, limit: Any, value: Any, schema: Schema) -> Iterator[
         yield ValidationError("is there twice", path=(index,))
 
 
-_TOLD: Final = 101
-"""The wrong items of an array that have a violation each. The last stands for the others."""
+_MOST_ITEMS: Final = 101
+"""The wrong items of an array that have a violation each. The last one counts the others."""
 
 
 def _items(validator: Any, items: Any, value: Any, schema: Schema) -> Iterator[ValidationError]:
@@ -45,7 +45,7 @@ def _items(validator: Any, items: Any, value: Any, schema: Schema) -> Iterator[V
         return
     accepts = _never if "$ref" in items else schema_predicate(PACKAGED.schemas, items)
     wrong = [index for index, item in enumerate(value) if not accepts(item)]
-    shown = wrong if accepts is _never else wrong[:_TOLD]
+    shown = wrong if accepts is _never else wrong[:_MOST_ITEMS]
     for index in shown:
         for error in validator.descend(value[index], items, path=index):
             error.number = 1 if index != shown[-1] else 1 + len(wrong) - len(shown)
@@ -57,7 +57,7 @@ def _never(value: Any) -> bool:
 
 
 def number_of(error: ValidationError) -> int:
-    """Return how many violations `error` stands for: more than one if it is the last of many in an array."""
+    """Return how many violations `error` counts as: more than one if it is the last of many in an array."""
     return getattr(error, "number", 1)
 
 

@@ -65,8 +65,8 @@ class OwnRow(NamedTuple):
     """The key at `path` decides `to`: a key of the language, or a setting of the run.
 
     `values` has what a value decides, by its JSON text; `globs` does the same for texts. What neither has is
-    not read by this row. `adds` is whether `to` is a list that gets the value. `note` is said if the row was
-    read.
+    not read by this row. `adds` is whether `to` is a list that gets the value. `note` is part of the account
+    if the row was read.
     """
 
     path: Key
@@ -92,7 +92,7 @@ class OwnRow(NamedTuple):
 class ImportLoss(NamedTuple):
     """The key at `path`, or a value that `takes` does not allow, is not imported.
 
-    It is if the table that it is in has the values `beside`.
+    It is imported after all if the table that it is in has the values `beside`.
 
     `severity` is `error` if the run is another one without it, `warning` if it is not, and `note` if the
     difference is small. `why` says what the run loses, and `instead` what a person can do.
@@ -129,7 +129,7 @@ class Label(NamedTuple):
 
 
 class Open(NamedTuple):
-    """Something that a file does not say, under the conditions and unless it decides the key at `path`."""
+    """Something that a file leaves open, under the conditions and unless it decides the key at `path`."""
 
     path: Key
     severity: str

@@ -104,7 +104,7 @@ def _work() -> Callable[[str, Chunk], Tally]:
 
     def work(path: str, chunk: Chunk) -> Tally:
         tally = Tally(unread=int(chunk.skipped > 0), rows=int(chunk.skipped > 0))
-        said: list[str] = []
+        seen: list[str] = []
         for line in chunk.data.split(b"\n"):
             if line.strip():
                 tally.rows += 1
@@ -113,16 +113,17 @@ def _work() -> Callable[[str, Chunk], Tally]:
                 except ValueError:
                     row = None
                 if row is not None and accepts(row):
-                    _count(tally, row, said)
+                    _count(tally, row, seen)
                 else:
                     tally.unread += 1
-        tally.scripts = scripts.count_scripts("".join(said))
+        tally.scripts = scripts.count_scripts("".join(seen))
         return tally
 
     return work
 
 
-def _count(tally: Tally, row: dict[str, Any], said: list[str]) -> None:
+def _count(tally: Tally, row: dict[str, Any], seen: list[str]) -> None:
+    """Add a row to `tally`, and its texts to `seen`."""
     characters = size = 0
     for message in row["messages"]:
         tally.roles[message["role"]] += 1
@@ -131,7 +132,7 @@ def _count(tally: Tally, row: dict[str, Any], said: list[str]) -> None:
         if isinstance(content, list):
             tally.images += sum(map(is_image, content))
         for _, text in texts(message):
-            said.append(text)
+            seen.append(text)
             characters += len(text)
             size += len(text) if text.isascii() else len(text.encode())
     tokens = -(-size // USUAL_BYTES_A_TOKEN)

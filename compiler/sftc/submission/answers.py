@@ -1,4 +1,4 @@
-"""What the answers of a service say, at the places that its table names."""
+"""Reads answers of a service, at the places that its table names."""
 
 import re
 from collections.abc import Iterable, Iterator
