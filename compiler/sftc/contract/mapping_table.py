@@ -198,7 +198,10 @@ def mapping_of(table: Mapping[str, Any], properties: Mapping[Path, Schema]) -> M
     )
 
 
-_OPTIONS: Final = ("most", "separator", "as", "with", "name", "patterns")
+_OF_ALL: Final = frozenset(
+    {"id", "op", "from", "to", "value", "why", "values", "when", "unless", "of", "by", "key"}
+)
+"""The settings of a rule that have a field. All others are options of its operation."""
 
 
 def _row(entry: Mapping[str, Any], properties: Mapping[Path, Schema]) -> MappingRow:
@@ -222,7 +225,7 @@ def _row(entry: Mapping[str, Any], properties: Mapping[Path, Schema]) -> Mapping
         unless=conditions_of(entry, "unless"),
         of=_factors(entry, "of"),
         by=_factors(entry, "by"),
-        options={name: entry[name] for name in _OPTIONS if name in entry},
+        options={name: option for name, option in entry.items() if name not in _OF_ALL},
         key=split(entry["key"]) if "key" in entry else (),
     )
 
