@@ -279,12 +279,13 @@ def _files(compiled: Compiled, dataset: str | None, options: ServiceOptions) -> 
 def _show_excesses(found: "Iterable[Excess]", compiled: Compiled) -> None:
     """Print the values that a model does not take as findings on the keys that they come from."""
     config, findings = compiled.checked, []
+    model = config.given(MODEL)
     for each in found:
         origin = compiled.origins.get(pointer(each.at))
         path = (origin and origin.path) or ()
         key = f"`{dotted(path)}`" if path else f"`{dotted(each.at)}` of the payload"
         span = (origin and origin.span) or config.document.span(path[:1])
-        message = f"{key}: {each.message} that the service has for `{config.given(MODEL)}`"
+        message = f"{key}: {each.message} that the service has for `{model}`"
         findings.append(BEYOND_LIMIT.finding(span, message, path=path, help=each.help))
     _show(in_order(findings))
 

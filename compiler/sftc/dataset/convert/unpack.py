@@ -32,6 +32,7 @@ from sftc.dataset.file_kind import (
     FileKind,
     kind_of,
 )
+from sftc.dataset.streams import zstandard_module
 from sftc.text.source import STDIN
 
 _LAYERS: Final = 4
@@ -302,7 +303,7 @@ def _damage(kind: FileKind) -> tuple[type[Exception], ...]:
         from zipfile import BadZipFile
 
         return (*errors, BadZipFile)
-    return (*errors, _zstd().ZstdError) if kind is ZSTANDARD else errors
+    return (*errors, zstandard_module().ZstdError) if kind is ZSTANDARD else errors
 
 
 class _Recoded(io.RawIOBase):
@@ -337,14 +338,6 @@ class _Recoded(io.RawIOBase):
         return size
 
 
-def _zstd() -> Any:
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        import backports.zstd as zstd  # noqa: PLR0402  so that the error names the missing package
-    return zstd
-
-
 def _bz2(stream: IO[bytes], stack: ExitStack) -> IO[bytes]:
     import bz2
 
@@ -372,7 +365,7 @@ def _zip(stream: IO[bytes], stack: ExitStack) -> IO[bytes]:
 
 _OPENERS: Final[dict[FileKind, Callable[[IO[bytes], ExitStack], Any]]] = {
     GZIP: lambda stream, stack: gzip.GzipFile(fileobj=stream),
-    ZSTANDARD: lambda stream, stack: _zstd().ZstdFile(stream),
+    ZSTANDARD: lambda stream, stack: zstandard_module().ZstdFile(stream),
     BZIP2: _bz2,
     XZ: _xz,
     ZIP: _zip,
@@ -384,7 +377,7 @@ def packed(pieces: Iterator[bytes], path: str) -> Iterator[bytes]:
     if path.lower().endswith(".gz"):
         packer: Any = zlib.compressobj(wbits=31)
     elif path.lower().endswith(".zst"):
-        packer = _zstd().ZstdCompressor()
+        packer = zstandard_module().ZstdCompressor()
     else:
         yield from pieces
         return
