@@ -250,7 +250,7 @@ class MetricFacts(NamedTuple):
         step: the key of an entry that has its step.
         name: the key of an entry that has the name of its metric. Without it, each key is a metric.
         value: the key of an entry that has the value.
-        skip: the last parts of keys that are no metrics.
+        skip: the last parts of keys that are not metrics.
     """
 
     call: ServiceCall

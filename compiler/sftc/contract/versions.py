@@ -167,7 +167,7 @@ class Contract:
 
 
 def _requiring(names: Sequence[str]) -> Schema:
-    """Return a schema of tables with certain keys, as strict readers of schemas want it."""
+    """Return a schema of tables with certain keys, as strict readers of schemas require it."""
     return {"type": "object", "properties": {name: {} for name in names}, "required": [*names]}
 
 

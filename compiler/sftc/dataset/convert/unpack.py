@@ -373,7 +373,7 @@ _OPENERS: Final[dict[FileKind, Callable[[IO[bytes], ExitStack], Any]]] = {
 
 
 def packed(pieces: Iterator[bytes], path: str) -> Iterator[bytes]:
-    """Yield `pieces` as the ending of `path` wants them: gzip for `.gz`, Zstandard for `.zst`."""
+    """Yield `pieces`, packed as the ending of `path` says: gzip for `.gz`, Zstandard for `.zst`."""
     if path.lower().endswith(".gz"):
         packer: Any = zlib.compressobj(wbits=31)
     elif path.lower().endswith(".zst"):
