@@ -93,7 +93,7 @@ def examine(
         contract = _select(document, default, contracts)
         if EXTENDS in document.values and (EXTENDS,) in contract.properties:
             document = _extended(document, contract, default, contracts)
-        if version is not None:
+        if version is not None:  # the schema of that version may require the key
             document.values.setdefault(SELECTOR, version)
         config = Config(document, contract, contracts, targets)
     except ConfigError as error:
@@ -133,6 +133,7 @@ def _extended(
     def agrees(base: Document) -> bool:
         return _select(base, default, contracts) is contract
 
+    # Without the overrides, which count more than the values of all files.
     extended = with_bases(parse(document.source), EXTENDS, agrees)
     return overridden(extended, document.overrides)
 
