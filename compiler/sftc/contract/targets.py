@@ -3,16 +3,15 @@
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from sftc.contract.acceptance import Predicate, predicate
 from sftc.contract.mapping_table import MappingRow, MappingTable, load_mapping
-from sftc.contract.schemas import Schema
+from sftc.contract.schemas import Schema, Schemas
 from sftc.text.keys import Path, parse_pointer
 
 if TYPE_CHECKING:
     from sftc.contract.service_table import ServiceTable
-    from sftc.contract.versions import Contract
 
 DEFAULT: Final = "sft-offline"
 """The target of a config if no other is named."""
@@ -30,6 +29,22 @@ RUN: Final = "run"
 
 FileForm = Literal["json", "yaml"]
 Read = Callable[[str], bytes]
+
+
+class Language(Protocol):
+    """What a target reads of a version of the contract, which in turn has targets."""
+
+    @property
+    def schemas(self) -> Schemas:
+        """All schemas."""
+
+    @property
+    def properties(self) -> Mapping[Path, Schema]:
+        """The schema of every key and table."""
+
+    @property
+    def run_table(self) -> MappingTable:
+        """The table of what a config means."""
 
 
 class TargetFile(NamedTuple):
@@ -63,7 +78,7 @@ class Target:
     """
 
     def __init__(
-        self, name: str, folder: str, language: "Contract", read: Read, *, own_version: bool = False
+        self, name: str, folder: str, language: Language, read: Read, *, own_version: bool = False
     ) -> None:
         self.name = name
         self.schemas = language.schemas

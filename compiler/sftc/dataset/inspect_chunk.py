@@ -13,7 +13,8 @@ from sftc.dataset.examine_row import locate, remarks
 from sftc.dataset.excerpt import Line
 from sftc.dataset.file_kind import BOM
 from sftc.dataset.length import most_bytes
-from sftc.dataset.sieve import Sieve, fastest_sieve
+from sftc.dataset.sieve import Sieve
+from sftc.dataset.skeletons import fastest_sieve
 from sftc.findings.finding import Finding
 from sftc.findings.stage_rules import rows
 

@@ -28,18 +28,6 @@ class Sieve(Protocol):
         """
 
 
-def fastest_sieve(longest: int) -> Sieve:
-    """Return the fastest sieve on this machine. It passes no line of more than `longest` bytes."""
-    from sftc.dataset.skeletons import Skeletons
-
-    try:
-        return Skeletons(longest)
-    except OSError:  # there is no compiled code
-        from sftc.dataset.layout import Layouts
-
-        return Layouts(longest)
-
-
 def each_line(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Yield the index, the offset and the text of each line of `data`, which ends in a line break."""
     at = start = 0

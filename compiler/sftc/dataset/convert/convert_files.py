@@ -25,7 +25,7 @@ from sftc.dataset.duplicates import Duplicates
 from sftc.dataset.examine_row import remarks
 from sftc.dataset.excerpt import Remark
 from sftc.dataset.file_kind import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, TSV
-from sftc.dataset.sieve import fastest_sieve
+from sftc.dataset.skeletons import fastest_sieve
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import conversions
