@@ -209,9 +209,7 @@ class Compiled:
         Raises:
             ConfigError: the config has errors, or holds an integer that `jcs` cannot represent.
         """
-        payload = self.payload
-        if format == "jcs":
-            self._refuse_inexact()
+        payload = self._payload_in(format)
         return {
             file: to_bytes(part, format or FORMS[form][0])
             for file, (form, part) in as_files(self.target, payload, name).items()
@@ -229,10 +227,7 @@ class Compiled:
             ConfigError: the config has errors, or, for `jcs`, holds an integer beyond
                 2^53, which RFC 8785 cannot represent.
         """
-        payload = self.payload
-        if format == "jcs":
-            self._refuse_inexact()
-        return to_bytes(payload, format)
+        return to_bytes(self._payload_in(format), format)
 
     @property
     def digest(self) -> str:
@@ -241,9 +236,7 @@ class Compiled:
         Raises:
             ConfigError: the config has errors, or holds an integer beyond 2^53.
         """
-        payload = self.payload
-        self._refuse_inexact()
-        return digest(payload)
+        return digest(self._payload_in("jcs"))
 
     @property
     def checked(self) -> Config:
@@ -255,6 +248,13 @@ class Compiled:
         if self.config is None or self._payload is None:
             raise ConfigError(self.findings)
         return self.config
+
+    def _payload_in(self, format: Format | None) -> Payload:
+        """Return the payload; integers that are not exact stop it in `jcs`, which cannot hold them."""
+        payload = self.payload
+        if format == "jcs":
+            self._refuse_inexact()
+        return payload
 
     def _refuse_inexact(self) -> None:
         sent = [row.path for row in self.target.mapping.rows if row.path]
