@@ -216,7 +216,7 @@ class Compiled:
         }
 
     def to_bytes(self, format: Format = "pretty") -> bytes:
-        """Return the canonical bytes of the payload (contract, section 3).
+        """Return the canonical bytes of the payload.
 
         Args:
             format: `pretty` indents by two spaces; `compact` is one line; both end in a

@@ -15,13 +15,11 @@ from contextlib import ExitStack
 from typing import IO, Any, Final, NamedTuple
 
 from sftc.dataset.file_kind import (
-    ARROW_FILE,
-    ARROW_STREAM,
     BOM,
     BZIP2,
+    COLUMNAR,
     GZIP,
     HEAD,
-    PARQUET,
     UTF16_BE,
     UTF16_LE,
     UTF32_BE,
@@ -36,7 +34,6 @@ from sftc.dataset.streams import zstandard_module
 from sftc.text.source import STDIN
 
 _LAYERS: Final = 4
-_COLUMNAR: Final = (PARQUET, ARROW_FILE, ARROW_STREAM)
 _WIDE: Final = (UTF16_LE, UTF16_BE, UTF32_LE, UTF32_BE)
 _PLAIN: Final = (".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 _ENDINGS: Final = (
@@ -203,7 +200,7 @@ def unpacked(path: str, stack: ExitStack) -> Unpacked:
             stream = _buffered(_Guarded(_OPENERS[kind](stream, stack), kind))
         elif kind in _WIDE:
             stream = _buffered(_Recoded(stream, kind.name))
-        elif kind in _COLUMNAR:
+        elif kind in COLUMNAR:
             is_file = len(kinds) == 1 and stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             if is_file:
                 file.seek(0)
