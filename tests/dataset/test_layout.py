@@ -15,9 +15,9 @@ from sftc.dataset import skeletons
 from sftc.dataset.advice import TOKENS
 from sftc.dataset.chunks import Chunk
 from sftc.dataset.examine_row import remarks
-from sftc.dataset.fastest_sieve import fastest_sieve
 from sftc.dataset.inspect_chunk import Inspector, Limits
 from sftc.dataset.layout import Layouts, learn
+from sftc.dataset.skeletons import fastest_sieve
 from sftc.findings.stage_rules.conversations import SPECIAL_TOKEN
 from sftc.text.characters import is_blank
 

@@ -72,7 +72,7 @@ def explain_violations(config: Config) -> list[Finding]:
     """Return all findings of a contract's schemas about a config.
 
     Of the values of a wrong type in one table or array, the first are explained, and the last of
-    these stands for the others.
+    these counts the others.
     """
     found: dict[tuple[str, Path], Finding] = {}
     wrong: Counter[Path] = Counter()

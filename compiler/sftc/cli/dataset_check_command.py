@@ -1,6 +1,5 @@
 """`sftc dataset check`: check training files row by row."""
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,7 +10,7 @@ import click
 from sftc.cli.dataset_options import expand_data_files, jobs_option
 from sftc.cli.exits import FINDINGS
 from sftc.cli.model_option import MODEL_METAVAR, load_look
-from sftc.cli.output import write_stdout
+from sftc.cli.output import is_colored, write_stdout
 from sftc.cli.progress_bar import ProgressBar
 from sftc.findings.finding import Finding, Severity, by_file
 from sftc.report import json
@@ -129,11 +128,10 @@ def _tokens(look: "ModelLook | None") -> str:
     """Return a line about the tokens of each file, if they were counted."""
     if not look:
         return ""
-    from sftc.report.preview import numbers
+    from sftc.report.preview import tally_text
 
-    return "".join(f"{printable(path)}: {numbers(tally)}\n" for path, tally in look.tallies.items())
+    return "".join(f"{printable(path)}: {tally_text(tally)}\n" for path, tally in look.tallies.items())
 
 
 def _styled(text: str) -> str:
-    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return text if colored else click.unstyle(text)
+    return text if is_colored(sys.stdout) else click.unstyle(text)

@@ -9,7 +9,7 @@ import click
 from sftc.cli.dataset_options import jobs_option
 from sftc.cli.exits import FINDINGS
 from sftc.cli.model_option import MODEL_METAVAR, load_look
-from sftc.cli.output import write_files, write_stdout
+from sftc.cli.output import is_colored, write_files, write_stdout
 from sftc.cli.progress_bar import ProgressBar
 from sftc.findings.finding import Severity
 from sftc.text.source import STDIN
@@ -100,7 +100,7 @@ def preview_command(
     together = setup.findings([checked]) if setup else []
     preview = Preview(checked, together, look.reading, look.tally(file))
     missing = sorted(line for line in lines if line > preview.tally.lines)
-    colored = written is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colored = written is None and is_colored(sys.stdout)
     text = import_module(f"sftc.report.preview_{format}").render(preview, setup and setup.path)
     if format == "text" and not colored:
         text = import_module("sftc.report.preview_text").render(preview, setup and setup.path, colored=False)

@@ -3,11 +3,10 @@
 The JSON is version 1; `dry-run.schema.json` describes it.
 """
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from sftc.contract.service_table import LOCAL, ServiceCall
+from sftc.contract.service_table import LOCAL, SLOT, ServiceCall
 from sftc.report.json import to_json
 from sftc.report.tables import columns
 from sftc.text.keys import look_up
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from sftc.pipeline import Compiled
     from sftc.submission.submit import Order
     from sftc.submission.upload import DataFile
-
-_SLOT = re.compile(r"\{(\w+)\}")
 
 _UNKNOWN = {"file": "ID", "job": "ID", "url": "(the address that the service names)"}
 """What is shown for the values that only answers have."""
@@ -128,4 +125,4 @@ def dry_run(order: "Order", options: "ServiceOptions") -> DryRun:
 
 
 def _shown(template: str, values: Mapping[str, str]) -> str:
-    return _SLOT.sub(lambda found: values.get(found[1]) or _UNKNOWN.get(found[1], found[0]), template)
+    return SLOT.sub(lambda found: values.get(found[1]) or _UNKNOWN.get(found[1], found[0]), template)

@@ -11,7 +11,7 @@ from sftc.cli.configs import load_compiled
 from sftc.cli.exits import FINDINGS
 from sftc.cli.model_option import MODEL_METAVAR
 from sftc.cli.options import set_option
-from sftc.cli.output import write_files, write_stdout
+from sftc.cli.output import is_colored, write_files, write_stdout
 from sftc.document.overrides import Override
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def estimate_command(
     """
     from importlib import import_module
 
+    from sftc.checks.resources import GPU_COUNT, NODES
     from sftc.estimate.estimate_run import estimate_run
     from sftc.estimate.estimate_work import estimate_work
     from sftc.estimate.judge_run import judge_run
@@ -95,7 +96,7 @@ def estimate_command(
         raise click.UsageError("--price-per-hour needs --dataset: without rows there is no time.")
     if plot and os.path.splitext(plot)[1] not in {".svg", ".png"}:
         raise click.UsageError("--plot draws .svg and .png files.")
-    number = [Override.of("compute.gpu_count", gpus), Override.of("compute.nodes", 1)] if gpus else []
+    number = [Override.of(GPU_COUNT.key, gpus), Override.of(NODES.key, 1)] if gpus else []
     checked = load_compiled(config, [*overrides, *number]).checked
     _check_batch(checked, config)
     name = model or _model_of(checked)
@@ -111,8 +112,9 @@ def estimate_command(
         return
     work = estimate_work(checked, run, lengths, _rate(checked, run)) if lengths else None
     report = EstimateReport(config, name, run, work, price, tuple(judge_run(checked, run, base, lengths)))
-    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    write_stdout(import_module(f"sftc.report.estimate_{format}").render(report, colored=colored))
+    write_stdout(
+        import_module(f"sftc.report.estimate_{format}").render(report, colored=is_colored(sys.stdout))
+    )
     if plot:
         from sftc.report.estimate_chart import draw
 

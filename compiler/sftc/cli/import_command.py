@@ -8,7 +8,7 @@ import click
 
 from sftc.cli.exits import FINDINGS
 from sftc.cli.lint_command import FORMATS
-from sftc.cli.output import write_files, write_stdout
+from sftc.cli.output import is_colored, write_files, write_stdout
 from sftc.contract.import_table import has_import_table
 from sftc.contract.versions import PACKAGED
 from sftc.document.reading import read_source
@@ -69,17 +69,17 @@ def _account(file: str, imported: ImportedConfig, output: str | None, format: st
     if format != "text":
         rendered: str = import_module(f"sftc.report.{format}").render({file: bounded(imported.findings)})
         return rendered
-    from sftc.report.tables import source_account
+    from sftc.report.tables import source_table
     from sftc.report.terminal import printable, render
 
     shown = [found for found in imported.findings if _is_shown(found, imported)]
-    table = source_account(imported.keys)
+    table = source_table(imported.keys)
     if imported.text is None:
         end = "nothing was written\n"
     else:
         end = f"wrote {printable(output)}; next: sftc lint {printable(output)}\n" if output else ""
     text = f"{table}\n{render(shown)}{end}" if table else f"{render(shown)}sftc: {end}"
-    return text if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else click.unstyle(text)
+    return text if is_colored(sys.stderr) else click.unstyle(text)
 
 
 def _is_shown(found: Finding, imported: ImportedConfig) -> bool:

@@ -13,7 +13,7 @@ from sftc.checks.catalogue import CONFIG_RULES
 from sftc.cli.configs import expand_configs
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import ProjectCommand, check_offline_model, offline_model_option, watch_option
-from sftc.cli.output import write_files, write_stdout
+from sftc.cli.output import is_colored, write_files, write_stdout
 from sftc.cli.target_names import find_targets
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, Severity, bounded, by_file
@@ -207,6 +207,5 @@ def _report(format: str, reports: Mapping[str, Sequence[Finding]]) -> str:
     ways = {"--fix": safe, "--fix --unsafe-fixes": unsafe}
     fixes = [f"{number} with {flags}" for flags, number in ways.items() if number]
     fixable = f"; sftc can fix {' and '.join(fixes)}" if fixes else ""
-    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     text = f"{''.join(map(render, reports.values()))}{summary(findings)} {where}{fixable}\n"
-    return text if colored else click.unstyle(text)
+    return text if is_colored(sys.stdout) else click.unstyle(text)

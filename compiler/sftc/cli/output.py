@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import TextIO
 
 import click
 
@@ -43,6 +44,11 @@ def write_stdout(data: bytes | str) -> None:
     except OSError as error:
         _abandon_stdout()
         raise _unwritable("<stdout>", error) from error
+
+
+def is_colored(stream: TextIO | None) -> bool:
+    """Return whether text for a stream has colors: it is a terminal, and NO_COLOR is not set."""
+    return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _abandon_stdout() -> None:

@@ -13,7 +13,9 @@ Values = Mapping[str, str]
 LOCAL: Final = "local"
 """The address of the embedded service."""
 
-_SLOT: Final = re.compile(r"\{(\w+)\}")
+SLOT: Final = re.compile(r"\{(\w+)\}")
+"""A slot in a text of the table."""
+
 _HEADER: Final = "header:"
 
 
@@ -23,7 +25,7 @@ def filled(template: Any, values: Values) -> Any:
     Example: `filled({"id": "file-{n}"}, {"n": "7"})` is `{"id": "file-7"}`.
     """
     if isinstance(template, str):
-        return _SLOT.sub(lambda found: values[found[1]], template)
+        return SLOT.sub(lambda found: values[found[1]], template)
     if isinstance(template, Mapping):
         return {filled(name, values): filled(each, values) for name, each in template.items()}
     return template
@@ -252,7 +254,7 @@ class MetricFacts(NamedTuple):
         step: the key of an entry that has its step.
         name: the key of an entry that has the name of its metric. Without it, each key is a metric.
         value: the key of an entry that has the value.
-        skip: the last parts of keys that are no metrics.
+        skip: the last parts of keys that are not metrics.
     """
 
     call: ServiceCall

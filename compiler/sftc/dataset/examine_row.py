@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from sftc.contract.versions import PACKAGED
-from sftc.dataset.advice import advice
+from sftc.dataset.advice import advice, nul
 from sftc.dataset.excerpt import Line, Remark
 from sftc.dataset.json_scan import NotJsonError, Scan
 from sftc.dataset.length import too_long
@@ -137,8 +137,6 @@ def _names(scan: Scan) -> list[Remark]:
 
 def _nul(data: bytes) -> Iterator[Remark]:
     if b"\\u0000" in data:
-        from sftc.dataset.advice import nul
-
         yield from nul(data.decode())
 
 

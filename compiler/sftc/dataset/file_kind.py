@@ -51,6 +51,9 @@ TSV = FileKind("tsv", "a table with tabs", is_convertible=True)
 HTML = FileKind("html", "HTML", help="it may be the page of a failed download")
 TOML = FileKind("toml", "TOML", help="pass a config with `--config`")
 
+COLUMNAR: Final = (PARQUET, ARROW_FILE, ARROW_STREAM)
+"""The kinds that pyarrow reads."""
+
 _MAGIC: Final[tuple[tuple[bytes, FileKind], ...]] = (
     (b"\x1f\x8b", GZIP),
     (b"\x28\xb5\x2f\xfd", ZSTANDARD),

@@ -12,7 +12,6 @@ from sftc.contract.row_violations import Misfit, row_violations
 from sftc.contract.schemas import Schemas
 from sftc.dataset.convert.row_formats import flat, reading_of
 from sftc.dataset.excerpt import Remark
-from sftc.dataset.other_formats import format_of_message
 from sftc.dataset.tool_calls import calls_of, old_call
 from sftc.findings.stage_rules.rows import ROW_SHAPE
 from sftc.text.keys import Path, dotted
@@ -33,6 +32,21 @@ _KINDS: Final = {
     list: "a list",
     type(None): "null",
 }
+
+_MESSAGE_FORMATS: Final = (
+    ("ShareGPT", {"from", "value"}),
+    ("Gemini", {"role", "parts"}),
+    ("messages with other keys", {"role", "text"}),
+    ("messages with other keys", {"role", "value"}),
+    ("messages with other keys", {"author", "content"}),
+    ("messages with other keys", {"speaker", "text"}),
+    ("messages with roles as keys", {"user"}),
+    ("messages with roles as keys", {"assistant"}),
+)
+"""Other formats of messages by the names that a message of each has. The first that fits counts.
+
+`convert/row_formats.py` has those of rows.
+"""
 
 
 def explain_row(schemas: Schemas, row: Any) -> list[Remark]:
@@ -76,15 +90,21 @@ def _other_format(row: Any) -> Remark | None:
         message = "`messages` is a string that contains JSON, not a list"
         return Remark(ROW_SHAPE, message, ("messages",), _CONVERT)
     if isinstance(messages, list) and messages:
-        known = format_of_message(messages[0])
+        known = _message_format(messages[0])
         if known and not {"role", "content"} <= messages[0].keys() and not messages[0].get("tool_calls"):
             text = f"`messages[0]` has {_names(messages[0])} instead of `role` and `content`"
-            return Remark(ROW_SHAPE, text, ("messages", 0), f"this looks like {known.title}: {_CONVERT}")
+            return Remark(ROW_SHAPE, text, ("messages", 0), f"this looks like {known}: {_CONVERT}")
     if messages is None and row.keys() - {"messages"}:
         reading = reading_of(flat(row))
         help = f"this looks like {reading.title}: {_CONVERT}" if reading else f"write the row as `{_FORM}`"
         return Remark(ROW_SHAPE, f"the row has no `messages`: it has {_names(row)}", ("messages",), help)
     return None
+
+
+def _message_format(message: Any) -> str | None:
+    """Return the title of the other format that a message is in, whatever the case of its names."""
+    names = {name.lower() for name in message} if isinstance(message, dict) else set()
+    return next((title for title, needed in _MESSAGE_FORMATS if needed <= names), None)
 
 
 def _remarks(error: Misfit) -> Iterator[tuple[tuple[object, ...], Remark]]:

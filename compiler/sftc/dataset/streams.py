@@ -173,20 +173,33 @@ class _Gzip(gzip.GzipFile):
         return self.readinto1(buffer)  # `readinto` would lose the rows before the damage
 
 
-def _zstandard(raw: BufferedReader) -> Stream:
+def zstandard_module() -> Any:
+    """Import and return the module that reads and writes Zstandard.
+
+    Raises:
+        ModuleNotFoundError: before Python 3.14, a package is needed for it.
+    """
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
         import backports.zstd as zstd  # noqa: PLR0402  so that the error names the missing package
+    return zstd
 
-    class File(zstd.ZstdFile):
+
+def _zstandard(raw: BufferedReader) -> Stream:
+    zstd = zstandard_module()
+    base: Any = zstd.ZstdFile
+
+    class File(base):  # type: ignore[misc]  # one of two packages has it
         def readinto(self, buffer: Any) -> int:
             try:
-                return self.readinto1(buffer)
+                size: int = self.readinto1(buffer)
             except zstd.ZstdError as error:
                 raise DamagedError(str(error)) from error
+            return size
 
-    return File(raw)
+    stream: Stream = File(raw)
+    return stream
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class Call(NamedTuple):
 
 
 def calls_of(message: RowMessage, at: int) -> list[Call]:
-    """Return the calls of the message at index `at` of a row. A null `function_call` is none."""
+    """Return the calls of the message at index `at` of a row. A null `function_call` does not count."""
     made = []
     for index, call in enumerate(message.get("tool_calls") or ()):
         path: Path = ("messages", at, "tool_calls", index)

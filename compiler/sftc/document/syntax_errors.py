@@ -32,7 +32,7 @@ def _too_many_digits(source: Source) -> Finding:
 
 
 def _repeats(source: Source, repeats: list[tuple[Path, Place, Place]]) -> list[Finding]:
-    """Return findings about the first of the repeated keys, the last of which stands for the others."""
+    """Return findings about the first of the repeated keys, the last of which counts the others."""
     findings: list[Finding] = []
     for path, first, again in repeats[: MOST_SHOWN + 1]:
         line = source.span(*first.key).line

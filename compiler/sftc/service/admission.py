@@ -53,7 +53,8 @@ def admit_payload(payload: Any) -> str:
         contract = PACKAGED.of_payload(payload)
     except ValueError as error:
         raise RequestRefusedError(400, "unknown_version", str(error)) from error
-    if not contract.accepts_payload(payload) and (faults := payload_faults(contract, payload)):
+    target = contract.target
+    if not target.accepts_payload(payload) and (faults := payload_faults(target, payload)):
         raise RequestRefusedError(400, "invalid_payload", "; ".join(faults)[:2000])
     for code, path in contract.refusals:
         at, *_ = contract.mapping.pointers(path)

@@ -1,5 +1,6 @@
 """A config and its training files together: findings that neither raises alone."""
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -49,8 +50,10 @@ class Setup(NamedTuple):
         named = training_files(self.config)
         training = [result for result in results if result.path in named] or results[:1]
         is_whole = all(result.is_whole for result in training)
-        rows = run.RowCount(sum(result.rows for result in training)) if is_whole else None
-        return in_order(run.check_run(self.config, rows))
+        rows = sum(result.rows for result in training) if is_whole else None
+        validation = validation_file(self.config)
+        has_validation = validation is not None and os.path.exists(validation)
+        return in_order(run.check_run(self.config, rows, has_validation=has_validation))
 
 
 def load_setup(path: str) -> Setup:

@@ -67,7 +67,7 @@ class MessageReader:
         """Return the messages of a list that the column `name` has.
 
         Raises:
-            UnconvertibleRowError: it is no list of messages.
+            UnconvertibleRowError: it is not a list of messages.
         """
         value = self.untransposed(value, name)
         if not isinstance(value, list):

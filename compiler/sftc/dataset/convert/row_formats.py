@@ -1,4 +1,4 @@
-"""The row formats: which columns say what, as a table. How a row is taken apart by it."""
+"""The formats of rows: which columns become what, as a table, and how a row is read by it."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
