@@ -62,6 +62,16 @@ def test_what_cannot_be_exported(
 
 
 @pytest.mark.slow
+def test_rows_are_read_before_the_model_is_loaded(sftc: Program, models: Path) -> None:
+    Path("rows.jsonl").write_text("{}\n")
+    options = ["--merge", "--output", "new", "--validation-file", "rows.jsonl"]
+    code, _, said = sftc("export", str(models / "tiny"), *options)
+    assert code == 1
+    assert said.startswith("Error: ")
+    assert "rows.jsonl:1: not a valid row" in said
+
+
+@pytest.mark.slow
 def test_a_merged_model_is_there_as_a_whole_or_not_at_all(
     sftc: Program, models: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -84,6 +94,23 @@ def test_a_merged_model_is_there_as_a_whole_or_not_at_all(
         Path("empty")
     ).keys()
     assert sorted(os.listdir(folder)) == before
+
+
+@pytest.mark.slow
+def test_what_a_killed_export_left_is_removed_by_the_next_but_not_what_another_one_uses(
+    sftc: Program, models: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    trained = write_adapter(models / "tiny", tmp_path_factory.mktemp("trained") / "adapter")
+    with sftc.started("export", str(trained), "--merge", "--output", "new") as run:
+        told(run, "loading")
+        [left] = folder.glob(".sftc-export-*")
+        assert sftc("export", "full", "--merge", "--output", "other")[0] == 1  # it has no model
+        assert (left / "lock").exists()
+        run.kill()
+        run.wait(60)
+    assert left.exists()
+    assert sftc("export", "full", "--merge", "--output", "other")[0] == 1
+    assert sorted(os.listdir(folder)) == ["empty", "full"]
 
 
 @needs_namespaces

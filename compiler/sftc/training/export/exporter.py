@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import IO, NamedTuple
+from platform import node
+from tempfile import TemporaryDirectory, gettempdir
+from typing import IO, Final, NamedTuple
 
 import orjson
 
@@ -17,7 +20,8 @@ from sftc.service.executor import FailedError
 from sftc.training.durable import sync_folder, sync_tree
 from sftc.training.export.export_spec import ExportSpec
 
-_LOG_LINES = 3
+_LOG_LINES: Final = 3
+_LOCK: Final = "lock"
 
 
 @contextmanager
@@ -39,9 +43,13 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Yield the path of a folder to create, which is gone at the end."""
-    with TemporaryDirectory(prefix="sftc-export-") as aside:
-        yield Path(aside) / "model"
+    """Yield the path of a folder to create, which is gone at the end.
+
+    Raises:
+        FailedError: nothing can be written to the folder of temporary files.
+    """
+    with _folder_in(Path(gettempdir())) as made:
+        yield made
 
 
 @contextmanager
@@ -64,20 +72,38 @@ def new_file(file: Path) -> Iterator[Path]:
         _move(made, (made / file.name, file), (made / "README.md", card))
 
 
+def _folder_near(target: Path) -> AbstractContextManager[Path]:
+    """Yield the path of a folder to create on the disk of `target`, as `_folder_in` does."""
+    return _folder_in(next(each for each in target.parents if each.exists()))
+
+
 @contextmanager
-def _folder_near(target: Path) -> Iterator[Path]:
-    """Yield the path of a folder to create on the disk of `target`, which is gone at the end.
+def _folder_in(there: Path) -> Iterator[Path]:
+    """Yield the path of a folder to create in a folder of its own in `there`, which is gone at the end.
+
+    Removes what exports that were killed have left there. Those that run have a lock, and those of another
+    machine another name, because not every network disk shares its locks.
 
     Raises:
         FailedError: nothing can be written there.
     """
-    there = next(each for each in target.parents if each.exists())
-    try:
-        aside = TemporaryDirectory(prefix=".sftc-export-", dir=there, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise FailedError(f"{target} cannot be written: in {there}: {error.strerror}") from error
-    with aside as folder:
-        yield Path(folder) / "model"
+    mine = f".sftc-export-{node()}-"
+    for path in there.glob(f"{mine}*/{_LOCK}"):
+        with suppress(OSError), path.open("r+b") as lock:
+            flock(lock, LOCK_EX | LOCK_NB)
+            shutil.rmtree(path.parent, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            own = Path(
+                stack.enter_context(TemporaryDirectory(prefix=mine, dir=there, ignore_cleanup_errors=True))
+            )
+            lock = stack.enter_context((own / "new").open("wb"))
+        except OSError as error:
+            raise FailedError(f"nothing can be written in {there}: {error.strerror}") from error
+        with suppress(OSError):  # on a disk without locks, what is left stays
+            flock(lock, LOCK_EX | LOCK_NB)
+            (own / "new").rename(own / _LOCK)  # it is locked from the moment that it is there
+        yield own / "model"
 
 
 def _move(made: Path, *moves: tuple[Path, Path]) -> None:
