@@ -162,6 +162,7 @@ def _write_modelfile(
         begins_itself,
         find_pieces,
         modelfile,
+        quoted,
         without_begin,
     )
 
@@ -176,7 +177,13 @@ def _write_modelfile(
         reporter.event(
             "warning", f"the Modelfile has no template, because {error}: compare answers in Ollama"
         )
-    text = modelfile(file.name, pieces, tokenizer.convert_ids_to_tokens(stops), note)
+    ends = [tokenizer.decode([each]) for each in stops]
+    if lost := [each for each in ends if quoted(each) is None]:
+        reporter.event(
+            "warning",
+            f"the Modelfile cannot quote {', '.join(map(repr, lost))}, which ends answers: compare them",
+        )
+    text = modelfile(file.name, pieces, ends, note)
     (file.parent / "Modelfile").write_text(text, encoding="utf-8")
 
 
