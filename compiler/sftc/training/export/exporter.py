@@ -28,12 +28,13 @@ _LOCK: Final = "lock"
 def new_folder(folder: Path) -> Iterator[Path]:
     """Yield the path of a folder to create, which becomes `folder` at the end, or is gone after an error.
 
-    Files beside it are scratch. Missing folders around `folder` are created at the end, too.
+    Files beside it are scratch. Missing folders around `folder` are created at the end, too. Symbolic links
+    are followed.
 
     Raises:
-        FailedError: `folder` exists and is not empty, or is a file.
+        FailedError: `folder` exists and is not empty, or is a file or a mount point.
     """
-    folder = folder.absolute()
+    folder = _followed(folder)
     _check_new(folder)
     with _folder_near(folder) as made:
         yield made
@@ -57,19 +58,24 @@ def new_file(file: Path) -> Iterator[Path]:
     """Yield the path of a folder to create, with a file of the name of `file` and README.md.
 
     At the end, they become `file` and its card beside it, with the ending `.md`; after an error, they are
-    gone.
+    gone. Symbolic links are followed.
 
     Raises:
         FailedError: one of them exists.
     """
-    file = file.absolute()
+    name, file = file.name, _followed(file)
     card = file.with_suffix(".md")
     for each in (file, card):
         if each.exists():
             raise FailedError(f"{each} exists: remove it, or write another file")
     with _folder_near(file) as made:
         yield made
-        _move(made, (made / file.name, file), (made / "README.md", card))
+        _move(made, (made / name, file), (made / "README.md", card))
+
+
+def _followed(path: Path) -> Path:
+    """Return an absolute path without symbolic links, which nothing can be moved to."""
+    return Path(os.path.realpath(path))
 
 
 def _folder_near(target: Path) -> AbstractContextManager[Path]:
@@ -119,8 +125,10 @@ def _check_new(folder: Path) -> None:
     """Check that a folder can be written without replacing anything.
 
     Raises:
-        FailedError: it exists and is not empty, or is a file.
+        FailedError: it exists and is not empty, or is a file or a mount point.
     """
+    if folder.is_mount():
+        raise FailedError(f"{folder} is a mount point, which cannot be replaced: name a folder in it")
     if folder.is_dir() and any(folder.iterdir()):
         raise FailedError(f"{folder} is not empty: name a folder that does not exist, or an empty one")
     if folder.exists() and not folder.is_dir():

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from sftc.service.executor import FailedError
-from sftc.training.base_model import ADAPTER, base_of, loading
+from sftc.training.base_model import ADAPTER, BaseModel, base_of, loading
 from sftc.training.machine import out_of_memory
 
 _WEIGHTS: Final = "adapter_model.safetensors"
@@ -55,7 +55,8 @@ def load_trained(folder: Path, tokens: int) -> Any:
 def _with_adapter(model: Any, folder: Path) -> Any:
     from peft import PeftModel
 
-    rows = _embeddings(model, folder)
+    with loading(BaseModel(str(folder), None)):
+        rows = _embeddings(model, folder)
     if rows and rows != model.get_input_embeddings().weight.shape[0]:  # the vocabulary grew in training
         model.resize_token_embeddings(rows, mean_resizing=False)
     try:
