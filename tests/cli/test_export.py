@@ -34,6 +34,9 @@ FILES = {"full/notes.txt": "", "empty/other.txt": ""}
         (["job-1", "--push", "me/sums", "--dtype", "bf16"], 2, "--push alone uploads the model as it is"),
         (["job-1", "--push", "sums"], 2, "'sums' is not OWNER/NAME"),
         (["job-1", "--ollama", "-f"], 2, "'-f' is not the name of a model in Ollama"),
+        (["job-1", "--ollama", "a.b/sums"], 2, "'a.b/sums' is not the name of a model in Ollama"),
+        (["job-1", "--ollama", "a/b/c/sums"], 2, "'a/b/c/sums' is not the name of a model in Ollama"),
+        (["full", "--ollama", "localhost:5000/me/sums:1b"], 1, "there is no `ollama` on the PATH"),
         (["full", "--ollama", "sums"], 1, "there is no `ollama` on the PATH: pass --output DIR"),
         (["full", "--gguf", "x.gguf"], 1, "there is no convert_hf_to_gguf.py on the PATH: pass --llama-cpp"),
         (["full", "--gguf", "x.gguf", "--llama-cpp", "full"], 1, "no convert_hf_to_gguf.py in full"),
@@ -59,6 +62,20 @@ def test_what_cannot_be_exported(
     assert reason in said
     assert sorted(os.listdir(folder)) == ["empty", "full"]
     assert os.listdir("full") == ["notes.txt"]
+
+
+def test_an_ollama_that_does_not_run(sftc: Program, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = folder / "bin/ollama"  # no registry has Ollama: this one does what it does without a server
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\n[ "$1" = list ] && echo could not connect >&2 && exit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    code, out, said = sftc("export", "full", "--ollama", "sums")
+    assert (code, out) == (1, "")
+    assert said == (
+        "Error: `ollama list` failed: could not connect. Start it with `ollama serve`, or pass --output DIR "
+        "to write the folder for it.\n"
+    )
 
 
 @pytest.mark.slow
