@@ -38,7 +38,8 @@ def test_links_are_followed(tmp_path: Path) -> None:
 @needs_namespaces
 def test_a_mount_point_is_refused_at_once(tmp_path: Path, sftc_program: str) -> None:
     (tmp_path / "disk").mkdir()
-    line = f"mount -t tmpfs none disk && {sftc_program} export model --merge --output disk; echo status $?; ls -A disk"
+    command = f"{sftc_program} export model --merge --output disk"
+    line = f"mount -t tmpfs none disk && {command}; echo status $?; ls -A disk"
     done = small(["bash", "-c", line], tmp_path, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     assert done.stdout == "status 1\n", done.stderr
     assert "disk is a mount point, which cannot be replaced: name a folder in it" in done.stderr
