@@ -95,8 +95,8 @@ def _folder_in(there: Path) -> Iterator[Path]:
     """
     mine = f".sftc-export-{node()}-"
     for path in there.glob(f"{mine}*/{_LOCK}"):
-        with suppress(OSError), path.open("r+b") as lock:
-            flock(lock, LOCK_EX | LOCK_NB)
+        with suppress(OSError), path.open("r+b") as left:
+            flock(left, LOCK_EX | LOCK_NB)
             shutil.rmtree(path.parent, ignore_errors=True)
     with ExitStack() as stack:
         try:
