@@ -165,6 +165,8 @@ def test_a_file_is_answered_whole_or_not_at_all(sftc: Program) -> None:
     answer = json.loads(first)["messages"][-1]
     assert answer["role"] == "assistant"
     assert any(char < " " for char in answer["content"])  # as it is: JSON escapes it
+    code, out, said = sftc("chat", "model", *options, "--output", "-")
+    assert (code, out) == (0, answers.read_text()), said
 
 
 def test_options_that_exclude_each_other_are_wrong_usage(sftc: Program) -> None:

@@ -35,6 +35,11 @@ def test_links_are_followed(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_with_the_name_of_its_card(tmp_path: Path) -> None:
+    with pytest.raises(FailedError, match=r"sums\.md has the name of a card"), new_file(tmp_path / "sums.md"):
+        pass
+
+
 @needs_namespaces
 def test_a_mount_point_is_refused_at_once(tmp_path: Path, sftc_program: str) -> None:
     (tmp_path / "disk").mkdir()

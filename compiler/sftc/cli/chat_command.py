@@ -15,7 +15,7 @@ from sftc.cli.side_by_side import SideBySide, half_width
 from sftc.cli.trained_folder import trained_folder
 from sftc.report.terminal import printable_lines
 from sftc.text.plural import counted
-from sftc.text.source import escaped
+from sftc.text.source import STDIN, escaped
 
 if TYPE_CHECKING:
     from sftc.training.chat import Chat
@@ -124,11 +124,11 @@ def _answer_file(
     def answered() -> Iterator[bytes]:  # loads the model once the output has been opened
         yield from answer_questions(questions, _load(tokenizer), most, with_base=with_base)
 
-    if output is None:
+    if output in {None, STDIN}:
         for row in answered():
             write_stdout(row)
         return
-    write_files({output: answered()})
+    write_files({str(output): answered()})
     say(f"{counted(len(questions), 'answer')} in {output}")
 
 

@@ -61,10 +61,12 @@ def new_file(file: Path) -> Iterator[Path]:
     gone. Symbolic links are followed.
 
     Raises:
-        FailedError: one of them exists.
+        FailedError: one of them exists, or both have the same name.
     """
     name, file = file.name, _followed(file)
     card = file.with_suffix(".md")
+    if card == file:
+        raise FailedError(f"{file} has the name of a card: write a file that ends with .gguf")
     for each in (file, card):
         if each.exists():
             raise FailedError(f"{each} exists: remove it, or write another file")
