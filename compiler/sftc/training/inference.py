@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
-from warnings import filterwarnings
 
 import torch
 from transformers import AutoModelForCausalLM
 from transformers.generation.streamers import TextStreamer
-from transformers.utils import logging
 
 from sftc.training.base_model import BaseModel, loading
 from sftc.training.generate import generate_answer
@@ -26,9 +24,6 @@ class TrainedModel:
         Raises:
             FailedError: the model or its base model is damaged, or they do not fit.
         """
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-        filterwarnings("ignore", module="transformers")
         self._tokenizer = tokenizer
         with loading(base := tokenizer.base):
             self._model: Any = AutoModelForCausalLM.from_pretrained(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from warnings import filterwarnings
 
 from sftc.service.executor import FailedError
 from sftc.training.artifacts import end_tokens
@@ -28,13 +29,17 @@ class TrainedTokenizer:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Load the tokenizer of the model in `folder`.
+        """Load the tokenizer of the model in `folder`. From now on, transformers reports only errors.
 
         Raises:
             FailedError: the model is damaged, has no chat template, or its base model is no longer there.
         """
         from transformers import AutoConfig, AutoTokenizer
+        from transformers.utils import logging
 
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        filterwarnings("ignore", module="transformers")
         self.folder = folder
         self.base = base_of(folder)
         self.is_adapter = (folder / ADAPTER).is_file()
