@@ -78,6 +78,21 @@ def test_an_ollama_that_does_not_run(sftc: Program, folder: Path, monkeypatch: p
     )
 
 
+def test_a_token_that_the_hub_does_not_know(
+    sftc: Program, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", KEY)
+    refusal = Answer({"error": "Invalid credentials in Authorization header"}, 401)
+    with odd_service(lambda asked: refusal) as service:
+        monkeypatch.setenv("HF_ENDPOINT", service.root)
+        code, out, said = sftc("export", "full", "--merge", "--push", "me/sums")
+        assert (code, out) == (1, "")
+        assert said.startswith("Error: the Hugging Face Hub cannot be used: ")
+        assert service.asked[-1].path == "/api/whoami-v2"
+    code, _, said = sftc("export", "full", "--merge", "--push", "me/sums")
+    assert (code, said.count("the Hugging Face Hub cannot be used: ")) == (1, 1)
+
+
 @pytest.mark.slow
 def test_rows_are_read_before_the_model_is_loaded(sftc: Program, models: Path) -> None:
     Path("rows.jsonl").write_text("{}\n")

@@ -14,7 +14,7 @@ from sftc.training.export.modelfile import (
     begins_itself,
     find_pieces,
     modelfile,
-    quoted,
+    quoted_value,
     without_begin,
 )
 from support import tiny_model
@@ -116,7 +116,7 @@ def test_a_model_without_a_template(pieces_of: Callable[[str], Any]) -> None:
 
 @given(st.text(st.sampled_from('a" \n\t{#\u00e9\u200b\x1b')))
 def test_what_is_quoted_is_read_back(text: str) -> None:
-    if quoted(text) is not None:
+    if quoted_value(text) is not None:
         written = modelfile("model.gguf", None, [text, "end"], "A note\nof\ntwo lines.")
         assert read(written) == [("FROM", "./model.gguf"), ("stop", text), ("stop", "end")]
     else:
@@ -125,4 +125,4 @@ def test_what_is_quoted_is_read_back(text: str) -> None:
 
 @pytest.mark.parametrize("text", ['"', '""', 'a"', '"a', ' " ', "\n", '"\n"', " a\t"])
 def test_texts_with_quotes_and_spaces_are_quoted(text: str) -> None:
-    assert quoted(text) is not None
+    assert quoted_value(text) is not None

@@ -141,10 +141,12 @@ def _export(job: str, wanted: _Wanted) -> str:
         FailedError: it cannot be exported.
     """
     from sftc.training.export.exporter import new_file, new_folder, scratch_folder
-    from sftc.training.export.hub_upload import check_token
+    from sftc.training.export.hub_upload import check_hub, check_token
 
     if wanted.push:
         check_token()
+        if wanted.merge:  # minutes are spent first
+            check_hub()
     if wanted.gguf:
         with new_file(Path(wanted.gguf)) as into:
             _make(job, wanted, into, Path(wanted.gguf).name)

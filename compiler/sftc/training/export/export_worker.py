@@ -162,7 +162,7 @@ def _write_modelfile(
         begins_itself,
         find_pieces,
         modelfile,
-        quoted,
+        quoted_value,
         without_begin,
     )
 
@@ -178,7 +178,7 @@ def _write_modelfile(
             "warning", f"the Modelfile has no template, because {error}: compare answers in Ollama"
         )
     ends = [tokenizer.decode([each]) for each in stops]
-    if lost := [each for each in ends if quoted(each) is None]:
+    if lost := [each for each in ends if quoted_value(each) is None]:
         reporter.event(
             "warning",
             f"the Modelfile cannot quote {', '.join(map(repr, lost))}, which ends answers: compare them",

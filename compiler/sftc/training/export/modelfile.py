@@ -92,7 +92,7 @@ def find_pieces(tokenizer: Any) -> TemplatePieces:
         if found.rendered(contents) != _render_plain(tokenizer, contents):
             raise UntranslatableError("the chat template does more than put texts around messages")
     texts = [found.start, *found.system, *found.user, *found.assistant, found.ask]
-    if quoted(found.in_go()) is None or any("{{" in each or each.endswith("{") for each in texts):
+    if quoted_value(found.in_go()) is None or any("{{" in each or each.endswith("{") for each in texts):
         raise UntranslatableError("the chat template prints what a Modelfile cannot quote")
     return found
 
@@ -139,7 +139,7 @@ def without_begin(pieces: TemplatePieces, token: str) -> TemplatePieces:
     return pieces._replace(start=pieces.start.removeprefix(token), system=(before.removeprefix(token), after))
 
 
-def quoted(text: str) -> str | None:
+def quoted_value(text: str) -> str | None:
     """Return a text as a Modelfile has it, or `None` if it cannot have it.
 
     There are no escapes: three quotes end a text. Ollama leaves out characters that are not printable.
@@ -157,12 +157,12 @@ def modelfile(file: str, pieces: TemplatePieces | None, stops: list[str], note: 
     Args:
         file: the name of the GGUF file beside it.
         pieces: the chat template; `None` leaves it to Ollama, which reads that of the file.
-        stops: the texts of the tokens that end an answer. Those that cannot be `quoted` are left out.
+        stops: the texts of the tokens that end an answer. Those that `quoted_value` refuses are left out.
         note: a comment.
     """
     lines = [f"# {' '.join(note.split())}", f"FROM ./{file}"]
-    lines += [f"TEMPLATE {quoted(pieces.in_go())}"] if pieces else []
-    lines += [f"PARAMETER stop {each}" for each in map(quoted, stops) if each]
+    lines += [f"TEMPLATE {quoted_value(pieces.in_go())}"] if pieces else []
+    lines += [f"PARAMETER stop {each}" for each in map(quoted_value, stops) if each]
     return "\n".join(lines) + "\n"
 
 
