@@ -56,7 +56,8 @@ class SideBySide:
         """
         if self._row:
             self._left += self._width + _GAP
-            up = min(self._row, get_terminal_size().lines - 2)  # below them is a line of the conversation
+            screen = get_terminal_size().lines - 2  # below them is a line of the conversation
+            up = max(1, min(self._row, screen))
             self._row -= up
             write_stdout(f"\x1b[{up}A{self._margin()}")
         write_stdout(title + self._next_row())

@@ -109,12 +109,12 @@ def loading(base: BaseModel, key: str = "") -> Iterator[None]:
         yield
     except FailedError:
         raise
-    except (
-        Exception
-    ) as error:  # odd JSON gives a `TypeError` or `KeyError`, and tokenizers raises `Exception`
+    except Exception as error:  # for odd JSON, libraries raise whatever comes
         if out_of_memory(error):
             raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if not isinstance(error, OSError | ValueError | RuntimeError | ImportError):
+            reason = f"{type(error).__name__}: {reason}"
         named = f"`{key}`: " if key else ""
         raise FailedError(f"{named}the model in {base.folder} cannot be loaded: {reason}") from error
 

@@ -179,10 +179,8 @@ def _write_modelfile(
         )
     ends = [tokenizer.decode([each]) for each in stops]
     if lost := [each for each in ends if quoted_value(each) is None]:
-        reporter.event(
-            "warning",
-            f"the Modelfile cannot quote {', '.join(map(repr, lost))}, which ends answers: compare them",
-        )
+        said = f"the Modelfile cannot quote {', '.join(map(repr, lost))}, which ends answers"
+        reporter.event("warning", f"{said}: compare answers in Ollama")
     text = modelfile(file.name, pieces, ends, note)
     (file.parent / "Modelfile").write_text(text, encoding="utf-8")
 
