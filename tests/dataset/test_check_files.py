@@ -410,6 +410,18 @@ def test_findings_of_a_row_are_limited() -> None:
     assert look.counts == {"nul-in-text": 1000}
 
 
+@pytest.mark.parametrize(
+    "line", [b"  },\n", b"null\n", b"[]\n", b'{"messages": \n', b"\xff\xfe{}\n", b"// rows\n"]
+)
+def test_lines_that_are_no_rows_repeat_nothing(line: bytes, put: Put) -> None:
+    first, second = run(put(row(1) + line * 3), put(row(2) + line * 2, "b.jsonl"), options=ALL)
+    assert {found.id for found in (*first.findings, *second.findings)} <= {
+        "row-not-json",
+        "row-not-utf8",
+        "row-shape",
+    }
+
+
 def test_repeated_rows_are_counted_and_listed(put: Put) -> None:
     rows = [row(1), b"\n", row(2), b"  " + row(1), row(3), row(2)[:-1] + b" \r\n", row(1)[:-1] + b"\t"]
     path = put(b"".join(rows))

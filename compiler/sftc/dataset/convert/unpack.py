@@ -22,6 +22,7 @@ from sftc.dataset.file_kind import (
     GZIP,
     HEAD,
     PARQUET,
+    PLAIN_TEXT,
     UTF16_BE,
     UTF16_LE,
     UTF32_BE,
@@ -195,6 +196,8 @@ def unpacked(path: str, stack: ExitStack) -> Unpacked:
     for _ in range(_LAYERS):
         head = _head(stream)
         kind = kind_of(head)
+        if kind is PLAIN_TEXT:
+            kind = None  # it may be a table of one column
         stream = _buffered(_Rejoined(head, stream))
         if kind:
             kinds.append(kind)
