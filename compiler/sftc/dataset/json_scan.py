@@ -71,7 +71,7 @@ class Name(NamedTuple):
 
 
 class Scan:
-    """The positions of the values in `text`, as offsets in characters.
+    """The positions of the values in `text`, as offsets in characters. Errors call the text `what`.
 
     Attributes:
         places: the position of each value by its path, down to `PLACES` levels.
@@ -83,8 +83,9 @@ class Scan:
         NotJsonError: the text is not JSON.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, what: str = "row") -> None:
         self.text = text
+        self._what = what
         self.places: dict[Path, tuple[int, int]] = {}
         self.repeated: list[Name] = []
         self.surrogates: list[tuple[int, int]] = []
@@ -170,7 +171,7 @@ class Scan:
         stop = inside.end() if inside else at + 1
         char = self.text[stop : stop + 1]
         if not char:
-            raise NotJsonError("the row ends inside this string", at)
+            raise NotJsonError(f"the {self._what} ends inside this string", at)
         if char == "\\":
             raise NotJsonError(f"`{self.text[stop : stop + 2]}` is not a valid JSON escape", stop)
         raise NotJsonError(
@@ -189,7 +190,7 @@ class Scan:
     def _instead(self, at: int, expected: str) -> NotJsonError:
         rest = self.text[at : at + 40]
         if not rest:
-            return NotJsonError(f"expected {expected}, but the row ends", at)
+            return NotJsonError(f"expected {expected}, but the {self._what} ends", at)
         if rest[0] == "\0":
             text = f"expected {expected}, found NUL bytes: writing this file may have been interrupted"
             return NotJsonError(text, at)
@@ -208,7 +209,9 @@ class Scan:
         if "\r" in self.text[end:at]:
             return NotJsonError("a carriage return (U+000D) alone does not end a line", at, _CONVERT)
         if hidden := _hidden(rest[0]):
-            return NotJsonError(f"{hidden} after the row", at, _DELETE)
+            return NotJsonError(f"{hidden} after the {self._what}", at, _DELETE)
+        if self._what != "row":
+            return NotJsonError("extra text after the value", at)
         if rest[0] == ",":
             return NotJsonError("a comma after the row: remove it", at, _CONVERT)
         help = _CONVERT if rest[0] in "{[" else None

@@ -25,6 +25,7 @@ _FORMATS: Final = (
     _format("Gemini", "role", "parts"),
     _format("messages with other keys", "role", "text"),
     _format("messages with other keys", "role", "value"),
+    _format("messages with other keys", "from", "content"),
     _format("messages with other keys", "author", "content"),
     _format("messages with other keys", "speaker", "text"),
     _format("messages with roles as keys", "user"),

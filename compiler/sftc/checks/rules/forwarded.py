@@ -69,7 +69,7 @@ def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Findin
         help = f"move it to {sections(places)}" if named else f"did you mean {choices(config, places)}?"
         help = taken if named and taken else sentences(help, taken)
         fix = fix_of(config, path, places[0]) if len(places) == 1 else None
-    elif found.newer and is_clear:
+    elif found.newer and (is_clear or any(place[-1] == name for place in found.newer)):
         newer, fix = choices(config, found.newer), None
         help = f"version {config.newest.version} has {newer}: move it there, and run `sftc migrate`"
     else:

@@ -8,20 +8,11 @@ from typing import Any, Final, NamedTuple
 from sftc.dataset.convert.field_notes import FieldNotes
 from sftc.dataset.convert.row_formats import AUTHORS
 from sftc.dataset.convert.row_values import UnconvertibleRowError, parsed_value, value_kind, written_value
+from sftc.dataset.roles import CALLS, OTHER_NAMES, ROLES
 
 MadeMessage = dict[str, Any]
 
-ROLES: Final = {
-    "system": "system",
-    "developer": "developer",
-    **dict.fromkeys(("user", "human", "prompter", "question", "customer"), "user"),
-    **dict.fromkeys(
-        ("assistant", "gpt", "chatgpt", "model", "bot", "ai", "agent", "answer", "claude"), "assistant"
-    ),
-    **dict.fromkeys(("tool", "observation", "tool_response", "ipython"), "tool"),
-    "function": "function",
-    **dict.fromkeys(("function_call", "tool_call"), "call"),
-}
+_MEANINGS: Final = {**{role: role for role in ROLES}, **OTHER_NAMES, **dict.fromkeys(CALLS, "call")}
 """What the names of authors mean. `function` is a result and `call` a call, in their old form."""
 
 CONTENTS: Final = ("content", "value", "text", "parts")
@@ -195,15 +186,16 @@ class MessageReader:
         if not each:
             raise UnconvertibleRowError(f"`{place}` is empty")
         for name, value in each.items():
-            if name.lower() not in ROLES and name not in self._roles.mapped:
+            if name.lower() not in _MEANINGS and name not in self._roles.mapped:
                 named = ", ".join(f"`{key[:40]}`" for key in [*each][:8])
-                raise UnconvertibleRowError(f"`{place}` has {named} instead of `role` and `content`")
+                lacks = "no `role`" if "content" in each else f"{named} instead of `role` and `content`"
+                raise UnconvertibleRowError(f"`{place}` has {lacks}")
             yield {"role": self._role(name, place), "content": self.text(value, place)}
 
     def _role(self, given: Any, place: str) -> str:
         if not isinstance(given, str):
             raise UnconvertibleRowError(f"the role of `{place}` must be text, not {value_kind(given)}")
-        if role := self._roles.mapped.get(given) or ROLES.get(given.strip().lower()):
+        if role := self._roles.mapped.get(given) or _MEANINGS.get(given.strip().lower()):
             self._roles.unused.discard(given)
             return role
         name = given[:40]
