@@ -62,9 +62,9 @@ _MAGIC: Final[tuple[tuple[bytes, FileKind], ...]] = (
     (b"\xfd7zXZ\0", XZ),
     (b"PK\x03\x04", ZIP),
     (b"PK\x05\x06", ZIP),
-    (b"\x04\x22\x4d\x18", FileKind("lz4", "LZ4")),
-    (b"7z\xbc\xaf\x27\x1c", FileKind("7z", "a 7-Zip archive")),
-    (b"Rar!\x1a\x07", FileKind("rar", "a RAR archive")),
+    (b"\x04\x22\x4d\x18", FileKind("lz4", "LZ4", help="unpack it")),
+    (b"7z\xbc\xaf\x27\x1c", FileKind("7z", "a 7-Zip archive", help="unpack it")),
+    (b"Rar!\x1a\x07", FileKind("rar", "a RAR archive", help="unpack it")),
     (b"PAR1", PARQUET),
     (b"ARROW1\0\0", ARROW_FILE),
     (b"\xff\xff\xff\xff", ARROW_STREAM),
@@ -115,7 +115,7 @@ def kind_of(head: bytes) -> FileKind | None:
     if head.startswith(_PICKLES):
         return FileKind("pickle", "a Python pickle")
     if head[_TAR] == b"ustar":
-        return FileKind("tar", "a tar archive")
+        return FileKind("tar", "a tar archive", help="unpack it")
     return _wide(head) or (BINARY if _is_binary(head) else _text(head.removeprefix(BOM)))
 
 
