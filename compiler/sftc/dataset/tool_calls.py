@@ -18,6 +18,9 @@ from sftc.text.suggest import near
 Row = dict[str, Any]
 RowMessage = dict[str, Any]
 
+BLOCKS: Final = {"tool_use": "a call", "tool_result": "a result"}
+"""The types of the parts of a content that are no content, in the form of Anthropic."""
+
 _ARGUMENTS: Final = ("args", "parameters", "input")
 """Other names for the arguments of a call."""
 
@@ -118,7 +121,21 @@ def _old_form(row: Row, calls: list[Call]) -> Remark | None:
         message = "`functions` is the old form of `tools`: chat templates know only `tools`"
         help = 'write `"tools": [{"type": "function", "function": {...}}]`, or run `sftc dataset convert`'
         return Remark(rules.OLD_CALL, message, ("functions",), help)
+    if block := next(_blocks(row["messages"]), None):
+        path, what = block
+        message = f"`{dotted(path)}` is {what} in the form of Anthropic, which chat templates do not know"
+        help = "`sftc dataset convert` writes calls as `tool_calls`, and results as messages of the tool"
+        return Remark(rules.OLD_CALL, message, path, help)
     return None
+
+
+def _blocks(messages: list[RowMessage]) -> Iterator[tuple[Path, str]]:
+    """Yield where the parts of contents are that are calls and results, and which of the two they are."""
+    for at, message in enumerate(messages):
+        content = message.get("content")
+        for index, part in enumerate(content if isinstance(content, list) else ()):
+            if isinstance(part, dict) and (what := BLOCKS.get(part.get("type"))):
+                yield ("messages", at, "content", index), what
 
 
 class _Calls:

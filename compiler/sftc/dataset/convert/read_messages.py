@@ -9,6 +9,7 @@ from sftc.dataset.convert.field_notes import FieldNotes
 from sftc.dataset.convert.row_formats import AUTHORS
 from sftc.dataset.convert.row_values import UnconvertibleRowError, parsed_value, value_kind, written_value
 from sftc.dataset.roles import CALLS, OTHER_NAMES, ROLES
+from sftc.dataset.tool_calls import BLOCKS
 
 MadeMessage = dict[str, Any]
 
@@ -155,6 +156,9 @@ class MessageReader:
         if content == "parts":
             yield from self._parts(role, each["parts"], kept, (place, path))
             return
+        if content == "content" and _has_blocks(each["content"]):
+            yield from self._blocks(role, each["content"], kept, (place, path))
+            return
         if role == "call":
             yield self._call_message(each.get(content or ""), kept, (place, path))
             return
@@ -260,6 +264,41 @@ class MessageReader:
             self._open.remove(fit)
         return fit and fit[1]
 
+    def _blocks(
+        self, role: str, parts: list[Any], kept: MadeMessage, at: tuple[str, str]
+    ) -> Iterator[MadeMessage]:
+        """Yield the messages of a message of Anthropic: its results, then its texts, thoughts and calls."""
+        place, path = at
+        contents: list[Any] = []
+        thoughts: list[str] = []
+        calls: list[MadeMessage] = []
+        for given in parts:
+            part = given if isinstance(given, dict) else {}
+            kind = part.get("type")
+            if kind == "tool_use":
+                call = {name: value for name, value in part.items() if name != "type"}
+                calls.append(self._call(call, place, f"{path}.content[]"))
+            elif kind == "tool_result":
+                used = {"type", "tool_use_id", "content"}
+                self._notes.dropped.update(f"{path}.content[].{name}" for name in part.keys() - used)
+                result: MadeMessage = {"role": "tool", "content": part.get("content") or ""}
+                yield {**result, "tool_call_id": part["tool_use_id"]} if "tool_use_id" in part else result
+            elif kind == "thinking" and isinstance(part.get("thinking"), str):
+                self._notes.changed[f"{path}.content[]: thoughts are written as `reasoning_content`"] += 1
+                thoughts.append(part["thinking"])
+            else:
+                contents.append({"type": "text", "text": given} if isinstance(given, str) else given)
+        more = {**({"reasoning_content": "\n\n".join(thoughts)} if thoughts else {}), **kept}
+        if contents or calls or thoughts:
+            is_text = len(contents) == 1 and {*contents[0]} == {"type", "text"}
+            content = contents[0]["text"] if is_text else contents
+            yield {
+                "role": role,
+                **({"content": content} if contents else {}),
+                **more,
+                **({"tool_calls": calls} if calls else {}),
+            }
+
     def _parts(self, role: str, parts: Any, kept: MadeMessage, at: tuple[str, str]) -> Iterator[MadeMessage]:
         """Yield the messages of a Gemini message: its thoughts, texts and calls, then its results."""
         place, path = at
@@ -324,3 +363,10 @@ def are_messages(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(
         isinstance(each, dict) and any(name in each for name in AUTHORS) for each in value
     )  # fmt: skip
+
+
+def _has_blocks(content: Any) -> bool:
+    """Return whether a content has calls or results among its parts."""
+    return isinstance(content, list) and any(
+        isinstance(part, dict) and part.get("type") in BLOCKS for part in content
+    )

@@ -293,8 +293,13 @@ class _Row:
                 self._notes.dropped.update(f"{name}[].{key}" for key in others)
             for each in inner if isinstance(inner, list) else [tool]:
                 is_bare = isinstance(each, dict) and "name" in each and not each.keys() & {"type", "function"}
-                made.append({"type": "function", "function": each} if is_bare else each)
+                made.append({"type": "function", "function": _with_parameters(each)} if is_bare else each)
         row["tools"] = [*row.get("tools", ()), *made]
+
+
+def _with_parameters(tool: MadeMessage) -> MadeMessage:
+    """Return a tool with its schema under the name of OpenAI."""
+    return {"parameters" if name == "input_schema" else name: each for name, each in tool.items()}
 
 
 def _parted(messages: list[MadeMessage]) -> tuple[list[MadeMessage], list[MadeMessage]]:
