@@ -246,3 +246,13 @@ def test_blocks_of_anthropic_are_calls_and_results(tmp_path: Path) -> None:
     function = {"name": "tide", "description": "The tide.", "parameters": {"type": "object"}}
     assert made["tools"] == [{"type": "function", "function": function}]
     assert done.report["files"][0]["not_taken_over"] == {"messages[].content[].is_error": 1}
+
+
+@pytest.mark.parametrize("kind", [["tool_use"], {"tool_use": 1}, 1, None, ""])
+def test_a_part_whose_type_is_no_word_is_no_block(kind: object, tmp_path: Path) -> None:
+    talk = [
+        {"role": "user", "content": [{"type": kind, "text": "Tide?"}]},
+        {"role": "assistant", "content": "Low."},
+    ]
+    done = Converted(tmp_path, json.dumps({"messages": talk}).encode())
+    assert done.rows == [{"messages": talk}]

@@ -135,4 +135,4 @@ class Inspector:
 
 def _own_digest(name: str, byte: int) -> int:
     """Return the digest of what is no row at that place of a file. No other has the same."""
-    return hash(f"{name}:{byte}".encode("utf-8", "surrogateescape"))
+    return int(hash(f"{name}:{byte}".encode("utf-8", "surrogateescape")))

@@ -18,7 +18,7 @@ from sftc.text.suggest import near
 Row = dict[str, Any]
 RowMessage = dict[str, Any]
 
-BLOCKS: Final = {"tool_use": "a call", "tool_result": "a result"}
+_BLOCKS: Final = {"tool_use": "a call", "tool_result": "a result"}
 """The types of the parts of a content that are no content, in the form of Anthropic."""
 
 _ARGUMENTS: Final = ("args", "parameters", "input")
@@ -129,12 +129,18 @@ def _old_form(row: Row, calls: list[Call]) -> Remark | None:
     return None
 
 
+def block_of(part: Any) -> str | None:
+    """Return what a part of a content is in the form of Anthropic, if it is not a content."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    return _BLOCKS.get(kind) if isinstance(kind, str) else None
+
+
 def _blocks(messages: list[RowMessage]) -> Iterator[tuple[Path, str]]:
     """Yield where the parts of contents are that are calls and results, and which of the two they are."""
     for at, message in enumerate(messages):
         content = message.get("content")
         for index, part in enumerate(content if isinstance(content, list) else ()):
-            if isinstance(part, dict) and (what := BLOCKS.get(part.get("type"))):
+            if what := block_of(part):
                 yield ("messages", at, "content", index), what
 
 
@@ -256,25 +262,27 @@ def _unmatched(id: str | None, *, has_calls: bool, is_answered: bool) -> str:
 
 
 def _arguments(call: Call) -> Iterator[Remark]:
-    path = (*call.inside, "arguments")
+    path, none = (*call.inside, "arguments"), "without arguments, write"
     of_call = f"the arguments of the call {call.title}"
     if "arguments" not in call.function:
         other = next((name for name in _ARGUMENTS if call.function.get(name) is not None), None)
-        help = f"rename `{other}` to `arguments`" if other else 'without arguments, write `"arguments": "{}"`'
-        yield Remark(rules.CALL_ARGUMENTS, f"the call {call.title} has no `arguments`", call.inside, help)
+        write = (
+            f"rename `{other}` to `arguments`" if other else 'without arguments, write `"arguments": "{}"`'
+        )
+        yield Remark(rules.CALL_ARGUMENTS, f"the call {call.title} has no `arguments`", call.inside, write)
         return
     given = call.function["arguments"]
     if given is None or (isinstance(given, str) and is_blank(given)):
         state = "null, not a JSON object" if given is None else "empty, which is not JSON"
-        yield Remark(rules.CALL_ARGUMENTS, f"{of_call} are {state}", path, 'without arguments, write `"{}"`')
+        yield Remark(rules.CALL_ARGUMENTS, f"{of_call} are {state}", path, f'{none} `"{{}}"`')
         return
     value = given
     if isinstance(given, str):
         try:
             value = orjson.loads(given)
         except ValueError:
-            reason, help = _not_json(given)
-            yield Remark(rules.CALL_ARGUMENTS, f"{of_call} are not a JSON object: {reason}", path, help)
+            reason, remedy = _not_json(given)
+            yield Remark(rules.CALL_ARGUMENTS, f"{of_call} are not a JSON object: {reason}", path, remedy)
             return
     if isinstance(value, str):
         text = f"{of_call} are a JSON string, not a JSON object"

@@ -9,7 +9,7 @@ from sftc.dataset.convert.field_notes import FieldNotes
 from sftc.dataset.convert.row_formats import AUTHORS
 from sftc.dataset.convert.row_values import UnconvertibleRowError, parsed_value, value_kind, written_value
 from sftc.dataset.roles import CALLS, OTHER_NAMES, ROLES
-from sftc.dataset.tool_calls import BLOCKS
+from sftc.dataset.tool_calls import block_of
 
 MadeMessage = dict[str, Any]
 
@@ -367,6 +367,4 @@ def are_messages(value: Any) -> bool:
 
 def _has_blocks(content: Any) -> bool:
     """Return whether a content has calls or results among its parts."""
-    return isinstance(content, list) and any(
-        isinstance(part, dict) and part.get("type") in BLOCKS for part in content
-    )
+    return isinstance(content, list) and any(map(block_of, content))
