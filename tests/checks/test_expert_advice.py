@@ -61,6 +61,10 @@ def test_no_value_is_made_up_for_a_word_that_may_mean_anything(value: str) -> No
         ('[dataset]\npath = "x"', "`path` belongs at `job.data`"),
         ('[run]\nname = "x"', "`name` belongs at `job.name`"),
         ('[Job]\nname = "x"', "`name` belongs at `job.name`"),
+        ("[lora]\nenabled = true", "`enabled` belongs at `training.mode`"),
+        ("[training.lora]\nenabled = true", "it belongs at `training.mode`"),
+        ("[eval]\nenabled = true", "`enabled` belongs at `training.validation.enabled`"),
+        ("[validation]\nenabled = true", "`enabled` belongs at `training.validation.enabled`"),
         ("[hyperparameter]\nn_epochs = 1", "did you mean `[hyperparameters]`?"),
     ],
 )

@@ -1,7 +1,7 @@
 """What a name that the contract does not know where it is written was probably meant to be."""
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sftc.checks.config import Config
 from sftc.contract.names import plain
@@ -12,6 +12,8 @@ from sftc.findings.finding import Fix
 from sftc.text.keys import ABSENT, Path, dotted, quoted
 from sftc.text.quoted_values import without_quotes
 from sftc.text.suggest import near
+
+_SWITCH: Final = "enabled"
 
 
 class Counterparts(NamedTuple):
@@ -38,6 +40,10 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
     """
     names, table, name = config.contract.names, path[:-1], str(path[-1])
     places = names.homes(name, is_table=is_table)
+    if (
+        plain(name) == _SWITCH and table not in config.contract.forwarded
+    ):  # it turns on what the table is about
+        places = names.others(str(table[-1]) if table else name)
     spelled = next((place for place in places if place[:-1] == table), None)
     others = names.others(name, is_table=is_table)
     others = others if is_table else _fitting(config, path, others)

@@ -29,7 +29,7 @@ from sftc.findings.stage_rules.schema import UNKNOWN_KEY, UNKNOWN_TABLE
 from sftc.text.keys import Path, dotted, key
 
 _SHOWN = 10
-_OF_THE_TABLE = frozenset({"name", "type", "kind", "path", "id", "file", "value"})
+_OF_THE_TABLE = frozenset({"name", "type", "kind", "path", "id", "file", "value", "enabled"})
 """Names of keys, in plain letters, that say what their table is about."""
 _NO_TABLE = "remove it: no section has this name; notes belong in `[algorithm]`"
 _NO_KEY = "remove it: no setting has this name"
@@ -143,10 +143,11 @@ def _home_inside(config: Config, name: str, *, is_table: bool, section: Path | N
     """Return the key that `name` means in an unknown table called `of`, such as `name` in `[optimizer]`."""
     if plain(name) not in _OF_THE_TABLE or is_table:
         return home(config, name, is_table=is_table, inside=section)
-    if named := home(config, of, is_table=False, inside=None):
-        return named
     own = home(config, name, is_table=False, inside=section)
-    return own if own and own[:-1] == section else None
+    is_own = own is not None and own[:-1] == section
+    if is_own and plain(str(section[-1] if section else "")) == plain(of):
+        return own
+    return home(config, of, is_table=False, inside=None) or (own if is_own else None)
 
 
 def _contents(tables: list[dict[str, Any]]) -> str:

@@ -121,11 +121,16 @@ def _is_blank_part(part: Any) -> bool:
 
 def _shows(value: Any) -> bool:
     """Return whether a part of another type, or a value in it, shows anything."""
-    if isinstance(value, str):
-        return not is_blank(value)
-    if isinstance(value, dict):
-        return any(_shows(each) for name, each in value.items() if name != "type")
-    return any(map(_shows, value)) if isinstance(value, list) else value is not None
+    left = [value]  # a stack, because the value may be nested deeper than Python calls
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            left += [inner for name, inner in each.items() if name != "type"]
+        elif isinstance(each, list):
+            left += each
+        elif not is_blank(each) if isinstance(each, str) else each is not None:
+            return True
+    return False
 
 
 def _why_blank(message: RowMessage) -> str | None:

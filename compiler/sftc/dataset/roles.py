@@ -1,5 +1,6 @@
 """The roles of messages, and what other formats call them."""
 
+from functools import lru_cache
 from typing import Final
 
 from sftc.text.suggest import near
@@ -26,6 +27,7 @@ CALLS: Final = ("function_call", "tool_call", "tool_calls")
 """The roles of a message that is a call, in other formats."""
 
 
+@lru_cache(maxsize=1 << 10)
 def meant_role(role: str) -> str | None:
     """Return the role that `role` is another name or another spelling of, if it is one."""
     lower = role.strip().lower()
