@@ -81,7 +81,7 @@ def _unparsed(data: bytes, tokens: int | None) -> list[Remark]:
     try:
         scan = Scan(text)
     except NotJsonError as error:
-        return [Remark(rows.ROW_NOT_JSON, str(error), at=(error.at, error.at + 1))]
+        return [Remark(rows.ROW_NOT_JSON, str(error), help=error.help, at=(error.at, error.at + 1))]
     if scan.depth > MAX_DEPTH:
         return [_too_deep(scan)]
     found = [

@@ -1,5 +1,6 @@
 """Rules about a config and its training files together."""
 
+import os
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,6 +11,7 @@ from sftc.checks.rules.data import VALIDATION_PATH, validation_file
 from sftc.checks.rules.evaluation import EVAL_STEPS, SAVE_BEST, strategy
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
+from sftc.findings.stage_rules.rows import RELATIVE_PATHS
 from sftc.text.plural import counted
 
 HYPERPARAMETERS: Final = Setting("hyperparameters", dict)
@@ -69,7 +71,8 @@ def _missing(config: Config) -> Iterator[Finding]:
     if named := validation_file(config):
         message = f"no file `{named}` in this folder: the job runs without validation"
         span = config.span(VALIDATION_PATH)
-        yield VALIDATION_FILE_MISSING.finding(span, message, path=VALIDATION_PATH.path)
+        help = None if os.path.isabs(named) else RELATIVE_PATHS
+        yield VALIDATION_FILE_MISSING.finding(span, message, path=VALIDATION_PATH.path, help=help)
 
 
 def _best_model(config: Config) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from sftc.dataset.file_kind import (
     COLUMNAR,
     GZIP,
     HEAD,
+    PLAIN_TEXT,
     UTF16_BE,
     UTF16_LE,
     UTF32_BE,
@@ -193,6 +194,8 @@ def unpacked(path: str, stack: ExitStack) -> Unpacked:
     for _ in range(_LAYERS):
         head = _head(stream)
         kind = kind_of(head)
+        if kind is PLAIN_TEXT:
+            kind = None  # it may be a table of one column
         stream = _buffered(_Rejoined(head, stream))
         if kind:
             kinds.append(kind)
