@@ -14,7 +14,7 @@ from measure import publish
 import sftc
 from sftc.contract.versions import PACKAGED
 from sftc.findings.finding import ConfigError
-from sftc.report.tables import account
+from sftc.report.tables import account_table
 from sftc.report.terminal import render
 from sftc.text.source import Source
 from sftc.tools import diff, explain
@@ -31,7 +31,7 @@ LIMIT = 2.0
 def _explain(source: Source) -> None:
     compiled = sftc.compile(source.text.encode())
     if compiled.ok:
-        account([*explain.keys(compiled)], [*explain.values(compiled)])
+        account_table([*explain.keys(compiled)], [*explain.values(compiled)])
 
 
 def _diff(source: Source) -> None:

@@ -36,7 +36,7 @@ def test_the_package_installs_and_compiles_outside_the_checkout(
         "from sftc.contract.versions import PACKAGED\n"
         "for number in PACKAGED.versions:\n"
         "    contract = PACKAGED.version(number)\n"
-        "    contract.schemas.file(contract.payload_schema), contract.accepts, contract.accepts_payload\n"
+        "    contract.accepts, contract.target.accepts_payload, contract.target.service\n"
         "    contract.refusals, contract.mapping, contract.upgrade\n"
         "for name in PACKAGED.target_names:\n"
         "    target = PACKAGED.target(name)\n"

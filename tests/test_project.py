@@ -66,6 +66,20 @@ def test_the_reference_lists_every_exit_code(root: Path) -> None:
     assert named == {0, 2} | codes
 
 
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_the_files_that_a_document_names_exist(document: str, root: Path) -> None:
+    folders = ("compiler", "schemas", "tests", "golden", "docs", "benchmarks")
+    paths = [*root.glob("*.*"), *(path for folder in folders for path in (root / folder).rglob("*.*"))]
+    files = [path.as_posix() for path in paths]
+    text = (root / document).read_text(encoding="utf-8")
+    named = {
+        name for name in re.findall(r"`([\w./-]+\.(?:c|js|json|md|py|toml))`", text) if "NAME" not in name
+    }
+    assert len(named) > 20
+    missing = {name for name in named if not any(file.endswith(f"/{name}") for file in files)}
+    assert missing <= {"cli/NAME_command.py", "docs/targets/NAME.md"}
+
+
 def test_the_readme_is_short(root: Path) -> None:
     assert len((root / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 

@@ -93,7 +93,7 @@ def examine(
         contract = _select(document, default, contracts)
         if EXTENDS in document.values and (EXTENDS,) in contract.properties:
             document = _extended(document, contract, default, contracts)
-        if version is not None:
+        if version is not None:  # the schema of that version may require the key
             document.values.setdefault(SELECTOR, version)
         config = Config(document, contract, contracts, targets)
     except ConfigError as error:
@@ -133,6 +133,7 @@ def _extended(
     def agrees(base: Document) -> bool:
         return _select(base, default, contracts) is contract
 
+    # Without the overrides, which count more than the values of all files.
     extended = with_bases(parse(document.source), EXTENDS, agrees)
     return overridden(extended, document.overrides)
 
@@ -208,16 +209,14 @@ class Compiled:
         Raises:
             ConfigError: the config has errors, or holds an integer that `jcs` cannot represent.
         """
-        payload = self.payload
-        if format == "jcs":
-            self._refuse_inexact()
+        payload = self._payload_in(format)
         return {
             file: to_bytes(part, format or FORMS[form][0])
             for file, (form, part) in as_files(self.target, payload, name).items()
         }
 
     def to_bytes(self, format: Format = "pretty") -> bytes:
-        """Return the canonical bytes of the payload (contract, section 3).
+        """Return the canonical bytes of the payload.
 
         Args:
             format: `pretty` indents by two spaces; `compact` is one line; both end in a
@@ -228,10 +227,7 @@ class Compiled:
             ConfigError: the config has errors, or, for `jcs`, holds an integer beyond
                 2^53, which RFC 8785 cannot represent.
         """
-        payload = self.payload
-        if format == "jcs":
-            self._refuse_inexact()
-        return to_bytes(payload, format)
+        return to_bytes(self._payload_in(format), format)
 
     @property
     def digest(self) -> str:
@@ -240,9 +236,7 @@ class Compiled:
         Raises:
             ConfigError: the config has errors, or holds an integer beyond 2^53.
         """
-        payload = self.payload
-        self._refuse_inexact()
-        return digest(payload)
+        return digest(self._payload_in("jcs"))
 
     @property
     def checked(self) -> Config:
@@ -254,6 +248,13 @@ class Compiled:
         if self.config is None or self._payload is None:
             raise ConfigError(self.findings)
         return self.config
+
+    def _payload_in(self, format: Format | None) -> Payload:
+        """Return the payload; integers that are not exact stop it in `jcs`, which cannot hold them."""
+        payload = self.payload
+        if format == "jcs":
+            self._refuse_inexact()
+        return payload
 
     def _refuse_inexact(self) -> None:
         sent = [row.path for row in self.target.mapping.rows if row.path]

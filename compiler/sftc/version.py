@@ -1,3 +1,3 @@
-"""The version of this release, in the one place that says it."""
+"""The version of this release, which is defined only here."""
 
 __version__ = "0.1.0"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from support.services import Client, Told, rows, running, thread
+from support.services import Client, Told, good, payload, rows, running, thread
 from support.web_browser import CHROMIUM, log_in
 
 
@@ -43,6 +43,21 @@ def job(service: Client, file: str, told: Told) -> Iterator[str]:
     """Provide a job that runs."""
     with running(service, file, told) as id:
         yield id
+
+
+@pytest.fixture(scope="module")
+def described(service: Client, file: str) -> str:
+    """Return a job that came with its config, and is not started."""
+    id = str(good(service.create(payload(file)))["id"])
+    found = {"id": "a-rule", "severity": "warning", "message": "too long" * 50, "help": "less", "line": 3}
+    provenance = {
+        "git_revision": "0123456789" * 4 + "-dirty",
+        "files": [{"path": "job.sft.toml", "text": '[job]\nmodel = "m"\n# ' + "long " * 100}],
+        "findings": [{**found, "path": "job.sft.toml"}],
+        "origins": {"/model": {"kind": "config", "key": "job.model", "path": "job.sft.toml", "line": 2}},
+    }
+    good(service.put(f"/jobs/{id}/provenance", json=provenance))
+    return id
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from support.waiting import eventually
 from support.web_browser import log_in
 
 LOOKS = ["light", "dark", "light and narrow", "dark and narrow"]
-PATHS = ["/", "/files", "/jobs/{job}", "/jobs/none", "/login"]
+PATHS = ["/", "/files", "/jobs/{job}", "/jobs/{described}", "/jobs/none", "/login"]
 
 
 def focused(page: Page) -> str:
@@ -53,17 +53,19 @@ def test_a_job_is_found_and_cancelled_with_the_keyboard_alone(page: Page, servic
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("look", LOOKS)
-def test_axe_finds_nothing_and_nothing_is_cut_off(
-    page: Page, told: Told, job: str, path: str, look: str
+def test_axe_finds_nothing_and_nothing_is_cut_off(  # noqa: PLR0913, PLR0917  cases and fixtures
+    page: Page, told: Told, job: str, described: str, path: str, look: str
 ) -> None:
     told.tell(1)
     told.event("sample", "m", {"prompt": "Who are you?", "step": 0, "answer": "a model"})
     told.event("warning", "`compute.gpu_type`: a warning")
     page.emulate_media(color_scheme="dark" if "dark" in look else "light")
     page.set_viewport_size({"width": 320 if "narrow" in look else 1280, "height": 800})
-    page.goto(path.format(job=job))
+    page.goto(path.format(job=job, described=described))
     if "{job}" in path:
         expect(page.locator("#curves")).to_contain_text("train.loss")
+    if "{described}" in path:
+        expect(page.get_by_role("row", name='2 model = "m"')).to_contain_text("/model")
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

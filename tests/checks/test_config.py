@@ -1,12 +1,15 @@
 """Rules read keys through one accessor, so that tests detect a renamed key."""
 
 import ast
+import pkgutil
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import sftc.estimate
 from sftc.checks import resources
 from sftc.checks.catalogue import FAMILIES
 from sftc.checks.config import Setting
@@ -17,7 +20,11 @@ from sftc.text.keys import Path as KeyPath
 from sftc.text.keys import dotted
 from support.scratch import Scratch
 
-MODULES: list[ModuleType] = [resources, *FAMILIES]
+ESTIMATES = [
+    import_module(each.name)
+    for each in pkgutil.iter_modules(sftc.estimate.__path__, f"{sftc.estimate.__name__}.")
+]
+MODULES: list[ModuleType] = [resources, *FAMILIES, *ESTIMATES]
 SETTINGS = [
     pytest.param(value, id=f"{module.__name__.rpartition('.')[2]}.{name}")
     for module in MODULES
@@ -29,17 +36,20 @@ KEYS = [path for path, schema in PACKAGED.newest.properties.items() if not schem
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_rules_read_only_keys_of_the_newest_contract(setting: Setting[object]) -> None:
+def test_settings_are_keys_of_the_newest_contract(setting: Setting[object]) -> None:
     schema = PACKAGED.newest.properties[setting.path]
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     assert tuple(TYPES[each] for each in types) == setting.kinds
 
 
-def test_rules_name_keys_only_in_settings(root: Path) -> None:
+def test_keys_are_named_only_in_settings(root: Path) -> None:
+    """The trainer has a table of its own, and reads payloads."""
     keys = {dotted(path) for path in PACKAGED.newest.properties if len(path) > 1}
-    folder = root / "compiler/sftc/checks"
+    package = root / "compiler/sftc"
     strings = 0
-    for file in [*(folder / "rules").glob("*.py"), folder / "resources.py"]:
+    for file in package.rglob("*.py"):
+        if file.is_relative_to(package / "training"):
+            continue
         tree = ast.parse(file.read_text(encoding="utf-8"))
         declared = {
             id(call.args[0])

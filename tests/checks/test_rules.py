@@ -12,6 +12,8 @@ import pytest
 import sftc
 import sftc.checks.rules as checks_rules
 from sftc.checks.catalogue import RULES
+from sftc.checks.rules.refusals import BY_CODE
+from sftc.contract.versions import PACKAGED
 from sftc.dataset import check_files
 from sftc.findings import stage_rules
 from sftc.findings.finding import Finding
@@ -129,6 +131,12 @@ def test_every_rule_is_in_the_catalogue() -> None:
     defined = {each.id for module in modules for each in vars(module).values() if isinstance(each, Rule)}
     assert len(defined) > 100
     assert defined == RULES.keys()
+
+
+def test_every_certain_refusal_of_the_service_has_a_rule() -> None:
+    codes = {refusal.code for refusal in PACKAGED.newest.refusals}
+    assert codes
+    assert codes == BY_CODE.keys()
 
 
 def test_only_listed_rules_have_no_example() -> None:

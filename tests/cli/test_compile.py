@@ -191,10 +191,11 @@ def test_a_closed_pipe_ends_the_command_silently(sftc: Program, closed_pipe: int
     assert (run.returncode, run.stderr) == (141, b"")
 
 
-def test_findings_to_a_closed_pipe_end_the_command_silently(sftc: Program, closed_pipe: int) -> None:
-    command = [sftc.path, "compile", "wrong.toml"]
+@pytest.mark.parametrize("arguments", ["compile wrong.toml", "compile warned.toml", "compile", "chat none"])
+def test_a_closed_stderr_ends_the_command_silently(sftc: Program, closed_pipe: int, arguments: str) -> None:
+    command = [sftc.path, *arguments.split()]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=closed_pipe, check=False)
-    assert (run.returncode, run.stdout) == (1, b"")
+    assert (run.returncode, run.stdout) == (141, b"")
 
 
 def on_a_terminal(command: list[str], environment: dict[str, str]) -> str:

@@ -34,6 +34,9 @@ FILES = {"full/notes.txt": "", "empty/other.txt": ""}
         (["job-1", "--push", "me/sums", "--dtype", "bf16"], 2, "--push alone uploads the model as it is"),
         (["job-1", "--push", "sums"], 2, "'sums' is not OWNER/NAME"),
         (["job-1", "--ollama", "-f"], 2, "'-f' is not the name of a model in Ollama"),
+        (["job-1", "--ollama", "a.b/sums"], 2, "'a.b/sums' is not the name of a model in Ollama"),
+        (["job-1", "--ollama", "a/b/c/sums"], 2, "'a/b/c/sums' is not the name of a model in Ollama"),
+        (["full", "--ollama", "localhost:5000/me/sums:1b"], 1, "there is no `ollama` on the PATH"),
         (["full", "--ollama", "sums"], 1, "there is no `ollama` on the PATH: pass --output DIR"),
         (["full", "--gguf", "x.gguf"], 1, "there is no convert_hf_to_gguf.py on the PATH: pass --llama-cpp"),
         (["full", "--gguf", "x.gguf", "--llama-cpp", "full"], 1, "no convert_hf_to_gguf.py in full"),
@@ -61,6 +64,45 @@ def test_what_cannot_be_exported(
     assert os.listdir("full") == ["notes.txt"]
 
 
+def test_an_ollama_that_does_not_run(sftc: Program, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = folder / "bin/ollama"  # no registry has Ollama: this one does what it does without a server
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\n[ "$1" = list ] && echo could not connect >&2 && exit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    code, out, said = sftc("export", "full", "--ollama", "sums")
+    assert (code, out) == (1, "")
+    assert said == (
+        "Error: `ollama list` failed: could not connect. Start it with `ollama serve`, or pass --output DIR "
+        "to write the folder for it.\n"
+    )
+
+
+def test_a_token_that_the_hub_does_not_know(
+    sftc: Program, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", KEY)
+    refusal = Answer({"error": "Invalid credentials in Authorization header"}, 401)
+    with odd_service(lambda asked: refusal) as service:
+        monkeypatch.setenv("HF_ENDPOINT", service.root)
+        code, out, said = sftc("export", "full", "--merge", "--push", "me/sums")
+        assert (code, out) == (1, "")
+        assert said.startswith("Error: the Hugging Face Hub cannot be used: ")
+        assert service.asked[-1].path == "/api/whoami-v2"
+    code, _, said = sftc("export", "full", "--merge", "--push", "me/sums")
+    assert (code, said.count("the Hugging Face Hub cannot be used: ")) == (1, 1)
+
+
+@pytest.mark.slow
+def test_rows_are_read_before_the_model_is_loaded(sftc: Program, models: Path) -> None:
+    Path("rows.jsonl").write_text("{}\n")
+    options = ["--merge", "--output", "new", "--validation-file", "rows.jsonl"]
+    code, _, said = sftc("export", str(models / "tiny"), *options)
+    assert code == 1
+    assert said.startswith("Error: ")
+    assert "rows.jsonl:1: not a valid row" in said
+
+
 @pytest.mark.slow
 def test_a_merged_model_is_there_as_a_whole_or_not_at_all(
     sftc: Program, models: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory
@@ -84,6 +126,23 @@ def test_a_merged_model_is_there_as_a_whole_or_not_at_all(
         Path("empty")
     ).keys()
     assert sorted(os.listdir(folder)) == before
+
+
+@pytest.mark.slow
+def test_what_a_killed_export_left_is_removed_by_the_next_but_not_what_another_one_uses(
+    sftc: Program, models: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    trained = write_adapter(models / "tiny", tmp_path_factory.mktemp("trained") / "adapter")
+    with sftc.started("export", str(trained), "--merge", "--output", "new") as run:
+        told(run, "loading")
+        [left] = folder.glob(".sftc-export-*")
+        assert sftc("export", "full", "--merge", "--output", "other")[0] == 1  # it has no model
+        assert (left / "lock").exists()
+        run.kill()
+        run.wait(60)
+    assert left.exists()
+    assert sftc("export", "full", "--merge", "--output", "other")[0] == 1
+    assert sorted(os.listdir(folder)) == ["empty", "full"]
 
 
 @needs_namespaces

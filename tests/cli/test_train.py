@@ -100,6 +100,8 @@ def test_a_dry_run_prints_the_plan_and_sends_nothing(
         ("GET", "files/ID until ready"),
     ]
     assert asked[3].startswith(f"POST {root}/learning/jobs Idempotency-Key: sftc-")
+    puts = [text for text in plan if text.startswith("PUT ")]
+    assert puts == [f"PUT {root}/learning/jobs/ID/provenance the config"] * (backend == "local")
     assert plan[-1] == "Nothing was sent."
     assert not (folder / "state/sftc").exists()
 

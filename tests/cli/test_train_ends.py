@@ -4,6 +4,7 @@ It is killed at six moments by default, at fifty with the environment variable S
 selects other moments.
 """
 
+import json
 import os
 import pty
 import random
@@ -246,6 +247,9 @@ def test_the_embedded_service_ends_with_the_command(sftc: Program, folder: Path)
     assert f"sftc: using the embedded service, in {data}\n" in errors
     assert f"sftc: {job.strip()} failed: " in errors
     assert processes(data) == []
+    with closing_database(folder / "state/sftc/service/service.db") as database:
+        [(content,)] = database.execute("SELECT content FROM provenance WHERE job = ?", (job.strip(),))
+    assert json.loads(content)["files"][0]["path"] == "config.toml"
     assert job.strip() in sftc("jobs", "list")[1]
     assert processes(data) == []
 

@@ -3,10 +3,12 @@
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from sftc.cli.rerun import rerun
 from support.program import Program, rest, told
 from support.waiting import eventually
 
@@ -71,6 +73,29 @@ def test_a_file_that_is_away_for_a_moment_is_no_error(run: Program, own_folder: 
         assert told(process, READY).startswith("sftc: base.toml changed\n")
         out = interrupted(process)
     assert out == "no findings in 1 file\n" * 2
+
+
+def test_a_save_is_read_once_all_of_it_is_written(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = own_folder / "base.toml"
+    seen: list[str] = []
+    pieces = iter(["[job]", "\nmodel", ' = "n"', "\n"])
+
+    def read() -> None:
+        seen.append(base.read_text())
+        if len(seen) > 1:
+            raise KeyboardInterrupt
+
+    def write_on(seconds: float) -> None:
+        if piece := next(pieces, ""):
+            base.write_text(base.read_text() + piece)
+
+    monkeypatch.setattr(time, "sleep", write_on)  # between two looks, an editor writes the next piece
+    with pytest.raises(KeyboardInterrupt):
+        rerun(read, ["base.toml"])
+    assert seen == [BASE, BASE + '[job]\nmodel = "n"\n']
+    assert capsys.readouterr().err.count("base.toml changed") == 1
 
 
 def test_compile_writes_the_payload_again_and_keeps_it_on_errors(run: Program, own_folder: Path) -> None:

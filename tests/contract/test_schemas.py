@@ -113,7 +113,9 @@ def test_every_payload_pointer_has_exactly_one_source(contract: Contract) -> Non
     ids = [row.id for row in contract.mapping.rows]
     assert len(set(ids)) == len(ids)
     tables = {row.to for row in contract.mapping.rows if row.op == "verbatim"}
-    pointers = set(_leaves(contract.schemas.file(contract.payload_schema), contract.payload_schema, tables))
+    pointers = set(
+        _leaves(contract.schemas.file(contract.target.payload_schema), contract.target.payload_schema, tables)
+    )
     bound_at_submission = {("metadata", "effective_config", "data", "validation_files")}
     containers = {("metadata", "effective_config", "compute"), ("metadata", "effective_config", "training")}
     assert set(targets) - containers == pointers - bound_at_submission
@@ -149,7 +151,7 @@ def test_a_payload_of_version_2_says_so_if_version_1_would_read_another_run() ->
 
 @of_each_version
 def test_both_readers_of_schemas_know_every_keyword_in_use(contract: Contract) -> None:
-    for name in (contract.config_schema, contract.payload_schema):
+    for name in (contract.config_schema, contract.target.payload_schema):
         used = _keywords(contract.schemas.file(name), name, set())
         structure = {"properties", "additionalProperties", "required", "$ref", "items"}
         assert used - structure <= KEYWORDS.keys()

@@ -410,6 +410,18 @@ def test_findings_of_a_row_are_limited() -> None:
     assert look.counts == {"nul-in-text": 1000}
 
 
+@pytest.mark.parametrize(
+    "line", [b"  },\n", b"null\n", b"[]\n", b'{"messages": \n', b"\xff\xfe{}\n", b"// rows\n"]
+)
+def test_lines_that_are_no_rows_repeat_nothing(line: bytes, put: Put) -> None:
+    first, second = run(put(row(1) + line * 3), put(row(2) + line * 2, "b.jsonl"), options=ALL)
+    assert {found.id for found in (*first.findings, *second.findings)} <= {
+        "row-not-json",
+        "row-not-utf8",
+        "row-shape",
+    }
+
+
 def test_repeated_rows_are_counted_and_listed(put: Put) -> None:
     rows = [row(1), b"\n", row(2), b"  " + row(1), row(3), row(2)[:-1] + b" \r\n", row(1)[:-1] + b"\t"]
     path = put(b"".join(rows))
@@ -564,3 +576,22 @@ def test_a_killed_worker_ends_the_check(put: Put, when: str) -> None:
     command = [sys.executable, "-c", KILLING, when, put(b"".join(map(row, range(2000))))]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.stdout.startswith("RuntimeError: a worker process ended unexpectedly"), ended.stderr
+
+
+@pytest.mark.parametrize(("begin", "end"), [('{"a":', "}"), ("[", "]")])
+def test_a_part_as_deep_as_a_row_may_be_is_looked_into(begin: str, end: str) -> None:
+    for text, found in (("", ["blank-assistant"]), ("x", [])):
+        part = f'{{"type": "other", "a": {begin * 490}"{text}"{end * 490}}}'
+        data = row().replace(b'"content": "b"', f'"content": [{part}]'.encode())
+        assert data != row()
+        assert [remark.rule.id for remark in remarks(data)] == found
+
+
+def test_a_missing_file_says_where_relative_paths_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path, is_relative in (("rows.jsonl", True), (str(tmp_path / "rows.jsonl"), False)):
+        [found] = one(path).findings
+        assert found.id == "unreadable-data"
+        assert ("relative path" in (found.help or "")) == is_relative

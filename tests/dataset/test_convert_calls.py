@@ -209,3 +209,50 @@ def test_what_is_beside_calls_is_named(tmp_path: Path) -> None:
         "contents[].weight": 1,
         "contents[].parts[].functionResponse.willContinue": 1,
     }
+
+
+def test_blocks_of_anthropic_are_calls_and_results(tmp_path: Path) -> None:
+    use = {"type": "tool_use", "id": "t1", "name": "tide", "input": {"port": "Vell"}}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": "low at six", "is_error": False}
+    row = {
+        "system": "Be short.",
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "Tide?"}]},
+            {"role": "assistant", "content": [{"type": "thinking", "thinking": "Ask."}, use]},
+            {"role": "user", "content": [result, {"type": "text", "text": "Well?"}]},
+            {"role": "assistant", "content": [{"type": "text", "text": "Low."}, {**use, "id": "t2"}]},
+            {"role": "user", "content": [{**result, "tool_use_id": "t2"}]},
+            {"role": "assistant", "content": "Low at six."},
+        ],
+        "tools": [{"name": "tide", "description": "The tide.", "input_schema": {"type": "object"}}],
+    }
+    done = Converted(tmp_path, json.dumps(row).encode())
+    call = {
+        "id": "t1",
+        "type": "function",
+        "function": {"name": "tide", "arguments": '{"port": "Vell"}'},
+    }
+    [made] = done.rows
+    assert made["messages"] == [
+        {"role": "system", "content": "Be short."},
+        {"role": "user", "content": [{"type": "text", "text": "Tide?"}]},
+        {"role": "assistant", "reasoning_content": "Ask.", "tool_calls": [call]},
+        {"role": "tool", "content": "low at six", "tool_call_id": "t1"},
+        {"role": "user", "content": "Well?"},
+        {"role": "assistant", "content": "Low.", "tool_calls": [{**call, "id": "t2"}]},
+        {"role": "tool", "content": "low at six", "tool_call_id": "t2"},
+        {"role": "assistant", "content": "Low at six."},
+    ]
+    function = {"name": "tide", "description": "The tide.", "parameters": {"type": "object"}}
+    assert made["tools"] == [{"type": "function", "function": function}]
+    assert done.report["files"][0]["not_taken_over"] == {"messages[].content[].is_error": 1}
+
+
+@pytest.mark.parametrize("kind", [["tool_use"], {"tool_use": 1}, 1, None, ""])
+def test_a_part_whose_type_is_no_word_is_no_block(kind: object, tmp_path: Path) -> None:
+    talk = [
+        {"role": "user", "content": [{"type": kind, "text": "Tide?"}]},
+        {"role": "assistant", "content": "Low."},
+    ]
+    done = Converted(tmp_path, json.dumps({"messages": talk}).encode())
+    assert done.rows == [{"messages": talk}]

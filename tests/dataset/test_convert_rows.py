@@ -393,3 +393,39 @@ def test_a_word_of_the_command_is_that_word_in_a_shell(words: list[str]) -> None
     assert line.isprintable()
     made = subprocess.run(["bash", "-c", line], capture_output=True, check=True)
     assert made.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1] == words
+
+
+@pytest.mark.parametrize(
+    ("row", "question", "answer"),
+    [
+        ({"problem": "1 + 1?", "solution": "It is 2.", "answer": "2"}, "1 + 1?", "It is 2."),
+        ({"instruction": "Sum up.", "context": "1, 2", "response": "3"}, "Sum up.\n\n1, 2", "3"),
+        ({"instruction": "Sum up.", "input": "1, 2", "response": "3"}, "Sum up.\n\n1, 2", "3"),
+        ({"input": "1 + 1?", "target": "2"}, "1 + 1?", "2"),
+    ],
+)
+def test_what_belongs_to_a_question_is_in_it(
+    row: dict[str, str], question: str, answer: str, tmp_path: Path
+) -> None:
+    [made] = convert(tmp_path, row).rows
+    assert [each["content"] for each in made["messages"]] == [question, answer]
+
+
+def test_the_history_of_a_question_is_kept_whatever_it_is_called(tmp_path: Path) -> None:
+    [made] = convert(tmp_path, {"query": "c", "response": "d", "history": [["a", "b"]]}).rows
+    assert [each["content"] for each in made["messages"]] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("row", "help"),
+    [
+        ({"mesages": TALK}, "did you mean `messages`? Pass `--map mesages=messages`"),
+        ({"frage": "a", "antwort": "b"}, "name its columns with `--map COLUMN=user --map COLUMN=assistant`"),
+        ({"data": [{"messages": TALK}]}, "if `data` has the rows, convert what `jq -c '.data[]'` prints"),
+    ],
+)
+def test_a_row_of_unknown_columns_says_how_to_name_them(
+    row: dict[str, object], help: str, tmp_path: Path
+) -> None:
+    [fault] = convert(tmp_path, row).faults
+    assert help in fault

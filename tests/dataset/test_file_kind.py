@@ -1,5 +1,6 @@
 """Files that are not JSON Lines are recognised by their first bytes, whatever their names."""
 
+import base64
 import bz2
 import csv
 import gzip
@@ -80,8 +81,33 @@ OTHERS: dict[str, list[bytes]] = {
         json.dumps({"rows": [ROW] * 2000}, indent=1).encode()[:HEAD],
         json.dumps({"text": "x" * HEAD}, indent=1).encode()[:HEAD],
     ],
-    "csv": [table(","), table(";")],
+    "csv": [
+        table(","),
+        table(";"),
+        table("|"),
+        b'question,answer\n"over\ntwo lines, with commas","a ""quoted"" word"\n',
+    ],
     "tsv": [table("\t")],
+    "binary": [
+        lzma.compress(TEXT, format=lzma.FORMAT_ALONE),
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+        b"\x7fELF\x02\x01\x01\0",
+        b"MZ\x90\0\3\0",
+        b"PARE\x15\x04\x15\x90\n\x01",
+        b'\x10\0\0\0\0\0\0\0{"a": {}}',
+    ],
+    "yaml": [
+        b"- messages:\n  - role: user\n    content: Which bird?\n",
+        b"messages:\n- role: user\n",
+        b"---\n# rows\nquestion: Which bird?\nanswer: The tern.\n",
+    ],
+    "xml": [b"<?xml version='1.0'?>\n<Error><Code>AccessDenied</Code></Error>"],
+    "text": [
+        b"Which bird nests on the pier?\nThe tern.\n",
+        b"# Birds\n\nNote: the tern nests on the pier.\n\nAnother line.\n",
+        b"(lp0\nI1\naI2\na.",
+        base64.b64encode(TEXT * 2)[:76] + b"\neyJtZXNzYWdlcyI6IFt7IA==\n",
+    ],
     "html": [b"<!DOCTYPE html>\n<html>", b"\n<html lang=en>"],
     "toml": [b'[job]\nmodel = "m"\n', b'# a job\n\nschema_version = 2\n[job]\nmodel = "m"\n'],
     "git-lfs": [b"version https://git-lfs.github.com/spec/v1\n"],
@@ -127,6 +153,13 @@ def test_a_database_is_recognised(tmp_path: Path) -> None:
         b"one line of text, with a comma",
         b"\x00\n\x00\n",
         b"\xff\n",
+        b"1\n2\n",
+        b"\0" * 100 + b"\n" + TEXT,
+        b"# a comment\n" + TEXT,
+        b"data: " + TEXT + b"data: " + TEXT,
+        b"\x1e" + TEXT + b"\x1e" + TEXT,
+        "\u00a0".encode() + TEXT + "\u00a0".encode() + TEXT,
+        base64.b64encode(TEXT),
         TEXT[:-1] + b"," + b"\n" + TEXT,
         (json.dumps({"messages": "x" * HEAD}) + "\n").encode()[:HEAD],
     ],
@@ -152,13 +185,30 @@ def test_an_archive_is_read_whatever_the_case_of_its_name(
     assert (checked.findings, checked.rows, checked.length) == ((), 1, len(TEXT))
 
 
-@pytest.mark.parametrize(("data", "what"), [(TEXT, "JSON Lines"), (compressed(TEXT), "Zstandard")])
+@pytest.mark.parametrize(
+    ("data", "what", "help"),
+    [
+        (TEXT, "JSON Lines", "name it `a.jsonl`"),
+        (compressed(TEXT), "Zstandard", "name it `a.jsonl.zst`"),
+        (in_zip(TEXT), "a ZIP archive", "run `sftc dataset convert {path} --output new.jsonl`"),
+    ],
+)
 def test_a_name_that_calls_a_file_gzip_that_is_not_is_an_error(
-    data: bytes, what: str, tmp_path: Path
+    data: bytes, what: str, help: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "a.jsonl.gz").write_bytes(data)
-    [checked] = check_files([str(tmp_path / "a.jsonl.gz")])
-    assert [found.message for found in checked.findings] == [f"the file is named `.gz`, but it is {what}"]
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(data)
+    [found] = check_files([str(path)])[0].findings
+    assert found.message == f"the file is named `.gz`, but it is {what}"
+    assert found.help == help.format(path=path)
+
+
+def test_a_file_that_is_compressed_twice_is_not_to_be_named_once_more(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(gzip.compress(TEXT)))
+    [found] = check_files([str(path)])[0].findings
+    assert found.message == "the file is gzip inside, not JSON Lines"
+    assert found.help == f"run `sftc dataset convert {path} --output new.jsonl`"
 
 
 def test_what_is_in_an_archive_is_recognised_too(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from sftc.document.overrides import Override
 from sftc.findings.finding import Severity
 from sftc.report import github, gitlab, junit, sarif
 from sftc.report import json as json_report
-from sftc.report.tables import account
+from sftc.report.tables import account_table
 from sftc.report.terminal import render
 from sftc.text.source import Source
 from sftc.tools import explain
@@ -125,7 +125,7 @@ def fuzz_config(chance: random.Random) -> str:
         raise AssertionError(f"the fix made it worse: {fixed.text!r}")
     compiled = sftc.compile(text.encode("utf-8", "surrogatepass"))
     if compiled.ok:
-        account([*explain.keys(compiled)], [*explain.values(compiled)])
+        account_table([*explain.keys(compiled)], [*explain.values(compiled)])
         compiled.to_bytes()
     if compiled.config:
         migrate(source, PACKAGED)

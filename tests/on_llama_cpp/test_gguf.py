@@ -128,7 +128,7 @@ def test_a_model_is_created_in_ollama(
 ) -> None:
     program = tmp_path / "bin/ollama"  # no registry has Ollama: this one says what it is called with
     program.parent.mkdir()
-    program.write_text('#!/bin/sh\necho "$@"\nls\nexit "${OLLAMA_STATUS:-0}"\n')
+    program.write_text('#!/bin/sh\n[ "$1" = list ] && exit\necho "$@"\nls\nexit "${OLLAMA_STATUS:-0}"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     code, out, said = sftc("export", str(trained), "--ollama", "me/sums:1b")

@@ -57,6 +57,7 @@ class Key:
 
 
 PROGRAM = STEPS
+PROVENANCE = {"files": [{"path": "job.toml", "text": "[job]\n"}], "findings": [], "origins": {}}
 _FRAMING = {"content-length", "transfer-encoding"}
 """Headers that say where a request ends. With random values, it is no HTTP, and no response of the API."""
 
@@ -135,22 +136,28 @@ def test_every_documented_response_occurs(tmp_path: Path) -> None:
             method, path = label.replace("/api/learning", "").split(" ")
             client.request(method, path, headers={"Authorization": "none"})
             client.request(method, path, headers={"Origin": "https://evil.example"})
-            client.request(method, path, json={} if method == "POST" else None)
+            changes = method in {"POST", "PUT"}
+            client.request(method, path, json={} if changes else None)
             path = path.replace("{id}", id)
-            client.request(method, path, json=[] if method == "POST" else None, params={"limit": "0"})
-            client.request(method, path, content=many if method == "POST" else None)
+            client.request(method, path, json=[] if changes else None, params={"limit": "0"})
+            client.request(method, path, content=many if changes else None)
+        new = good(client.create(payload(file), "new"))["id"]
+        for job in (new, id):  # one that was not started yet, and one that was
+            client.put(f"/jobs/{job}/provenance", json=PROVENANCE)
+        client.get(f"/jobs/{new}/provenance")
         (tmp_path / "incoming").rmdir()
         client.post("/files", content=PURPOSE + END, headers=MULTIPART)
     with thread(tmp_path, Steps(), ServiceLimits(upload=1000, patience=1.0)) as client, ExitStack() as links:
         client.event_hooks["response"] = [seen]
         client.post("/files", content=b" " * 1001, headers=MULTIPART)
         waiting = {}
-        for path in ("/files", "/jobs", f"/jobs/{id}/start"):
-            link = waiting[path] = links.enter_context(connected(client))
-            line = f"POST /api/learning{path}".encode()
+        slow = ["POST /files", "POST /jobs", f"POST /jobs/{id}/start", f"PUT /jobs/{id}/provenance"]
+        for request in slow:
+            link = waiting[request] = links.enter_context(connected(client))
+            line = request.replace(" ", " /api/learning").encode()
             link.sendall(head(line, KEY, FORM, b"Content-Length: 9"))
-        for path, link in waiting.items():
-            seen(parsed(client.build_request("POST", path), answered(link)))
+        for request, link in waiting.items():
+            seen(parsed(client.build_request(*request.split(" ")), answered(link)))
     with process(tmp_path / "full", LIMITED) as running, Client(running.url) as client:
         client.event_hooks["response"] = [seen]
         file = client.ready(rows(1))
@@ -158,8 +165,13 @@ def test_every_documented_response_occurs(tmp_path: Path) -> None:
         for size in (500_000, 50_000, 0):
             while client.create(payload(file, text="x" * size)).status_code == 201:
                 pass
-        for path in ("start", "cancel"):  # the first requests may still find free space
-            statuses = [client.post(f"/jobs/{job}/{path}", json={}).status_code for job in jobs]
+        for method, path, body in (
+            ("PUT", "provenance", PROVENANCE),
+            ("POST", "start", {}),
+            ("POST", "cancel", {}),
+        ):
+            # The first requests may still find free space.
+            statuses = [client.request(method, f"/jobs/{job}/{path}", json=body).status_code for job in jobs]
             assert 507 in statuses
     assert seen.answers == seen.named
 

@@ -323,6 +323,31 @@ def test_a_job_shows_its_curves_samples_findings_and_payload(
     assert "gpu_type = &#34;H100&#34;" in page
 
 
+def test_a_job_shows_its_config_beside_what_it_became_and_so_does_its_repetition(
+    service: Client, browser: Browser, file: str
+) -> None:
+    commit = "0123456789" * 4
+    provenance = {
+        "git_revision": commit,
+        "files": [{"path": "job.toml", "text": f'[job]\nmodel = "m"\n# {HOSTILE}\n'}],
+        "findings": [{"id": "rule", "severity": "note", "message": HOSTILE, "path": "job.toml", "line": 3}],
+        "origins": {"/model": {"kind": "config", "key": "job.model", "path": "job.toml", "line": 2}},
+    }
+    id = good(service.create(payload(file)))["id"]
+    assert "The job came without its config." in shown(browser, f"/jobs/{id}")
+    good(service.put(f"/jobs/{id}/provenance", json=provenance))
+    good(service.post(f"/jobs/{id}/start", json={}))
+    service.once(id)
+    again = browser.post(f"/jobs/{id}/again").headers["location"]
+    for path in (f"/jobs/{id}", again):
+        page = shown(browser, path)
+        assert commit in page
+        line = r"<td>2</td><td><code>model = &#34;m&#34;</code>\s*</td><td>\s*<p><code>/model</code>"
+        assert re.search(line, page)
+        assert "<strong>note</strong> &#34;&#39;&gt;&lt;img" in page
+        assert "img" not in [tag for tag, _ in Elements(page).found]
+
+
 def test_two_hundred_jobs_are_one_page(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "data")
     store = Store(folder.database)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sftc.submission.client import Patience, ServiceClient
+from sftc.submission.client import Patience, Sending, ServiceClient
 from sftc.submission.endpoint import ApiKey, Backend, SettingsError
 from sftc.submission.failures import RefusedError, UnreachableError
 from support.backends import Answer, Asked, OddService, nothing_listens, odd_service
@@ -51,9 +51,10 @@ class Client:
         with self.service:
             return self.service.get(path)
 
-    def post(self, path: str = "jobs") -> dict[str, Any]:
+    def create_job(self) -> dict[str, Any]:
+        """Send the one request of the table that is a POST with a JSON body."""
         with self.service:
-            return self.service.post(path, {})
+            return self.service.call(self.service.table.job.create, {"key": "k"}, Sending({})).body
 
 
 def refusal(service: OddService) -> RefusedError:
@@ -65,7 +66,7 @@ def refusal(service: OddService) -> RefusedError:
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_temporary_errors_are_retried(status: int) -> None:
     busy = Answer({"error": {"message": "busy"}}, status)
-    for call in (Client.get, Client.post):
+    for call in (Client.get, Client.create_job):
         with odd_service([busy, busy, DONE]) as service:
             client = Client(service.url)
             assert call(client) == {"done": True}
@@ -75,7 +76,7 @@ def test_temporary_errors_are_retried(status: int) -> None:
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_an_invalid_response_is_retried(broken: Answer) -> None:
-    for call in (Client.get, Client.post):
+    for call in (Client.get, Client.create_job):
         with odd_service([broken, broken, DONE]) as service:
             client = Client(service.url)
             assert call(client) == {"done": True}
@@ -85,7 +86,7 @@ def test_an_invalid_response_is_retried(broken: Answer) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 422, 501])
 def test_permanent_errors_are_not_retried(status: int) -> None:
-    for call in (Client.get, Client.post):
+    for call in (Client.get, Client.create_job):
         with odd_service([Answer({}, status), DONE]) as service, pytest.raises(RefusedError) as refused:
             call(Client(service.url))
         assert refused.value.status == status
@@ -279,7 +280,7 @@ def test_post_requests_are_not_redirected(status: int) -> None:
         for place in (other.root, "/api/a"):
             away = Answer(status=status, headers={"Location": place})
             with odd_service([away, DONE]) as service, pytest.raises(RefusedError, match=f"HTTP {status}"):
-                Client(service.url).post()
+                Client(service.url).create_job()
             assert len(service.asked) == 1
     assert other.asked == []
 

@@ -218,3 +218,31 @@ def test_a_refused_job_can_be_corrected(folder: Path, client: Client) -> None:
             assert (refused.value.status, refused.value.code) == (400, "missing_gpu_type")
         client.submit(service.url, client.order(key="mine"))
         assert [job["idempotency_key"] for job in service.jobs()] == ["mine"]
+
+
+PROVENANCE = {"files": [], "findings": [], "origins": {}, "git_revision": "0123456789" * 4}
+
+
+def test_where_a_job_comes_from_is_said_before_it_is_started_and_is_no_part_of_the_order(
+    folder: Path, client: Client
+) -> None:
+    described = client.order()._replace(provenance=PROVENANCE)
+    with embedded(folder / "data", Waits()) as service, line(service.url) as way:
+        job = client.submit(way.url, described)
+        assert asked(way)[-3:] == [CREATE[0], "PUT /api/learning/jobs/ID/provenance", CREATE[1]]
+        [kept] = service.rows("SELECT * FROM provenance")
+        assert (kept["job"], json.loads(kept["content"])) == (job, PROVENANCE)
+        other = {**PROVENANCE, "git_revision": "9" * 40}
+        for again in (client.order(), described._replace(provenance=other)):
+            assert client.submit(way.url, again) == job
+        assert service.rows("SELECT * FROM provenance") == [kept]
+
+
+def test_a_refused_provenance_does_not_stop_the_job(folder: Path, client: Client) -> None:
+    order = client.order()._replace(provenance={**PROVENANCE, "files": None})
+    with embedded(folder / "data", Waits()) as service:
+        job = client.submit(service.url, order)
+        assert [each["status"] != "created" for each in service.jobs()] == [True]
+    [said] = [each for each in client.told if "warning" in each]
+    assert said.startswith(f"warning: the service does not keep the config of {job}: ")
+    assert "invalid_provenance" in said

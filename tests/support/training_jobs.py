@@ -133,13 +133,14 @@ class Bench:
         count: int = 64,
         *,
         substitutes: bool = True,
+        git_revision: str | None = None,
     ) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         paths = [folder.with_suffix(f".{name}.jsonl") for name in ("training", "validation")]
         paths[0].write_text(rows(count))
         paths[1].write_text(uneven(validation))
-        self._task = Task("job", job, paths[0], paths[1] if validation else None, folder, 1)
+        self._task = Task("job", job, paths[0], paths[1] if validation else None, folder, 1, git_revision)
         self._options = ExecutorOptions(str(models), download=False, substitutes=substitutes)
 
     def work(self) -> job_spec.JobSpec:

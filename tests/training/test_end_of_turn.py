@@ -9,6 +9,7 @@ from transformers import AutoTokenizer
 
 from sftc.training.artifacts import set_end_of_turn
 from sftc.training.inference import TrainedModel
+from sftc.training.trained_tokenizer import TrainedTokenizer
 from support.training_jobs import Bench, Told, payload
 
 TURN, TEXT = "<|im_end|>", "<|endoftext|>"
@@ -29,8 +30,9 @@ def test_the_trained_model_stops_at_the_end_of_turn_of_the_template(tmp_path: Pa
         "top_k": 7,
     }
     assert AutoTokenizer.from_pretrained(model).eos_token == TURN
-    trained = TrainedModel(model)
-    answer = trained.answer(trained.encode({"messages": [{"role": "user", "content": "1 + 1?"}]}), 60)
+    tokenizer = TrainedTokenizer(model)
+    trained = TrainedModel(tokenizer)
+    answer = trained.answer(tokenizer.encode({"messages": [{"role": "user", "content": "1 + 1?"}]}), 60)
     assert len(answer) < 10
     assert json.loads((base / "generation_config.json").read_bytes())["eos_token_id"] == text
 

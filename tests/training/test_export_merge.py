@@ -201,6 +201,15 @@ def test_bases_that_nothing_can_be_merged_into(models: Path, tmp_path: Path) -> 
     (trained / "some").replace(trained / "adapter_model.safetensors")
     with pytest.raises(FailedError, match="does not fit its base model: Found missing adapter keys"):
         export(trained, tmp_path / "merged")
+    (trained / "adapter_model.safetensors").write_bytes(b"x")
+    with pytest.raises(FailedError, match=r"the model in .*adapter cannot be loaded: "):
+        export(trained, tmp_path / "merged")
+    (trained / "adapter_model.safetensors").rename(trained / "adapter_model.bin")
+    with pytest.raises(FailedError, match=r"adapter_model\.safetensors is missing"):
+        export(trained, tmp_path / "merged")
+    (trained / "adapter_model.bin").unlink()
+    with pytest.raises(FailedError, match=r"the adapter in .* has no weights"):
+        export(trained, tmp_path / "merged")
     save_file(weights, trained / "adapter_model.safetensors")
     wider = tiny_model.write(tmp_path / "wider", hidden_size=32)
     (trained / "adapter_config.json").write_text(json.dumps({**given, "base_model_name_or_path": str(wider)}))

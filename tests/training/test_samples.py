@@ -13,6 +13,7 @@ from sftc.service.executor import FailedError
 from sftc.training import sampler
 from sftc.training.inference import TrainedModel
 from sftc.training.sample_file import read_samples, write_samples
+from sftc.training.trained_tokenizer import TrainedTokenizer
 from support.training_jobs import Bench, Told, contents, settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -69,8 +70,9 @@ def test_samples_are_events_and_the_first_and_last_are_on_the_card(models: Path,
     samples = taken(told)
     assert [*samples] == [0, 20, 40]
     assert all([*each] == PROMPTS for each in samples.values())
-    trained = TrainedModel(model)
-    question = trained.encode({"messages": [{"role": "user", "content": PROMPTS[0]}]})
+    tokenizer = TrainedTokenizer(model)
+    trained = TrainedModel(tokenizer)
+    question = tokenizer.encode({"messages": [{"role": "user", "content": PROMPTS[0]}]})
     assert samples[0][PROMPTS[0]] == trained.answer(question, 8, of_base=True)
     assert samples[40][PROMPTS[0]] == trained.answer(question, 8)
     assert samples[0] != samples[40]

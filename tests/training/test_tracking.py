@@ -52,7 +52,9 @@ def test_tensorboard_gets_the_metrics_and_what_the_job_is(
     models: Path, tmp_path: Path, untracked: dict[str, bytes]
 ) -> None:
     folder, tags = tmp_path / "job", {"team": "research", "git": "0a1b2c3"}
-    model, told = tracked(folder, models, "tensorboard", job={"name": "sums-1"}, tags=tags)
+    told = Told()
+    job = settings(tracking={"to": ["tensorboard"]}, job={"name": "sums-1"}, tags=tags, **STEPS)
+    model = Bench(folder, models, job, git_revision="0123456789" * 4).train(told)
     assert weights(model) == untracked
     place = folder / "tracking/tensorboard"
     assert told.data("tracking") == {"tensorboard": str(place)}
@@ -64,7 +66,9 @@ def test_tensorboard_gets_the_metrics_and_what_the_job_is(
     said = text.tensor_proto.string_val[0].decode()
     payload = Bench(folder, models, {}).work().payload  # as the job has it
     data = told.data("data")["digest"]
-    for fact in ('"name": "sums-1"', digest(payload), data, '"git": "0a1b2c3"', '"learning_rate": 0.005'):
+    revision = f'"git_revision": "{"0123456789" * 4}"'
+    facts = ('"name": "sums-1"', digest(payload), data, '"git": "0a1b2c3"', '"learning_rate": 0.005')
+    for fact in (revision, *facts):
         assert fact in said
 
 

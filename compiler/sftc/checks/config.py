@@ -84,7 +84,7 @@ class Config:
     def _settings(self) -> dict[Path, Any]:
         """The values in the terms of the newest version, of known keys and tables, by path."""
         values = self.current.values
-        settings = dict(_settings(values, (), self.contract.properties))
+        settings = dict(_known_settings(values, (), self.contract.properties))
         for path in self.current.places:
             if (value := look_up(values, path)) is not ABSENT:
                 settings[path] = value
@@ -136,13 +136,15 @@ class Config:
         return self.document.snippet(self.place(setting))
 
 
-def _settings(table: Mapping[str, Any], path: Path, known: Collection[Path]) -> Iterator[tuple[Path, Any]]:
+def _known_settings(
+    table: Mapping[str, Any], path: Path, known: Collection[Path]
+) -> Iterator[tuple[Path, Any]]:
     for name, value in table.items():
         inner = (*path, name)
         if inner in known:
             yield inner, value
             if isinstance(value, dict):
-                yield from _settings(value, inner, known)
+                yield from _known_settings(value, inner, known)
 
 
 def _known(table: Mapping[str, Any], path: Path, properties: Mapping[Path, Schema]) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """What a name that the contract does not know where it is written was probably meant to be."""
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sftc.checks.config import Config
 from sftc.contract.names import plain
+from sftc.contract.schemas import Schema
 from sftc.document.edits import move, rename
 from sftc.document.overrides import toml_value
 from sftc.findings.finding import Fix
 from sftc.text.keys import ABSENT, Path, dotted, quoted
 from sftc.text.quoted_values import without_quotes
 from sftc.text.suggest import near
+
+_SWITCH: Final = "enabled"
 
 
 class Counterparts(NamedTuple):
@@ -37,6 +40,10 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
     """
     names, table, name = config.contract.names, path[:-1], str(path[-1])
     places = names.homes(name, is_table=is_table)
+    if (
+        plain(name) == _SWITCH and table not in config.contract.forwarded
+    ):  # it turns on what the table is about
+        places = names.others(str(table[-1]) if table else name)
     spelled = next((place for place in places if place[:-1] == table), None)
     others = names.others(name, is_table=is_table)
     others = others if is_table else _fitting(config, path, others)
@@ -48,6 +55,8 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
         if not meant and not sure and (other := near(name, names.all(tables=is_table), sure=True)):
             alike = names.homes(other, is_table=is_table)
     newer = _newer(config, path, is_table=is_table)
+    if any(place[:-1] == table for place in others):  # what a newer version has elsewhere is farther
+        newer = [place for place in newer if place[:-1] == table]
     if newer and others and not is_table:  # a name of both: the one whose value fits
         value = config.document.get(path)
         newer = [place for place in newer if is_section(config, place) or config.newest.allows(place, value)]
@@ -61,7 +70,10 @@ def _fitting(config: Config, path: Path, places: list[Path]) -> list[Path]:
     if len(places) < 2:
         return places
     value = config.document.get(path)
-    fitting = [place for place in places if config.contract.allows(place, value)] or places
+    fitting = [place for place in places if config.contract.allows(place, value)]
+    if not fitting and isinstance(value, str):
+        fitting = [place for place in places if plain(str(place[-1])) in plain(value)]
+    fitting = fitting or places
     return [place for place in fitting if place[:-1] == path[:-1]] or fitting
 
 
@@ -132,6 +144,8 @@ def what_fits(config: Config, path: Path, places: list[Path]) -> str | None:
     is_switch = "const" in schema or isinstance(value, dict)
     if is_switch or is_section(config, place) or any(contract.allows(each, value) for each in places):
         return None
+    if sure := _sure_value(schema, str(name), value):
+        return f"Write `{name} = {sure}`"
     meant = without_quotes(value) if isinstance(value, str) else None
     if meant and contract.allows(place, toml_value(meant[1])):
         return f"Write it without the quotes: `{name} = {meant[1]}`"
@@ -142,6 +156,15 @@ def what_fits(config: Config, path: Path, places: list[Path]) -> str | None:
     is_item = contract.allows(place, [value])
     example = f"[{config.document.snippet(path)}]" if is_item else contract.example(place)
     return f"{'Write it as an array' if is_item else 'For example'}: `{name} = {example}`"
+
+
+def _sure_value(schema: Schema, name: str, value: Any) -> str | None:
+    """Return the value that a word surely means for a key: `full` for a LoRA switch, `bf16` for `bf16`."""
+    if not isinstance(value, str):
+        return None
+    words = {plain(word): quoted(each) for word, each in schema.get("x-sftc", {}).get("words", {}).items()}
+    is_named = schema.get("type") == "boolean" and plain(name) in plain(value)
+    return words.get(plain(value)) or ("true" if is_named else None)
 
 
 def also_set(config: Config, places: list[Path]) -> str | None:

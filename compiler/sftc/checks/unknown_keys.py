@@ -20,6 +20,7 @@ from sftc.checks.migration import migration_fix
 from sftc.checks.rules.forwarded import MISPLACED_KEY
 from sftc.checks.rules.renamed import NEWER_KEY, RENAMED_KEY
 from sftc.checks.rules.schema_version import late_version
+from sftc.contract.names import plain
 from sftc.contract.versions import SELECTOR
 from sftc.document.edits import move
 from sftc.findings.finding import Finding, Fix
@@ -28,6 +29,8 @@ from sftc.findings.stage_rules.schema import UNKNOWN_KEY, UNKNOWN_TABLE
 from sftc.text.keys import Path, dotted, key
 
 _SHOWN = 10
+_OF_THE_TABLE = frozenset({"name", "type", "kind", "path", "id", "file", "value", "enabled"})
+"""Names of keys, in plain letters, that say what their table is about."""
 _NO_TABLE = "remove it: no section has this name; notes belong in `[algorithm]`"
 _NO_KEY = "remove it: no setting has this name"
 
@@ -40,8 +43,8 @@ def explain_unknown_key(config: Config, path: Path) -> Finding:
     found = counterparts(config, path, is_table=bool(tables))
     rule, help, fix = _help(config, path, found)
     if tables and rule is not NEWER_KEY:
-        inside = ", ".join(_keys_inside(config, tables[0], found))
-        help = (" " if (help or "").endswith("?") else "; ").join(filter(None, [help, inside]))
+        inside = ", ".join(_keys_inside(config, tables[0], found, str(path[-1])))
+        help = _joined(help or "", inside)
     help = help or (_NO_TABLE if tables else _NO_KEY)
     return unknown_key(config, path, rule, help, fix)
 
@@ -95,10 +98,17 @@ def _help(config: Config, path: Path, found: Counterparts) -> tuple[Rule | None,
             help = f"it belongs at {choices(config, places)}" if rule else _did_you_mean(config, path, places)
             help = sentences(help, also_set(config, places))
             fix = fix_of(config, path, places[0]) if len(places) == 1 else None
-            return rule, f"{help}; {newer}" if found.newer else help, fix
+            return rule, _joined(help, newer) if found.newer else help, fix
     if found.similar:
-        return None, f"did you mean `{found.similar[-1]}`?", fix_of(config, path, found.similar)
+        similar = f"`{found.similar[-1]}`"
+        if is_section(config, found.similar):
+            similar = choices(config, [found.similar])
+        return None, f"did you mean {similar}?", fix_of(config, path, found.similar)
     return None, f"did you mean {choices(config, found.alike)}?" if found.alike else None, None
+
+
+def _joined(first: str, second: str) -> str:
+    return (" " if first.endswith("?") else "; ").join(filter(None, [first, second]))
 
 
 def _did_you_mean(config: Config, path: Path, places: list[Path]) -> str:
@@ -107,23 +117,37 @@ def _did_you_mean(config: Config, path: Path, places: list[Path]) -> str:
     )
 
 
-def _keys_inside(config: Config, table: dict[str, Any], found: Counterparts) -> Iterator[str]:
+def _keys_inside(config: Config, table: dict[str, Any], found: Counterparts, of: str) -> Iterator[str]:
     """Yield where the keys of an unknown table belong."""
     section = found.spelled or next(iter((*found.places, *found.others, *found.alike)), found.similar)
-    for path, place in islice(_homes_inside(config, (), table, section), _SHOWN):
+    for path, place in islice(_homes_inside(config, (), table, section, of), _SHOWN):
+        if place == (SELECTOR,):
+            yield f"`{dotted(path)}` belongs at the top of the file, above every table, as `{SELECTOR}`"
+            continue
         newer = "" if place in config.contract.properties else f" in version {config.newest.version}"
         yield f"`{dotted(path)}` belongs at {choices(config, [place])}{newer}"
 
 
 def _homes_inside(
-    config: Config, around: Path, table: dict[str, Any], section: Path | None
+    config: Config, around: Path, table: dict[str, Any], section: Path | None, of: str
 ) -> Iterator[tuple[Path, Path]]:
     for name, value in islice(table.items(), _SHOWN):
         is_table = isinstance(value, dict)
-        if place := home(config, name, is_table=is_table, inside=section):
+        if place := _home_inside(config, name, is_table=is_table, section=section, of=of):
             yield (*around, name), place
         elif is_table:
-            yield from _homes_inside(config, (*around, name), value, section)
+            yield from _homes_inside(config, (*around, name), value, section, name)
+
+
+def _home_inside(config: Config, name: str, *, is_table: bool, section: Path | None, of: str) -> Path | None:
+    """Return the key that `name` means in an unknown table called `of`, such as `name` in `[optimizer]`."""
+    if plain(name) not in _OF_THE_TABLE or is_table:
+        return home(config, name, is_table=is_table, inside=section)
+    own = home(config, name, is_table=False, inside=section)
+    is_own = own is not None and own[:-1] == section
+    if is_own and plain(str(section[-1] if section else "")) == plain(of):
+        return own
+    return home(config, of, is_table=False, inside=None) or (own if is_own else None)
 
 
 def _contents(tables: list[dict[str, Any]]) -> str:

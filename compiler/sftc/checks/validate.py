@@ -3,8 +3,8 @@
 from sftc.checks import rules
 from sftc.checks.config import Config
 from sftc.checks.inexpressible import contradictions, inexpressible
+from sftc.checks.rules import refusals
 from sftc.checks.rules.batch import GLOBAL_BATCH_MISMATCH
-from sftc.checks.rules.refusals import MISSING_GPU_TYPE
 from sftc.contract.versions import EXTENDS
 from sftc.findings.finding import Finding, Severity, in_order
 from sftc.findings.stage_rules.comments import SUPPRESSION
@@ -12,7 +12,8 @@ from sftc.findings.stage_rules.schema import MISSING_KEY
 from sftc.text.keys import key
 
 _CHECKS = tuple(check for family in rules.FAMILIES for check in family.CHECKS)
-_MISSING = {MISSING_KEY.id, MISSING_GPU_TYPE.id}
+_MISSING = {MISSING_KEY.id, *(rule.id for rule in refusals.RULES)}
+"""The rules about keys that are missing."""
 
 
 def validate(config: Config) -> list[Finding]:
@@ -40,12 +41,17 @@ def validate(config: Config) -> list[Finding]:
 
 
 def _with_contradictions(findings: list[Finding], found: list[Finding]) -> list[Finding]:
-    """Return `findings` and the contradictions `found`; what is said of a key already is said of these."""
-    told = {each.path for each in found}
-    said = {each.path: each for each in findings if each.id == GLOBAL_BATCH_MISMATCH.id and each.path in told}
-    kept = [each for each in findings if each not in said.values()]
+    """Return `findings` and the contradictions `found`.
+
+    A batch that does not agree is both. It becomes one finding: the contradiction, in the words of the rule.
+    """
+    paths = {each.path for each in found}
+    rule = {
+        each.path: each for each in findings if each.id == GLOBAL_BATCH_MISMATCH.id and each.path in paths
+    }
+    kept = [each for each in findings if each not in rule.values()]
     return kept + [
-        each._replace(message=known.message, help=known.help) if (known := said.get(each.path)) else each
+        each._replace(message=same.message, help=same.help) if (same := rule.get(each.path)) else each
         for each in found
     ]
 

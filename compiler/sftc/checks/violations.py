@@ -15,6 +15,7 @@ import orjson
 from sftc.checks import unknown_keys
 from sftc.checks.config import Config
 from sftc.checks.migration import replacement
+from sftc.checks.rules.strings import instead_of_placeholder, placeholder_in
 from sftc.contract.dialect import number_of, violations
 from sftc.contract.json_types import TYPES, fits_64_bits
 from sftc.contract.names import plain
@@ -55,6 +56,12 @@ class Violation:
         form: str | None = self.schema.get("x-sftc", {}).get("form")
         return form
 
+    @property
+    def share(self) -> str | None:
+        """The key that says the same as a share of the run, if there is one."""
+        share: str | None = self.schema.get("x-sftc", {}).get("share")
+        return share
+
     def finding(self, rule: Rule, message: str, help: str | None = None, fix: Fix | None = None) -> Finding:
         """Return a finding of `rule` about the value."""
         return rule.finding(self.config.document.span(self.path), message, path=self.path, help=help, fix=fix)
@@ -72,7 +79,7 @@ def explain_violations(config: Config) -> list[Finding]:
     """Return all findings of a contract's schemas about a config.
 
     Of the values of a wrong type in one table or array, the first are explained, and the last of
-    these stands for the others.
+    these counts the others.
     """
     found: dict[tuple[str, Path], Finding] = {}
     wrong: Counter[Path] = Counter()
@@ -170,6 +177,12 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
     if "object" in expected:
         single = isinstance(value, list) and any(isinstance(each, dict) for each in value)
         help = f"write it as a table, `[{name}]`{' with single brackets' if single else ''}"
+    elif isinstance(value, str) and (placeholder := placeholder_in(value)):
+        help = f"nothing replaces `{placeholder}`: {instead_of_placeholder(violation.path)}"
+    elif (
+        (share := violation.schema.get("x-sftc", {}).get("share")) and type(value) is float and 0 < value < 1
+    ):
+        help = f"a share of the run is `{share} = {violation.config.document.snippet(violation.path)}`"
     elif isinstance(value, str) and (meant := without_quotes(value)):
         if any(TYPES[each](toml_value(meant[1])) for each in expected):
             help = f"remove the quotes: `{meant[1]}`"

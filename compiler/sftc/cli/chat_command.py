@@ -11,14 +11,16 @@ import click
 from sftc.cli.connection import say
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import write_files, write_stdout
+from sftc.cli.side_by_side import SideBySide, half_width
 from sftc.cli.trained_folder import trained_folder
 from sftc.report.terminal import printable_lines
 from sftc.text.plural import counted
-from sftc.text.source import escaped
+from sftc.text.source import STDIN, escaped
 
 if TYPE_CHECKING:
     from sftc.training.chat import Chat
     from sftc.training.inference import TrainedModel
+    from sftc.training.trained_tokenizer import TrainedTokenizer
 
 _HELP: Final = """\
 /clear          begin a new conversation
@@ -69,33 +71,34 @@ def chat_command(
     if path is not None and output is not None and _is_same(path, output):
         raise click.UsageError("--output would replace the rows of --file: name another file.")
     folder = trained_folder(job)
-    say(f"loading {folder}")
     from sftc.service.executor import FailedError
-    from sftc.training.inference import TrainedModel
-
-    try:
-        model = TrainedModel(folder)
-    except FailedError as error:
-        raise click.ClickException(f"{error}.") from error
-    with_base = base and model.has_base
-    if path is not None:
-        _answer_file(path, output, model, max_tokens, with_base=with_base)
-        return
     from sftc.training.chat import Chat
     from sftc.training.conversation import UnspeakableError
-    from sftc.training.inference import TooLongError
+    from sftc.training.machine import out_of_memory
+    from sftc.training.trained_tokenizer import TooLongError, TrainedTokenizer
 
-    chat = Chat(model, max_tokens, escaped(system))
-    if isinstance(sys.stdin, TextIOWrapper):
-        sys.stdin.reconfigure(errors="replace")
-    if prompt is None and sys.stdin and sys.stdin.isatty():
-        _converse(chat, with_base=with_base)
-        return
     try:
-        for question in [prompt] if prompt is not None else _piped():
-            _ask(chat, question, with_base=with_base)
-    except (UnspeakableError, TooLongError) as error:
+        tokenizer = TrainedTokenizer(folder)
+        with_base = base and tokenizer.is_adapter
+        if path is not None:
+            _answer_file(path, output, tokenizer, max_tokens, with_base=with_base)
+        else:
+            chat = Chat(tokenizer, max_tokens, escaped(system))
+            _answer_questions(chat, prompt, with_base=with_base)
+    except (FailedError, UnspeakableError, TooLongError) as error:
         raise click.ClickException(f"{error}.") from error
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise click.ClickException("out of memory: lower --max-tokens, or use a larger machine.") from error
+
+
+def _load(tokenizer: "TrainedTokenizer") -> "TrainedModel":
+    """Load the model. What can be refused without it is refused before."""
+    from sftc.training.inference import TrainedModel
+
+    say(f"loading {tokenizer.folder}")
+    return TrainedModel(tokenizer)
 
 
 def _is_same(path: str, output: str) -> bool:
@@ -106,28 +109,47 @@ def _is_same(path: str, output: str) -> bool:
         return False
 
 
-def _answer_file(path: str, output: str | None, model: "TrainedModel", most: int, *, with_base: bool) -> None:
+def _answer_file(
+    path: str, output: str | None, tokenizer: "TrainedTokenizer", most: int, *, with_base: bool
+) -> None:
     """Write the answered rows of a file, all of them or none."""
     from sftc.report.terminal import render, summary
     from sftc.training.answer_file import answer_questions, read_questions
 
-    questions, errors = read_questions(path, model)
+    questions, errors = read_questions(path, tokenizer)
     if errors:
         click.echo(f"{render(errors)}{summary(errors)}", err=True)
         sys.exit(FINDINGS)
-    rows = answer_questions(questions, model, most, with_base=with_base)
-    if output is None:
-        for row in rows:
+
+    def answered() -> Iterator[bytes]:  # loads the model once the output has been opened
+        yield from answer_questions(questions, _load(tokenizer), most, with_base=with_base)
+
+    if output in {None, STDIN}:
+        for row in answered():
             write_stdout(row)
         return
-    write_files({output: rows})
+    write_files({str(output): answered()})
     say(f"{counted(len(questions), 'answer')} in {output}")
 
 
-def _converse(chat: "Chat", *, with_base: bool) -> None:
+def _answer_questions(chat: "Chat", prompt: str | None, *, with_base: bool) -> None:
+    """Answer the question of `--prompt`, or those of stdin, which may be a terminal."""
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    if prompt is None and sys.stdin and sys.stdin.isatty():
+        _converse(chat, _load(chat.tokenizer), with_base=with_base)
+        return
+    model = None
+    for question in [prompt] if prompt is not None else _piped():
+        chat.ask(escaped(question))
+        model = model or _load(chat.tokenizer)
+        _answer(chat, model, with_base=with_base)
+
+
+def _converse(chat: "Chat", model: "TrainedModel", *, with_base: bool) -> None:
     """Ask the questions that a person types, until the person ends it."""
     from sftc.training.conversation import UnspeakableError
-    from sftc.training.inference import TooLongError
+    from sftc.training.trained_tokenizer import TooLongError
 
     say("type a question, or /help")
     while (text := _typed()) is not None:
@@ -145,9 +167,9 @@ def _converse(chat: "Chat", *, with_base: bool) -> None:
                 click.echo(_HELP, err=True, nl=False)
             case _:
                 try:
-                    _ask(chat, text, with_base=with_base)
+                    chat.ask(escaped(text))
+                    _answer(chat, model, with_base=with_base)
                 except KeyboardInterrupt:
-                    write_stdout("\n")
                     say("stopped; the question is not a part of the conversation")
                 except TooLongError as error:
                     say(f"{error}; /clear begins a new conversation")
@@ -174,23 +196,33 @@ def _piped() -> Iterator[str]:
     return (text for line in sys.stdin or () if (text := line.strip()))
 
 
-def _ask(chat: "Chat", question: str, *, with_base: bool) -> None:
-    """Show the answers to a question, as they are generated."""
-    chat.ask(escaped(question))
-    if with_base:
-        _show(f"{click.style('before', dim=True)}  ")
-        chat.answer_of_base(_show_text)
-        _show("\n")
-    _show(f"{click.style('after', bold=True)}   ")
-    chat.answer(_show_text)
-    _show("\n")
+def _answer(chat: "Chat", model: "TrainedModel", *, with_base: bool) -> None:
+    """Show the answers to the question of a conversation, as they are generated."""
+    before, after = _styled("before", dim=True), _styled("after", bold=True)
+    if with_base and (width := half_width()):
+        with SideBySide(width) as screen:
+            screen.begin(before)
+            chat.answer_of_base(model, screen.write)
+            screen.begin(after)
+            chat.answer(model, screen.write)
+        return
+    try:
+        if with_base:
+            write_stdout(f"{before}  ")
+            chat.answer_of_base(model, _show)
+            write_stdout("\n")
+        write_stdout(f"{after}   ")
+        chat.answer(model, _show)
+    finally:
+        write_stdout("\n")
 
 
-def _show_text(text: str) -> None:
+def _show(text: str) -> None:
     """Show what a model says, none of which can move the cursor or hide itself."""
     write_stdout(printable_lines(text))
 
 
-def _show(text: str) -> None:
+def _styled(text: str, **style: bool) -> str:
+    """Return a text in a style if stdout is a terminal that shows it."""
     colored = sys.stdout and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    write_stdout(text if colored else click.unstyle(text))
+    return click.style(text, **style) if colored else text

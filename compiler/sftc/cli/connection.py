@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from math import inf
@@ -57,16 +57,39 @@ class ServiceOptions(NamedTuple):
         Raises:
             click.UsageError: the URL or the key is missing or malformed.
         """
+        from sftc.submission import endpoint
+
+        url, variables = self.address()
+        if self.is_embedded:
+            return None
+        insecure = self.allow_insecure
+        try:
+            return endpoint.backend_at(url, variables, allow_insecure=insecure, table=self.table)
+        except endpoint.SettingsError as error:
+            raise click.UsageError(f"{error}.") from error
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the service is the embedded one.
+
+        Raises:
+            click.UsageError: the URL is malformed.
+        """
         from sftc.contract.service_table import LOCAL
+
+        return self.address()[0] == LOCAL
+
+    def address(self) -> "tuple[str, Mapping[str, str]]":
+        """Return the URL of the service, or `LOCAL`, and the variables that it and its key are from.
+
+        Raises:
+            click.UsageError: the URL is malformed.
+        """
         from sftc.submission import endpoint
 
         try:
             variables = endpoint.environment(self.env_file)
-            url = endpoint.base_url(self.backend, variables, self.table)
-            if url == LOCAL:
-                return None
-            insecure = self.allow_insecure
-            return endpoint.backend_at(url, variables, allow_insecure=insecure, table=self.table)
+            return endpoint.base_url(self.backend, variables, self.table), variables
         except endpoint.SettingsError as error:
             raise click.UsageError(f"{error}.") from error
 

@@ -128,9 +128,9 @@ def _tokens(look: "ModelLook | None") -> str:
     """Return a line about the tokens of each file, if they were counted."""
     if not look:
         return ""
-    from sftc.report.preview import numbers
+    from sftc.report.preview import tally_text
 
-    return "".join(f"{printable(path)}: {numbers(tally)}\n" for path, tally in look.tallies.items())
+    return "".join(f"{printable(path)}: {tally_text(tally)}\n" for path, tally in look.tallies.items())
 
 
 def _styled(text: str) -> str:

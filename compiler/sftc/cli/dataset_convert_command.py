@@ -9,26 +9,12 @@ import click
 from sftc.cli.dataset_options import expand_data_files
 from sftc.cli.exits import FINDINGS
 from sftc.cli.output import is_colored, write_files
+from sftc.dataset.convert.convert_options import CONTAINERS, ConvertOptions
+from sftc.dataset.convert.row_formats import FORMATS, TARGETS
 from sftc.text.plural import counted
 from sftc.text.source import STDIN
 
-FORMATS = (
-    "auto",
-    "messages",
-    "sharegpt",
-    "alpaca",
-    "prompt-completion",
-    "openai-functions",
-    "gemini",
-    "preference",
-    "parquet",
-    "csv",
-    "json",
-)
-"""What `--from` takes: formats of rows, then containers."""
-
-TARGETS = ("system", "user", "assistant", "messages", "tools", "metadata")
-"""What `--map` makes of a column."""
+_AUTO = "auto"
 
 
 def _mapped(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:
@@ -56,7 +42,7 @@ def _mapped(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -
 @click.option(
     "formats",
     "--from",
-    type=click.Choice(FORMATS),
+    type=click.Choice([_AUTO, *(each.name for each in FORMATS), *CONTAINERS]),
     multiple=True,
     help="Format of the rows, or of the file. Repeat it to give both. [default: auto]",
 )
@@ -88,12 +74,11 @@ def convert_command(
     Parquet or Arrow, plain or compressed, in UTF-8, UTF-16 or UTF-32. Rows keep their order. If a row
     cannot be converted, nothing is written and the exit code is 1.
     """
-    from sftc.dataset.convert.convert_files import CONTAINERS, Conversion, NotConvertedError
-    from sftc.dataset.convert.convert_options import ConvertOptions
+    from sftc.dataset.convert.convert_files import Conversion, NotConvertedError
     from sftc.dataset.convert.unpack import packed
     from sftc.report.terminal import printable, render
 
-    named = [each for each in dict.fromkeys(formats) if each != "auto"]
+    named = [each for each in dict.fromkeys(formats) if each != _AUTO]
     containers = [each for each in named if each in CONTAINERS]
     rows = [each for each in named if each not in CONTAINERS]
     if len(containers) > 1 or len(rows) > 1:

@@ -27,7 +27,7 @@ def stats_command(files: Sequence[str], format: str, plot: str | None, jobs: int
         raise click.UsageError(f"--plot writes {' or '.join(PICTURES)}.")
     from sftc.dataset.describe_file import describe_file
     from sftc.dataset.streams import UnreadableError
-    from sftc.report import statistics
+    from sftc.report.statistics import statistics_json, statistics_table
     from sftc.report.terminal import printable
 
     with ProgressBar() as progress:
@@ -37,10 +37,8 @@ def stats_command(files: Sequence[str], format: str, plot: str | None, jobs: int
                 tallies[path] = describe_file(path, jobs, progress.step)
             except UnreadableError as error:
                 raise click.ClickException(f"{printable(path)} {error}.") from error
-    write_stdout(
-        statistics.statistics_json(tallies) if format == "json" else statistics.statistics_table(tallies)
-    )
+    write_stdout((statistics_json if format == "json" else statistics_table)(tallies))
     if plot is not None:
-        from sftc.report.charts import tallies as picture
+        from sftc.report.charts import statistics_chart
 
-        write_files({plot: picture(tallies, splitext(plot)[1][1:])})
+        write_files({plot: statistics_chart(tallies, splitext(plot)[1][1:])})

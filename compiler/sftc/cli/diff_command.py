@@ -10,9 +10,8 @@ from sftc.cli.options import table_option, target_option
 from sftc.cli.output import show_error, write_stdout
 from sftc.contract.targets import Target
 from sftc.findings.finding import ConfigError
-from sftc.text.keys import ABSENT
-from sftc.text.source import STDIN, escaped
-from sftc.tools.diff import Change, Sum, changes, sums
+from sftc.text.source import STDIN
+from sftc.tools.diff import changes, sums
 
 
 @click.command("diff", short_help="Compare two configs by meaning.")
@@ -33,36 +32,15 @@ def diff_command(before: str, after: str, format: str, target: Target) -> None:
     except click.ClickException as error:
         show_error(error)
         sys.exit(TROUBLE)
+    from sftc.report.tables import comparison_json, comparison_table
+
     found, figures = list(changes(a, b)), list(sums(a, b))
     try:
         if format == "json":
-            write_stdout(_json(found, figures))
+            write_stdout(comparison_json(found, figures))
         elif found:
-            from sftc.report.tables import comparison
-
-            write_stdout(comparison(found, figures))
+            write_stdout(comparison_table(found, figures))
     except ConfigError as error:
         show_error(click.ClickException(str(error)))
         sys.exit(TROUBLE)
     sys.exit(DIFFERS if found else 0)
-
-
-def _json(found: list[Change], figures: list[Sum]) -> str:
-    from sftc.report.json import to_json
-
-    def side(value: object, place: str) -> object:
-        return None if value is ABSENT else {"value": value, "from": escaped(place)}
-
-    report = {
-        "version": 1,
-        "changes": [
-            {
-                "at": each.at,
-                "before": side(each.before, each.before_place),
-                "after": side(each.after, each.after_place),
-            }
-            for each in found
-        ],
-        "consequences": [each._asdict() for each in figures],
-    }
-    return to_json(report)

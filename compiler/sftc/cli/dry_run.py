@@ -3,11 +3,10 @@
 The JSON is version 1; `dry-run.schema.json` describes it.
 """
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from sftc.contract.service_table import LOCAL, ServiceCall
+from sftc.contract.service_table import LOCAL, SLOT, ServiceCall
 from sftc.report.json import to_json
 from sftc.report.tables import columns
 from sftc.text.keys import look_up
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from sftc.pipeline import Compiled
     from sftc.submission.submit import Order
     from sftc.submission.upload import DataFile
-
-_SLOT = re.compile(r"\{(\w+)\}")
 
 _UNKNOWN = {"file": "ID", "job": "ID", "url": "(the address that the service names)"}
 """What is shown for the values that only answers have."""
@@ -81,19 +78,12 @@ def dry_run(order: "Order", options: "ServiceOptions") -> DryRun:
     Raises:
         click.UsageError: the URL of the service is invalid.
     """
-    import click
-
-    from sftc.submission import endpoint
     from sftc.submission.preflight import DOCUMENT, named_version
     from sftc.submission.submit import job_values
     from sftc.submission.upload import file_values
 
     table = options.table
-    try:
-        variables = endpoint.environment(options.env_file)
-        url = endpoint.base_url(options.backend, variables, table)
-    except endpoint.SettingsError as error:
-        raise click.UsageError(f"{error}.") from error
+    url, variables = options.address()
     files = {
         "training": order.training,
         **({"validation": order.validation} if order.validation else {}),
@@ -115,6 +105,7 @@ def dry_run(order: "Order", options: "ServiceOptions") -> DryRun:
         return [line(each, values, name if each.sends_file else "") for each in table.file.upload]
 
     job = job_values(next(order.names()), table.job)
+    described = table.job.describe if order.provenance else None
     named = named_version(order.payload) is not None
     sent = [request for name, file in files.items() for request in uploads(name, file)]
     places = table.limits.values if table.limits else {}
@@ -126,6 +117,7 @@ def dry_run(order: "Order", options: "ServiceOptions") -> DryRun:
         line(table.file.read, {}, "until ready"),
         *[line(each.call, {}, "price") for each in (table.price,) if each],
         line(table.job.create, job),
+        *[line(each, job, "the config") for each in (described,) if each],
         *[line(each, job) for each in (table.job.start,) if each],
         line(table.job.read, job, "until it ends"),
     ]
@@ -133,4 +125,4 @@ def dry_run(order: "Order", options: "ServiceOptions") -> DryRun:
 
 
 def _shown(template: str, values: Mapping[str, str]) -> str:
-    return _SLOT.sub(lambda found: values.get(found[1]) or _UNKNOWN.get(found[1], found[0]), template)
+    return SLOT.sub(lambda found: values.get(found[1]) or _UNKNOWN.get(found[1], found[0]), template)

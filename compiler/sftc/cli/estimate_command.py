@@ -81,6 +81,7 @@ def estimate_command(
     """
     from importlib import import_module
 
+    from sftc.checks.resources import GPU_COUNT, NODES
     from sftc.estimate.estimate_run import estimate_run
     from sftc.estimate.estimate_work import estimate_work
     from sftc.estimate.judge_run import judge_run
@@ -95,7 +96,7 @@ def estimate_command(
         raise click.UsageError("--price-per-hour needs --dataset: without rows there is no time.")
     if plot and os.path.splitext(plot)[1] not in {".svg", ".png"}:
         raise click.UsageError("--plot draws .svg and .png files.")
-    number = [Override.of("compute.gpu_count", gpus), Override.of("compute.nodes", 1)] if gpus else []
+    number = [Override.of(GPU_COUNT.key, gpus), Override.of(NODES.key, 1)] if gpus else []
     checked = load_compiled(config, [*overrides, *number]).checked
     _check_batch(checked, config)
     name = model or _model_of(checked)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import click
 
@@ -12,8 +11,7 @@ from sftc.cli.output import write_stdout
 from sftc.contract.targets import Target
 from sftc.document.overrides import Override
 from sftc.text.keys import dotted, split
-from sftc.text.source import Span, escaped
-from sftc.tools.explain import KeyAccount, ValueAccount, keys, values
+from sftc.tools.explain import keys, values
 
 
 @click.command("explain", short_help="Explain every key and every payload value.")
@@ -41,12 +39,9 @@ def explain_command(
             write_stdout(f"{what} is not set, and is not sent.\n\n{schema['description']}\n")
             return
         raise click.UsageError(f"{what!r} is not a key of {config} or a pointer into its payload.")
-    if format == "json":
-        write_stdout(_json(found_keys, found_values))
-    else:
-        from sftc.report.tables import account
+    from sftc.report.tables import account_json, account_table
 
-        write_stdout(account(found_keys, found_values))
+    write_stdout((account_json if format == "json" else account_table)(found_keys, found_values))
 
 
 def _is_below(what: str | None, key: str, pointer: str | None) -> bool:
@@ -55,29 +50,3 @@ def _is_below(what: str | None, key: str, pointer: str | None) -> bool:
     if what.startswith("/"):
         return pointer is not None and (pointer == what or pointer.startswith(f"{what}/"))
     return bool(what) and (key == what or key.startswith((f"{what}.", f"{what}[")))
-
-
-def _json(found_keys: list[KeyAccount], found_values: list[ValueAccount]) -> str:
-    from sftc.report.json import to_json
-
-    report = {
-        "version": 1,
-        "keys": [{**key._asdict(), "path": dotted(key.path), "span": _span(key.span)} for key in found_keys],
-        "values": [
-            {
-                "pointer": value.at,
-                "value": value.value,
-                "from": value.origin.kind,
-                "key": dotted(value.origin.path) if value.origin.path else None,
-                "span": _span(value.origin.span),
-                "rule": value.origin.rule,
-                "why": value.why,
-            }
-            for value in found_values
-        ],
-    }
-    return to_json(report)
-
-
-def _span(span: Span | None) -> dict[str, Any] | None:
-    return span and {"file": escaped(span.source.name), "line": span.line, "column": span.column}

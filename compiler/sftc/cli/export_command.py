@@ -18,7 +18,9 @@ from sftc.cli.trained_folder import trained_folder
 from sftc.training.export.export_spec import QUANTIZED, ROUNDED
 
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
-_OLLAMA_NAME = re.compile(r"(\w[\w.-]*/)*\w[\w.-]*(:\w[\w.-]*)?", re.ASCII)
+_OLLAMA_NAME = re.compile(r"((\w[\w.:-]{0,349}/)?\w[\w-]{0,79}/)?\w[\w.-]{0,79}(:\w[\w.-]{0,79})?", re.ASCII)
+"""`[[HOST/]OWNER/]NAME[:TAG]`, as Ollama takes it."""
+
 _GGUF = "model.gguf"
 
 
@@ -139,18 +141,18 @@ def _export(job: str, wanted: _Wanted) -> str:
         FailedError: it cannot be exported.
     """
     from sftc.training.export.exporter import new_file, new_folder, scratch_folder
-    from sftc.training.export.hub_upload import check_token
+    from sftc.training.export.hub_upload import check_hub, check_token
 
     if wanted.push:
         check_token()
+        if wanted.merge:  # minutes are spent first
+            check_hub()
     if wanted.gguf:
         with new_file(Path(wanted.gguf)) as into:
             _make(job, wanted, into, Path(wanted.gguf).name)
         return wanted.gguf
-    if wanted.ollama and not wanted.output and not shutil.which("ollama"):
-        raise click.ClickException(
-            "there is no `ollama` on the PATH: pass --output DIR to write the folder for it."
-        )
+    if wanted.ollama and not wanted.output:
+        _check_ollama()
     with new_folder(Path(wanted.output)) if wanted.output else scratch_folder() as into:
         _make(job, wanted, into, _GGUF if wanted.ollama else "")
         if not wanted.output:
@@ -160,6 +162,23 @@ def _export(job: str, wanted: _Wanted) -> str:
     if wanted.ollama:
         say(f"to create it: cd {shlex.quote(wanted.output)} && ollama create {wanted.ollama} -f Modelfile")
     return wanted.output
+
+
+def _check_ollama() -> None:
+    """Check that Ollama is there and runs.
+
+    Raises:
+        click.ClickException: it is not, or does not.
+    """
+    instead = "pass --output DIR to write the folder for it"
+    if not (program := shutil.which("ollama")):
+        raise click.ClickException(f"there is no `ollama` on the PATH: {instead}.")
+    done = subprocess.run([program, "list"], capture_output=True, text=True, check=False)  # noqa: S603  Ollama's own
+    if done.returncode:
+        reason = " ".join(done.stderr.split()) or f"status {done.returncode}"
+        raise click.ClickException(
+            f"`ollama list` failed: {reason}. Start it with `ollama serve`, or {instead}."
+        )
 
 
 def _make(job: str, wanted: _Wanted, into: Path, gguf: str) -> None:

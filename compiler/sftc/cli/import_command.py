@@ -69,11 +69,11 @@ def _account(file: str, imported: ImportedConfig, output: str | None, format: st
     if format != "text":
         rendered: str = import_module(f"sftc.report.{format}").render({file: bounded(imported.findings)})
         return rendered
-    from sftc.report.tables import source_account
+    from sftc.report.tables import source_table
     from sftc.report.terminal import printable, render
 
     shown = [found for found in imported.findings if _is_shown(found, imported)]
-    table = source_account(imported.keys)
+    table = source_table(imported.keys)
     if imported.text is None:
         end = "nothing was written\n"
     else:

@@ -1,5 +1,6 @@
 """A click group that imports each command only when it is used, which keeps startup fast."""
 
+import sys
 from importlib import import_module
 
 import click
@@ -19,6 +20,15 @@ class LazyGroup(click.Group):
         super().__init__(*args, **more)  # type: ignore[arg-type]  # click's own arguments, passed through
         self._names = names
         self._group = group
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. If the reader of stderr has closed it, exit as for stdout; click exits with 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            from sftc.cli.output import end_closed
+
+            end_closed(sys.stderr)
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return the option `--help`, changed to write with `write_stdout`."""

@@ -8,7 +8,7 @@ import click
 
 from sftc.cli.exits import FAULT, FINDINGS, INTERRUPTED
 from sftc.cli.lazy_group import LazyGroup
-from sftc.cli.output import show_error
+from sftc.cli.output import end_closed, show_error
 from sftc.findings.finding import ConfigError
 from sftc.version import __version__
 
@@ -90,7 +90,20 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit. An unexpected exception is reported as a bug in sftc."""
     try:
-        code = cli.main(prog_name="sftc", standalone_mode=False)
+        code = _run()
+    except BrokenPipeError:
+        end_closed(sys.stderr)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command line and return the exit code.
+
+    Raises:
+        BrokenPipeError: the reader of stderr closed it.
+    """
+    try:
+        code: int = cli.main(prog_name="sftc", standalone_mode=False)
     except click.ClickException as error:
         show_error(error)
         code = error.exit_code
@@ -117,7 +130,7 @@ def main() -> None:
     except Exception:  # no user error gets here, so this is a bug in sftc
         _report_fault()
         code = FAULT
-    sys.exit(code)
+    return code
 
 
 def _report_fault() -> None:

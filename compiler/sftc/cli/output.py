@@ -7,7 +7,7 @@ import stat
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 import click
 
@@ -39,10 +39,9 @@ def write_stdout(data: bytes | str) -> None:
             left = left[sys.stdout.buffer.write(left) :]
         sys.stdout.flush()
     except BrokenPipeError:
-        _abandon_stdout()
-        sys.exit(CLOSED_PIPE)
+        end_closed(sys.stdout)
     except OSError as error:
-        _abandon_stdout()
+        _abandon(sys.stdout)
         raise _unwritable("<stdout>", error) from error
 
 
@@ -51,10 +50,16 @@ def is_colored(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def _abandon_stdout() -> None:
-    """Discard what is still buffered, so that the flush at exit does not fail again."""
+def end_closed(stream: TextIO) -> NoReturn:
+    """Exit silently after the reader of stdout or stderr has closed it."""
+    _abandon(stream)
+    sys.exit(CLOSED_PIPE)
+
+
+def _abandon(stream: TextIO) -> None:
+    """Discard what a stream still buffers, so that the flush at exit does not fail again."""
     with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def write_files(files: Mapping[str, Data]) -> None:

@@ -6,17 +6,8 @@ from sftc.cli.output import write_files, write_stdout
 from sftc.contract.versions import PACKAGED, Contract
 from sftc.text.keys import dotted
 
-REPORT = "report.schema.json"
-"""The schema of `sftc lint --format json`. It has its own version and no references."""
-
-PREVIEW = "preview.schema.json"
-"""The schema of `sftc dataset preview --format json`, which is like it."""
-
-ESTIMATE = "estimate.schema.json"
-"""The schema of `sftc estimate --format json`."""
-
-DRY_RUN = "dry-run.schema.json"
-"""The schema of `sftc train --dry-run --format json`."""
+REPORTS = {name: f"{name}.schema.json" for name in ("report", "preview", "estimate", "dry-run")}
+"""The schemas of what commands print as JSON. Each has a version of its own, and refers to no other file."""
 
 
 def _files(contract: Contract) -> dict[str, str]:
@@ -24,11 +15,8 @@ def _files(contract: Contract) -> dict[str, str]:
     return {
         "config": contract.config_schema,
         **{dotted(section): file for section, file in contract.sections.items()},
-        "payload": contract.payload_schema,
-        "report": REPORT,
-        "preview": PREVIEW,
-        "estimate": ESTIMATE,
-        "dry-run": DRY_RUN,
+        "payload": contract.target.payload_schema,
+        **REPORTS,
     }
 
 
@@ -60,12 +48,7 @@ def schema_command(
     name = section or "config"
     if name not in files:
         raise click.UsageError(f"no schema {name!r}; there are {', '.join(files)}.")
-    bundled = bundle and files[name] not in {
-        REPORT,
-        PREVIEW,
-        ESTIMATE,
-        DRY_RUN,
-    }  # they refer to no other file
+    bundled = bundle and name not in REPORTS
     data = contract.bundle(files[name]) if bundled else PACKAGED.read(files[name])
     if output:
         write_files({output: data})

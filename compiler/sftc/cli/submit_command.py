@@ -104,7 +104,7 @@ def _payload(path: str, target: "Target | None") -> dict[str, Any]:
     except ValueError as error:
         raise click.ClickException(f"{path} is not JSON: {error}") from error
     try:
-        faults = payload_faults(target or PACKAGED.of_payload(values), values)
+        faults = payload_faults(target or PACKAGED.of_payload(values).target, values)
     except ValueError as error:
         faults = [str(error)]
     if faults:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from sftc.checks.config import Config
+from sftc.checks.rules import refusals
 from sftc.checks.rules.data import training_files, validation_file
-from sftc.checks.rules.refusals import MISSING_GPU_TYPE
+from sftc.checks.rules.model import MODEL
 from sftc.checks.rules.run import sequence_length
 from sftc.cli.connection import (
     ServiceOptions,
@@ -39,6 +40,7 @@ from sftc.payload.encoding import to_bytes
 from sftc.pipeline import Compiled, run
 from sftc.text.keys import dotted, pointer
 from sftc.tools.lint import model_findings
+from sftc.tools.provenance import provenance
 
 if TYPE_CHECKING:
     from sftc.cli.connection import Connection
@@ -115,18 +117,19 @@ def train_command(
         raise click.UsageError("--format needs --dry-run.")
     if not is_dry_run:
         options.named() if poll else options.stays()
-    overrides = [Override.of("job.model", model)] if model is not None else []
+    overrides = [Override.of(MODEL.key, model)] if model is not None else []
     compiled = run(lambda: read_source(config), overrides, target=options.target)
-    refusals = [found for found in compiled.findings if found.id == MISSING_GPU_TYPE.id] if preflight else []
+    certain = {rule.id for rule in refusals.RULES} if preflight else set[str]()
+    is_refused = any(found.id in certain for found in compiled.findings)
     if offline_model:
         check_offline_model(offline_model)
     about_model = list(model_findings(compiled.config, offline_model)) if compiled.config else []
     findings = in_order([*compiled.findings, *about_model])
     _show([found for found in findings if found.severity is not Severity.NOTE])
-    if not compiled.ok or refusals or any(found.is_error for found in about_model):
+    if not compiled.ok or is_refused or any(found.is_error for found in about_model):
         say(
             "the service is certain to refuse this job; nothing was sent (--no-preflight sends it)"
-            if compiled.ok and refusals
+            if compiled.ok and is_refused
             else "nothing was sent"
         )
         sys.exit(FINDINGS)
@@ -138,7 +141,14 @@ def train_command(
         data = prepare_files(files.training, files.validation, stack, wanted)
         from sftc.submission.submit import Order
 
-        order = Order(compiled.payload, data.training, data.validation, idempotency, not preflight)
+        order = Order(
+            compiled.payload,
+            data.training,
+            data.validation,
+            idempotency,
+            not preflight,
+            provenance(compiled) if options.is_embedded else None,
+        )
         if is_dry_run:
             plan = dry_run(order, options)
             if format == "json":
@@ -232,7 +242,7 @@ def _check_files(
     """
     if options.target is None:
         _check_memory(compiled.checked, model, data.training.path)
-    if options.named() is None:
+    if options.is_embedded:
         from sftc.cli.row_preflight import check_rows
 
         name = str(compiled.payload["model"])
@@ -276,16 +286,14 @@ def _files(compiled: Compiled, dataset: str | None, options: ServiceOptions) -> 
 
 def _show_excesses(found: "Iterable[Excess]", compiled: Compiled) -> None:
     """Print the values that a model does not take as findings on the keys that they come from."""
-    findings = []
+    config, findings = compiled.checked, []
+    model = config.given(MODEL)
     for each in found:
         origin = compiled.origins.get(pointer(each.at))
-        key = f"`{dotted(origin.path)}`" if origin and origin.path else f"`{dotted(each.at)}` of the payload"
-        config = compiled.checked
-        span = (origin and origin.span) or config.document.span(
-            origin.path[:1] if origin and origin.path else ()
-        )
-        message = f"{key}: {each.message} that the service has for `{config.document.get(('job', 'model'))}`"
         path = (origin and origin.path) or ()
+        key = f"`{dotted(path)}`" if path else f"`{dotted(each.at)}` of the payload"
+        span = (origin and origin.span) or config.document.span(path[:1])
+        message = f"{key}: {each.message} that the service has for `{model}`"
         findings.append(BEYOND_LIMIT.finding(span, message, path=path, help=each.help))
     _show(in_order(findings))
 
@@ -307,7 +315,7 @@ def _explain(error: "RefusedError", config: Config) -> None:
     """Print a rejection as a finding, if the contract lists the key that prevents it."""
     for code, path in config.contract.refusals:
         if code == error.code:
-            rule = MISSING_GPU_TYPE._replace(severity=Severity.ERROR)
+            rule = refusals.BY_CODE[code]._replace(severity=Severity.ERROR)
             message = f"the service refuses the job: HTTP {error.status} `{code}`: {error.reason}"
             span = config.document.span(path[:-1], "key")
             _show([rule.finding(span, message, path=path, help=rule.act)])

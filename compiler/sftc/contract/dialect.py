@@ -12,7 +12,7 @@ from referencing.jsonschema import DRAFT7
 from sftc.contract.acceptance import schema_predicate
 from sftc.contract.json_types import TYPES, repeated_item
 from sftc.contract.schemas import Schema, Schemas
-from sftc.contract.targets import Output
+from sftc.contract.targets import Target
 from sftc.contract.versions import PACKAGED, Contract
 
 
@@ -35,8 +35,8 @@ def _unique(validator: Any, limit: Any, value: Any, schema: Schema) -> Iterator[
         yield ValidationError("is there twice", path=(index,))
 
 
-_TOLD: Final = 101
-"""The wrong items of an array that have a violation each. The last stands for the others."""
+_MOST_ITEMS: Final = 101
+"""The wrong items of an array that have a violation each. The last one counts the others."""
 
 
 def _items(validator: Any, items: Any, value: Any, schema: Schema) -> Iterator[ValidationError]:
@@ -45,7 +45,7 @@ def _items(validator: Any, items: Any, value: Any, schema: Schema) -> Iterator[V
         return
     accepts = _never if "$ref" in items else schema_predicate(PACKAGED.schemas, items)
     wrong = [index for index, item in enumerate(value) if not accepts(item)]
-    shown = wrong if accepts is _never else wrong[:_TOLD]
+    shown = wrong if accepts is _never else wrong[:_MOST_ITEMS]
     for index in shown:
         for error in validator.descend(value[index], items, path=index):
             error.number = 1 if index != shown[-1] else 1 + len(wrong) - len(shown)
@@ -57,7 +57,7 @@ def _never(value: Any) -> bool:
 
 
 def number_of(error: ValidationError) -> int:
-    """Return how many violations `error` stands for: more than one if it is the last of many in an array."""
+    """Return how many violations `error` counts as: more than one if it is the last of many in an array."""
     return getattr(error, "number", 1)
 
 
@@ -78,7 +78,7 @@ def violations(contract: Contract, values: Any) -> Iterator[ValidationError]:
     yield from _validator(Dialect, contract.schemas, contract.config_schema).iter_errors(values)
 
 
-def payload_faults(target: Output, payload: Any) -> list[str]:
+def payload_faults(target: Target, payload: Any) -> list[str]:
     """Return the violations of the payload schema, read as plain draft 7, by `payload`."""
     validator = _validator(Draft7Validator, target.schemas, target.payload_schema)
     return [error.message for error in validator.iter_errors(payload)]

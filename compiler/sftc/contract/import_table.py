@@ -13,7 +13,7 @@ import orjson
 
 from sftc.contract.acceptance import schema_predicate
 from sftc.contract.json_types import json_text
-from sftc.contract.mapping_table import Condition
+from sftc.contract.mapping_table import Condition, conditions_hold, conditions_of
 from sftc.contract.schemas import Schema, Schemas
 from sftc.contract.targets import FOLDER, Read
 from sftc.text.keys import ABSENT, Path, look_up, split
@@ -50,7 +50,7 @@ class Meant(NamedTuple):
 
     def applies(self, values: Mapping[str, Any]) -> bool:
         """Return whether the conditions hold for the values of a config of the trainer."""
-        return _holds(self.when, self.unless, values)
+        return conditions_hold(self.when, self.unless, values)
 
     def result(self, values: Mapping[str, Any], default: Any) -> Any:
         """Return the value that is meant; `default` is that of the key at `of`, if it depends on one."""
@@ -65,8 +65,8 @@ class OwnRow(NamedTuple):
     """The key at `path` decides `to`: a key of the language, or a setting of the run.
 
     `values` has what a value decides, by its JSON text; `globs` does the same for texts. What neither has is
-    not read by this row. `adds` is whether `to` is a list that gets the value. `note` is said if the row was
-    read.
+    not read by this row. `adds` is whether `to` is a list that gets the value. `note` is part of the account
+    if the row was read.
     """
 
     path: Key
@@ -92,7 +92,7 @@ class OwnRow(NamedTuple):
 class ImportLoss(NamedTuple):
     """The key at `path`, or a value that `takes` does not allow, is not imported.
 
-    It is if the table that it is in has the values `beside`.
+    It is imported after all if the table that it is in has the values `beside`.
 
     `severity` is `error` if the run is another one without it, `warning` if it is not, and `note` if the
     difference is small. `why` says what the run loses, and `instead` what a person can do.
@@ -129,7 +129,7 @@ class Label(NamedTuple):
 
 
 class Open(NamedTuple):
-    """Something that a file does not say, under the conditions and unless it decides the key at `path`."""
+    """Something that a file leaves open, under the conditions and unless it decides the key at `path`."""
 
     path: Key
     severity: str
@@ -140,12 +140,7 @@ class Open(NamedTuple):
 
     def applies(self, values: Mapping[str, Any]) -> bool:
         """Return whether the conditions hold for the values of a config of the trainer."""
-        return _holds(self.when, self.unless, values)
-
-
-def _holds(when: tuple[Condition, ...], unless: tuple[Condition, ...], values: Mapping[str, Any]) -> bool:
-    wanted = not when or any(each.holds(values) for each in when)
-    return wanted and not any(each.holds(values) for each in unless)
+        return conditions_hold(self.when, self.unless, values)
 
 
 class ImportTable(NamedTuple):
@@ -256,8 +251,8 @@ def _open(entry: Mapping[str, Any]) -> Open:
         entry["severity"],
         entry["why"],
         entry["instead"],
-        _asked(entry, "when"),
-        _asked(entry, "unless"),
+        conditions_of(entry, "when"),
+        conditions_of(entry, "unless"),
     )
 
 
@@ -268,8 +263,8 @@ def _meant(entry: Mapping[str, Any]) -> Meant:
         split(entry["of"]) if "of" in entry else (),
         entry.get("times", 1),
         entry.get("always", False),
-        _asked(entry, "when"),
-        _asked(entry, "unless"),
+        conditions_of(entry, "when"),
+        conditions_of(entry, "unless"),
         entry["why"],
     )
 
@@ -283,11 +278,4 @@ def _own(entry: Mapping[str, Any]) -> OwnRow:
         entry.get("adds", False),
         entry.get("note", ""),
         entry["why"],
-    )
-
-
-def _asked(entry: Mapping[str, Any], name: str) -> tuple[Condition, ...]:
-    return tuple(
-        Condition(split(each["key"]), each.get("value", ABSENT), each.get("has", ABSENT))
-        for each in entry.get(name, ())
     )

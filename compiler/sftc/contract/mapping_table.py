@@ -24,6 +24,14 @@ class Condition(NamedTuple):
         return self.value is ABSENT or bool(found == self.value)
 
 
+def conditions_hold(
+    when: tuple[Condition, ...], unless: tuple[Condition, ...], values: Mapping[str, Any]
+) -> bool:
+    """Return whether a row applies to the values of a config: one of `when`, if any, and none of `unless`."""
+    wanted = not when or any(each.holds(values) for each in when)
+    return wanted and not any(each.holds(values) for each in unless)
+
+
 Factor = tuple[str, ...] | float
 """A number of a product: the key at a path, or the number itself."""
 
@@ -57,8 +65,7 @@ class MappingRow(NamedTuple):
 
     def applies(self, values: Mapping[str, Any]) -> bool:
         """Return whether the conditions of the row hold for the values of a config."""
-        wanted = not self.when or any(each.holds(values) for each in self.when)
-        return wanted and not any(each.holds(values) for each in self.unless)
+        return conditions_hold(self.when, self.unless, values)
 
     @property
     def reads(self) -> tuple[tuple[str, ...], ...]:
@@ -90,8 +97,7 @@ class Inexpressible(NamedTuple):
 
     def applies(self, values: Mapping[str, Any]) -> bool:
         """Return whether the conditions hold for the values of a config."""
-        wanted = not self.when or any(each.holds(values) for each in self.when)
-        return wanted and not any(each.holds(values) for each in self.unless)
+        return conditions_hold(self.when, self.unless, values)
 
 
 class Unsent(NamedTuple):
@@ -192,7 +198,10 @@ def mapping_of(table: Mapping[str, Any], properties: Mapping[Path, Schema]) -> M
     )
 
 
-_OPTIONS: Final = ("most", "separator", "as", "with", "name", "patterns")
+_OF_ALL: Final = frozenset(
+    {"id", "op", "from", "to", "value", "why", "values", "when", "unless", "of", "by", "key"}
+)
+"""The settings of a rule that have a field. All others are options of its operation."""
 
 
 def _row(entry: Mapping[str, Any], properties: Mapping[Path, Schema]) -> MappingRow:
@@ -212,16 +221,17 @@ def _row(entry: Mapping[str, Any], properties: Mapping[Path, Schema]) -> Mapping
         entry["why"],
         closed,
         entry.get("values", {}),
-        when=_conditions(entry, "when"),
-        unless=_conditions(entry, "unless"),
+        when=conditions_of(entry, "when"),
+        unless=conditions_of(entry, "unless"),
         of=_factors(entry, "of"),
         by=_factors(entry, "by"),
-        options={name: entry[name] for name in _OPTIONS if name in entry},
+        options={name: option for name, option in entry.items() if name not in _OF_ALL},
         key=split(entry["key"]) if "key" in entry else (),
     )
 
 
-def _conditions(entry: Mapping[str, Any], name: str) -> tuple[Condition, ...]:
+def conditions_of(entry: Mapping[str, Any], name: str) -> tuple[Condition, ...]:
+    """Return the conditions that an entry of a table has under `name`: `when` or `unless`."""
     return tuple(
         Condition(split(each["key"]), each.get("value", ABSENT), each.get("has", ABSENT))
         for each in entry.get(name, ())
@@ -239,6 +249,6 @@ def _inexpressible(entry: Mapping[str, Any]) -> Inexpressible:
         entry["severity"],
         entry["why"],
         entry.get("instead", ""),
-        _conditions(entry, "when"),
-        _conditions(entry, "unless"),
+        conditions_of(entry, "when"),
+        conditions_of(entry, "unless"),
     )

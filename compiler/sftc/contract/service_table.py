@@ -13,7 +13,9 @@ Values = Mapping[str, str]
 LOCAL: Final = "local"
 """The address of the embedded service."""
 
-_SLOT: Final = re.compile(r"\{(\w+)\}")
+SLOT: Final = re.compile(r"\{(\w+)\}")
+"""A slot in a text of the table."""
+
 _HEADER: Final = "header:"
 
 
@@ -23,7 +25,7 @@ def filled(template: Any, values: Values) -> Any:
     Example: `filled({"id": "file-{n}"}, {"n": "7"})` is `{"id": "file-7"}`.
     """
     if isinstance(template, str):
-        return _SLOT.sub(lambda found: values[found[1]], template)
+        return SLOT.sub(lambda found: values[found[1]], template)
     if isinstance(template, Mapping):
         return {filled(name, values): filled(each, values) for name, each in template.items()}
     return template
@@ -193,6 +195,7 @@ class JobFacts(NamedTuple):
         cancelled: the statuses of a job that was cancelled.
         create: the request that creates a job; its body is the payload.
         find: the request that finds the job of an earlier try, if ids are not chosen here.
+        describe: the request that says where a new job comes from, if the service is to know.
         start: the request that starts a job, if one is needed.
         read: the request that describes a job.
         listing: the request that lists jobs.
@@ -212,6 +215,7 @@ class JobFacts(NamedTuple):
     cancelled: frozenset[str]
     create: ServiceCall
     find: JobFind | None
+    describe: ServiceCall | None
     start: ServiceCall | None
     read: ServiceCall
     listing: ServiceCall
@@ -250,7 +254,7 @@ class MetricFacts(NamedTuple):
         step: the key of an entry that has its step.
         name: the key of an entry that has the name of its metric. Without it, each key is a metric.
         value: the key of an entry that has the value.
-        skip: the last parts of keys that are no metrics.
+        skip: the last parts of keys that are not metrics.
     """
 
     call: ServiceCall
@@ -433,6 +437,7 @@ def _job(table: Mapping[str, Any]) -> JobFacts:
             _pointers(find.get("same", ())),
             _pointer(find, "created"),
         ),
+        _call(table["describe"]) if "describe" in table else None,
         _call(table["start"]) if "start" in table else None,
         _call(table["read"]),
         _call(table["list"]),

@@ -31,24 +31,8 @@ FileForm = Literal["json", "yaml"]
 Read = Callable[[str], bytes]
 
 
-class Output(Protocol):
-    """What a payload is checked against: a target, or a version of the contract with its own target."""
-
-    @property
-    def schemas(self) -> Schemas:
-        """All schemas."""
-
-    @property
-    def payload_schema(self) -> str:
-        """The path of the payload's schema."""
-
-    @property
-    def accepts_payload(self) -> Predicate:
-        """Whether a value is certainly a valid payload."""
-
-
 class Language(Protocol):
-    """The newest version of the language, as tables of targets read it."""
+    """What a target reads of a version of the contract, which in turn has targets."""
 
     @property
     def schemas(self) -> Schemas:
@@ -88,8 +72,8 @@ class TargetFacts(NamedTuple):
 class Target:
     """One target: its name, its mapping table and the schema of its payload.
 
-    `folder` has the table and the schema. `language` has the keys that the table reads, and the table of what
-    they mean. `read` returns the bytes of a file by its path. `own_version` is set for the target that has a
+    `folder` has the table and the schema. `language` is the version of the contract whose keys the table
+    reads. `read` returns the bytes of a file by its path. `own_version` is set for the target that has a
     folder for each version of the language, and so reads a config in the terms of its own version.
     """
 

@@ -54,11 +54,6 @@ class Contract:
         return Target(DEFAULT, f"{TARGET}/v{self.version}", self, self._read, own_version=True)
 
     @property
-    def payload_schema(self) -> str:
-        """The path of the schema of its payload."""
-        return self.target.payload_schema
-
-    @property
     def mapping(self) -> MappingTable:
         """The table of what that target sends."""
         return self.target.mapping
@@ -170,14 +165,9 @@ class Contract:
         """Whether a config's values are certainly valid."""
         return predicate(self.schemas, self.config_schema)
 
-    @property
-    def accepts_payload(self) -> Predicate:
-        """Whether a value is certainly a valid payload."""
-        return self.target.accepts_payload
-
 
 def _requiring(names: Sequence[str]) -> Schema:
-    """Return a schema of tables with certain keys, as strict readers of schemas want it."""
+    """Return a schema of tables with certain keys, as strict readers of schemas require it."""
     return {"type": "object", "properties": {name: {} for name in names}, "required": [*names]}
 
 

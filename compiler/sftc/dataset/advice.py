@@ -8,27 +8,12 @@ import orjson
 from stringzilla import find
 
 from sftc.dataset.excerpt import Remark
+from sftc.dataset.message_keys import meant_key
+from sftc.dataset.roles import CALLS, ROLES, SYSTEM, meant_role
 from sftc.dataset.tool_calls import Row, RowMessage, calls_of, tool_remarks
 from sftc.findings.stage_rules import conversations
 from sftc.text.characters import is_blank
 from sftc.text.keys import Path, dotted
-from sftc.text.suggest import near
-
-ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
-OTHER_NAMES: Final = {
-    "human": "user",
-    "gpt": "assistant",
-    "bot": "assistant",
-    "ai": "assistant",
-    "chatgpt": "assistant",
-    "model": "assistant",
-    "observation": "tool",
-    "ipython": "tool",
-}
-"""Names of roles in other formats."""
-
-SYSTEM: Final = ("system", "developer")
-"""The roles of a message that begins a conversation."""
 
 _TURNS: Final = ("user", "assistant")
 _ASKING: Final = (*SYSTEM, "user")
@@ -99,7 +84,7 @@ def _part(path: Path, part: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _assistant(row: Row) -> Iterator[Remark]:
-    roles = [_meant(message["role"]) or message["role"] for message in row["messages"]]
+    roles = [meant_role(message["role"]) or message["role"] for message in row["messages"]]
     if "assistant" not in roles:
         message = "this row has no assistant message, so there is nothing to train on"
         yield Remark(conversations.NO_ASSISTANT, message, ("messages",))
@@ -113,9 +98,11 @@ def _blank(row: Row) -> Iterator[Remark]:
         path = ("messages", index, "content")
         if message["role"] == "assistant":
             if not message.get("tool_calls") and not message.get("function_call") and _shows_nothing(message):
-                yield Remark(conversations.BLANK_ASSISTANT, "this assistant message is blank", path)
+                text = "this assistant message is blank"
+                yield Remark(conversations.BLANK_ASSISTANT, text, path, _why_blank(message))
         elif message["role"] in _ASKING and _shows_nothing(message):
-            yield Remark(conversations.BLANK_MESSAGE, f"this {message['role']} message is blank", path)
+            text = f"this {message['role']} message is blank"
+            yield Remark(conversations.BLANK_MESSAGE, text, path, _why_blank(message))
 
 
 def _shows_nothing(message: RowMessage) -> bool:
@@ -126,12 +113,35 @@ def _shows_nothing(message: RowMessage) -> bool:
 
 
 def _is_blank_part(part: Any) -> bool:
-    if isinstance(part, str):
-        return is_blank(part)
-    text = part.get("text")
-    if isinstance(text, str):
-        return is_blank(text)
-    return not part or part.get("type") in _TEXT_TYPES
+    if isinstance(part, dict) and part.get("type") in _TEXT_TYPES:
+        text = part.get("text")
+        return not isinstance(text, str) or is_blank(text)
+    return not is_image(part) and not _shows(part)
+
+
+def _shows(value: Any) -> bool:
+    """Return whether a part of another type, or a value in it, shows anything."""
+    left = [value]  # a stack, because the value may be nested deeper than Python calls
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            left += [inner for name, inner in each.items() if name != "type"]
+        elif isinstance(each, list):
+            left += each
+        elif not is_blank(each) if isinstance(each, str) else each is not None:
+            return True
+    return False
+
+
+def _why_blank(message: RowMessage) -> str | None:
+    """Return what to write if the text of a message without text is at another place."""
+    if key := meant_key(message):
+        return key
+    content = message.get("content")
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, dict) and _shows(part):
+            return "write the text of the part as `text`, a string: chat templates read nothing else"
+    return None
 
 
 def _weights(row: Row) -> Iterator[Remark]:
@@ -149,12 +159,6 @@ def _weights(row: Row) -> Iterator[Remark]:
         yield Remark(conversations.NOTHING_TRAINED, text, ("messages", index, "weight"))
 
 
-def _meant(role: str) -> str | None:
-    """Return the role that `role` is another name of, if it is one."""
-    lower = role.strip().lower()
-    return lower if lower in ROLES else OTHER_NAMES.get(lower)
-
-
 def _roles(row: Row) -> Iterator[Remark]:
     unknown: dict[str, int] = {}
     for index, message in enumerate(row["messages"]):
@@ -164,8 +168,10 @@ def _roles(row: Row) -> Iterator[Remark]:
         return
     shown = [*unknown][:_NAMED]
     names = ", ".join(f"`{role[:40]}`" for role in shown) + (", ..." if len(unknown) > _NAMED else "")
-    meant = {role: other for role in shown if (other := _meant(role) or near(role, ROLES))}
-    if len(unknown) == len(meant) == 1:
+    meant = {role: other for role in shown if (other := meant_role(role))}
+    if any(role.strip().lower() in CALLS for role in shown):
+        help = "`sftc dataset convert` writes the calls as `tool_calls` of the assistant"
+    elif len(unknown) == len(meant) == 1:
         help = f"did you mean `{meant[shown[0]]}`?"
     elif meant:
         help = "write " + ", ".join(f"`{other}` for `{role[:40]}`" for role, other in meant.items())

@@ -1,5 +1,6 @@
 """Checks training files: findings, row counts and digests, from one read of each file."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -20,6 +21,7 @@ from sftc.findings.stage_rules.rows import (
     EMPTY_DATA,
     FILE_CHANGED,
     NOT_JSON_LINES,
+    RELATIVE_PATHS,
     UNREADABLE_DATA,
 )
 
@@ -165,7 +167,8 @@ class _File:
         except NotJsonLinesError as error:
             self._say(NOT_JSON_LINES, f"the file {error.what}", error.help)
         except UnreadableError as error:
-            self._say(UNREADABLE_DATA, str(error))
+            is_missing = isinstance(error.__cause__, FileNotFoundError) and not os.path.isabs(self.path)
+            self._say(UNREADABLE_DATA, str(error), RELATIVE_PATHS if is_missing else None)
         return self
 
     def _read(self, file: Opened, pool: Pool[Looks], duplicates: Duplicates, on_read: OnRead) -> None:

@@ -15,7 +15,8 @@ MAX_ROW = 64 << 20
 CHUNK = 512 << 10
 """Maximum size of a chunk in bytes. Only a chunk of a single longer row exceeds it."""
 
-BLANK = b" \t\r\n"
+SPACE = b" \t\r\n"
+"""The white space of JSON."""
 
 
 class Chunk(NamedTuple):
@@ -166,7 +167,7 @@ class Cutter:
         while self._left and at < len(data):
             end = data.find(b"\n", at) + 1 or len(data)
             line = data[at:end].removeprefix(BOM) if self.length + at == 0 else data[at:end]
-            self._left -= bool(line.strip(BLANK))
+            self._left -= bool(line.strip(SPACE))
             at = end
         return data[:at]
 

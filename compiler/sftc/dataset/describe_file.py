@@ -11,11 +11,9 @@ from sftc.contract.versions import PACKAGED
 from sftc.dataset import scripts
 from sftc.dataset.advice import is_image, texts
 from sftc.dataset.chunks import Chunk, Cutter, unread
+from sftc.dataset.length import USUAL_BYTES_A_TOKEN
 from sftc.dataset.pool import Pool
 from sftc.dataset.streams import UnreadableError, opened
-
-BYTES_A_TOKEN: Final = 4
-"""Approximate UTF-8 bytes per token: about 4 in English and in Chinese (3 bytes per character)."""
 
 PERCENTILES: Final = (0, 25, 50, 75, 95, 99, 100)
 
@@ -37,7 +35,7 @@ class Tally:
         roles: the number of messages by role.
         turns: the number of rows by their number of assistant messages.
         characters: the number of rows by their characters of text.
-        tokens: the number of rows by their estimated tokens: UTF-8 bytes of text / `BYTES_A_TOKEN`.
+        tokens: the number of rows by their estimated tokens: UTF-8 bytes of text / `USUAL_BYTES_A_TOKEN`.
         all_tokens: the estimated tokens of all rows.
         with_tools: the number of rows with `tools`.
         calls: the number of tool calls.
@@ -106,7 +104,7 @@ def _work() -> Callable[[str, Chunk], Tally]:
 
     def work(path: str, chunk: Chunk) -> Tally:
         tally = Tally(unread=int(chunk.skipped > 0), rows=int(chunk.skipped > 0))
-        said: list[str] = []
+        seen: list[str] = []
         for line in chunk.data.split(b"\n"):
             if line.strip():
                 tally.rows += 1
@@ -115,16 +113,17 @@ def _work() -> Callable[[str, Chunk], Tally]:
                 except ValueError:
                     row = None
                 if row is not None and accepts(row):
-                    _count(tally, row, said)
+                    _count(tally, row, seen)
                 else:
                     tally.unread += 1
-        tally.scripts = scripts.count_scripts("".join(said))
+        tally.scripts = scripts.count_scripts("".join(seen))
         return tally
 
     return work
 
 
-def _count(tally: Tally, row: dict[str, Any], said: list[str]) -> None:
+def _count(tally: Tally, row: dict[str, Any], seen: list[str]) -> None:
+    """Add a row to `tally`, and its texts to `seen`."""
     characters = size = 0
     for message in row["messages"]:
         tally.roles[message["role"]] += 1
@@ -133,10 +132,10 @@ def _count(tally: Tally, row: dict[str, Any], said: list[str]) -> None:
         if isinstance(content, list):
             tally.images += sum(map(is_image, content))
         for _, text in texts(message):
-            said.append(text)
+            seen.append(text)
             characters += len(text)
             size += len(text) if text.isascii() else len(text.encode())
-    tokens = -(-size // BYTES_A_TOKEN)
+    tokens = -(-size // USUAL_BYTES_A_TOKEN)
     tally.with_tools += bool(row.get("tools"))
     tally.turns[_rounded(sum(each["role"] == "assistant" for each in row["messages"]))] += 1
     tally.characters[_rounded(characters)] += 1

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from sftc.contract.versions import PACKAGED
-from sftc.dataset.advice import advice
+from sftc.dataset.advice import advice, nul
 from sftc.dataset.excerpt import Line, Remark
 from sftc.dataset.json_scan import NotJsonError, Scan
 from sftc.dataset.length import too_long
@@ -81,7 +81,7 @@ def _unparsed(data: bytes, tokens: int | None) -> list[Remark]:
     try:
         scan = Scan(text)
     except NotJsonError as error:
-        return [Remark(rows.ROW_NOT_JSON, str(error), at=(error.at, error.at + 1))]
+        return [Remark(rows.ROW_NOT_JSON, str(error), help=error.help, at=(error.at, error.at + 1))]
     if scan.depth > MAX_DEPTH:
         return [_too_deep(scan)]
     found = [
@@ -137,8 +137,6 @@ def _names(scan: Scan) -> list[Remark]:
 
 def _nul(data: bytes) -> Iterator[Remark]:
     if b"\\u0000" in data:
-        from sftc.dataset.advice import nul
-
         yield from nul(data.decode())
 
 

@@ -49,7 +49,14 @@ JSON_VALUE = FileKind("json", "JSON with rows over several lines", is_convertibl
 CSV = FileKind("csv", "a CSV table", is_convertible=True)
 TSV = FileKind("tsv", "a table with tabs", is_convertible=True)
 HTML = FileKind("html", "HTML", help="it may be the page of a failed download")
+XML = FileKind("xml", "XML", help="it may be the answer of a failed download")
+YAML = FileKind("yaml", "YAML")
+PLAIN_TEXT = FileKind("text", "plain text")
+BINARY = FileKind("binary", "binary data")
 TOML = FileKind("toml", "TOML", help="pass a config with `--config`")
+
+COLUMNAR: Final = (PARQUET, ARROW_FILE, ARROW_STREAM)
+"""The kinds that pyarrow reads."""
 
 _MAGIC: Final[tuple[tuple[bytes, FileKind], ...]] = (
     (b"\x1f\x8b", GZIP),
@@ -58,9 +65,9 @@ _MAGIC: Final[tuple[tuple[bytes, FileKind], ...]] = (
     (b"\xfd7zXZ\0", XZ),
     (b"PK\x03\x04", ZIP),
     (b"PK\x05\x06", ZIP),
-    (b"\x04\x22\x4d\x18", FileKind("lz4", "LZ4")),
-    (b"7z\xbc\xaf\x27\x1c", FileKind("7z", "a 7-Zip archive")),
-    (b"Rar!\x1a\x07", FileKind("rar", "a RAR archive")),
+    (b"\x04\x22\x4d\x18", FileKind("lz4", "LZ4", help="unpack it")),
+    (b"7z\xbc\xaf\x27\x1c", FileKind("7z", "a 7-Zip archive", help="unpack it")),
+    (b"Rar!\x1a\x07", FileKind("rar", "a RAR archive", help="unpack it")),
     (b"PAR1", PARQUET),
     (b"ARROW1\0\0", ARROW_FILE),
     (b"\xff\xff\xff\xff", ARROW_STREAM),
@@ -80,9 +87,22 @@ _MAGIC: Final[tuple[tuple[bytes, FileKind], ...]] = (
 
 _PICKLES: Final = tuple(b"\x80" + bytes([version]) for version in range(2, 6))
 _TAR: Final = slice(257, 262)
-_PAGES: Final = ("<!doctype html", "<html")
-_TOML: Final = re.compile(r"(?:#.*\n|\s)*+(?:\[\[?[\w.\"' -]+\]|[\w.-]+ *=)")
+_BEGINNINGS: Final = (
+    (re.compile(r"<!doctype html|<html", re.IGNORECASE), HTML),
+    (re.compile(r"<\?xml"), XML),
+    (re.compile(r"(?:#.*\n|\s)*+(?:\[\[?[\w.\"' -]+\]|[\w.-]+ *= *[^\s=])"), TOML),
+)
+"""How texts begin that are not JSON."""
+
+_YAML: Final = re.compile(
+    r"(?:#.*\n|---.*\n|\s)*+(?:- +)?[\w-]+:(?: .*)?\n\s*(?:- .*|[\w-]+:(?: .*)?)(?:\n|\Z)"
+)
+_SCALAR: Final = re.compile(r"-?\d[\d.eE+-]*|true|false|null")
+_CONTROLS: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c\x1d\x1f]")
+"""Bytes that no text has at its beginning, but for the separator of RFC 7464 and the escape of terminals."""
 _SPACE: Final = " \t\r\n"
+_BEGINNING: Final = 512
+"""The bytes in which a binary file shows that it is one."""
 _WORD: Final = 20
 """More characters than a number or a word that the end of the head cuts."""
 
@@ -98,8 +118,8 @@ def kind_of(head: bytes) -> FileKind | None:
     if head.startswith(_PICKLES):
         return FileKind("pickle", "a Python pickle")
     if head[_TAR] == b"ustar":
-        return FileKind("tar", "a tar archive")
-    return _wide(head) or _text(head.removeprefix(BOM))
+        return FileKind("tar", "a tar archive", help="unpack it")
+    return _wide(head) or (BINARY if _is_binary(head) else _text(head.removeprefix(BOM)))
 
 
 def _wide(head: bytes) -> FileKind | None:
@@ -111,6 +131,12 @@ def _wide(head: bytes) -> FileKind | None:
     return None
 
 
+def _is_binary(head: bytes) -> bool:
+    """Return whether a file is no text. NUL bytes at its beginning are what an interrupted write leaves."""
+    is_like_json = head.lstrip()[:1] in {b"{", b"[", b'"'}
+    return not is_like_json and not head.startswith(b"\0") and bool(_CONTROLS.search(head[:_BEGINNING]))
+
+
 def _text(head: bytes) -> FileKind | None:
     text = head.decode("utf-8", "replace").lstrip(_SPACE)
     line = text.partition("\n")[0]
@@ -120,9 +146,23 @@ def _text(head: bytes) -> FileKind | None:
         return JSON_LIST
     if text.startswith("{"):
         return JSON_VALUE if _goes_on(text, line, is_whole=len(head) < HEAD) else None
-    if text[:20].lower().startswith(_PAGES):
-        return HTML
-    return TOML if _TOML.match(text) else _table(text)
+    for beginning, kind in _BEGINNINGS:
+        if beginning.match(text):
+            return kind
+    return _table(text) or _prose(text)
+
+
+def _prose(text: str) -> FileKind | None:
+    """Return what a text of several lines is of which none may be a row: none is JSON or has an object."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    if len(lines) < 2 or text.startswith("\0") or '{"' in text or any(map(_begins_like_json, lines)):
+        return None
+    return YAML if _YAML.match(text) else PLAIN_TEXT
+
+
+def _begins_like_json(line: str) -> bool:
+    begun = line.lstrip()
+    return begun[:1] in {"{", "[", '"'} or _SCALAR.fullmatch(begun.rstrip()) is not None
 
 
 def _goes_on(text: str, line: str, *, is_whole: bool) -> bool:
@@ -142,15 +182,17 @@ def _goes_on(text: str, line: str, *, is_whole: bool) -> bool:
 
 
 def _table(text: str) -> FileKind | None:
-    """Return the kind of a table: its first two lines have the same number of cells, and names come first."""
+    """Return the kind of a table: its first two rows have the same number of cells, and names come first."""
     import csv
+    import io
+    from itertools import islice
 
-    lines = text.splitlines()[:2]
-    if not lines or "{" in lines[0]:
+    if "{" in text.partition("\n")[0]:
         return None
-    for delimiter, kind in ((",", CSV), (";", CSV), ("\t", TSV)):
+    for delimiter, kind in ((",", CSV), (";", CSV), ("\t", TSV), ("|", CSV)):
         with suppress(csv.Error):
-            cells = [len(row) for row in csv.reader(lines, delimiter=delimiter)]
+            rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            cells = [len(row) for row in islice(rows, 2)]
             if len(cells) == 2 and cells[0] == cells[1] > 1:
                 return kind
     return None

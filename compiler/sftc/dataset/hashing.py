@@ -15,7 +15,7 @@ class Sha256:
     """The SHA-256 of the pieces so far.
 
     The first `alone` bytes are hashed by the caller's thread, and all of them if `alone` is `None`. The
-    work on later pieces needs no lock of Python's, so that the caller can go on meanwhile.
+    work on later pieces needs no lock of Python's, so that the caller can continue meanwhile.
     """
 
     def __init__(self, alone: int | None) -> None:

@@ -10,13 +10,16 @@ from stringzilla import hash
 
 from sftc.dataset.chunks import MAX_ROW, Chunk
 from sftc.dataset.examine_row import locate, remarks
-from sftc.dataset.excerpt import Line
-from sftc.dataset.fastest_sieve import fastest_sieve
+from sftc.dataset.excerpt import Line, Remark
 from sftc.dataset.file_kind import BOM
 from sftc.dataset.length import most_bytes
 from sftc.dataset.sieve import Sieve
+from sftc.dataset.skeletons import fastest_sieve
 from sftc.findings.finding import Finding
 from sftc.findings.stage_rules import rows
+
+_NOT_ROWS = (rows.ROW_NOT_UTF8, rows.ROW_NOT_JSON)
+"""The rules about a line that is not a row, and so cannot repeat one."""
 
 _MOST = 100
 """Maximum findings of one rule in one row. Further ones are only counted."""
@@ -82,14 +85,20 @@ class Inspector:
         if not data.endswith(b"\n"):
             data += b"\n"
         blank = set()
+        others = {}
 
         def examine(at: int, start: int, line: bytes) -> bool:
             if not line:
                 blank.add(at)
                 return False
-            return self._examine(Line(name, chunk.line + at, byte + start, line), look)
+            found = self._examine(Line(name, chunk.line + at, byte + start, line), look)
+            if not line.startswith(b"{") or any(each.rule in _NOT_ROWS for each in found):
+                others[at] = _own_digest(name, byte + start)
+            return not found
 
         digests = self._sieve.sift(data, chunk.lines, examine)
+        for at, digest in others.items():
+            digests[at] = digest
         numbers = range(chunk.line, chunk.line + chunk.lines)
         if blank:
             full = [at not in blank for at in range(chunk.lines)]
@@ -100,8 +109,8 @@ class Inspector:
             look.numbers.extend(numbers)
         return look
 
-    def _examine(self, line: Line, look: Inspection) -> bool:
-        """Add the findings of a row, and return whether there are none."""
+    def _examine(self, line: Line, look: Inspection) -> list[Remark]:
+        """Add the findings of a row, and return all remarks about it."""
         found = remarks(line.data, self._limits.tokens)
         keep = self._limits.keep
         rank: Counter[str] = Counter()
@@ -113,14 +122,17 @@ class Inspector:
         look.counts.update(remark.rule.id for remark in found)
         if kept:
             look.findings.extend(locate(kept, line))
-        return not found
+        return found
 
     def _too_large(self, name: str, chunk: Chunk, look: Inspection) -> None:
         message = f"this row has {chunk.skipped:,} bytes: the maximum is {self._limits.row:,}"
         span = Line(name, chunk.line, chunk.byte, b"...").span(0, 3)
         look.findings.append(rows.ROW_TOO_LARGE.finding(span, message))
         look.counts[rows.ROW_TOO_LARGE.id] += 1
-        look.digests.append(
-            hash(f"{name}:{chunk.byte}".encode("utf-8", "surrogateescape"))
-        )  # never equal to the digest of another row
+        look.digests.append(_own_digest(name, chunk.byte))
         look.numbers.append(chunk.line)
+
+
+def _own_digest(name: str, byte: int) -> int:
+    """Return the digest of what is no row at that place of a file. No other has the same."""
+    return int(hash(f"{name}:{byte}".encode("utf-8", "surrogateescape")))

@@ -5,8 +5,9 @@ its own stack, so that deep nesting cannot exhaust Python's.
 """
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from sftc.text.characters import character_name, is_control, is_invisible
 from sftc.text.keys import Path
 
 _SPACE = re.compile(r"[ \t\n\r]*+")
@@ -26,11 +27,38 @@ PLACES = 64
 """Depth to which positions are kept. The paths of a text take memory that grows with its depth squared."""
 
 
-class NotJsonError(Exception):
-    """The text is not JSON. `at` is the offset of the error, in characters."""
+_MEANT: Final = {
+    "True": "true",
+    "False": "false",
+    "None": "null",
+    "undefined": "null",
+    "NaN": "null",
+    "Infinity": "null",
+    "-Infinity": "null",
+    "'": '"',
+    "\u2018": '"',
+    "\u2019": '"',
+    "\u201c": '"',
+    "\u201d": '"',
+}
+"""What JSON has for what other languages and word processors write."""
 
-    def __init__(self, message: str, at: int) -> None:
+
+_DELETE: Final = "delete the character, or write a plain space instead"
+_CONVERT: Final = "`sftc dataset convert` writes one row on each line"
+
+
+class NotJsonError(Exception):
+    """The text is not JSON.
+
+    Attributes:
+        at: the offset of the error, in characters.
+        help: what to do, if that is known.
+    """
+
+    def __init__(self, message: str, at: int, help: str | None = None) -> None:
         self.at = at
+        self.help = help
         super().__init__(message)
 
 
@@ -43,7 +71,7 @@ class Name(NamedTuple):
 
 
 class Scan:
-    """The positions of the values in `text`, as offsets in characters.
+    """The positions of the values in `text`, as offsets in characters. Errors call the text `what`.
 
     Attributes:
         places: the position of each value by its path, down to `PLACES` levels.
@@ -55,8 +83,9 @@ class Scan:
         NotJsonError: the text is not JSON.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, what: str = "row") -> None:
         self.text = text
+        self._what = what
         self.places: dict[Path, tuple[int, int]] = {}
         self.repeated: list[Name] = []
         self.surrogates: list[tuple[int, int]] = []
@@ -77,7 +106,7 @@ class Scan:
                 continue
             if not opened:
                 if not text.startswith(",", at):
-                    raise NotJsonError(self._instead(at, f"`,` or `{closing}`"), at)
+                    raise self._instead(at, f"`,` or `{closing}`")
                 comma, at = at, self._space(at + 1)
                 if text.startswith(closing, at):
                     raise NotJsonError(f"remove the trailing comma before `{closing}`", comma)
@@ -87,7 +116,7 @@ class Scan:
                 at = self._name(at, names)
             at, opened = self._value(at)
         if self._space(at) < len(text):
-            raise NotJsonError("extra text after the row: write one row per line", self._space(at))
+            raise self._extra(at)
 
     def _value(self, at: int) -> tuple[int, bool]:
         """Return where to continue after `at`, and whether an object or a list opens there."""
@@ -114,7 +143,7 @@ class Scan:
 
     def _name(self, at: int, names: set[str]) -> int:
         if self.text[at : at + 1] != '"':
-            raise NotJsonError(self._instead(at, "a name in double quotes"), at)
+            raise self._instead(at, "a name in double quotes")
         end = self._string(at)
         name = _unescaped(self.text[at:end])
         self._path[-1] = name
@@ -123,7 +152,7 @@ class Scan:
         names.add(name)
         colon = self._space(end)
         if self.text[colon : colon + 1] != ":":
-            raise NotJsonError(self._instead(colon, "`:`"), colon)
+            raise self._instead(colon, "`:`")
         return self._space(colon + 1)
 
     def _space(self, at: int) -> int:
@@ -142,7 +171,7 @@ class Scan:
         stop = inside.end() if inside else at + 1
         char = self.text[stop : stop + 1]
         if not char:
-            raise NotJsonError("the row ends inside this string", at)
+            raise NotJsonError(f"the {self._what} ends inside this string", at)
         if char == "\\":
             raise NotJsonError(f"`{self.text[stop : stop + 2]}` is not a valid JSON escape", stop)
         raise NotJsonError(
@@ -152,20 +181,46 @@ class Scan:
     def _scalar(self, at: int) -> int:
         match = _SCALAR.match(self.text, at)
         if not match:
-            raise NotJsonError(self._instead(at, "a value"), at)
+            raise self._instead(at, "a value")
         word = _WORD.match(self.text, at)
         if word and word.end() > match.end():
             raise NotJsonError(f"`{word[0][:40]}` is not a valid JSON value", at)
         return match.end()
 
-    def _instead(self, at: int, expected: str) -> str:
+    def _instead(self, at: int, expected: str) -> NotJsonError:
         rest = self.text[at : at + 40]
         if not rest:
-            return f"expected {expected}, but the row ends"
+            return NotJsonError(f"expected {expected}, but the {self._what} ends", at)
         if rest[0] == "\0":
-            return f"expected {expected}, found NUL bytes: writing this file may have been interrupted"
+            text = f"expected {expected}, found NUL bytes: writing this file may have been interrupted"
+            return NotJsonError(text, at)
+        if hidden := _hidden(rest[0]):
+            return NotJsonError(f"expected {expected}, found {hidden}", at, _DELETE)
         word = _WORD.match(rest)
-        return f"expected {expected}, found `{word[0] if word else rest[0]}`"
+        found = word[0] if word else rest[0]
+        meant = _MEANT.get(found)
+        help = f"JSON has no `{found}`: write `{meant}`" if meant else None
+        return NotJsonError(f"expected {expected}, found `{found}`", at, help)
+
+    def _extra(self, end: int) -> NotJsonError:
+        """Return the error about what follows the row, which ends at `end`."""
+        at = self._space(end)
+        rest = self.text[at:]
+        if "\r" in self.text[end:at]:
+            return NotJsonError("a carriage return (U+000D) alone does not end a line", at, _CONVERT)
+        if hidden := _hidden(rest[0]):
+            return NotJsonError(f"{hidden} after the {self._what}", at, _DELETE)
+        if self._what != "row":
+            return NotJsonError("extra text after the value", at)
+        if rest[0] == ",":
+            return NotJsonError("a comma after the row: remove it", at, _CONVERT)
+        help = _CONVERT if rest[0] in "{[" else None
+        return NotJsonError("extra text after the row: write one row per line", at, help)
+
+
+def _hidden(char: str) -> str | None:
+    """Return what to call a character that is not seen, or that is taken for a space."""
+    return character_name(char) if is_control(char) or is_invisible(char) else None
 
 
 def _unescaped(token: str) -> str:

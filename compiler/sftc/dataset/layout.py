@@ -20,8 +20,9 @@ import re2
 from stringzilla import Str, find, hash
 
 from sftc.dataset.advice import SIGNS
+from sftc.dataset.chunks import SPACE
 from sftc.dataset.json_characters import BLANK, VISIBLE
-from sftc.dataset.sieve import SPACE, Examine, each_line
+from sftc.dataset.sieve import Examine, each_line
 
 _OTHERS: Final = frozenset({"tools", "tool_choice", "metadata"})
 """Columns that are not scalars. A row that has one is not plain."""

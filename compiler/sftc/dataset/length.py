@@ -7,13 +7,16 @@ from sftc.dataset.advice import texts
 from sftc.dataset.excerpt import Remark
 from sftc.findings.stage_rules import lengths
 
-BYTES_A_TOKEN: Final = 16
-"""Upper limit of the average bytes per token over a whole row. English has about 4, code about 3."""
+MOST_BYTES_A_TOKEN: Final = 16
+"""Upper limit of the average bytes per token over a whole row."""
+
+USUAL_BYTES_A_TOKEN: Final = 4
+"""UTF-8 bytes per token: about 4 in English and in Chinese (3 bytes per character), 3 in code."""
 
 
 def most_bytes(tokens: int) -> int:
     """Return the maximum bytes of text that may fit in `tokens` tokens."""
-    return tokens * BYTES_A_TOKEN
+    return tokens * MOST_BYTES_A_TOKEN
 
 
 def too_long(row: dict[str, Any], tokens: int) -> Iterator[Remark]:
@@ -24,7 +27,7 @@ def too_long(row: dict[str, Any], tokens: int) -> Iterator[Remark]:
             first, before = index, total
         total += sum(len(text.encode("utf-8", "surrogatepass")) for _, text in texts(message))
     limit = f"`sequence_length = {tokens}`"
-    rate = f"even at {BYTES_A_TOKEN} bytes per token"
+    rate = f"even at {MOST_BYTES_A_TOKEN} bytes per token"
     if first is not None and before > most_bytes(tokens):
         message = f"the first answer begins after {before:,} bytes of text: {rate}, that is beyond {limit}"
         yield Remark(lengths.LABELS_CUT_OFF, message, ("messages", first))

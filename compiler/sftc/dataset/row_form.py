@@ -12,7 +12,7 @@ from sftc.contract.versions import PACKAGED
 from sftc.dataset.chunks import Chunk
 from sftc.dataset.examine_row import locate
 from sftc.dataset.excerpt import Line, Remark
-from sftc.dataset.file_kind import BOM
+from sftc.dataset.sample import lines_of
 from sftc.findings.finding import Finding
 from sftc.findings.stage_rules.services import ROW_NOT_TAKEN
 from sftc.text.keys import dotted
@@ -53,13 +53,7 @@ class RowForm:
 
         def look(name: str, chunk: Chunk) -> Misfits:
             causes: Misfits = {}
-            data, byte = chunk.data, chunk.byte
-            if not byte:
-                data = data.removeprefix(BOM)
-                byte += len(chunk.data) - len(data)
-            for number, text in enumerate(data.split(b"\n"), chunk.line):
-                line = Line(name, number, byte, text.rstrip())
-                byte += len(text) + 1
+            for line in lines_of(name, chunk):
                 row = _row(line.data)
                 if row is not None and not accepts(row):
                     self._note(row, line, causes)

@@ -10,17 +10,20 @@ import orjson
 
 from sftc.contract.row_violations import Misfit, row_violations
 from sftc.contract.schemas import Schemas
-from sftc.dataset.convert.row_formats import flat, reading_of
+from sftc.dataset.advice import TOKENS
+from sftc.dataset.convert.row_formats import COLUMNS, flat, inner_rows, reading_of
 from sftc.dataset.excerpt import Remark
-from sftc.dataset.other_formats import format_of_message
+from sftc.dataset.message_keys import meant_key
 from sftc.dataset.tool_calls import calls_of, old_call
 from sftc.findings.stage_rules.rows import ROW_SHAPE
 from sftc.text.keys import Path, dotted
+from sftc.text.suggest import near
 
 _FORM: Final = '{"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}'
 _CONVERT: Final = "`sftc dataset convert` writes it as messages"
 _MOST: Final = 1000
 """The violations of a row that are looked at."""
+_GEMINI_TOOLS: Final = {"functionDeclarations", "function_declarations"}
 _NAMED: Final = 8
 """The columns that a message lists at most."""
 
@@ -33,6 +36,22 @@ _KINDS: Final = {
     list: "a list",
     type(None): "null",
 }
+
+_MESSAGE_FORMATS: Final = (
+    ("ShareGPT", {"from", "value"}),
+    ("Gemini", {"role", "parts"}),
+    ("messages with other keys", {"role", "text"}),
+    ("messages with other keys", {"role", "value"}),
+    ("messages with other keys", {"from", "content"}),
+    ("messages with other keys", {"author", "content"}),
+    ("messages with other keys", {"speaker", "text"}),
+    ("messages with roles as keys", {"user"}),
+    ("messages with roles as keys", {"assistant"}),
+)
+"""Other formats of messages by the names that a message of each has. The first that fits counts.
+
+`convert/row_formats.py` has those of rows.
+"""
 
 
 def explain_row(schemas: Schemas, row: Any) -> list[Remark]:
@@ -76,15 +95,37 @@ def _other_format(row: Any) -> Remark | None:
         message = "`messages` is a string that contains JSON, not a list"
         return Remark(ROW_SHAPE, message, ("messages",), _CONVERT)
     if isinstance(messages, list) and messages:
-        known = format_of_message(messages[0])
+        known = _message_format(messages[0])
         if known and not {"role", "content"} <= messages[0].keys() and not messages[0].get("tool_calls"):
             text = f"`messages[0]` has {_names(messages[0])} instead of `role` and `content`"
-            return Remark(ROW_SHAPE, text, ("messages", 0), f"this looks like {known.title}: {_CONVERT}")
+            return Remark(ROW_SHAPE, text, ("messages", 0), f"this looks like {known}: {_CONVERT}")
     if messages is None and row.keys() - {"messages"}:
         reading = reading_of(flat(row))
-        help = f"this looks like {reading.title}: {_CONVERT}" if reading else f"write the row as `{_FORM}`"
+        help = f"this looks like {reading.title}: {_CONVERT}" if reading else _about_columns(row)
         return Remark(ROW_SHAPE, f"the row has no `messages`: it has {_names(row)}", ("messages",), help)
     return None
+
+
+def _message_format(message: Any) -> str | None:
+    """Return the title of the other format that a message is in, whatever the case of its names."""
+    names = {name.lower() for name in message} if isinstance(message, dict) else set()
+    return next((title for title, needed in _MESSAGE_FORMATS if needed <= names), None)
+
+
+def _about_columns(row: dict[str, Any]) -> str:
+    """Return what to do with a row whose columns are not known."""
+    if misspelt := next((name for name in row if near(name, ["messages"])), None):
+        return f"did you mean `messages` instead of `{misspelt[:40]}`?"
+    texts = [name for name, each in row.items() if isinstance(each, str)]
+    if any(TOKENS.search(row[name]) for name in texts):
+        return "a chat template was applied to the text: use the rows from before that step"
+    if inner := inner_rows(row):
+        return inner
+    if len(texts) < 2:
+        return f"write the row as `{_FORM}`"
+    is_clear = len(row) == 2 and all(map(str.isidentifier, texts)) and not COLUMNS & {*map(str.lower, texts)}
+    question, answer = texts if is_clear else ("QUESTION", "ANSWER")
+    return f"name its columns: `sftc dataset convert --map {question}=user --map {answer}=assistant`"
 
 
 def _remarks(error: Misfit) -> Iterator[tuple[tuple[object, ...], Remark]]:
@@ -96,14 +137,26 @@ def _remarks(error: Misfit) -> Iterator[tuple[tuple[object, ...], Remark]]:
             if name not in value:
                 expected = schema["properties"][name]["title"]
                 text = f"`{dotted((*path, name))}` is missing: expected {expected}"
-                yield (*general, name), Remark(ROW_SHAPE, text, (*path, name))
+                yield (*general, name), Remark(ROW_SHAPE, text, (*path, name), _help(general, value))
     elif general == ("messages", "*") and (old := _old_call(value, path)):
         yield (*general, "function_call"), old
     else:
         given = _given(value)
         name = f"`{dotted(path)}`" if path else "the row"
         text = f"{name} must be {schema['title']}, not {given}"
-        yield (*general, ":", given), Remark(ROW_SHAPE, text, path)
+        yield (*general, ":", given), Remark(ROW_SHAPE, text, path, _help(general, value))
+
+
+def _help(place: tuple[object, ...], value: Any) -> str | None:
+    """Return what to do about a value that does not fit at a place."""
+    if place == ("messages", "*") and isinstance(value, dict):
+        other = _message_format(value)
+        return meant_key(value) or (other and f"this looks like {other}: {_CONVERT}")
+    if place == ("tools",) and isinstance(value, str) and value.strip()[:1] == "[":
+        return "it is JSON in a string: `sftc dataset convert` writes it as a list"
+    if place == ("tools", "*") and isinstance(value, dict) and value.keys() & _GEMINI_TOOLS:
+        return "this looks like Gemini: `sftc dataset convert` writes them as tools"
+    return None
 
 
 def _old_call(message: Any, path: Path) -> Remark | None:

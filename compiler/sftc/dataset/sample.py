@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sftc.dataset.chunks import BLANK, Chunk, Cutter, unread
+from sftc.dataset.chunks import SPACE, Chunk, Cutter, unread
 from sftc.dataset.excerpt import Line
 from sftc.dataset.file_kind import BOM
 from sftc.dataset.streams import UnreadableError, opened
@@ -47,5 +47,5 @@ def lines_of(name: str, chunk: Chunk) -> Iterator[Line]:
     if byte == 0 and data.startswith(BOM):
         data, byte = data[len(BOM) :], byte + len(BOM)
     for number, line in enumerate(data.split(b"\n"), chunk.line):
-        yield Line(name, number, byte, line.rstrip(BLANK))
+        yield Line(name, number, byte, line.rstrip(SPACE))
         byte += len(line) + 1

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-SPACE = b" \t\r\n"
+from sftc.dataset.chunks import SPACE
 
 Examine = Callable[[int, int, bytes], bool]
 """Called with the index of a line in its chunk, its offset, and the line without its break and the blanks

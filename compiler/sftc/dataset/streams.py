@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from io import BufferedReader, FileIO
 from typing import Any, Final, Protocol
 
-from sftc.dataset.file_kind import GZIP, HEAD, ZSTANDARD, FileKind, kind_of
+from sftc.dataset.file_kind import BINARY, GZIP, HEAD, PLAIN_TEXT, ZSTANDARD, FileKind, kind_of
 from sftc.text.source import STDIN
 
 _ARCHIVES: Final = {kind.suffix: kind for kind in (GZIP, ZSTANDARD) if kind.suffix}
@@ -106,10 +106,12 @@ def _check_archive(path: str, head: bytes) -> None:
     """
     suffix = archive_suffix(path)
     kind = kind_of(head)
-    if suffix and kind is not _ARCHIVES[suffix]:
+    if suffix and kind not in {_ARCHIVES[suffix], BINARY, PLAIN_TEXT}:  # those may be a damaged archive
         what = kind.title if kind else "JSON Lines" * head.lstrip().startswith(b"{")
         if what:
-            raise NotJsonLinesError(f"is named `{suffix}`, but it is {what}", "name it as what it is")
+            bare = path[: -len(suffix)]
+            help = remedy(kind, bare if kind.suffix else path) if kind else _named(bare)
+            raise NotJsonLinesError(f"is named `{suffix}`, but it is {what}", help)
 
 
 def _recognized(path: str, stream: Stream) -> Stream:
@@ -126,18 +128,23 @@ def _recognized(path: str, stream: Stream) -> Stream:
         damage = error
     head = bytes(buffer[:held])
     if damage is None and (kind := kind_of(head)):
-        raise NotJsonLinesError(f"is {kind.title}, not JSON Lines", remedy(kind, path))
+        inside = " inside" * (archive_suffix(path) is not None)
+        raise NotJsonLinesError(f"is {kind.title}{inside}, not JSON Lines", remedy(kind, path))
     return _Rejoined(head, damage, stream)
 
 
 def remedy(kind: FileKind, path: str) -> str:
     """Return what to do with the file at `path`, which is not JSON Lines but of `kind`."""
-    if kind.suffix and path != STDIN:
-        return f"name it `{os.path.basename(path)}{kind.suffix}`"
+    if kind.suffix and path != STDIN and archive_suffix(path) != kind.suffix:
+        return _named(path + kind.suffix)
     about = [kind.help] if kind.help else []
     if kind.is_convertible:
         about.append(f"run `sftc dataset convert {shlex.quote(path)} --output new.jsonl`")
     return "; ".join(about) or "write one JSON object per line, in UTF-8"
+
+
+def _named(path: str) -> str:
+    return f"name it `{os.path.basename(path)}`"
 
 
 class _Rejoined:
@@ -173,20 +180,33 @@ class _Gzip(gzip.GzipFile):
         return self.readinto1(buffer)  # `readinto` would lose the rows before the damage
 
 
-def _zstandard(raw: BufferedReader) -> Stream:
+def zstandard_module() -> Any:
+    """Import and return the module that reads and writes Zstandard.
+
+    Raises:
+        ModuleNotFoundError: before Python 3.14, a package is needed for it.
+    """
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
         import backports.zstd as zstd  # noqa: PLR0402  so that the error names the missing package
+    return zstd
 
-    class File(zstd.ZstdFile):
+
+def _zstandard(raw: BufferedReader) -> Stream:
+    zstd = zstandard_module()
+    base: Any = zstd.ZstdFile
+
+    class File(base):  # type: ignore[misc]  # one of two packages has it
         def readinto(self, buffer: Any) -> int:
             try:
-                return self.readinto1(buffer)
+                size: int = self.readinto1(buffer)
             except zstd.ZstdError as error:
                 raise DamagedError(str(error)) from error
+            return size
 
-    return File(raw)
+    stream: Stream = File(raw)
+    return stream
 
 
 @contextmanager

@@ -2,22 +2,34 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from sftc.dataset.excerpt import Remark
+from sftc.dataset.json_scan import NotJsonError, Scan
+from sftc.dataset.roles import RESULTS, ROLES, meant_role
 from sftc.findings.stage_rules import calls as rules
+from sftc.text.characters import is_blank
 from sftc.text.keys import Path, dotted
 from sftc.text.suggest import near
 
 Row = dict[str, Any]
 RowMessage = dict[str, Any]
 
-RESULTS: Final = {"tool", "function"}
-"""The roles of a message that is the result of a call."""
+_BLOCKS: Final = {"tool_use": "a call", "tool_result": "a result"}
+"""The types of the parts of a content that are no content, in the form of Anthropic."""
 
+_ARGUMENTS: Final = ("args", "parameters", "input")
+"""Other names for the arguments of a call."""
+
+_KINDS: Final = {
+    list: "a list",
+    bool: "a boolean",
+    type(None): "null",
+    **dict.fromkeys((int, float), "a number"),
+}
 _NAMED = 5
 """The names that a message lists at most."""
 _COMPARED = 100
@@ -56,7 +68,7 @@ class Call(NamedTuple):
 
 
 def calls_of(message: RowMessage, at: int) -> list[Call]:
-    """Return the calls of the message at index `at` of a row. A null `function_call` is none."""
+    """Return the calls of the message at index `at` of a row. A null `function_call` does not count."""
     made = []
     for index, call in enumerate(message.get("tool_calls") or ()):
         path: Path = ("messages", at, "tool_calls", index)
@@ -109,7 +121,27 @@ def _old_form(row: Row, calls: list[Call]) -> Remark | None:
         message = "`functions` is the old form of `tools`: chat templates know only `tools`"
         help = 'write `"tools": [{"type": "function", "function": {...}}]`, or run `sftc dataset convert`'
         return Remark(rules.OLD_CALL, message, ("functions",), help)
+    if block := next(_blocks(row["messages"]), None):
+        path, what = block
+        message = f"`{dotted(path)}` is {what} in the form of Anthropic, which chat templates do not know"
+        help = "`sftc dataset convert` writes calls as `tool_calls`, and results as messages of the tool"
+        return Remark(rules.OLD_CALL, message, path, help)
     return None
+
+
+def block_of(part: Any) -> str | None:
+    """Return what a part of a content is in the form of Anthropic, if it is not a content."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    return _BLOCKS.get(kind) if isinstance(kind, str) else None
+
+
+def _blocks(messages: list[RowMessage]) -> Iterator[tuple[Path, str]]:
+    """Yield where the parts of contents are that are calls and results, and which of the two they are."""
+    for at, message in enumerate(messages):
+        content = message.get("content")
+        for index, part in enumerate(content if isinstance(content, list) else ()):
+            if what := block_of(part):
+                yield ("messages", at, "content", index), what
 
 
 class _Calls:
@@ -153,16 +185,21 @@ def _results(messages: list[RowMessage], calls: list[list[Call]]) -> Iterator[Re
     Calls that end the row need no result.
     """
     waiting, passed = _Calls(), _Calls()
+    made = {call.id: call for each in calls for call in each}
     answered: set[str | None] = set()
+    early: set[str | None] = set()
     has_calls, in_order = False, True
     for at, message in enumerate(messages):
-        if message["role"] not in RESULTS:
+        if not _is_result(message):
             passed.add(waiting)
             waiting = _Calls()
             waiting.add(calls[at])
             has_calls = has_calls or bool(calls[at])
             continue
         id = message.get("tool_call_id")
+        if message["role"] not in RESULTS:  # its role is a finding of its own
+            waiting.take(id)
+            continue
         path = ("messages", at, "role" if id is None else "tool_call_id")
         if taken := waiting.take(id):
             call, is_first = taken
@@ -175,17 +212,43 @@ def _results(messages: list[RowMessage], calls: list[list[Call]]) -> Iterator[Re
             yield Remark(
                 rules.LATE_RESULT, f"the result of the call {call.title} does not follow its call", path
             )
+        elif id is not None and id not in answered and id in made:
+            early.add(id)
+            text = f"this tool result comes before its call {made[id].title}"
+            yield Remark(rules.RESULT_WITHOUT_CALL, text, path, "move it behind the message with the call")
+            continue
         else:
             text = _unmatched(id, has_calls=has_calls, is_answered=id in answered)
-            yield Remark(rules.RESULT_WITHOUT_CALL, text, path)
+            meant = None if id in answered else _meant_call(waiting, messages, at)
+            help = f"write {_id_of(meant)}the id of the call before it" if meant else None
+            yield Remark(rules.RESULT_WITHOUT_CALL, text, path, help)
+            if meant:
+                waiting.take(meant.id)
             continue
         answered.add(call.id)
-    for _, group in groupby(passed, key=lambda call: call.path[:2]):
-        left = [*group]
-        names = ", ".join(call.title for call in left[:_NAMED]) + (", ..." if len(left) > _NAMED else "")
-        calls_have = "the call {} has" if len(left) == 1 else "the calls {} have"
+    left = [call for call in passed if call.id not in early]
+    for _, group in groupby(left, key=lambda call: call.path[:2]):
+        some = [*group]
+        names = ", ".join(call.title for call in some[:_NAMED]) + (", ..." if len(some) > _NAMED else "")
+        calls_have = "the call {} has" if len(some) == 1 else "the calls {} have"
         text = f"{calls_have.format(names)} no result before the conversation goes on"
-        yield Remark(rules.CALL_WITHOUT_RESULT, text, left[0].path)
+        yield Remark(rules.CALL_WITHOUT_RESULT, text, some[0].path)
+
+
+def _is_result(message: RowMessage) -> bool:
+    role = message["role"]
+    return role in RESULTS or (role not in ROLES and meant_role(role) in RESULTS)
+
+
+def _meant_call(waiting: _Calls, messages: list[RowMessage], at: int) -> Call | None:
+    """Return the call that the result at index `at` is for under a wrong id: the only one that lacks one."""
+    left = [*islice(waiting, 2)]
+    is_last = at + 1 == len(messages) or not _is_result(messages[at + 1])
+    return left[0] if len(left) == 1 and left[0].id and is_last else None
+
+
+def _id_of(call: Call) -> str:
+    return f"`{orjson.dumps(call.id).decode()}`, " if call.id and len(call.id) <= _SHORT else ""
 
 
 def _unmatched(id: str | None, *, has_calls: bool, is_answered: bool) -> str:
@@ -199,26 +262,44 @@ def _unmatched(id: str | None, *, has_calls: bool, is_answered: bool) -> str:
 
 
 def _arguments(call: Call) -> Iterator[Remark]:
+    path, none = (*call.inside, "arguments"), "without arguments, write"
+    of_call = f"the arguments of the call {call.title}"
     if "arguments" not in call.function:
-        text = f"the call {call.title} has no `arguments`"
-        yield Remark(rules.CALL_ARGUMENTS, text, call.inside, 'without arguments, write `"arguments": "{}"`')
-    elif (given := call.function["arguments"]) == "":
-        path = (*call.inside, "arguments")
-        text = f"the arguments of the call {call.title} are empty, which is not JSON"
-        yield Remark(rules.CALL_ARGUMENTS, text, path, 'without arguments, write `"{}"`')
-    elif not isinstance(_parsed(given), dict):
-        text = f"the arguments of the call {call.title} are not a JSON object"
-        yield Remark(rules.CALL_ARGUMENTS, text, (*call.inside, "arguments"))
+        other = next((name for name in _ARGUMENTS if call.function.get(name) is not None), None)
+        write = (
+            f"rename `{other}` to `arguments`" if other else 'without arguments, write `"arguments": "{}"`'
+        )
+        yield Remark(rules.CALL_ARGUMENTS, f"the call {call.title} has no `arguments`", call.inside, write)
+        return
+    given = call.function["arguments"]
+    if given is None or (isinstance(given, str) and is_blank(given)):
+        state = "null, not a JSON object" if given is None else "empty, which is not JSON"
+        yield Remark(rules.CALL_ARGUMENTS, f"{of_call} are {state}", path, f'{none} `"{{}}"`')
+        return
+    value = given
+    if isinstance(given, str):
+        try:
+            value = orjson.loads(given)
+        except ValueError:
+            reason, remedy = _not_json(given)
+            yield Remark(rules.CALL_ARGUMENTS, f"{of_call} are not a JSON object: {reason}", path, remedy)
+            return
+    if isinstance(value, str):
+        text = f"{of_call} are a JSON string, not a JSON object"
+        yield Remark(rules.CALL_ARGUMENTS, text, path, "encode the arguments as JSON only once")
+    elif not isinstance(value, dict):
+        yield Remark(rules.CALL_ARGUMENTS, f"{of_call} are {_KINDS[type(value)]}, not a JSON object", path)
 
 
-def _parsed(given: Any) -> Any:
-    """Return the value of arguments, which may be JSON in a string; `None` if they are not JSON."""
-    if not isinstance(given, str):
-        return given
+def _not_json(text: str) -> tuple[str, str | None]:
+    """Return why `text` is not JSON that all readers take, and what to do."""
     try:
-        return orjson.loads(given)
-    except ValueError:
-        return None
+        scan = Scan(text, "text")
+    except NotJsonError as error:
+        return str(error), error.help
+    if scan.surrogates:
+        return f"`{text[slice(*scan.surrogates[0])]}` is an unpaired surrogate", None
+    return "a number is beyond the range of JSON readers", None
 
 
 def _offered(row: Row, calls: list[Call]) -> Iterator[Remark]:

@@ -32,7 +32,7 @@ def _too_many_digits(source: Source) -> Finding:
 
 
 def _repeats(source: Source, repeats: list[tuple[Path, Place, Place]]) -> list[Finding]:
-    """Return findings about the first of the repeated keys, the last of which stands for the others."""
+    """Return findings about the first of the repeated keys, the last of which counts the others."""
     findings: list[Finding] = []
     for path, first, again in repeats[: MOST_SHOWN + 1]:
         line = source.span(*first.key).line
@@ -47,12 +47,14 @@ def _repeats(source: Source, repeats: list[tuple[Path, Place, Place]]) -> list[F
 
 # Common mistakes: a pattern of the line, and the help for it.
 _HINTS = (
+    (r"\r(?!\n|$)", "end lines with a line feed (U+000A): a carriage return (U+000D) alone does not end one"),
     (r"\x00", "a NUL character: the file is binary or UTF-16; save it as UTF-8 text"),
     (r"=\s*[“”„‘’]", 'TOML does not know curly quotes: use straight ones, "'),
     (
         r"=\s*(?i:true|false|yes|no|on|off)\b",
         "the booleans are `true` and `false`, in lower case, with nothing after them",
     ),
+    (r"=\s*(\$\{?\w|\{\{|%\w+%)", "nothing replaces variables and templates: write the value"),
     (r"=\s*(None|null|nil)\b", "TOML has no null: leave the key out"),
     (r"=\s*(#|$)", "give the key a value, or remove the line"),
     (r"^\s*[\w.-]+\s*:", "separate key and value with `=`, not `:`"),
@@ -63,7 +65,9 @@ _HINTS = (
     (r"=\s*[+-]?\d+,\d+[\deE+-]*\s*(#|$)", "write a decimal point, not a comma"),
     (r"=\s*[+-]?(\.\d|\d+\.(?!\d))", "write digits on both sides of the decimal point"),
     (r"=\s*[+-]?0\d", "remove the leading zeros"),
-    (r"=[^\[{\"']*,\s*(#|$)", "remove the comma at the end of the line"),
+    (r"=\s*(\"[^\"]*\"|'[^']*'|[^\[{\"']*)\s*[,;]\s*(#|$)", "remove the `,` or `;` at the end of the line"),
+    (r"=\s*(\"[^\"]*\"|'[^']*'|[^\[{\"'/]*)\s*//", "a comment begins with `#`, not `//`"),
+    (r"=.*[\deE]\u2212|=\s*\u2212", "U+2212 MINUS SIGN is not a hyphen: write `-`"),
     (r"=\s*[A-Za-z./~<$][^\"']*$", 'write strings in quotes: "…"'),
     (r"=\s*(\"[^\"]*|'[^']*)$", "close the string with the quote that opens it"),
     (r"=\s*\{[^}]*$", "write an inline table on one line"),
@@ -72,6 +76,9 @@ _HINTS = (
     (r"^\s*\{", "this looks like JSON, and the config is TOML: write `[section]` and `key = value` lines"),
 )
 
+
+_SPACES = frozenset("\x0b\x0c\x1c\x1d\x1e\x1f\x85")
+"""Control characters that other programs take for a space or the end of a line."""
 
 _LONGEST_LINE = 1000
 
@@ -94,7 +101,7 @@ def _syntax_error(source: Source, scanner: Scanner, reason: str) -> Finding:
             return TOML_SYNTAX.finding(
                 span, message, help="close the quote or bracket that is opened further up"
             )
-    if span.text and is_invisible(span.text):
+    if span.text and (is_invisible(span.text) or span.text in _SPACES):
         message = f"not valid TOML: {character_name(span.text)} is not a plain space"
         return TOML_SYNTAX.finding(span, message, help="delete the character, or write a plain space instead")
     line = source.line(span.line)

@@ -5,19 +5,18 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from sftc.document.overrides import Override
 from sftc.findings.finding import ConfigError, Edit, Finding, Fix
 from sftc.findings.stage_rules.files import BYTE_ORDER_MARK
 from sftc.findings.stage_rules.syntax import NESTING_TOO_DEEP, OVERRIDE_CONFLICT
-from sftc.text.keys import ABSENT, MAX_DEPTH, Path, dotted, look_up, split
+from sftc.text.keys import ABSENT, MAX_DEPTH, Path, dotted, look_up
 from sftc.text.source import Source, Span
 
 if TYPE_CHECKING:
-    from sftc.document.places import Place, Scanner
+    from sftc.document.places import Scanner
 
-_T = TypeVar("_T")
 _SHOWN = 40
 _BRACKET = re.compile(r"[\[\]{}]")
 
@@ -49,11 +48,6 @@ class Document:
         """Return the value at `path`, or `ABSENT`."""
         return look_up(self.values, path)
 
-    def value(self, key: str, kind: type[_T]) -> _T | None:
-        """Return the value at the dotted `key` if it is there and of exactly that type."""
-        found = self.get(split(key))
-        return found if type(found) is kind else None
-
     def override(self, path: Path) -> Override | None:
         """Return the override that set `path` or a table around it, if one did."""
         matches = (o for o in reversed(self.overrides) if path[: len(o.path)] == o.path)
@@ -69,7 +63,7 @@ class Document:
         override = self.override(path)
         if override:
             return override.key_span() if part == "key" else override.value_span()
-        place = self._places.get(path)
+        place = self.scan.places.get(path)
         if place:
             return self.source.span(*(place.key if part == "key" or not place.value else place.value))
         if self.base and path and ABSENT not in (self.get(path), self.base.get(path)):
@@ -83,10 +77,6 @@ class Document:
         """Return the value at `path` as it is written, shortened to a few words."""
         text = " ".join(self.span(path).text.split())
         return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-
-    @property
-    def _places(self) -> "dict[Path, Place]":
-        return self.scan.places
 
     @cached_property
     def scan(self) -> "Scanner":

@@ -6,19 +6,19 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from sftc.checks.config import Setting
+from sftc.checks.resources import ACCUMULATION, PER_DEVICE_BATCH
+from sftc.checks.rules.lora import MODE
+from sftc.checks.rules.parallelism import FSDP
+from sftc.checks.rules.run import SEQUENCE_LENGTH
 from sftc.estimate.base_numbers import BaseNumbers
 from sftc.estimate.devices import Device
 from sftc.estimate.estimate_run import RunEstimate, estimate_setup
 from sftc.estimate.row_lengths import RowLengths
 from sftc.estimate.training_setup import TrainingSetup
-from sftc.text.keys import Path, dotted, split
+from sftc.text.keys import Path, dotted
 
-_CHECKPOINTING: Final = split("hyperparameters.parallelism.activation_checkpointing")
-_PER_DEVICE: Final = split("hyperparameters.per_device_batch")
-_ACCUMULATION: Final = split("hyperparameters.gradient_accumulation_steps")
-_LENGTH: Final = split("hyperparameters.sequence_length")
-_MODE: Final = split("training.mode")
-_FSDP: Final = split("hyperparameters.parallelism.fsdp")
+CHECKPOINTING: Final = Setting("hyperparameters.parallelism.activation_checkpointing", bool)
 
 _SHORTEST: Final = 512
 """The tokens below which `sequence_length` is not lowered."""
@@ -118,13 +118,13 @@ def _lengths(run: RunEstimate, lengths: RowLengths | None) -> Iterator[int]:
 
 def _changes(before: TrainingSetup, after: TrainingSetup) -> Iterator[Remedy]:
     if after.checkpointing != before.checkpointing:
-        yield Remedy(_CHECKPOINTING, True, "about a third more time")
+        yield Remedy(CHECKPOINTING.path, True, "about a third more time")
     if after.per_device != before.per_device:
-        yield Remedy(_PER_DEVICE, after.per_device, "the same batch in more passes: some more time")
-        yield Remedy(_ACCUMULATION, after.accumulation, "the same batch in more passes: some more time")
+        yield Remedy(PER_DEVICE_BATCH.path, after.per_device, "the same batch in more passes: some more time")
+        yield Remedy(ACCUMULATION.path, after.accumulation, "the same batch in more passes: some more time")
     if after.length != before.length:
-        yield Remedy(_LENGTH, after.length, "longer rows are cut")
+        yield Remedy(SEQUENCE_LENGTH.path, after.length, "longer rows are cut")
     if after.mode != before.mode:
-        yield Remedy(_MODE, after.mode, "the base model is rounded to 4 bits, and each pass takes longer")
+        yield Remedy(MODE.path, after.mode, "the base model is rounded to 4 bits, and each pass takes longer")
     if after.fsdp != before.fsdp:
-        yield Remedy(_FSDP, True, "the devices exchange weights in each pass")
+        yield Remedy(FSDP.path, True, "the devices exchange weights in each pass")

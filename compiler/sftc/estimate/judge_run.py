@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from sftc.checks.config import Config, Setting
+from sftc.checks.config import Config
+from sftc.checks.resources import PER_DEVICE_BATCH
 from sftc.checks.rules.data import GPU_TYPE
 from sftc.checks.rules.run import SEQUENCE_LENGTH
 from sftc.estimate.base_numbers import BaseNumbers
@@ -19,8 +20,6 @@ from sftc.findings.stage_rules.estimates import (
     SEQUENCE_LONGER_THAN_DATA,
     WILL_NOT_FIT,
 )
-
-PER_DEVICE: Final = Setting("hyperparameters.per_device_batch", int)
 
 _UNUSED: Final = 0.4
 """The share of a GPU below which it is underused, if a smaller part of the batch goes through it at once."""
@@ -78,7 +77,7 @@ def _underused(config: Config, run: RunEstimate, device: Device) -> Iterator[Fin
         f"{device.name}, in {setup.accumulation:,} passes of {setup.per_device:,} a step"
     )
     help = "raise `per_device_batch` and lower `gradient_accumulation_steps` by the same factor"
-    yield GPU_UNDERUSED.finding(config.span(PER_DEVICE), message, path=PER_DEVICE.path, help=help)
+    yield GPU_UNDERUSED.finding(config.span(PER_DEVICE_BATCH), message, path=PER_DEVICE_BATCH.path, help=help)
 
 
 def _longer_than_data(config: Config, lengths: RowLengths | None) -> Iterator[Finding]:

@@ -4,11 +4,11 @@ from typing import Any, Final, NamedTuple
 
 from sftc.checks.config import Config, Setting
 from sftc.checks.rules.lora import SAVED
+from sftc.checks.rules.run import SEQUENCE_LENGTH
 
 RANK: Final = Setting("training.lora.r", int)
 DROPOUT: Final = Setting("training.lora.dropout", float)
 DORA: Final = Setting("training.lora.dora", bool)
-LENGTH: Final = Setting("hyperparameters.sequence_length", int)
 PACKING: Final = Setting("hyperparameters.packing", bool)
 
 _BYTES: Final = {"fp32": 4, "bf16": 2, "fp16": 2}
@@ -101,7 +101,7 @@ def training_setup(config: Config) -> TrainingSetup:
         per_device=run["per_device"],
         accumulation=run["accumulation"],
         devices=run["devices"],
-        length=config.given(LENGTH) or 0,
+        length=config.given(SEQUENCE_LENGTH) or 0,
         packing=config.effective(PACKING) or False,
         checkpointing=run["checkpointing"],
         deepspeed=run.get("deepspeed_stage", -1),

@@ -48,7 +48,7 @@ class Finding(NamedTuple):
 
     `id` names the rule, whose page explains why it matters. `path` is the TOML path of the key
     or value at fault, empty if the finding is about the file. `number` is how many findings it
-    stands for: more than one only for the last of a kind with too many to show.
+    counts as: more than one only for the last of a kind with too many to show.
     """
 
     id: str
@@ -90,7 +90,7 @@ def by_file(path: str, findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 
 def bounded(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the first `MOST_SHOWN` findings of each kind, and one more that stands for the rest of it."""
+    """Return the first `MOST_SHOWN` findings of each kind, and one more that counts the rest of it."""
     kept: list[Finding] = []
     shown: Counter[tuple[str, Severity]] = Counter()
     rest: Counter[tuple[str, Severity]] = Counter()

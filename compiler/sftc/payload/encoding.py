@@ -1,4 +1,4 @@
-"""The wire type: a payload's canonical bytes and its digest (contract, section 3)."""
+"""A payload's canonical bytes and its digest; `docs/explanation/contract.md` describes the forms."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal

@@ -5,7 +5,7 @@ from typing import Any
 
 from sftc.contract.mapping_table import MappingTable
 from sftc.contract.operations import sent
-from sftc.contract.targets import Output
+from sftc.contract.targets import Target
 
 
 def to_payload(rules: MappingTable, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def _fresh(value: Any) -> Any:
     return value
 
 
-def check_payload(payload: dict[str, Any], target: Output) -> None:
+def check_payload(payload: dict[str, Any], target: Target) -> None:
     """Make sure that a compiled payload fits the schema of its target.
 
     Raises:

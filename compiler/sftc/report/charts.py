@@ -1,4 +1,4 @@
-"""Charts that summarize a training file."""
+"""Charts that summarize training files, and the style of all charts."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ _WIDE = 8
 _ROWS = 8
 
 
-def tallies(files: Mapping[str, Tally], format: str) -> bytes:
+def statistics_chart(files: Mapping[str, Tally], format: str) -> bytes:
     """Return one image that summarizes each file, stacked vertically.
 
     Args:

@@ -86,7 +86,7 @@ def _of(epochs: Epochs, name: str) -> dict[str, int]:
 
 
 def part_of(name: str, run: RunEstimate) -> PartText:
-    """Return what is said about a part of a run: two of them have other formulas in some runs."""
+    """Return the texts about a part of a run: two parts have other formulas in some runs."""
     if name == "weights" and run.setup.four_bit:
         return part_text("weights_four_bit")
     if name == "activations" and run.setup.checkpointing:

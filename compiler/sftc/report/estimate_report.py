@@ -1,4 +1,4 @@
-"""All that a report of an estimate says."""
+"""What the renderers of an estimate get."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from sftc.findings.finding import Finding
 
 
 class EstimateReport(NamedTuple):
-    """All that a report of an estimate says.
+    """An estimate and what it is about.
 
     Attributes:
         path: the path of the config.

@@ -44,7 +44,7 @@ def _line(found: Finding) -> tuple[bool, int]:
     return found.span.start == found.span.end, found.span.line
 
 
-def numbers(tally: TokenTally) -> str:
+def tally_text(tally: TokenTally) -> str:
     """Return the numbers of tokens as text: `1,200 tokens, 300 trained on, none cut off`."""
     cut = f"{tally.cut:,} cut off" if tally.cut else "none cut off"
     return f"{counted(tally.tokens, 'token')}, {tally.trained:,} trained on, {cut}"

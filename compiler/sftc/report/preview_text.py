@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from sftc.report.preview import Preview, numbers, reading_facts
+from sftc.report.preview import Preview, reading_facts, tally_text
 from sftc.report.terminal import printable, summary
 from sftc.report.terminal import render as render_findings
 from sftc.text.plural import counted
@@ -47,7 +47,7 @@ def render(preview: Preview, config: str | None = None, *, colored: bool = True)
     text += f" in {counted(preview.checked.rows, 'row')}"
     if preview.skipped:
         text += f", {preview.skipped:,} of them not tokenized"
-    return f"{text}: {numbers(preview.tally)}\n"
+    return f"{text}: {tally_text(preview.tally)}\n"
 
 
 def _row(path: str, row: SeenRow, *, colored: bool) -> str:

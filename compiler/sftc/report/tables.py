@@ -1,4 +1,7 @@
-"""Tables of text: the output of `sftc explain` and `sftc diff`."""
+"""What commands print as a table or as JSON: `sftc explain`, `diff`, `sweep`, `import` and `targets`.
+
+The version of each JSON format is 1.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +16,7 @@ from sftc.report.json import to_json
 from sftc.report.terminal import printable
 from sftc.text.keys import ABSENT, dotted
 from sftc.text.plural import counted
-from sftc.text.source import escaped
+from sftc.text.source import Span, escaped
 from sftc.tools.describe_target import KeyInTarget, Limit
 from sftc.tools.diff import Change, Sum
 from sftc.tools.explain import KeyAccount, ValueAccount
@@ -21,7 +24,7 @@ from sftc.tools.import_account import SourceKey, source_name
 from sftc.tools.sweep import KeyValues, Variant
 
 
-def account(keys: Sequence[KeyAccount], values: Sequence[ValueAccount]) -> str:
+def account_table(keys: Sequence[KeyAccount], values: Sequence[ValueAccount]) -> str:
     """Return a table of a config's keys and a table of its payload's values."""
     parts = []
     if keys:
@@ -31,6 +34,31 @@ def account(keys: Sequence[KeyAccount], values: Sequence[ValueAccount]) -> str:
         head = ("payload", "value", "from", "rule")
         parts.append(columns([head, *map(_value, values)]))
     return "\n".join(parts)
+
+
+def account_json(keys: Sequence[KeyAccount], values: Sequence[ValueAccount]) -> str:
+    """Return a config's keys and its payload's values as JSON."""
+    report = {
+        "version": 1,
+        "keys": [{**key._asdict(), "path": dotted(key.path), "span": _span(key.span)} for key in keys],
+        "values": [
+            {
+                "pointer": value.at,
+                "value": value.value,
+                "from": value.origin.kind,
+                "key": dotted(value.origin.path) if value.origin.path else None,
+                "span": _span(value.origin.span),
+                "rule": value.origin.rule,
+                "why": value.why,
+            }
+            for value in values
+        ],
+    }
+    return to_json(report)
+
+
+def _span(span: Span | None) -> dict[str, Any] | None:
+    return span and {"file": escaped(span.source.name), "line": span.line, "column": span.column}
 
 
 def _key(key: KeyAccount) -> Sequence[str]:
@@ -43,7 +71,7 @@ def _value(value: ValueAccount) -> Sequence[str]:
     return value.at, json_cell(value.value), place(value.origin), value.origin.rule
 
 
-def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
+def comparison_table(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
     """Return a table of the differences between two configs, followed by derived values that changed."""
     rows = [
         (each.at, json_cell(each.before), each.before_place, json_cell(each.after), each.after_place)
@@ -55,6 +83,27 @@ def comparison(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
     return text + ("\n" if sums else "")
 
 
+def comparison_json(changes: Sequence[Change], sums: Sequence[Sum]) -> str:
+    """Return the differences between two configs as JSON."""
+
+    def side(value: object, place: str) -> object:
+        return None if value is ABSENT else {"value": value, "from": escaped(place)}
+
+    report = {
+        "version": 1,
+        "changes": [
+            {
+                "at": each.at,
+                "before": side(each.before, each.before_place),
+                "after": side(each.after, each.after_place),
+            }
+            for each in changes
+        ],
+        "consequences": [each._asdict() for each in sums],
+    }
+    return to_json(report)
+
+
 def variants_table(values: Sequence[KeyValues], variants: Sequence[Variant]) -> str:
     """Return a table of the variants of a config: the file of each, and its values."""
     head = ("file", *(dotted(each.path) for each in values))
@@ -62,7 +111,7 @@ def variants_table(values: Sequence[KeyValues], variants: Sequence[Variant]) -> 
 
 
 def variants_json(values: Sequence[KeyValues], variants: Sequence[Variant]) -> str:
-    """Return the variants of a config as JSON; its version is 1."""
+    """Return the variants of a config as JSON."""
     keys = [dotted(each.path) for each in values]
     files = [
         {
@@ -74,7 +123,7 @@ def variants_json(values: Sequence[KeyValues], variants: Sequence[Variant]) -> s
     return to_json({"version": 1, "files": files})
 
 
-def source_account(keys: Sequence[SourceKey]) -> str:
+def source_table(keys: Sequence[SourceKey]) -> str:
     """Return a table of what became of each key of another trainer's config, and how many have each fate."""
     if not keys:
         return ""
@@ -85,7 +134,7 @@ def source_account(keys: Sequence[SourceKey]) -> str:
     return f"{columns([head, *rows])}\n{counted(len(keys), 'key')}: {counts}\n"
 
 
-def target_list(targets: Iterable[Target]) -> str:
+def targets_table(targets: Iterable[Target]) -> str:
     """Return a table of targets."""
     head = ("target", "what is written", "reader")
     rows = [
@@ -95,7 +144,17 @@ def target_list(targets: Iterable[Target]) -> str:
     return columns([head, *rows])
 
 
-def target_keys(target: Target, keys: Iterable[KeyInTarget]) -> str:
+def targets_json(targets: Iterable[Target]) -> str:
+    """Return what each target is as JSON."""
+    return to_json({"version": 1, "targets": [*map(_facts, targets)]})
+
+
+def _facts(target: Target) -> dict[str, Any]:
+    files = [{"name": each.name, "form": each.form} for each in target.facts.files]
+    return {"name": target.name, **target.facts._asdict(), "files": files}
+
+
+def target_table(target: Target, keys: Iterable[KeyInTarget]) -> str:
     """Return what a target is, and a table of the keys of the language as it has them."""
     facts = target.facts
     lines = [f"{target.name}: {facts.title}"]
@@ -110,6 +169,21 @@ def target_keys(target: Target, keys: Iterable[KeyInTarget]) -> str:
         + "\n"
         + columns([("key", "verdict", "where, or why not"), *rows])
     )
+
+
+def target_json(target: Target, keys: Iterable[KeyInTarget]) -> str:
+    """Return what a target is, and the keys of the language as it has them, as JSON."""
+    listed = [
+        {
+            "key": dotted(each.path),
+            "verdict": each.verdict,
+            "to": each.to,
+            "limits": [limit._asdict() for limit in each.limits],
+            "why": each.why or None,
+        }
+        for each in keys
+    ]
+    return to_json({"version": 1, **_facts(target), "keys": listed})
 
 
 def _where(key: KeyInTarget) -> Iterator[str]:

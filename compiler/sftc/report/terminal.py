@@ -70,7 +70,7 @@ def _location(span: Span) -> str:
 def _excerpt(span: Span) -> tuple[str, str, str]:
     """Return the first line of `span` as shown, the blanks before the mark, and the mark."""
     before, marked, after = excerpt(span)
-    return before + marked + after, " " * _columns(before), "^" * max(1, _columns(marked))
+    return before + marked + after, " " * columns_of(before), "^" * max(1, columns_of(marked))
 
 
 def excerpt(span: Span) -> tuple[str, str, str]:
@@ -99,7 +99,7 @@ def _glyph(char: str) -> str:
     return char
 
 
-def _columns(text: str) -> int:
+def columns_of(text: str) -> int:
     """Return the width of the printable `text` in terminal columns."""
     return sum(map(_width, text))
 

@@ -1,14 +1,18 @@
 """Validate job requests, and reject invalid ones with an error code."""
 
+import json
 import re
+from functools import cache
 from typing import Any, Final
+
+from jsonschema import Draft7Validator
 
 from sftc.contract.dialect import payload_faults
 from sftc.contract.versions import PACKAGED
 from sftc.payload.encoding import digest
 from sftc.service.responses import RequestRefusedError
 from sftc.service.store import Store
-from sftc.text.keys import ABSENT, look_up
+from sftc.text.keys import ABSENT, look_up, pointer
 
 _DEEPEST: Final = 80
 """Maximum nesting depth of a payload. A config has at most 64 levels, and the payload adds some."""
@@ -49,13 +53,31 @@ def admit_payload(payload: Any) -> str:
         contract = PACKAGED.of_payload(payload)
     except ValueError as error:
         raise RequestRefusedError(400, "unknown_version", str(error)) from error
-    if not contract.accepts_payload(payload) and (faults := payload_faults(contract, payload)):
+    target = contract.target
+    if not target.accepts_payload(payload) and (faults := payload_faults(target, payload)):
         raise RequestRefusedError(400, "invalid_payload", "; ".join(faults)[:2000])
     for code, path in contract.refusals:
         at, *_ = contract.mapping.pointers(path)
         if look_up(payload, at) is ABSENT:
             raise RequestRefusedError(400, code, f"{'.'.join(at)} is missing")
     return found
+
+
+def admit_provenance(content: Any) -> None:
+    """Validate what a request says of where a job comes from.
+
+    Raises:
+        RequestRefusedError: it is not valid.
+    """
+    if fault := next(_provenance().iter_errors(content), None):
+        where = pointer(tuple(map(str, fault.absolute_path))) or "/"
+        raise RequestRefusedError(400, "invalid_provenance", f"{where[:200]} is not as the schema wants it")
+
+
+@cache
+def _provenance() -> Draft7Validator:
+    schemas = json.loads(PACKAGED.read("wire/openapi.json"))["components"]["schemas"]
+    return Draft7Validator(schemas["provenance"])
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -77,6 +77,7 @@ class EmbeddedService:
             Route("/api/learning/files/{id}", self.file),
             Route("/api/learning/jobs", self.jobs, methods=["GET", "POST"]),
             Route("/api/learning/jobs/{id}", self.job),
+            Route("/api/learning/jobs/{id}/provenance", self.provenance, methods=["GET", "PUT"]),
             Route("/api/learning/jobs/{id}/start", self.start, methods=["POST"]),
             Route("/api/learning/jobs/{id}/cancel", self.cancel, methods=["POST"]),
             Route("/api/learning/jobs/{id}/events", self.events),
@@ -161,6 +162,21 @@ class EmbeddedService:
                 409, "idempotency_conflict", "this idempotency key was already used with a different payload"
             )
         return JSONResponse(responses.job(row), 201 if is_new else 200)
+
+    async def provenance(self, request: Request) -> Response:
+        """Keep where a job comes from and return the job (PUT), or return what is kept."""
+        row = self._job(request)
+        if request.method == "PUT":
+            content = await self._json(request)
+            await asyncio.to_thread(admission.admit_provenance, content)
+            if not self._store.describe(row["id"], content):
+                message = "where a job comes from can be said until it is started"
+                raise RequestRefusedError(409, "already_started", message)
+            return JSONResponse(responses.job(row))
+        known = self._store.provenance(row["id"])
+        if not known:
+            raise RequestRefusedError(404, "no_provenance", "nobody said where this job comes from")
+        return Response(known, media_type="application/json")
 
     async def start(self, request: Request) -> Response:
         """Queue a job to run. Has no effect on a job that was already started."""

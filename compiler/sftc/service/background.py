@@ -126,7 +126,10 @@ class Runner(_Work):
         payload = job["payload"]
         validation: list[str] = payload["metadata"]["effective_config"]["data"].get("validation_files", [])
         training, *others = (self._path(id) for id in (payload["training_file_id"], *validation))
-        return Task(job["id"], payload, training, others[0] if others else None, folder, job["attempt"])
+        revision = json.loads(self._store.provenance(job["id"]) or "{}").get("git_revision")
+        return Task(
+            job["id"], payload, training, others[0] if others else None, folder, job["attempt"], revision
+        )
 
     def _path(self, file: str) -> Path:
         found = self._store.file(file)

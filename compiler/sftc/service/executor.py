@@ -18,6 +18,7 @@ class Task(NamedTuple):
         validation: the path of its validation file, or `None`.
         folder: a folder for this job only. It survives crashes.
         attempt: the number of this attempt, from 1. Later attempts resume where the last one stopped.
+        git_revision: the commit that its config is from, if it is known.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Task(NamedTuple):
     validation: Path | None
     folder: Path
     attempt: int
+    git_revision: str | None = None
 
 
 class Report(Protocol):

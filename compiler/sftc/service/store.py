@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS jobs (
   payload_digest TEXT NOT NULL, idempotency_key TEXT UNIQUE, status TEXT NOT NULL,
   attempt INTEGER NOT NULL DEFAULT 0, error TEXT,
   fine_tuned_model TEXT, created_at TEXT NOT NULL, finished_at TEXT);
+CREATE TABLE IF NOT EXISTS provenance (job TEXT PRIMARY KEY, content TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS events (
   job TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, message TEXT NOT NULL, data TEXT NOT NULL,
   created_at TEXT NOT NULL, PRIMARY KEY (job, seq)) WITHOUT ROWID;
@@ -183,6 +184,22 @@ class Store:
                 self._event(id, "status", message or to, {"phase": to})
         self.changes.tell(id)
         return bool(changed.rowcount)
+
+    def describe(self, id: str, provenance: Mapping[str, Any]) -> bool:
+        """Keep where a job comes from, unless it was started, and return whether it is kept."""
+        with self._change() as db:
+            kept = db.execute(
+                "INSERT OR REPLACE INTO provenance"
+                " SELECT id, ? FROM jobs WHERE id = ? AND status = 'created'",
+                (json.dumps(_plain(provenance)), id),
+            )
+        self.changes.tell(id)
+        return bool(kept.rowcount)
+
+    def provenance(self, id: str) -> str | None:
+        """Return where a job comes from, as JSON, or `None` if that is not known."""
+        found = self._one("SELECT content FROM provenance WHERE job = ?", id)
+        return found["content"] if found else None
 
     def event(self, id: str, type: str, message: str, data: Mapping[str, Any]) -> None:
         """Add an event to a job."""

@@ -1,4 +1,4 @@
-"""What the answers of a service say, at the places that its table names."""
+"""Reads answers of a service, at the places that its table names."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -67,7 +67,7 @@ def file_fault(body: Any, facts: FileFacts) -> str | None:
 
 
 def moment(text: object) -> float:
-    """Return a time in seconds since the epoch, or 0 if `text` is none."""
+    """Return a time in seconds since the epoch, or 0 if `text` is not a time."""
     try:
         return datetime.fromisoformat(str(text)).timestamp()
     except (ValueError, OverflowError):
@@ -75,7 +75,7 @@ def moment(text: object) -> float:
 
 
 def money(value: Any) -> str | None:
-    """Return an amount of `units` and `nanos` as text: `USD 12.50`; `None` if `value` is none.
+    """Return an amount of `units` and `nanos` as text: `USD 12.50`; `None` if `value` is not an amount.
 
     The units are a text, since JSON has no exact integers of 64 bits.
     """

@@ -114,7 +114,8 @@ class Sending(NamedTuple):
     Attributes:
         json: its JSON body, if the table has none.
         content: the data file, if it has one. The service may take long to answer.
-        recover: see `ServiceClient.request`.
+        recover: called before each retry, to find out whether an earlier try succeeded although its
+            response was lost. If it does not return `None`, its result is the response.
     """
 
     json: Any = None
@@ -123,7 +124,15 @@ class Sending(NamedTuple):
 
 
 class _Request(NamedTuple):
-    """A request to send; `takes` are statuses that are answers, whatever the body is."""
+    """A request to send.
+
+    Attributes:
+        method: the HTTP method.
+        path: the path below the base address, or an address.
+        parts: returns the other arguments of httpx's `stream`. Called before each try.
+        recover: see `Sending`.
+        takes: the statuses that are answers, whatever the body is.
+    """
 
     method: str
     path: str
@@ -167,22 +176,19 @@ class ServiceClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def get(
-        self,
-        path: str,
-        query: Mapping[str, Any] | None = None,
-        tries: int | None = None,
-        limit: float = inf,
-    ) -> dict[str, Any]:
-        """Send a GET request and return the response. See `request`."""
-        patience = self._patience._replace(tries=tries or self._patience.tries, limit=limit)
-        return self.request("GET", path, lambda: {"params": query or {}}, patience)
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the JSON body of the answer to a GET request.
 
-    def post(
-        self, path: str, body: Any, headers: Mapping[str, str] | None = None, recover: Recover | None = None
-    ) -> dict[str, Any]:
-        """Send a POST request with a JSON body and return the response. See `request`."""
-        return self.request("POST", path, lambda: {"json": body, "headers": headers or {}}, recover=recover)
+        Args:
+            path: the path below the base address, or an address of the service.
+            query: the query.
+
+        Raises:
+            RefusedError: the service refused the request.
+            UnreachableError: no try got a valid answer.
+        """
+        request = _Request("GET", path, lambda: {"params": query or {}})
+        return self._ask(self._http, request, self._patience).body
 
     def call(
         self,
@@ -231,33 +237,13 @@ class ServiceClient:
         request = _Request(call.method, path, parts, sending.recover, call.takes)
         return self._ask(self._http, request, patience)
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        parts: _Parts,
-        patience: Patience | None = None,
-        recover: Recover | None = None,
-    ) -> dict[str, Any]:
-        """Send a request, retry it if necessary, and return the response.
-
-        Args:
-            method: the HTTP method.
-            path: the path after that of the service.
-            parts: returns the other arguments of httpx's `stream`. Called before each try.
-            patience: how often to retry, and how long to wait. The default is that of this client.
-            recover: called before each retry, to find out whether an earlier try succeeded although
-                its response was lost. If it does not return `None`, its result is the response.
+    def _ask(self, http: httpx.Client, request: _Request, patience: Patience) -> Reply:
+        """Send a request, retry it if necessary, and return the answer.
 
         Raises:
             RefusedError: the service refused the request.
-            UnreachableError: no try got a valid response.
+            UnreachableError: no try got a valid answer.
         """
-        request = _Request(method, path, parts, recover)
-        return self._ask(self._http, request, patience or self._patience).body
-
-    def _ask(self, http: httpx.Client, request: _Request, patience: Patience) -> Reply:
-        """Send a request as `request` does."""
         reason, wait = "", 0.0
         timeout = httpx.Timeout(_WRITE, connect=_CONNECT, read=patience.answer)
         for number in range(patience.tries):

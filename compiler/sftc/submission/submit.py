@@ -40,6 +40,7 @@ class Order(NamedTuple):
         validation: the validation file, if there is one.
         key: the idempotency key. `None` derives it from the payload and the files.
         any_price: whether to create a job that the account cannot pay for, as the service says.
+        provenance: where the job comes from, for a service that keeps it. It does not make another order.
     """
 
     payload: Payload
@@ -47,6 +48,7 @@ class Order(NamedTuple):
     validation: DataFile | None = None
     key: str | None = None
     any_price: bool = False
+    provenance: Mapping[str, Any] | None = None
 
     def names(self) -> Iterator[str]:
         """Yield the idempotency keys of the first try, the second try and so on."""
@@ -175,18 +177,19 @@ class Submission:
                     self._tell(f"{ended.id} ended as {ended.status}: creating a new job")
                 job = self._create(order, key, bound())
             if job.status not in self._facts.unsuccessful:
-                return self._start(job, key)
+                return self._start(order, job, key)
             ended = job
         raise KeyInUseError(
             f"{_TRIES} jobs of this order have failed or were cancelled: pass a new key with --idempotency"
         )
 
-    def _start(self, job: _Job, key: str) -> str:
+    def _start(self, order: Order, job: _Job, key: str) -> str:
         """Start a job, and return its id. Accepts that an earlier try started it and lost the response."""
         intent = self._journal.intent(key)
         is_running = job.status in self._facts.succeeded | {"running"}
         if not self._facts.start or (intent and intent.is_started) or is_running:
             return job.id
+        self._describe(order, job.id)
         try:
             self._post_start(job.id)
         except RefusedError as error:
@@ -195,6 +198,14 @@ class Submission:
                 raise
         self._journal.keep_start(key)
         return job.id
+
+    def _describe(self, order: Order, id: str) -> None:
+        """Say where a job comes from. The job does not need it, so a refusal is only told."""
+        if order.provenance and self._facts.describe:
+            try:
+                self._service.call(self._facts.describe, {"job": id}, Sending(json=order.provenance))
+            except RefusedError as error:
+                self._tell(f"warning: the service does not keep the config of {id}: {error}")
 
     def _post_start(self, id: str) -> None:
         """Start a job. A part of the service may not know a new job yet."""

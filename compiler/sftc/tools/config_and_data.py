@@ -26,9 +26,12 @@ class Setup(NamedTuple):
 
         A validation file that does not exist is left out: `findings` has it, on the line that names it.
         """
-        validation = validation_file(self.config)
-        is_there = validation is not None and os.path.exists(validation)
-        return [*training_files(self.config), *([validation] if validation and is_there else [])]
+        return [*training_files(self.config), *([self._validation] if self._validation else [])]
+
+    @property
+    def _validation(self) -> str | None:
+        named = validation_file(self.config)
+        return named if named and os.path.exists(named) else None
 
     @property
     def sequence_length(self) -> int | None:
@@ -54,8 +57,8 @@ class Setup(NamedTuple):
         named = training_files(self.config)
         training = [result for result in results if result.path in named] or results[:1]
         is_whole = all(result.is_whole for result in training)
-        rows = run.RowCount(sum(result.rows for result in training)) if is_whole else None
-        return in_order(run.check_run(self.config, rows))
+        rows = sum(result.rows for result in training) if is_whole else None
+        return in_order(run.check_run(self.config, rows, has_validation=self._validation is not None))
 
 
 def load_setup(path: str) -> Setup:

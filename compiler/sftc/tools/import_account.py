@@ -45,7 +45,7 @@ _CONTRADICTION: Final = ImportLoss(
 class SourceKey(NamedTuple):
     """What became of one key of the other config.
 
-    `to` are the keys that it decides, and `text` is what a table of all keys says about it.
+    `to` are the keys that it decides, and `text` is what a table of all keys has about it.
     """
 
     path: Path
@@ -56,9 +56,9 @@ class SourceKey(NamedTuple):
 
 
 class _Verdict(NamedTuple):
-    """What becomes of a key, and `why`, in words that go on from its name.
+    """What becomes of a key, and `why`, in words that continue a sentence which begins with its name.
 
-    `text` says it in a table, and `shown` is how a finding names the key; both have defaults.
+    `text` is that in a table, and `shown` is how a finding names the key; both have defaults.
     """
 
     fate: KeyFate
@@ -190,9 +190,8 @@ class Account:
         if not self._is_in_use(pointer):
             return self._without_effect("with the other settings of the file, it decides nothing")
         wrong = self._wrong(path, pointer)
-        if loss and not (
-            wrong and loss.takes is not None
-        ):  # what it takes is said of values of the right type
+        is_about_type = wrong is not None and loss is not None and loss.takes is not None
+        if loss and not is_about_type:  # what a loss takes is about values of the right type
             return self._lost(path, loss)
         if idle is not None:
             return self._without_effect(idle)

@@ -1,4 +1,4 @@
-"""What the files of a base model say, without loading it: config, names of the weights, tokenizer."""
+"""Facts about a base model from its files, without loading it: config, names of the weights, tokenizer."""
 
 import os
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def find_model(name: str) -> str | None:
 
 @lru_cache
 def read_model(folder: str) -> ModelFacts:
-    """Return what the files in `folder` say about the model.
+    """Return the facts about the model whose files are in `folder`.
 
     Raises:
         ValueError: a file is not what it should be; the message names it.

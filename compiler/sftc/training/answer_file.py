@@ -14,7 +14,8 @@ from sftc.findings.finding import Finding
 from sftc.findings.stage_rules.lengths import NO_ROOM_FOR_ANSWER
 from sftc.findings.stage_rules.templates import TEMPLATE_REFUSES_ROW
 from sftc.training.conversation import UnspeakableError, read_row
-from sftc.training.inference import TooLongError, TrainedModel
+from sftc.training.inference import TrainedModel
+from sftc.training.trained_tokenizer import TooLongError, TrainedTokenizer
 
 _MOST: Final = 20
 """The errors after which a file is not read any further."""
@@ -23,7 +24,7 @@ Question = tuple[dict[str, Any], list[int]]
 """A row that ends with a question, and its tokens."""
 
 
-def read_questions(path: str, model: TrainedModel) -> tuple[list[Question], list[Finding]]:
+def read_questions(path: str, tokenizer: TrainedTokenizer) -> tuple[list[Question], list[Finding]]:
     """Return the questions in a file of rows, and the errors of the file.
 
     A row that ends with an answer, as the rows of training files do, is asked without it: the answer
@@ -31,9 +32,9 @@ def read_questions(path: str, model: TrainedModel) -> tuple[list[Question], list
 
     Args:
         path: a file of JSON Lines, plain or compressed, or `-`.
-        model: the model that is asked.
+        tokenizer: the tokenizer of the model that is asked.
     """
-    look = _Look(model)
+    look = _Look(tokenizer)
     [checked] = check_files([path], CheckOptions(_MOST, second=look))
     return look.questions, [found for found in checked.findings if found.is_error]
 
@@ -64,9 +65,9 @@ class _Look:
 
     replaces: frozenset[str] = frozenset()
 
-    def __init__(self, model: TrainedModel) -> None:
+    def __init__(self, tokenizer: TrainedTokenizer) -> None:
         self.questions: list[Question] = []
-        self._model = model
+        self._tokenizer = tokenizer
         self._findings: list[Finding] = []
 
     def start(self) -> Callable[[str, Chunk], None]:
@@ -86,7 +87,7 @@ class _Look:
     def _add(self, line: Line) -> None:
         try:
             row = _question(read_row(line.data))
-            self.questions.append((row, self._model.encode(row)))
+            self.questions.append((row, self._tokenizer.encode(row)))
         except UnspeakableError as error:
             self._findings += locate([Remark(TEMPLATE_REFUSES_ROW, str(error), ("messages",))], line)
         except TooLongError as error:

@@ -14,6 +14,8 @@ from sftc.training.machine import out_of_memory
 ADAPTER: Final = "adapter_config.json"
 """The file that the folder of an adapter has, and that of a whole model has not."""
 
+_ADAPTER_WEIGHTS: Final = ("adapter_model.safetensors", "adapter_model.bin")
+
 
 class ModelNotFoundError(FailedError):
     """A model is not on this machine."""
@@ -41,7 +43,8 @@ def find_base_model(name: str, models: Path | None, *, download: bool) -> BaseMo
 
     Raises:
         ModelNotFoundError: the model is not on this machine.
-        FailedError: it cannot be downloaded, or needs another package.
+        FailedError: it cannot be downloaded, or needs another package. The messages do not say where the
+            name comes from.
     """
     places = [Path(name)]
     if models:
@@ -59,9 +62,7 @@ def find_base_model(name: str, models: Path | None, *, download: bool) -> BaseMo
     except (HFValidationError, LocalEntryNotFoundError):
         return _none(name, models, places)
     except OSError as error:
-        raise FailedError(
-            f"`job.model`: downloading {name} from the Hugging Face Hub failed: {error}"
-        ) from error
+        raise FailedError(f"downloading {name} from the Hugging Face Hub failed: {error}") from error
 
 
 def base_of(folder: Path) -> BaseModel:
@@ -69,7 +70,7 @@ def base_of(folder: Path) -> BaseModel:
 
     Raises:
         ModelNotFoundError: the base model is not on this machine.
-        FailedError: the adapter does not name its base model.
+        FailedError: the adapter does not name its base model, or has no weights.
     """
     adapter = folder / ADAPTER
     if not adapter.is_file():
@@ -80,27 +81,42 @@ def base_of(folder: Path) -> BaseModel:
         name = None
     if not isinstance(name, str):
         raise FailedError(f"{adapter} does not name the base model: it needs `base_model_name_or_path`")
-    return find_base_model(name, None, download=False)
+    if not any((folder / each).is_file() for each in _ADAPTER_WEIGHTS):
+        raise FailedError(f"the adapter in {folder} has no weights: {_ADAPTER_WEIGHTS[0]} is missing")
+    try:
+        return find_base_model(name, None, download=False)
+    except ModelNotFoundError as error:
+        raise ModelNotFoundError(
+            f"the base model of the adapter in {folder}: {error}. Get the model, or set "
+            f"`base_model_name_or_path` in {ADAPTER} to its folder"
+        ) from error
 
 
 @contextmanager
-def loading(base: BaseModel) -> Iterator[None]:
+def loading(base: BaseModel, key: str = "") -> Iterator[None]:
     """Turn errors from loading `base` into a `FailedError` that names the model.
 
     Out-of-memory errors pass through unchanged.
 
+    Args:
+        base: the model.
+        key: the key of the config that names it, for the message; empty if there is none.
+
     Raises:
         FailedError: the model files are missing, broken or unsupported.
     """
-    from safetensors import SafetensorError
-
     try:
         yield
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except FailedError:
+        raise
+    except Exception as error:  # for odd JSON, libraries raise whatever comes
         if out_of_memory(error):
             raise
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise FailedError(f"`job.model`: the model in {base.folder} cannot be loaded: {reason}") from error
+        if not isinstance(error, OSError | ValueError | RuntimeError | ImportError):
+            reason = f"{type(error).__name__}: {reason}"
+        named = f"`{key}`: " if key else ""
+        raise FailedError(f"{named}the model in {base.folder} cannot be loaded: {reason}") from error
 
 
 def _model(folder: Path) -> BaseModel | None:
@@ -108,7 +124,7 @@ def _model(folder: Path) -> BaseModel | None:
         return BaseModel(str(folder.absolute()), None)
     weights = sorted(folder.glob("*.gguf")) if folder.is_dir() else []
     if weights and not find_spec("gguf"):
-        raise FailedError(f"`job.model`: {weights[0].name} needs the `gguf` package: pip install gguf")
+        raise FailedError(f"{weights[0].name} needs the `gguf` package: pip install gguf")
     return BaseModel(str(folder.absolute()), weights[0].name) if weights else None
 
 
@@ -116,10 +132,10 @@ def _none(name: str, models: Path | None, places: list[Path]) -> BaseModel:
     for place in places:
         if place.is_dir():
             raise ModelNotFoundError(
-                f"`job.model`: the folder {place} has no model: neither config.json nor a GGUF file is in it"
+                f"the folder {place} has no model: neither config.json nor a GGUF file is in it"
             )
     where = f", in {models}" if models else ""
     raise ModelNotFoundError(
-        f"`job.model`: the model {name} was not found: no folder has that name{where}, and it is not in the "
-        "Hugging Face cache. Set `job.model` to a folder, pass --models-dir, or pass --allow-download"
+        f"the model {name} was not found: no folder has that name{where}, and it is not in the Hugging Face "
+        "cache"
     )

@@ -42,7 +42,7 @@ def load_tokenizer(base: BaseModel, name: str, sequence_length: int) -> BaseToke
     from transformers import AutoConfig, AutoTokenizer
 
     options = {**base.options(), "trust_remote_code": False}  # otherwise it asks on the terminal
-    with loading(base), _any_damage():
+    with loading(base, "job.model"):
         config: Any = AutoConfig.from_pretrained(base.folder, **options)
         tokenizer: Any = AutoTokenizer.from_pretrained(base.folder, **options)
     if not tokenizer.chat_template:
@@ -72,19 +72,6 @@ def input_limit(config: Any, tokenizer: Any) -> int:
     limits = (getattr(text, each, None) for each in ("max_position_embeddings", "seq_length"))
     longest: int = next((each for each in limits if each), tokenizer.model_max_length)  # Mamba has no limit
     return min(longest, _UNLIMITED)
-
-
-@contextmanager
-def _any_damage() -> Iterator[None]:
-    """Turn whatever a damaged file makes transformers raise into a `ValueError`."""
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError, MemoryError):
-        raise
-    except (
-        Exception
-    ) as error:  # tokenizers raises `Exception`, and odd JSON gives a `TypeError` or `KeyError`
-        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 @contextmanager

@@ -31,7 +31,7 @@ class ExecutorOptions(NamedTuple):
 
 
 class JobSpec(NamedTuple):
-    """A job for a training process. `training`, `validation` and `folder` are paths."""
+    """A job for a training process; see `Task`. `training`, `validation` and `folder` are paths."""
 
     id: str
     payload: dict[str, Any]
@@ -39,6 +39,7 @@ class JobSpec(NamedTuple):
     validation: str | None
     folder: str
     options: ExecutorOptions
+    git_revision: str | None = None
 
 
 def write_spec(task: Task, options: ExecutorOptions) -> Path:
@@ -56,6 +57,7 @@ def write_spec(task: Task, options: ExecutorOptions) -> Path:
             str(task.validation) if task.validation else None,
             str(task.folder),
             options,
+            task.git_revision,
         )
         write_durably(path, orjson.dumps({**spec._asdict(), "options": options._asdict()}))
     return path

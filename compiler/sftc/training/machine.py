@@ -2,8 +2,9 @@
 
 import errno
 import os
+import sys
 from importlib.util import find_spec
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 PACKAGES: Final = ("bitsandbytes", "deepspeed")
 """Optional packages that some settings need; the extras `qlora` and `deepspeed` install them."""
@@ -47,10 +48,9 @@ def probe() -> Machine:
 
 def out_of_memory(error: Exception) -> str | None:
     """Return advice for the user if `error` is an out-of-memory error, otherwise `None`."""
-    import torch
-
-    text = str(error)
-    if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in text:
+    torch: Any = sys.modules.get("torch")  # without it, none of its errors
+    kinds = (MemoryError, torch.OutOfMemoryError) if torch else MemoryError
+    if not isinstance(error, kinds) and "can't allocate memory" not in str(error):
         return None
     return (
         "out of memory: lower `hyperparameters.sequence_length` or `hyperparameters.per_device_batch` "

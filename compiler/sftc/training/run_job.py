@@ -123,14 +123,24 @@ def _report_steps(plan: Plan, folder: Path, rows: int, reporter: Reporter) -> No
 
 
 def _base(work: job_spec.JobSpec) -> base_model.BaseModel:
-    """Return the base model, or the copy that `_unpack` made of it for the job."""
+    """Return the base model, or the copy that `_unpack` made of it for the job.
+
+    Raises:
+        FailedError: the base model is not on this machine, cannot be downloaded, or needs another package.
+    """
     unpacked = Path(work.folder) / "base"
     if unpacked.is_dir():
         return base_model.BaseModel(str(unpacked.absolute()), None)
     folder = work.options.models
-    return base_model.find_base_model(
-        work.payload["model"], Path(folder) if folder else None, download=work.options.download
-    )
+    models = Path(folder) if folder else None
+    try:
+        return base_model.find_base_model(work.payload["model"], models, download=work.options.download)
+    except base_model.ModelNotFoundError as error:
+        raise FailedError(
+            f"`job.model`: {error}. Set `job.model` to a folder, pass --models-dir, or pass --allow-download"
+        ) from error
+    except FailedError as error:
+        raise FailedError(f"`job.model`: {error}") from error
 
 
 def _unpack(base: base_model.BaseModel, folder: Path) -> None:
@@ -199,6 +209,7 @@ def _record(work: job_spec.JobSpec, plan: Plan, files: Mapping[str, tokens.Count
     """Return what trackers keep of a job. It names no path of this machine."""
     facts = {
         "job": work.id,
+        **({"git_revision": work.git_revision} if work.git_revision else {}),
         "payload": {**work.payload, "model": artifacts.public_name(work.payload["model"])},
         "payload_digest": digest(work.payload),
         **{f"{name}_digest": each.digest for name, each in files.items()},

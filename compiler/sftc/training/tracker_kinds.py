@@ -22,7 +22,8 @@ class RunRecord(NamedTuple):
         name: the name of the run.
         project: the name of its project; may be empty.
         tags: the tags of the config.
-        facts: the id of the job, its payload, and the digests of payload and data.
+        facts: the id of the job, the git revision of its config if it is known, its payload, and the
+            digests of payload and data.
         folder: the folder of the job.
     """
 
@@ -133,6 +134,8 @@ def _describe_in_mlflow(callback: Any, record: RunRecord) -> None:
         if name.startswith("mlflow.source.git."):
             mlflow.delete_tag(name)  # of the code of the trainer, not of the config
     tags = {_mlflow_name(name): value for name, value in record.tags.items()}
+    if revision := record.facts.get("git_revision"):
+        tags["mlflow.source.git.commit"] = revision
     mlflow.set_tags({"mlflow.source.name": "sftc", **tags})
     facts = {
         _mlflow_name(name): str(value)[: limits.MAX_PARAM_VAL_LENGTH] for name, value in _flat(record.facts)

@@ -63,7 +63,7 @@ def _load(plan: Plan, base: BaseModel) -> Any:
             bnb_4bit_compute_dtype=dtype,
             bnb_4bit_quant_storage=dtype if plan.fsdp else torch.uint8,  # FSDP shards only float tensors
         )
-    with loading(base):
+    with loading(base, "job.model"):
         model: Any = AutoModelForCausalLM.from_pretrained(base.folder, **options)
     model.config.use_cache = False
     if not plan.adapter:

@@ -31,6 +31,12 @@ _MORE_IS_BETTER = frozenset(
 )
 _FAMILIES_MORE = ("rouge", "bleu", "f1")
 _STRATEGIES = ("steps", "epoch", "no")
+_OTHER_WORDS = {
+    **dict.fromkeys(("none", "off", "never", "false", "disable", "disabled", "null", "skip"), "no"),
+    **dict.fromkeys(("step", "iters", "iterations", "per_steps", "every_steps"), "steps"),
+    **dict.fromkeys(("per_epoch", "every_epoch", "each_epoch", "epoch_end"), "epoch"),
+}
+"""What other programs call the strategies."""
 
 
 def strategy(config: Config) -> str | None:
@@ -95,9 +101,11 @@ def _reversed(config: Config) -> Iterator[Finding]:
 
 def _misspelt(config: Config) -> Iterator[Finding]:
     word = config.given(STRATEGY)
-    meant = near(word, _STRATEGIES) if word is not None and word not in _STRATEGIES else None
-    if meant:
-        message = f"`{word}` looks like a misspelt `{meant}`"
+    if word is None or word in _STRATEGIES:
+        return
+    other = _OTHER_WORDS.get(word.strip().lower())
+    if meant := other or near(word, _STRATEGIES):
+        message = f"`{word}` looks like {'another word for' if other else 'a misspelt'} `{meant}`"
         fix = rewrite(config.document, STRATEGY.path, f'"{meant}"', safe=False)
         help, span = f'did you mean "{meant}"?', config.span(STRATEGY)
         yield MISSPELT_STRATEGY.finding(span, message, path=STRATEGY.path, help=help, fix=fix)

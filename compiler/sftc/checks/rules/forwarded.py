@@ -21,6 +21,9 @@ _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 _SHORT_WORDS: Final = frozenset({"r", "rank", "alpha", "to", "keep", "name", "project", "tags"})
 """Names of keys that mean many things: in a table that takes any key they are not misplaced."""
 
+_CLEAR: Final = frozenset({"lr", "epochs"})
+"""Short names of other trainers that hardly mean two things."""
+
 _LONG: Final = 10
 """The letters of a word that hardly means two things."""
 
@@ -62,14 +65,14 @@ def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Findin
         return
     if (mirrored := config.contract.mirrored(table)) and mirrored in _tables(found):
         return
-    is_clear = is_table or "_" in name or len(name) >= _LONG
+    is_clear = is_table or "_" in name or len(name) >= _LONG or name in _CLEAR or table in _tables(found)
     places = found.places or (found.others if is_clear else [])
     if places:
         named, taken = all(place[-1] == name for place in places), also_set(config, places)
         help = f"move it to {sections(places)}" if named else f"did you mean {choices(config, places)}?"
         help = taken if named and taken else sentences(help, taken)
         fix = fix_of(config, path, places[0]) if len(places) == 1 else None
-    elif found.newer and is_clear:
+    elif found.newer and (is_clear or any(place[-1] == name for place in found.newer)):
         newer, fix = choices(config, found.newer), None
         help = f"version {config.newest.version} has {newer}: move it there, and run `sftc migrate`"
     else:

@@ -17,7 +17,7 @@ _SHOWN: Final = 8
 
 
 class ModelFacts(NamedTuple):
-    """What the files of a model say: its modules, its longest sequence in tokens, if it is a chat model.
+    """Facts from the files of a model: its modules, its longest sequence in tokens, if it is a chat model.
 
     `modules` are dotted names, empty if the files do not list them.
     """

@@ -1,6 +1,7 @@
 """Rules about certain refusals of the service, from the target's table of refusals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from sftc.checks.config import Config
 from sftc.findings.finding import Finding, Severity
@@ -18,7 +19,7 @@ def _missing(config: Config) -> Iterator[Finding]:
             example = config.contract.example(path)
             help = f"add `{path[-1]} = {example}`, with your own value, to `[{dotted(path[:-1])}]`"
             span = config.document.span(path[:-1], "key")
-            yield MISSING_GPU_TYPE.finding(span, message, path=path, help=help)
+            yield BY_CODE[code].finding(span, message, path=path, help=help)
 
 
 MISSING_GPU_TYPE = Rule(
@@ -32,4 +33,7 @@ MISSING_GPU_TYPE = Rule(
 )
 
 RULES = (MISSING_GPU_TYPE,)
+BY_CODE: Final[Mapping[str, Rule]] = {rule.id.replace("-", "_"): rule for rule in RULES}
+"""The rule about each refusal of the table, by the error code of the service."""
+
 CHECKS = (_missing,)

@@ -1,8 +1,8 @@
 """Rules about a config and its training files together."""
 
+import os
 from collections.abc import Iterator
-from os.path import exists
-from typing import Final, NamedTuple
+from typing import Final
 
 from sftc.checks.config import Config, Setting
 from sftc.checks.resources import effective_batch
@@ -11,6 +11,7 @@ from sftc.checks.rules.data import VALIDATION_PATH, validation_file
 from sftc.checks.rules.evaluation import EVAL_STEPS, SAVE_BEST, strategy
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
+from sftc.findings.stage_rules.rows import RELATIVE_PATHS
 from sftc.text.plural import counted
 
 HYPERPARAMETERS: Final = Setting("hyperparameters", dict)
@@ -20,35 +21,35 @@ SEQUENCE_LENGTH: Final = Setting("hyperparameters.sequence_length", int)
 TRAIN_ON: Final = Setting("hyperparameters.train_on", str)
 
 
-class RowCount(NamedTuple):
-    """How many rows the training file has."""
-
-    training: int
-
-
 def sequence_length(config: Config) -> int | None:
     """Return the tokens of a sequence, if the config sets them."""
     length = config.given(SEQUENCE_LENGTH)
     return length if length and length > 0 else None
 
 
-def check_run(config: Config, rows: RowCount | None) -> Iterator[Finding]:
-    """Yield what the config and its files show together; `rows` is `None` if they were not all read."""
-    yield from _missing(config)
-    yield from _best_model(config)
+def check_run(config: Config, rows: int | None, *, has_validation: bool) -> Iterator[Finding]:
+    """Yield what a config and its files show together.
+
+    Args:
+        config: the config.
+        rows: the number of rows to train on; `None` if they were not all read.
+        has_validation: whether the config names a validation file, and it exists.
+    """
+    if not has_validation:
+        yield from _missing(config) if validation_file(config) else _best_model(config)
     batch, made_of = _batch(config)
-    if not batch or not rows or not rows.training:
+    if not batch or not rows:
         return
     path, span = HYPERPARAMETERS.path, config.span(HYPERPARAMETERS, "key")
-    if rows.training < batch:
-        message = f"the training file has {counted(rows.training, 'row')}, and one step takes {made_of}"
-        help = f"make the batch at most {counted(rows.training, 'row')}"
+    if rows < batch:
+        message = f"the training file has {counted(rows, 'row')}, and one step takes {made_of}"
+        help = f"make the batch at most {counted(rows, 'row')}"
         yield BATCH_EXCEEDS_ROWS.finding(span, message, path=path, help=help)
         return
     epochs = config.effective(EPOCHS) or 1
-    an_epoch = -(-rows.training // batch)
+    an_epoch = -(-rows // batch)
     total = an_epoch * epochs
-    message = f"{counted(rows.training, 'row')} by {made_of}: {counted(an_epoch, 'step')} an epoch, {total:,} in all"
+    message = f"{counted(rows, 'row')} by {made_of}: {counted(an_epoch, 'step')} an epoch, {total:,} in all"
     yield STEPS.finding(span, message, path=path)
     steps = config.given(EVAL_STEPS) or 0
     if steps > total and strategy(config) == "steps":
@@ -66,16 +67,15 @@ def _batch(config: Config) -> tuple[int, str]:
 
 
 def _missing(config: Config) -> Iterator[Finding]:
-    named = validation_file(config)
-    if named and not exists(named):
-        message = f"no file `{named}` in this folder: the job runs without validation"
-        span = config.span(VALIDATION_PATH)
-        help = "correct the path, which is relative to the folder that the command runs in"
-        yield VALIDATION_FILE_MISSING.finding(span, message, path=VALIDATION_PATH.path, help=help)
+    named = str(validation_file(config))
+    message = f"no file `{named}` in this folder: the job runs without validation"
+    span = config.span(VALIDATION_PATH)
+    help = None if os.path.isabs(named) else RELATIVE_PATHS
+    yield VALIDATION_FILE_MISSING.finding(span, message, path=VALIDATION_PATH.path, help=help)
 
 
 def _best_model(config: Config) -> Iterator[Finding]:
-    if config.effective(SAVE_BEST) is True and strategy(config) != "no" and not validation_file(config):
+    if config.effective(SAVE_BEST) is True and strategy(config) != "no":
         by_default = "" if config.is_set(SAVE_BEST) else ", which is the default,"
         message = (
             f"the run is to keep the best model{by_default} but has no validation file to select it with"

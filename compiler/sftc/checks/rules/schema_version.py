@@ -1,5 +1,7 @@
 """Rules about the key that names the version of the contract."""
 
+from collections.abc import Iterator
+
 from sftc.checks.config import Config
 from sftc.contract.versions import SELECTOR
 from sftc.document.edits import move
@@ -21,6 +23,20 @@ def late_version(config: Config, path: Path) -> Finding:
     return found._replace(severity=Severity.ERROR) if is_other else found
 
 
+def _in_other_tables(config: Config) -> Iterator[Finding]:
+    """Look into the tables that no schema closes and that are not forwarded: unknown ones, and notes."""
+    contract = config.contract
+    for name, value in config.document.values.items():
+        is_closed = contract.properties.get((name,), {}).get("additionalProperties") is False
+        if (
+            isinstance(value, dict)
+            and SELECTOR in value
+            and not is_closed
+            and (name,) not in contract.forwarded
+        ):
+            yield late_version(config, (name, SELECTOR))
+
+
 MISPLACED_VERSION = Rule(
     id="misplaced-version",
     severity=Severity.WARNING,
@@ -32,4 +48,4 @@ MISPLACED_VERSION = Rule(
 )
 
 RULES = (MISPLACED_VERSION,)
-CHECKS = ()
+CHECKS = (_in_other_tables,)

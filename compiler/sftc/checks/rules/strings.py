@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from sftc.checks.config import Config
+from sftc.checks.rules.model import MODEL
 from sftc.document.edits import rewrite
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
@@ -89,7 +90,7 @@ def _unseen_at(config: Config, path: Path, text: str, at: int) -> Finding:
     if not (escape and escape in written and written.startswith('"')):
         return _unseen_finding(config, path, f"`{name}` contains {what} ({code})", _clean(text))
     message = f"`{escape}` in `{name}` is {what} ({code}): in double quotes a backslash starts an escape"
-    if not _names_file(config, path):
+    if not (_names_file(config, path) or path == MODEL.path):  # a model may be a folder
         return _unseen_finding(config, path, message, _clean(text))
     slashes = written.strip('"').replace("\\\\", "/").replace("\\", "/")
     return _unseen_finding(config, path, message, slashes, "or single quotes, in which it is a backslash")
@@ -113,6 +114,12 @@ def _unseen_finding(config: Config, path: Path, message: str, clean: str, more: 
     return UNSEEN_CHARACTER.finding(config.document.span(path), message, path=path, help=help, fix=fix)
 
 
+def placeholder_in(text: str) -> str | None:
+    """Return the placeholder of a template or of a shell that `text` has, if it has one."""
+    found = re.search(_SURE_PLACEHOLDER, text)
+    return found and found[0]
+
+
 def _placeholder(config: Config) -> Iterator[Finding]:
     for path, text in config.strings:
         if set(text).isdisjoint("$%~{<"):
@@ -123,9 +130,14 @@ def _placeholder(config: Config) -> Iterator[Finding]:
             message = (
                 f"`{found[0]}` in `{dotted(path)}` is not replaced by anything: the text is used as it is"
             )
-            flag = f", or pass it on the command line: `--set {dotted(path)}=...`"
-            help = "write the value" + flag * all(isinstance(part, str) for part in path)
+            help = instead_of_placeholder(path)
             yield PLACEHOLDER.finding(config.document.span(path), message, path=path, help=help)
+
+
+def instead_of_placeholder(path: Path) -> str:
+    """Return what to do about a placeholder at `path`."""
+    flag = f", or pass it on the command line: `--set {dotted(path)}=...`"
+    return "write the value" + flag * all(isinstance(part, str) for part in path)
 
 
 def _secret(config: Config) -> Iterator[Finding]:

@@ -24,17 +24,14 @@ from sftc.dataset.convert.unpack import UnconvertibleError, Unpacked, files_of, 
 from sftc.dataset.duplicates import Duplicates
 from sftc.dataset.examine_row import remarks
 from sftc.dataset.excerpt import Remark
-from sftc.dataset.fastest_sieve import fastest_sieve
-from sftc.dataset.file_kind import ARROW_FILE, ARROW_STREAM, CSV, PARQUET, TSV
+from sftc.dataset.file_kind import COLUMNAR, CSV, PARQUET, TSV
+from sftc.dataset.skeletons import fastest_sieve
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import conversions
 from sftc.findings.stage_rules.rows import EMPTY_DATA
 from sftc.text.plural import counted
 from sftc.text.source import Source
-
-CONTAINERS: Final = ("parquet", "csv", "json")
-"""The containers that `--from` can name."""
 
 _PIECE: Final = 1 << 18
 _KINDS: Final = 200
@@ -44,7 +41,6 @@ _SHOWN: Final = 20
 _DIGESTS: Final = 1 << 18
 """The rows, or a sample of so many, among which equal ones are found."""
 _TABLES: Final = (".csv", ".tsv")
-_COLUMNAR: Final = (PARQUET, ARROW_FILE, ARROW_STREAM)
 
 
 class NotConvertedError(Exception):
@@ -206,11 +202,11 @@ class Conversion:
             report.container = ", ".join(each.title for each in file.kinds)
         wanted = self._options.container
         if (wanted == "parquet" and kind is not PARQUET) or (
-            wanted != "parquet" and wanted and kind in _COLUMNAR
+            wanted != "parquet" and wanted and kind in COLUMNAR
         ):
             is_ = kind.title if kind else "text"
             raise UnconvertibleError(f"the file is {is_}, not {wanted} as `--from` says")
-        if kind and kind in _COLUMNAR:
+        if kind and kind in COLUMNAR:
             return arrow_rows(file.stream, kind)
         if delimiter := self._delimiter(file, path):
             report.container = report.container if kind in {CSV, TSV} else _joined(file, "CSV")

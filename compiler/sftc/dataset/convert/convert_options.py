@@ -2,9 +2,12 @@
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sftc.dataset.convert.row_formats import Pinned
+
+CONTAINERS: Final = ("parquet", "csv", "json")
+"""The containers that `--from` can name, besides the formats of rows."""
 
 
 class ConvertOptions(NamedTuple):

@@ -298,7 +298,7 @@ class _Reader:
         return byte is None or byte in b"\r\n]" or _breaks(self._data, self._at, at) > 0
 
     def _following(self, at: int) -> tuple[int | None, bool]:
-        """Return the first byte after `at` that is no space or comma, if any, and whether a comma is."""
+        """Return the first byte after `at` but spaces and a comma, if any, and whether there is a comma."""
         while True:
             match = _AFTER.match(self._data, at)
             end = match.end() if match else at

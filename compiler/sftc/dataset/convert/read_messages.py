@@ -8,20 +8,12 @@ from typing import Any, Final, NamedTuple
 from sftc.dataset.convert.field_notes import FieldNotes
 from sftc.dataset.convert.row_formats import AUTHORS
 from sftc.dataset.convert.row_values import UnconvertibleRowError, parsed_value, value_kind, written_value
+from sftc.dataset.roles import CALLS, OTHER_NAMES, ROLES
+from sftc.dataset.tool_calls import block_of
 
 MadeMessage = dict[str, Any]
 
-ROLES: Final = {
-    "system": "system",
-    "developer": "developer",
-    **dict.fromkeys(("user", "human", "prompter", "question", "customer"), "user"),
-    **dict.fromkeys(
-        ("assistant", "gpt", "chatgpt", "model", "bot", "ai", "agent", "answer", "claude"), "assistant"
-    ),
-    **dict.fromkeys(("tool", "observation", "tool_response", "ipython"), "tool"),
-    "function": "function",
-    **dict.fromkeys(("function_call", "tool_call"), "call"),
-}
+_MEANINGS: Final = {**{role: role for role in ROLES}, **OTHER_NAMES, **dict.fromkeys(CALLS, "call")}
 """What the names of authors mean. `function` is a result and `call` a call, in their old form."""
 
 CONTENTS: Final = ("content", "value", "text", "parts")
@@ -67,7 +59,7 @@ class MessageReader:
         """Return the messages of a list that the column `name` has.
 
         Raises:
-            UnconvertibleRowError: it is no list of messages.
+            UnconvertibleRowError: it is not a list of messages.
         """
         value = self.untransposed(value, name)
         if not isinstance(value, list):
@@ -164,6 +156,9 @@ class MessageReader:
         if content == "parts":
             yield from self._parts(role, each["parts"], kept, (place, path))
             return
+        if content == "content" and _has_blocks(each["content"]):
+            yield from self._blocks(role, each["content"], kept, (place, path))
+            return
         if role == "call":
             yield self._call_message(each.get(content or ""), kept, (place, path))
             return
@@ -195,15 +190,16 @@ class MessageReader:
         if not each:
             raise UnconvertibleRowError(f"`{place}` is empty")
         for name, value in each.items():
-            if name.lower() not in ROLES and name not in self._roles.mapped:
+            if name.lower() not in _MEANINGS and name not in self._roles.mapped:
                 named = ", ".join(f"`{key[:40]}`" for key in [*each][:8])
-                raise UnconvertibleRowError(f"`{place}` has {named} instead of `role` and `content`")
+                lacks = "no `role`" if "content" in each else f"{named} instead of `role` and `content`"
+                raise UnconvertibleRowError(f"`{place}` has {lacks}")
             yield {"role": self._role(name, place), "content": self.text(value, place)}
 
     def _role(self, given: Any, place: str) -> str:
         if not isinstance(given, str):
             raise UnconvertibleRowError(f"the role of `{place}` must be text, not {value_kind(given)}")
-        if role := self._roles.mapped.get(given) or ROLES.get(given.strip().lower()):
+        if role := self._roles.mapped.get(given) or _MEANINGS.get(given.strip().lower()):
             self._roles.unused.discard(given)
             return role
         name = given[:40]
@@ -267,6 +263,41 @@ class MessageReader:
         if fit:
             self._open.remove(fit)
         return fit and fit[1]
+
+    def _blocks(
+        self, role: str, parts: list[Any], kept: MadeMessage, at: tuple[str, str]
+    ) -> Iterator[MadeMessage]:
+        """Yield the messages of a message of Anthropic: its results, then its texts, thoughts and calls."""
+        place, path = at
+        contents: list[Any] = []
+        thoughts: list[str] = []
+        calls: list[MadeMessage] = []
+        for given in parts:
+            part = given if isinstance(given, dict) else {}
+            kind = part.get("type")
+            if kind == "tool_use":
+                call = {name: value for name, value in part.items() if name != "type"}
+                calls.append(self._call(call, place, f"{path}.content[]"))
+            elif kind == "tool_result":
+                used = {"type", "tool_use_id", "content"}
+                self._notes.dropped.update(f"{path}.content[].{name}" for name in part.keys() - used)
+                result: MadeMessage = {"role": "tool", "content": part.get("content") or ""}
+                yield {**result, "tool_call_id": part["tool_use_id"]} if "tool_use_id" in part else result
+            elif kind == "thinking" and isinstance(part.get("thinking"), str):
+                self._notes.changed[f"{path}.content[]: thoughts are written as `reasoning_content`"] += 1
+                thoughts.append(part["thinking"])
+            else:
+                contents.append({"type": "text", "text": given} if isinstance(given, str) else given)
+        more = {**({"reasoning_content": "\n\n".join(thoughts)} if thoughts else {}), **kept}
+        if contents or calls or thoughts:
+            is_text = len(contents) == 1 and {*contents[0]} == {"type", "text"}
+            content = contents[0]["text"] if is_text else contents
+            yield {
+                "role": role,
+                **({"content": content} if contents else {}),
+                **more,
+                **({"tool_calls": calls} if calls else {}),
+            }
 
     def _parts(self, role: str, parts: Any, kept: MadeMessage, at: tuple[str, str]) -> Iterator[MadeMessage]:
         """Yield the messages of a Gemini message: its thoughts, texts and calls, then its results."""
@@ -332,3 +363,8 @@ def are_messages(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(
         isinstance(each, dict) and any(name in each for name in AUTHORS) for each in value
     )  # fmt: skip
+
+
+def _has_blocks(content: Any) -> bool:
+    """Return whether a content has calls or results among its parts."""
+    return isinstance(content, list) and any(map(block_of, content))

@@ -1,4 +1,4 @@
-"""The row formats: which columns say what, as a table. How a row is taken apart by it."""
+"""The formats of rows: which columns become what, as a table, and how a row is read by it."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
@@ -66,8 +66,12 @@ _MORE: Final[Columns] = {
 _REQUESTS: Final = ("body", "input")
 """The columns of batch requests and of preferences that have a request to a model inside."""
 _LISTS: Final = ("dialogue", "dialog", "turns", "conversation", "body.messages")
-_QUESTIONS: Final = ("prompt", "question", "instruction", "query", "input", "user", "human")
-_ANSWERS: Final = ("completion", "response", "answer", "output", "assistant", "reply", "gpt", "bot")
+_QUESTIONS: Final = ("prompt", "question", "instruction", "query", "problem", "input", "user", "human")
+_ANSWERS: Final = (
+    *("completion", "response", "solution", "answer", "output", "target", "assistant", "reply", "gpt", "bot"),
+)
+_BESIDE: Final[Columns] = {"input": ("input", "context"), "history": ("history",)}
+"""What belongs to a question."""
 
 FORMATS: Final = (
     RowFormat("messages", "messages", {"messages": ("messages", *_LISTS)}, _MORE),
@@ -75,9 +79,9 @@ FORMATS: Final = (
     RowFormat("openai-functions", "OpenAI functions", {"messages": ("messages", *_LISTS)}, _MORE),
     RowFormat("gemini", "Gemini", {"messages": ("contents", "body.contents")}, _MORE),
     RowFormat("alpaca", "Alpaca", {"user": ("instruction",), "assistant": ("output",)},
-              {**_MORE, "input": ("input",), "history": ("history",)}, is_special=True),
+              {**_MORE, **_BESIDE}, is_special=True),
     RowFormat("prompt-completion", "a prompt and its completion",
-              {"user": _QUESTIONS, "assistant": _ANSWERS}, _MORE),
+              {"user": _QUESTIONS, "assistant": _ANSWERS}, {**_MORE, **_BESIDE}),
     RowFormat("preference", "preferences, of which the chosen answer counts",
               {"assistant": ("chosen", "preferred_output")},
               {**_MORE, "user": ("input.messages", *_QUESTIONS)}, is_special=True),
@@ -103,6 +107,18 @@ def flat(value: dict[str, Any]) -> dict[str, Any]:
             else [(outer, inner)]
         )
     }
+
+
+def inner_rows(row: Mapping[str, Any]) -> str | None:
+    """Return how to take rows out of the only list of objects in a row of unknown columns, if it has one."""
+    lists = [
+        name
+        for name, each in row.items()
+        if isinstance(each, list) and each[:1] and isinstance(each[0], dict)
+    ]
+    if len(lists) != 1 or not lists[0].isidentifier():
+        return None
+    return f"if `{lists[0]}` has the rows, convert what `jq -c '.{lists[0]}[]'` prints"
 
 
 def reading_of(
@@ -136,7 +152,7 @@ def reading_of(
             more = {
                 target: _first(index, names, {*found.values()})
                 for target, names in each.takes.items()
-                if target not in chosen
+                if target not in chosen and not (target in _BESIDE and "user" in chosen)
             }
             columns = {target: [column] for target, column in {**found, **more}.items() if column}
             kept = [index["metadata"]] if "metadata" in index and "metadata" in chosen else []

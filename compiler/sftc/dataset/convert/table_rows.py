@@ -53,7 +53,7 @@ def csv_rows(stream: IO[bytes], delimiter: str) -> Iterator[RowRecord]:
     try:
         yield from _csv_rows(_Lines(text), delimiter)
     finally:
-        text.detach()  # whoever opened the stream closes it
+        text.detach()  # the stream is closed where it was opened
 
 
 def _csv_rows(lines: "_Lines", delimiter: str) -> Iterator[RowRecord]:

@@ -7,8 +7,9 @@ from typing import Any, Final
 from sftc.dataset.convert.field_notes import FieldNotes
 from sftc.dataset.convert.read_messages import MadeMessage, MappedRoles, MessageReader, are_messages
 from sftc.dataset.convert.records import RowRecord
-from sftc.dataset.convert.row_formats import FormatReading, flat, reading_of
+from sftc.dataset.convert.row_formats import FormatReading, flat, inner_rows, reading_of
 from sftc.dataset.convert.row_values import UnconvertibleRowError, parsed_value, value_kind, written_value
+from sftc.text.suggest import near
 
 _READINGS: Final = 1000
 """The sets of columns for which it is remembered how they are read."""
@@ -86,14 +87,12 @@ class RowConverter:
         named = ", ".join(f"`{name[:40]}`" for name in [*row][:8])
         expected = f" of the format `{self._wanted}`" if self._wanted else ""
         text = f"the row has no columns{expected} that are known: it has {named or 'none'}"
-        lists = [
-            name
-            for name, each in row.items()
-            if isinstance(each, list) and each[:1] and isinstance(each[0], dict)
-        ]
-        if len(lists) == 1 and lists[0].isidentifier():
-            text += f"; if `{lists[0]}` has the rows, convert what `jq -c '.{lists[0]}[]'` prints"
-        return text
+        if misspelt := next((name for name in row if near(name, ["messages"])), None):
+            return f"{text}; did you mean `messages`? Pass `--map {misspelt[:40]}=messages`"
+        if inner := inner_rows(row):
+            return f"{text}; {inner}"
+        how = "; name its columns with `--map COLUMN=user --map COLUMN=assistant`" if len(row) > 1 else ""
+        return text + how
 
 
 class _Row:
@@ -294,8 +293,13 @@ class _Row:
                 self._notes.dropped.update(f"{name}[].{key}" for key in others)
             for each in inner if isinstance(inner, list) else [tool]:
                 is_bare = isinstance(each, dict) and "name" in each and not each.keys() & {"type", "function"}
-                made.append({"type": "function", "function": each} if is_bare else each)
+                made.append({"type": "function", "function": _with_parameters(each)} if is_bare else each)
         row["tools"] = [*row.get("tools", ()), *made]
+
+
+def _with_parameters(tool: MadeMessage) -> MadeMessage:
+    """Return a tool with its schema under the name of OpenAI."""
+    return {"parameters" if name == "input_schema" else name: each for name, each in tool.items()}
 
 
 def _parted(messages: list[MadeMessage]) -> tuple[list[MadeMessage], list[MadeMessage]]:

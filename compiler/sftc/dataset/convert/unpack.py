@@ -15,13 +15,12 @@ from contextlib import ExitStack
 from typing import IO, Any, Final, NamedTuple
 
 from sftc.dataset.file_kind import (
-    ARROW_FILE,
-    ARROW_STREAM,
     BOM,
     BZIP2,
+    COLUMNAR,
     GZIP,
     HEAD,
-    PARQUET,
+    PLAIN_TEXT,
     UTF16_BE,
     UTF16_LE,
     UTF32_BE,
@@ -32,10 +31,10 @@ from sftc.dataset.file_kind import (
     FileKind,
     kind_of,
 )
+from sftc.dataset.streams import zstandard_module
 from sftc.text.source import STDIN
 
 _LAYERS: Final = 4
-_COLUMNAR: Final = (PARQUET, ARROW_FILE, ARROW_STREAM)
 _WIDE: Final = (UTF16_LE, UTF16_BE, UTF32_LE, UTF32_BE)
 _PLAIN: Final = (".parquet", ".arrow", ".feather", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
 _ENDINGS: Final = (
@@ -195,6 +194,8 @@ def unpacked(path: str, stack: ExitStack) -> Unpacked:
     for _ in range(_LAYERS):
         head = _head(stream)
         kind = kind_of(head)
+        if kind is PLAIN_TEXT:
+            kind = None  # it may be a table of one column
         stream = _buffered(_Rejoined(head, stream))
         if kind:
             kinds.append(kind)
@@ -202,7 +203,7 @@ def unpacked(path: str, stack: ExitStack) -> Unpacked:
             stream = _buffered(_Guarded(_OPENERS[kind](stream, stack), kind))
         elif kind in _WIDE:
             stream = _buffered(_Recoded(stream, kind.name))
-        elif kind in _COLUMNAR:
+        elif kind in COLUMNAR:
             is_file = len(kinds) == 1 and stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             if is_file:
                 file.seek(0)
@@ -302,7 +303,7 @@ def _damage(kind: FileKind) -> tuple[type[Exception], ...]:
         from zipfile import BadZipFile
 
         return (*errors, BadZipFile)
-    return (*errors, _zstd().ZstdError) if kind is ZSTANDARD else errors
+    return (*errors, zstandard_module().ZstdError) if kind is ZSTANDARD else errors
 
 
 class _Recoded(io.RawIOBase):
@@ -337,14 +338,6 @@ class _Recoded(io.RawIOBase):
         return size
 
 
-def _zstd() -> Any:
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        import backports.zstd as zstd  # noqa: PLR0402  so that the error names the missing package
-    return zstd
-
-
 def _bz2(stream: IO[bytes], stack: ExitStack) -> IO[bytes]:
     import bz2
 
@@ -372,7 +365,7 @@ def _zip(stream: IO[bytes], stack: ExitStack) -> IO[bytes]:
 
 _OPENERS: Final[dict[FileKind, Callable[[IO[bytes], ExitStack], Any]]] = {
     GZIP: lambda stream, stack: gzip.GzipFile(fileobj=stream),
-    ZSTANDARD: lambda stream, stack: _zstd().ZstdFile(stream),
+    ZSTANDARD: lambda stream, stack: zstandard_module().ZstdFile(stream),
     BZIP2: _bz2,
     XZ: _xz,
     ZIP: _zip,
@@ -380,11 +373,11 @@ _OPENERS: Final[dict[FileKind, Callable[[IO[bytes], ExitStack], Any]]] = {
 
 
 def packed(pieces: Iterator[bytes], path: str) -> Iterator[bytes]:
-    """Yield `pieces` as the ending of `path` wants them: gzip for `.gz`, Zstandard for `.zst`."""
+    """Yield `pieces`, packed as the ending of `path` says: gzip for `.gz`, Zstandard for `.zst`."""
     if path.lower().endswith(".gz"):
         packer: Any = zlib.compressobj(wbits=31)
     elif path.lower().endswith(".zst"):
-        packer = _zstd().ZstdCompressor()
+        packer = zstandard_module().ZstdCompressor()
     else:
         yield from pieces
         return

@@ -46,7 +46,7 @@ BAD_TARGET = Rule(
 UNDECIDED = Rule(
     id="undecided-for-target",
     severity=Severity.ERROR,
-    title="the target needs to be told what the config leaves open",
+    title="the target needs a setting that the config leaves open",
     why="The trainer of this target would decide otherwise than the config means, and the run would be another one.",
     act="Set the key.",
 )

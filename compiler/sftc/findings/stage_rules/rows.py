@@ -1,9 +1,14 @@
 """Rules about training files that cannot be read, and about the form of each row."""
 
+from typing import Final
+
 from sftc.findings.finding import Severity
 from sftc.findings.rule import Rule
 
 _ROW = '{"messages": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}]}\n'
+
+RELATIVE_PATHS: Final = "a relative path starts at the current folder, not at that of the config"
+"""What to know if a file is not where its path leads."""
 
 UNREADABLE_DATA = Rule(
     id="unreadable-data",

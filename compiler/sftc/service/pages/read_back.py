@@ -1,7 +1,7 @@
 """A payload read backwards: each of its values, with the key of a config that it comes from.
 
-The service gets payloads and never a config, so it cannot say in which line a value was written, or whether
-the config left it to a default. The mapping table says which key it is.
+The mapping table says which key it is. In which line it was written, or whether the config left it to a
+default, is known only if the job came with its config; see `config_view`.
 """
 
 import json

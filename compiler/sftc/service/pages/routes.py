@@ -1,5 +1,6 @@
 """The routes of the pages: jobs, a job, files, and the session."""
 
+import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,6 +16,7 @@ from sftc.service import admission
 from sftc.service.background import Runner
 from sftc.service.limits import ServiceLimits
 from sftc.service.pages import job_view
+from sftc.service.pages.config_view import config_view
 from sftc.service.pages.event_stream import IS_STREAM, Parts, part_messages, state_of
 from sftc.service.pages.html import asset, fill
 from sftc.service.pages.live_curves import HEIGHT, WIDTH, Measurements
@@ -112,7 +114,6 @@ class Pages:
             "job": job,
             "name": job_view.title(job),
             "files": self._files(job),
-            "version": PACKAGED.of_payload(job["payload"]).version,
         }
         return _live_page("job.html", f"/jobs/{job['id']}/stream", self._job_look(job["id"])(), **page)
 
@@ -128,10 +129,16 @@ class Pages:
         measured = Measurements()
 
         @lru_cache(1)
-        def values(reported: tuple[str, ...]) -> str:
+        def values(reported: tuple[str, ...], provenance: str | None) -> Parts:
             job = self._store.job(id)
             assert job  # noqa: S101  jobs are never deleted
-            return fill("part_values.html", values=sent_values(job["payload"], reported))
+            sent = sent_values(job["payload"], reported)
+            config = config_view(json.loads(provenance), sent) if provenance else None
+            version = PACKAGED.of_payload(job["payload"]).version
+            return {
+                "config": fill("part_config.html", config=config, version=version),
+                "values": fill("part_values.html", values=config.others if config else sent),
+            }
 
         def look() -> Parts:
             job = self._store.job(id)
@@ -141,6 +148,7 @@ class Pages:
             share = f"{progress.share:.0%} · " if job["status"] == "running" and progress.steps else ""
             actions = {"next": self._store.job_of_key(_AGAIN + id), "is_final": job_view.is_final(job)}
             events = self._store.newest_events(id, job_view.NEWEST)
+            reported = [*(event["message"] for event in found), job["error"] or ""]
             return {
                 "title": fill("part_title.html", text=f"{share}{job_view.title(job)} · {job['status']}"),
                 "state": fill("part_state.html", job=job, progress=progress),
@@ -149,7 +157,7 @@ class Pages:
                 "found": fill("part_found.html", found=found),
                 "samples": fill("part_samples.html", samples=job_view.samples(self._store, id)),
                 "events": fill("part_events.html", events=events, most=job_view.NEWEST),
-                "values": values((*(event["message"] for event in found), job["error"] or "")),
+                **values(tuple(reported), self._store.provenance(id)),
             }
 
         return look
@@ -200,6 +208,8 @@ class Pages:
         except RequestRefusedError as error:
             return _problem(409, "It cannot be started again", str(error))
         new, _ = self._store.add_job(job["payload"], job["payload_digest"], _AGAIN + job["id"])
+        if known := self._store.provenance(job["id"]):
+            self._store.describe(new["id"], json.loads(known))
         if self._store.move(new["id"], "queued", of=("created",)):
             self._runner.add()
         return _to_job(new["id"])

@@ -13,7 +13,7 @@ from warnings import filterwarnings
 
 from sftc.service.executor import FailedError
 from sftc.training.artifacts import end_tokens
-from sftc.training.base_model import ADAPTER, BaseModel, base_of, loading
+from sftc.training.base_model import ADAPTER, base_of, loading
 from sftc.training.base_tokenizer import input_limit
 from sftc.training.export.export_spec import QUANTIZED, ROUNDED, ExportSpec
 from sftc.training.machine import disk_full, out_of_memory
@@ -48,7 +48,7 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
     Raises:
         FailedError: the model cannot be merged or converted, or what was made is another model.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     from sftc.training.export.comparison import answer, compare, explained_by, longest_prompt
     from sftc.training.export.comparison_prompts import read_prompts
@@ -59,11 +59,12 @@ def export_model(spec: ExportSpec, reporter: Reporter) -> None:
     base = base_of(folder)
     with loading(base):
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
+    longest = longest_prompt(input_limit(config, tokenizer))
+    prompts = read_prompts(tokenizer, Path(spec.rows) if spec.rows else None, longest)
     reporter.event("export", f"loading {folder}")
     trained = load_trained(folder, len(tokenizer))
-    dtype = spec.dtype or _dtype(base)
-    longest = longest_prompt(input_limit(trained.config, tokenizer))
-    prompts = read_prompts(tokenizer, Path(spec.rows) if spec.rows else None, longest)
+    dtype = spec.dtype or _dtype(config)
     reporter.event("export", f"asking it {len(prompts)} prompts")
     answers = answer(trained, prompts)
     explained = explained_by(trained, answers, ROUNDED[dtype])
@@ -108,16 +109,14 @@ def _what_is_made(spec: ExportSpec, dtype: str, *, is_adapter: bool) -> str:
     return said
 
 
-def _dtype(base: BaseModel) -> str:
-    """Return the dtype that the weights of the base model are stored in."""
+def _dtype(config: Any) -> str:
+    """Return the dtype that the weights of the model with that config are stored in."""
     import torch
-    from transformers import AutoConfig
 
     from sftc.training.trainable import DTYPES
 
-    stored = AutoConfig.from_pretrained(base.folder, **base.options()).dtype
     names = {dtype: name for name, dtype in DTYPES.items()}
-    return names.get(stored or torch.float32, "fp32")
+    return names.get(config.dtype or torch.float32, "fp32")
 
 
 def _merge(folder: Path, base: Path, into: Path, dtype: str, tokenizer: Any) -> None:
@@ -163,6 +162,7 @@ def _write_modelfile(
         begins_itself,
         find_pieces,
         modelfile,
+        quoted_value,
         without_begin,
     )
 
@@ -177,7 +177,11 @@ def _write_modelfile(
         reporter.event(
             "warning", f"the Modelfile has no template, because {error}: compare answers in Ollama"
         )
-    text = modelfile(file.name, pieces, tokenizer.convert_ids_to_tokens(stops), note)
+    ends = [tokenizer.decode([each]) for each in stops]
+    if lost := [each for each in ends if quoted_value(each) is None]:
+        said = f"the Modelfile cannot quote {', '.join(map(repr, lost))}, which ends answers"
+        reporter.event("warning", f"{said}: compare answers in Ollama")
+    text = modelfile(file.name, pieces, ends, note)
     (file.parent / "Modelfile").write_text(text, encoding="utf-8")
 
 

@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import IO, NamedTuple
+from platform import node
+from tempfile import TemporaryDirectory, gettempdir
+from typing import IO, Final, NamedTuple
 
 import orjson
 
@@ -17,19 +20,21 @@ from sftc.service.executor import FailedError
 from sftc.training.durable import sync_folder, sync_tree
 from sftc.training.export.export_spec import ExportSpec
 
-_LOG_LINES = 3
+_LOG_LINES: Final = 3
+_LOCK: Final = "lock"
 
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """Yield the path of a folder to create, which becomes `folder` at the end, or is gone after an error.
 
-    Files beside it are scratch. Missing folders around `folder` are created at the end, too.
+    Files beside it are scratch. Missing folders around `folder` are created at the end, too. Symbolic links
+    are followed.
 
     Raises:
-        FailedError: `folder` exists and is not empty, or is a file.
+        FailedError: `folder` exists and is not empty, or is a file or a mount point.
     """
-    folder = folder.absolute()
+    folder = _followed(folder)
     _check_new(folder)
     with _folder_near(folder) as made:
         yield made
@@ -39,9 +44,13 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Yield the path of a folder to create, which is gone at the end."""
-    with TemporaryDirectory(prefix="sftc-export-") as aside:
-        yield Path(aside) / "model"
+    """Yield the path of a folder to create, which is gone at the end.
+
+    Raises:
+        FailedError: nothing can be written to the folder of temporary files.
+    """
+    with _folder_in(Path(gettempdir())) as made:
+        yield made
 
 
 @contextmanager
@@ -49,35 +58,60 @@ def new_file(file: Path) -> Iterator[Path]:
     """Yield the path of a folder to create, with a file of the name of `file` and README.md.
 
     At the end, they become `file` and its card beside it, with the ending `.md`; after an error, they are
-    gone.
+    gone. Symbolic links are followed.
 
     Raises:
-        FailedError: one of them exists.
+        FailedError: one of them exists, or both have the same name.
     """
-    file = file.absolute()
+    name, file = file.name, _followed(file)
     card = file.with_suffix(".md")
+    if card == file:
+        raise FailedError(f"{file} has the name of a card: write a file that ends with .gguf")
     for each in (file, card):
         if each.exists():
             raise FailedError(f"{each} exists: remove it, or write another file")
     with _folder_near(file) as made:
         yield made
-        _move(made, (made / file.name, file), (made / "README.md", card))
+        _move(made, (made / name, file), (made / "README.md", card))
+
+
+def _followed(path: Path) -> Path:
+    """Return an absolute path without symbolic links, which nothing can be moved to."""
+    return Path(os.path.realpath(path))
+
+
+def _folder_near(target: Path) -> AbstractContextManager[Path]:
+    """Yield the path of a folder to create on the disk of `target`, as `_folder_in` does."""
+    return _folder_in(next(each for each in target.parents if each.exists()))
 
 
 @contextmanager
-def _folder_near(target: Path) -> Iterator[Path]:
-    """Yield the path of a folder to create on the disk of `target`, which is gone at the end.
+def _folder_in(there: Path) -> Iterator[Path]:
+    """Yield the path of a folder to create in a folder of its own in `there`, which is gone at the end.
+
+    Removes what exports that were killed have left there. Those that run have a lock, and those of another
+    machine another name, because not every network disk shares its locks.
 
     Raises:
         FailedError: nothing can be written there.
     """
-    there = next(each for each in target.parents if each.exists())
-    try:
-        aside = TemporaryDirectory(prefix=".sftc-export-", dir=there, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise FailedError(f"{target} cannot be written: in {there}: {error.strerror}") from error
-    with aside as folder:
-        yield Path(folder) / "model"
+    mine = f".sftc-export-{node()}-"
+    for path in there.glob(f"{mine}*/{_LOCK}"):
+        with suppress(OSError), path.open("r+b") as left:
+            flock(left, LOCK_EX | LOCK_NB)
+            shutil.rmtree(path.parent, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            own = Path(
+                stack.enter_context(TemporaryDirectory(prefix=mine, dir=there, ignore_cleanup_errors=True))
+            )
+            lock = stack.enter_context((own / "new").open("wb"))
+        except OSError as error:
+            raise FailedError(f"nothing can be written in {there}: {error.strerror}") from error
+        with suppress(OSError):  # on a disk without locks, what is left stays
+            flock(lock, LOCK_EX | LOCK_NB)
+            (own / "new").rename(own / _LOCK)  # it is locked from the moment that it is there
+        yield own / "model"
 
 
 def _move(made: Path, *moves: tuple[Path, Path]) -> None:
@@ -93,8 +127,10 @@ def _check_new(folder: Path) -> None:
     """Check that a folder can be written without replacing anything.
 
     Raises:
-        FailedError: it exists and is not empty, or is a file.
+        FailedError: it exists and is not empty, or is a file or a mount point.
     """
+    if folder.is_mount():
+        raise FailedError(f"{folder} is a mount point, which cannot be replaced: name a folder in it")
     if folder.is_dir() and any(folder.iterdir()):
         raise FailedError(f"{folder} is not empty: name a folder that does not exist, or an empty one")
     if folder.exists() and not folder.is_dir():

@@ -1,6 +1,8 @@
 """Upload an exported model to the Hugging Face Hub."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +26,18 @@ def check_token() -> None:
         raise FailedError("there is no token of the Hugging Face Hub: run `hf auth login`, or set HF_TOKEN")
 
 
+def check_hub() -> None:
+    """Check that the hub can be reached and knows the token.
+
+    Raises:
+        FailedError: it cannot, or does not.
+    """
+    from huggingface_hub import HfApi
+
+    with _asking("the Hugging Face Hub cannot be used"):
+        HfApi(library_name="sftc").whoami()
+
+
 def push_model(folder: Path, repository: str) -> str:
     """Upload the files of a model, in one commit, and return the address of the repository.
 
@@ -37,18 +51,26 @@ def push_model(folder: Path, repository: str) -> str:
         FailedError: the hub refuses it, or cannot be reached.
     """
     from huggingface_hub import HfApi
+
+    api = HfApi(library_name="sftc")
+    with _asking(f"the upload to {repository} failed"):
+        made = api.create_repo(repository, private=True, exist_ok=True)
+        api.upload_folder(repo_id=made.repo_id, folder_path=folder, commit_message=_MESSAGE)
+    return str(made)
+
+
+@contextmanager
+def _asking(failed: str) -> Iterator[None]:
+    """Turn errors of requests to the hub into a `FailedError` that begins with `failed`."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     # The HTTP client of the hub's library is httpx or httpx2, by its version; its errors have this base.
     client_error: Any = next(each for each in HfHubHTTPError.__mro__ if each.__name__ == "HTTPError")
-    api = HfApi(library_name="sftc")
     try:
-        made = api.create_repo(repository, private=True, exist_ok=True)
-        api.upload_folder(repo_id=made.repo_id, folder_path=folder, commit_message=_MESSAGE)
+        yield
     except (client_error, HFValidationError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise FailedError(f"the upload to {repository} failed: {reason}") from error
-    return str(made)
+        raise FailedError(f"{failed}: {reason}") from error
 
 
 def public_copy(model: Path, into: Path, name: str) -> None:

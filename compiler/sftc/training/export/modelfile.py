@@ -11,6 +11,12 @@ _PROBES: Final = ("u", "su", "uau", "suau", "uauau", "suauau")
 
 _ROLES: Final = {"s": "system", "u": "user", "a": "assistant"}
 
+_BEGINNING: Final = {
+    *("chameleon", "falcon-h1", "falcon3", "jina-v5-nano", "lfm2", "llama-bpe"),
+    *("llama-v3", "llama3", "midm-2.0", "pixtral", "tekken"),
+}
+"""The kinds of byte-pair tokenizers with which llama.cpp begins a text itself if a GGUF file does not say."""
+
 
 class TemplatePieces(NamedTuple):
     """The texts that a chat template puts around contents.
@@ -85,7 +91,8 @@ def find_pieces(tokenizer: Any) -> TemplatePieces:
         contents = [(_ROLES[each], f"Text {at}, of {each}.") for at, each in enumerate(probe)]
         if found.rendered(contents) != _render_plain(tokenizer, contents):
             raise UntranslatableError("the chat template does more than put texts around messages")
-    if any(each in found.in_go() for each in ('"""', _MARK)) or "{{" in "".join(map(str, found)):
+    texts = [found.start, *found.system, *found.user, *found.assistant, found.ask]
+    if quoted_value(found.in_go()) is None or any("{{" in each or each.endswith("{") for each in texts):
         raise UntranslatableError("the chat template prints what a Modelfile cannot quote")
     return found
 
@@ -132,21 +139,36 @@ def without_begin(pieces: TemplatePieces, token: str) -> TemplatePieces:
     return pieces._replace(start=pieces.start.removeprefix(token), system=(before.removeprefix(token), after))
 
 
+def quoted_value(text: str) -> str | None:
+    """Return a text as a Modelfile has it, or `None` if it cannot have it.
+
+    There are no escapes: three quotes end a text. Ollama leaves out characters that are not printable.
+    """
+    plain = text.replace("\n", "").replace("\t", "")
+    if not text or '"""' in text or not plain.isprintable():
+        return None
+    quotes = '"""' if '"' in text or "\n" in text else '"'
+    return f"{quotes}{text}{quotes}"
+
+
 def modelfile(file: str, pieces: TemplatePieces | None, stops: list[str], note: str) -> str:
     """Return a Modelfile.
 
     Args:
         file: the name of the GGUF file beside it.
         pieces: the chat template; `None` leaves it to Ollama, which reads that of the file.
-        stops: the texts of the tokens that end an answer.
+        stops: the texts of the tokens that end an answer. Those that `quoted_value` refuses are left out.
         note: a comment.
     """
-    lines = [f"# {note}", f"FROM ./{file}"]
-    lines += [f'TEMPLATE """{pieces.in_go()}"""'] if pieces else []
-    lines += [f'PARAMETER stop "{each}"' for each in stops if '"' not in each]
+    lines = [f"# {' '.join(note.split())}", f"FROM ./{file}"]
+    lines += [f"TEMPLATE {quoted_value(pieces.in_go())}"] if pieces else []
+    lines += [f"PARAMETER stop {each}" for each in map(quoted_value, stops) if each]
     return "\n".join(lines) + "\n"
 
 
 def begins_itself(fields: Mapping[str, Any]) -> bool:
     """Return whether llama.cpp begins a text with a token of its own, by the fields of a GGUF file."""
-    return bool(fields.get("tokenizer.ggml.add_bos_token", fields.get("tokenizer.ggml.model") == "llama"))
+    by_default = (
+        fields.get("tokenizer.ggml.model") == "llama" or fields.get("tokenizer.ggml.pre") in _BEGINNING
+    )
+    return bool(fields.get("tokenizer.ggml.add_bos_token", by_default))

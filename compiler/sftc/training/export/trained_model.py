@@ -10,9 +10,10 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from sftc.service.executor import FailedError
-from sftc.training.base_model import ADAPTER, base_of, loading
+from sftc.training.base_model import ADAPTER, BaseModel, base_of, loading
 from sftc.training.machine import out_of_memory
 
+_WEIGHTS: Final = "adapter_model.safetensors"
 _INSIDE: Final = {"base_layer", "original_module"}
 """What PEFT calls the layer of the base model inside one of its own."""
 
@@ -25,10 +26,13 @@ def load_trained(folder: Path, tokens: int) -> Any:
         tokens: the tokens of its tokenizer.
 
     Raises:
-        FailedError: the model cannot be loaded, its base model is quantised or not on this machine, or no
-            embedding belongs to some tokens.
+        FailedError: the model cannot be loaded, an adapter has no weights in safetensors, its base model is
+            quantised or not on this machine, or no embedding belongs to some tokens.
     """
     base = base_of(folder)
+    is_adapter = (folder / ADAPTER).is_file()
+    if is_adapter and not (weights := folder / _WEIGHTS).is_file():
+        raise FailedError(f"{weights} is missing")
     with loading(base):
         config: Any = AutoConfig.from_pretrained(base.folder, **base.options())
         if getattr(config, "quantization_config", None):
@@ -38,7 +42,7 @@ def load_trained(folder: Path, tokens: int) -> Any:
                 "folder of the model that they were made of"
             )
         model: Any = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32, **base.options())
-    if (folder / ADAPTER).is_file():
+    if is_adapter:
         model = _with_adapter(model, folder)
     if tokens > (known := model.get_input_embeddings().weight.shape[0]):
         raise FailedError(
@@ -51,7 +55,8 @@ def load_trained(folder: Path, tokens: int) -> Any:
 def _with_adapter(model: Any, folder: Path) -> Any:
     from peft import PeftModel
 
-    rows = _embeddings(model, folder)
+    with loading(BaseModel(str(folder), None)):
+        rows = _embeddings(model, folder)
     if rows and rows != model.get_input_embeddings().weight.shape[0]:  # the vocabulary grew in training
         model.resize_token_embeddings(rows, mean_resizing=False)
     try:
@@ -67,13 +72,10 @@ def _with_adapter(model: Any, folder: Path) -> Any:
 
 def _embeddings(model: Any, folder: Path) -> int | None:
     """Return the number of embeddings that an adapter has of its own, or `None`."""
-    weights = folder / "adapter_model.safetensors"
-    if not weights.is_file():
-        raise FailedError(f"{weights} is missing")
     layer = model.get_input_embeddings()
     name = next(name for name, module in model.named_modules() if module is layer)
     ours = re.compile(rf"(.*\.)?{re.escape(name)}(\.\w*base_layer)*\.weight")
-    with safe_open(weights, "pt") as file:
+    with safe_open(folder / _WEIGHTS, "pt") as file:
         found = [key for key in file.keys() if ours.fullmatch(key)]  # noqa: SIM118  not a dict
         return file.get_slice(found[0]).get_shape()[0] if found else None
 
