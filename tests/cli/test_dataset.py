@@ -176,6 +176,14 @@ def test_the_config_names_the_files_if_the_command_line_does_not(dataset: Datase
     assert report.startswith("<stdin>:9:2: note[steps]: 10 rows by 5 (global_batch)")
 
 
+def test_a_missing_validation_file_is_one_finding(dataset: Dataset, folder: Path) -> None:
+    validation = '[data]\nvalidation_path = "none.jsonl"\n[training.validation]\neval_steps = 1\n'
+    (folder / "config.toml").write_text(f"{FIVE_A_STEP}\n{validation}")
+    files = dataset.report("--config", "config.toml")
+    found = [each["id"] for file in files.values() for each in file["findings"] if each["severity"] != "note"]
+    assert ([*files], found) == (["good.jsonl", "config.toml"], ["validation-file-missing"])
+
+
 def test_an_invalid_config_stops_the_check(dataset: Dataset, folder: Path) -> None:
     (folder / "wrong.toml").write_text('[job]\nmodel = ""\n')
     (folder / "torn.toml").write_text("[job")

@@ -155,3 +155,19 @@ def test_a_config_on_stdin_extends_from_the_working_directory(run: Program) -> N
     assert code == 0
     assert json.loads(out)["model"] == "m"
     assert "base.toml:11:1: warning[unknown-key]" in said
+
+
+def test_without_a_version_only_the_base_is_reported(run: Program, own_folder: Path) -> None:
+    """What is missing may be in the base, which version 1 does not read."""
+    (own_folder / "old.toml").write_text('extends = "base.toml"\n')
+    code, out, said = run("compile", "old.toml")
+    assert (code, out) == (1, "")
+    assert said.startswith("old.toml:1:1: error[newer-key]: the key `extends` is unknown")
+    assert said.endswith("\n1 error; no payload\n")
+    assert run("migrate", "old.toml")[2].startswith("old.toml:1: `extends` takes effect. ")
+    assert run("compile", "old.toml")[0] == 0
+
+
+def test_a_base_is_not_a_table(run: Program, own_folder: Path) -> None:
+    (own_folder / "table.toml").write_text('schema_version = 2\n[extends]\na = "base.toml"\n')
+    assert "must be the path of a config that ends in `.toml`, not a table\n" in run("lint", "table.toml")[1]

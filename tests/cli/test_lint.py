@@ -184,6 +184,37 @@ def test_stdin_is_linted_and_never_fixed(lint: Program) -> None:
     assert lint("-", "--fix", stdin=WRONG)[0] == 2
 
 
+@pytest.mark.parametrize("flag", ["--fix", "--diff"])
+def test_a_pipe_is_linted_and_never_fixed(lint: Program, folder: Path, flag: str) -> None:
+    os.mkfifo(folder / "pipe")
+    code, report, errors = lint("pipe", flag)
+    assert (code, report) == (2, "")
+    assert "pipe is not a file that could be changed" in errors
+
+
+def test_a_patch_has_no_other_format(lint: Program, folder: Path) -> None:
+    code, report, errors = lint("wrong.sft.toml", "--diff", "--format", "json")
+    assert (code, report) == (2, "")
+    assert "--diff prints a patch: leave out --format" in errors
+    (folder / "pyproject.toml").write_text('[tool.sftc]\nformat = "json"\n')
+    assert lint("wrong.sft.toml", "--diff")[1].startswith("--- a/wrong.sft.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("unknown-kye", "no rule 'unknown-kye'; did you mean 'unknown-key'?"), ("x", "no rule 'x'.")],
+)
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+def test_a_rule_that_is_not_there_is_wrong_usage(lint: Program, option: str, name: str, words: str) -> None:
+    code, _, errors = lint("good.sft.toml", option, name)
+    assert (code, errors.splitlines()[-1]) == (2, f"Error: Invalid value for '{option}': {words}")
+
+
+def test_a_folder_that_was_removed_has_no_settings(lint: Program, folder: Path) -> None:
+    line = "mkdir gone && cd gone && rmdir ../gone && lint {}"
+    assert lint.shell(line.format(folder / "good.sft.toml")) == (0, "no findings in 1 file\n", "")
+
+
 def test_a_missing_file_is_a_finding(lint: Program) -> None:
     code, report, _ = lint("absent.toml", "good.sft.toml")
     assert code == 1
@@ -213,6 +244,7 @@ def test_pyproject_sets_default_options(lint: Program, folder: Path, monkeypatch
         '[tool.sftc]\nselect = "unknown-key"\n',
         f"x = {'[' * 5000}",
         "[tool.sftc]\nselect = [1]\n",
+        '[tool.sftc]\nignore = ["no-such-rule"]\n',
         "a =",
     ],
 )
@@ -221,6 +253,7 @@ def test_wrong_options_in_pyproject_are_wrong_usage(lint: Program, folder: Path,
     code, report, errors = lint("good.sft.toml")
     assert (code, report) == (2, "")
     assert "Traceback" not in errors
+    assert "pyproject.toml: " in errors or "in pyproject.toml sets" in errors
 
 
 @pytest.mark.parametrize("format", ["json", "github", "gitlab", "sarif", "junit"])

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from sftc.cli.main import cli
 from support.environment import unmeasured
 from support.program import Program
+from support.training_jobs import rows
 
 
 def commands(group: click.Group, ctx: click.Context, name: str = "") -> Iterator[str]:
@@ -45,6 +47,29 @@ def test_a_closed_pipe_ends_the_command_silently(sftc: Program, closed_pipe: int
         command, stdout=closed_pipe, stderr=subprocess.PIPE, env=environment, check=False, timeout=60
     )
     assert (run.returncode, run.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "lint typo.toml",
+        "estimate good.toml",
+        "dataset check rows.jsonl",
+        "import trl.yaml",
+        "dataset convert rows.jsonl --output out.jsonl",
+    ],
+)
+def test_a_report_for_a_closed_stream_is_not_a_bug(sftc: Program, own_folder: Path, arguments: str) -> None:
+    job = '[job]\nmodel = "Qwen/Qwen3-4B"\n\n[compute]\ngpu_type = "H100"\n'
+    (own_folder / "good.toml").write_text(job)
+    (own_folder / "typo.toml").write_text(f"{job}gpu_cuont = 1\n")
+    (own_folder / "rows.jsonl").write_text(rows(3))
+    (own_folder / "trl.yaml").write_text("model_name_or_path: m\nuse_peft: true\nmax_length: 512\n")
+    failed = "<stdout>: error[unwritable-output]: cannot be written: Bad file descriptor"
+    code, _, errors = sftc.shell(f"sftc {arguments} >&-")
+    assert code in {0, 1}, errors
+    assert failed in errors or "convert" in arguments
+    assert sftc.shell(f"rm -f out.jsonl; sftc {arguments} 2>&-")[0] in {0, 1}
 
 
 @pytest.mark.parametrize("arguments", ["rule", "rule unknown-key", "schema", "schema --list"])

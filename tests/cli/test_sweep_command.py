@@ -68,7 +68,8 @@ def test_one_variant_with_errors_stops_all(sweep: Program, own_folder: Path) -> 
         (["--set", "a"], "not of the form KEY=VALUE"),
         (["--set", "a=1,1"], "has the value 1 twice"),
         (["--set", "a=1", "--set", "a=2"], "names a key twice"),
-        (["--set", "a=1,2", "--set", "b=1", "--pairs"], "--pairs needs as many values"),
+        (["--set", "a=1,2", "--set", "b=1", "--pairs"], "of each key: `a` has 2, `b` has 1."),
+        (["--set", "a.b=1,2", "--set", "a={c=1}"], "`a.b` is in `a`: set one of them."),
         (["--set", f"a={','.join(map(str, range(1001)))}"], "these are 1,001 variants"),
         ([], "Missing option '--set'"),
     ],
@@ -78,6 +79,41 @@ def test_wrong_usage_writes_nothing(sweep: Program, own_folder: Path, options: l
     assert (code, out) == (2, "")
     assert words in said
     assert not (own_folder / "out").exists()
+
+
+def test_the_folder_has_a_name(sweep: Program, own_folder: Path) -> None:
+    code, out, said = sweep(*RATES, "--output-dir", "")
+    assert (code, out) == (2, "")
+    assert "the name of the output is empty" in said
+    assert [path.name for path in own_folder.iterdir()] == ["job.sft.toml"]
+
+
+def test_a_finding_in_all_variants_is_reported_once(sweep: Program) -> None:
+    code, _, said = sweep(*RATES, "--set", "compute.variant=sxm", "--output-dir", "out")
+    assert code == 0
+    assert said.count("warning[unknown-key]") == 1
+    assert said.endswith("1 warning\n")
+
+
+def test_the_schema_is_found_from_a_folder_that_is_not_there_yet(sweep: Program, own_folder: Path) -> None:
+    config = own_folder / "job.sft.toml"
+    config.write_text(f"#:schema ./sftc.schema.json\n{config.read_text()}")
+    (own_folder / "sftc.schema.json").write_text("{}")
+    assert sweep(*RATES, "--output-dir", "new/out")[::2] == (0, "")
+
+
+def test_a_table_keeps_its_header(sweep: Program, own_folder: Path) -> None:
+    code, out, said = sweep("--set", "hyperparameters=1,2", "--output-dir", "out")
+    assert (code, out) == (1, "")
+    assert said == "Error: `hyperparameters` in job.sft.toml is a table: set the keys in it.\n"
+    assert not (own_folder / "out").exists()
+
+
+def test_an_error_of_the_config_is_in_the_config(sweep: Program, own_folder: Path) -> None:
+    (own_folder / "job.sft.toml").write_text("[job\n")
+    code, out, said = sweep(*RATES, "--output-dir", "out")
+    assert (code, out) == (1, "")
+    assert said.startswith("job.sft.toml:1:")
 
 
 def test_files_are_never_replaced(sweep: Program, own_folder: Path) -> None:

@@ -88,7 +88,7 @@ def test_every_change_is_reported_with_its_line_and_the_reason() -> None:
         (13, "`[lora]` is now `[training.lora]`"),
         (14, "`lora.rank` is now `training.lora.r`"),
         (15, "`lora.lora_alpha` is now `training.lora.alpha`"),
-        (21, "`hyperparameters.weight_decay` is sent"),
+        (21, "`hyperparameters.weight_decay` takes effect"),
         (22, "`hyperparameters.world_size` is removed"),
         (23, "`hyperparameters.lora_dropout` is now `training.lora.dropout`"),
     ]

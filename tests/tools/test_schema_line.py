@@ -1,6 +1,8 @@
 """The `#:schema` line names a file in the way of either editor: as it is, or percent-decoded."""
 
+import shlex
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -28,6 +30,8 @@ def test_the_file_is_looked_for_as_editors_look_for_it(tmp_path: Path, line: str
     assert [each.id for each in found] == ([] if exists else ["missing-schema-file"])
     if not exists:
         assert found[0].span.text == line.removeprefix("#:schema ")
+        written = tmp_path / unquote(line.removeprefix("#:schema "))  # wherever the command runs
+        assert f"--output {shlex.quote(str(written))}`" in str(found[0].help)
 
 
 @pytest.mark.parametrize("path", ["./my schemas/sftc.schema.json", "./my%20schemas/sftc.schema.json"])

@@ -45,7 +45,9 @@ def test_commas_inside_a_value_do_not_separate(text: str, written: tuple[str, ..
     assert (values.path, values.written) == (("a", "b"), written)
 
 
-@pytest.mark.parametrize("text", ["a", "a=", "a=1,", "a=,1", "a=1,1", 'a="x', "a=[1,2", "=1", "a b=1"])
+@pytest.mark.parametrize(
+    "text", ["a", "a=", "a=1,", "a=,1", "a=1,1", "a=1e-4,1e-04", 'a="x', "a=[1,2", "=1", "a b=1"]
+)
 def test_what_is_no_list_of_values_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"a|="):
         read_values(text)
@@ -84,5 +86,5 @@ def test_values_go_in_pairs_and_numbers_sort() -> None:
 
 def test_a_key_inside_a_value_has_to_be_written_by_hand() -> None:
     source = Source("job.toml", CONFIG)
-    with pytest.raises(ValueError, match=r"`job.model.x` cannot be set in job.toml"):
+    with pytest.raises(ValueError, match=r"`job.model.x` in job.toml cannot be set"):
         [*sweep(source, [read_values("job.model.x=1,2")], "out", pairs=False)]

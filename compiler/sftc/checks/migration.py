@@ -143,7 +143,7 @@ class _Step:
         for path in self._contract.properties:
             is_new = path not in older.properties and (not path[:-1] or path[:-1] in older.properties)
             if is_new and self.document.get(path) is not ABSENT:
-                what = f"`{dotted(path)}` is sent"
+                what = f"`{dotted(path)}` takes effect"
                 why = f"Version {older.version} did not know it."
                 self.changes.append(MigrationNote(self._before.span(path, "key"), what, why))
 

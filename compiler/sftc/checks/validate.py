@@ -5,7 +5,8 @@ from sftc.checks.config import Config
 from sftc.checks.inexpressible import contradictions, inexpressible
 from sftc.checks.rules import refusals
 from sftc.checks.rules.batch import GLOBAL_BATCH_MISMATCH
-from sftc.findings.finding import Finding, in_order
+from sftc.contract.versions import EXTENDS
+from sftc.findings.finding import Finding, Severity, in_order
 from sftc.findings.stage_rules.comments import SUPPRESSION
 from sftc.findings.stage_rules.schema import MISSING_KEY
 from sftc.text.keys import key
@@ -30,7 +31,7 @@ def validate(config: Config) -> list[Finding]:
     for target in config.targets:
         findings += inexpressible(config, target)
     if any(found.id in _MISSING for found in findings):
-        findings = _without_stand_ins(config, findings)
+        findings = _without_stand_ins(config, _without_unread_base(config, findings))
     for each in document.chain:
         if SUPPRESSION in each.source.text:
             from sftc.checks.suppressions import suppress
@@ -52,6 +53,23 @@ def _with_contradictions(findings: list[Finding], found: list[Finding]) -> list[
     return kept + [
         each._replace(message=same.message, help=same.help) if (same := rule.get(each.path)) else each
         for each in found
+    ]
+
+
+def _without_unread_base(config: Config, findings: list[Finding]) -> list[Finding]:
+    """Return `findings` without what is missing, if the config extends another one, which is not read.
+
+    Version 1 has no bases. The key that names one is then the error.
+    """
+    base = (EXTENDS,)
+    is_unread = base not in config.contract.properties and isinstance(config.document.get(base), str)
+    if not is_unread or not any(found.path == base for found in findings):
+        return findings
+    fails = any(found.is_error and found.id in _MISSING for found in findings)
+    return [
+        found._replace(severity=Severity.ERROR) if fails and found.path == base else found
+        for found in findings
+        if found.id not in _MISSING
     ]
 
 

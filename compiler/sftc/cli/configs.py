@@ -18,16 +18,19 @@ def expand_configs(paths: Sequence[str], *, to_change: bool) -> list[str]:
 
     Args:
         paths: files, folders, or `-` for stdin.
-        to_change: whether the command writes the configs back, which stdin does not allow.
+        to_change: whether the command writes the configs back, which stdin and pipes do not allow.
 
     Raises:
-        click.UsageError: there are no configs, or `to_change` is set and one of them is stdin.
+        click.UsageError: there are no configs, or `to_change` is set and one of them is stdin or a pipe.
     """
     configs = files(paths)
     if not configs:
         raise click.UsageError(f"no configs in {', '.join(paths)}.")
     if to_change and STDIN in configs:
         raise click.UsageError("stdin has no file that could be changed.")
+    for path in configs:
+        if to_change and os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            raise click.UsageError(f"{path} is not a file that could be changed.")
     return configs
 
 

@@ -13,6 +13,7 @@ import click
 
 from sftc.cli.embedded_service import data_folder, embedded, running
 from sftc.cli.exits import FINDINGS, JOB_CANCELLED, JOB_FAILED, REFUSED, UNREACHABLE
+from sftc.cli.options import POSITIVE_NUMBER
 
 if TYPE_CHECKING:
     import subprocess
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from sftc.submission.follow import Pace
     from sftc.submission.journal import Journal
 
-_POSITIVE = click.FloatRange(0, min_open=True)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -180,12 +180,14 @@ def poll_options(command: _Function) -> _Function:
     for option in (
         click.option(
             "--poll-timeout",
-            type=_POSITIVE,
+            type=POSITIVE_NUMBER,
+            metavar="SECONDS",
             help="Stop following after this many seconds. [default: 3600; embedded service: never]",
         ),
         click.option(
             "--poll-interval",
-            type=_POSITIVE,
+            type=POSITIVE_NUMBER,
+            metavar="SECONDS",
             help="Polling interval in seconds. [default: 5; embedded service: 0.5]",
         ),
     ):

@@ -10,7 +10,15 @@ from sftc.text.source import STDIN
 
 @click.command("head")
 @click.argument("file")
-@click.option("-n", "number", type=click.IntRange(1), default=10, show_default=True, help="Number of rows.")
+@click.option(
+    "-n",
+    "number",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Number of rows.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Write to this file instead of stdout.")
 def head_command(file: str, number: int, output: str | None) -> None:
     """Write the first rows of a training file, byte for byte. Blank lines do not count."""

@@ -10,6 +10,7 @@ from sftc.cli.options import table_option, target_option
 from sftc.cli.output import show_error, write_stdout
 from sftc.contract.targets import Target
 from sftc.findings.finding import ConfigError
+from sftc.text.source import STDIN
 from sftc.tools.diff import changes, sums
 
 
@@ -24,6 +25,8 @@ def diff_command(before: str, after: str, format: str, target: Target) -> None:
     Each is a file, or REV:PATH in the git repository. Exits with 0 if they mean the same, 1 if they
     differ, 2 if they cannot be compared.
     """
+    if before == after == STDIN:
+        raise click.UsageError("stdin cannot be both configs.")
     try:
         a, b = (load_compiled(each, target=target) for each in (before, after))
     except click.ClickException as error:

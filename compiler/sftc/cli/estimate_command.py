@@ -10,7 +10,7 @@ import click
 from sftc.cli.configs import load_compiled
 from sftc.cli.exits import FINDINGS
 from sftc.cli.model_option import MODEL_METAVAR
-from sftc.cli.options import set_option
+from sftc.cli.options import POSITIVE_NUMBER, set_option
 from sftc.cli.output import is_colored, write_files, write_stdout
 from sftc.document.overrides import Override
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--price-per-hour",
     "price",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE_NUMBER,
     metavar="X",
     help="Price of one device for an hour, in any currency; needs --dataset.",
 )

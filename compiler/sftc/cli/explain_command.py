@@ -31,10 +31,10 @@ def explain_command(
     value, and those below it.
     """
     compiled = load_compiled(config, overrides, target)
-    chosen = partial(_is_below, what or "")
+    chosen = partial(_is_below, what)
     found_keys = [key for key in keys(compiled) if chosen(dotted(key.path), key.to)]
     found_values = [value for value in values(compiled) if chosen(dotted(value.origin.path or ()), value.at)]
-    if what and not found_keys and not found_values:
+    if what is not None and not found_keys and not found_values:
         if schema := compiled.checked.contract.properties.get(split(what)):
             write_stdout(f"{what} is not set, and is not sent.\n\n{schema['description']}\n")
             return
@@ -44,7 +44,9 @@ def explain_command(
     write_stdout((account_json if format == "json" else account_table)(found_keys, found_values))
 
 
-def _is_below(what: str, key: str, pointer: str | None) -> bool:
+def _is_below(what: str | None, key: str, pointer: str | None) -> bool:
+    if what is None:
+        return True
     if what.startswith("/"):
         return pointer is not None and (pointer == what or pointer.startswith(f"{what}/"))
-    return not what or key == what or key.startswith((f"{what}.", f"{what}["))
+    return bool(what) and (key == what or key.startswith((f"{what}.", f"{what}[")))

@@ -5,6 +5,8 @@ from importlib import import_module
 
 import click
 
+from sftc.text.suggest import near
+
 
 class LazyGroup(click.Group):
     """A group whose commands are `NAME_command` in the module `sftc.cli.[GROUP_]NAME_command`.
@@ -35,6 +37,19 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
         return [*self._names]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that `args` begin with.
+
+        Raises:
+            click.UsageError: there is none; the message has the nearest.
+        """
+        name = args[0]
+        if name not in self._names and not name.startswith("-") and (meant := near(name, self._names)):
+            raise click.UsageError(f"no command {name!r}; did you mean {meant!r}?", ctx)
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command named `cmd_name`, or `None` if there is none."""

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,7 @@ from sftc.cli.target_names import find_targets
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, Severity, bounded, by_file
 from sftc.text.source import Source
+from sftc.text.suggest import near
 from sftc.tools.lint import lint, lint_file
 
 if TYPE_CHECKING:
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
 """The output formats. Except for `text`, the module `sftc.report.NAME` defines `render`."""
+
+
+class _RuleId(click.Choice):  # type: ignore[type-arg]  # generic in newer releases
+    """The id of a rule. A wrong one gets the nearest, as there are too many to list."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the id."""
+        if value not in self.choices:
+            meant = near(str(value), self.choices)
+            self.fail(f"no rule {value!r}" + (f"; did you mean {meant!r}?" if meant else "."), param, ctx)
+        return value
 
 
 @click.command("lint", cls=ProjectCommand)
@@ -35,14 +47,14 @@ FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
 @click.option(
     "--select",
     multiple=True,
-    type=click.Choice(list(CONFIG_RULES)),
+    type=_RuleId(list(CONFIG_RULES)),
     metavar="ID",
     help="Report only this rule. Repeatable.",
 )
 @click.option(
     "--ignore",
     multiple=True,
-    type=click.Choice(list(CONFIG_RULES)),
+    type=_RuleId(list(CONFIG_RULES)),
     metavar="ID",
     help="Do not report this rule. Repeatable.",
 )
@@ -90,10 +102,7 @@ def lint_command(
     If the base model is a folder or in the Hugging Face cache, its files are read as well: the names
     of its modules, its longest sequence, its chat template.
     """
-    if unsafe_fixes and not (fixing or diff):
-        raise click.UsageError("--unsafe-fixes needs --fix or --diff.")
-    if watching and (fixing or diff):
-        raise click.UsageError("--watch changes nothing: leave out --fix and --diff.")
+    _check_flags(fixing=fixing, diff=diff, unsafe_fixes=unsafe_fixes, watching=watching)
     if offline_model:
         check_offline_model(offline_model)
     targets = find_targets(target_names)
@@ -136,6 +145,16 @@ def lint_command(
 
         rerun(check, paths)
     sys.exit(check())
+
+
+def _check_flags(*, fixing: bool, diff: bool, unsafe_fixes: bool, watching: bool) -> None:
+    if unsafe_fixes and not (fixing or diff):
+        raise click.UsageError("--unsafe-fixes needs --fix or --diff.")
+    if watching and (fixing or diff):
+        raise click.UsageError("--watch changes nothing: leave out --fix and --diff.")
+    of_format = click.get_current_context().get_parameter_source("format")
+    if diff and of_format is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--diff prints a patch: leave out --format.")
 
 
 def _write(changed: Sequence[tuple[Source, Source]]) -> None:

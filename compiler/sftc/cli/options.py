@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,20 @@ def _overrides(ctx: click.Context, param: click.Parameter, values: Sequence[str]
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param) from error
 
+
+class _PositiveNumber(click.FloatRange):
+    """A number above 0. click takes `nan` for one, and `inf`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        number: float = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+POSITIVE_NUMBER = _PositiveNumber(0, min_open=True)
+"""The type of options such as a price and a number of seconds."""
 
 set_option = click.option(
     "overrides",
@@ -95,9 +110,17 @@ class ProjectCommand(click.Command):
         """Return a click context with the defaults of the nearest pyproject.toml.
 
         Raises:
-            click.UsageError: the table sets an unknown option, or a value has the wrong type.
+            click.UsageError: the table sets an unknown option, or a wrong value.
         """
-        return super().make_context(info_name, args, parent, default_map=self._defaults(), **extra)
+        try:
+            return super().make_context(info_name, args, parent, default_map=self._defaults(), **extra)
+        except click.BadParameter as error:
+            name = error.param and error.param.name
+            source = error.ctx.get_parameter_source(name) if error.ctx and name else None
+            if source is not click.core.ParameterSource.DEFAULT_MAP:
+                raise
+            message = f"[tool.sftc] in {FILE}: {str(name).replace('_', '-')}: {error.message}"
+            raise click.UsageError(message, error.ctx) from error
 
     def _defaults(self) -> dict[str, Any]:
         table = _table()
@@ -133,7 +156,10 @@ def _table() -> dict[str, Any]:
     """Return the `[tool.sftc]` table of the nearest pyproject.toml, in this folder or above it."""
     import os
 
-    folder = os.getcwd()
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:  # somebody removed it
+        return {}
     while True:
         path = os.path.join(folder, FILE)
         if os.path.isfile(path):

@@ -15,7 +15,7 @@ def rule_command(rule_id: str | None, format: str) -> None:
     """List all rules, or explain the rule ID."""
     from sftc.report.rule_pages import as_json, listing, page
 
-    if rule_id and rule_id not in RULES:
+    if rule_id is not None and rule_id not in RULES:
         meant = near(rule_id, RULES.keys())
         raise click.UsageError(f"no rule {rule_id!r}" + (f"; did you mean {meant!r}?" if meant else "."))
     if format == "json":

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from itertools import permutations
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ from sftc.cli.exits import FINDINGS
 from sftc.cli.options import table_option
 from sftc.cli.output import write_files, write_stdout
 from sftc.document.reading import read_source
+from sftc.text.keys import dotted
 from sftc.text.source import STDIN
 
 if TYPE_CHECKING:
+    from sftc.findings.finding import Finding
     from sftc.tools.sweep import KeyValues
 
 
@@ -52,18 +55,9 @@ def sweep_command(config: str, values: "Sequence[KeyValues]", pairs: bool, folde
     from sftc.report.tables import variants_json, variants_table
     from sftc.report.terminal import render, summary
     from sftc.tools.lint import lint
-    from sftc.tools.sweep import MOST, sweep
+    from sftc.tools.sweep import sweep
 
-    if config == STDIN:
-        raise click.UsageError("stdin has no name: a sweep needs the path of a config.")
-    numbers = [len(each.written) for each in values]
-    paths = [each.path for each in values]
-    if len({*paths}) < len(paths):
-        raise click.UsageError("--set names a key twice: write all of its values in one.")
-    if pairs and len({*numbers}) > 1:
-        raise click.UsageError(f"--pairs needs as many values of each key; there are {numbers}.")
-    if (number := numbers[0] if pairs else prod(numbers)) > MOST:
-        raise click.UsageError(f"these are {number:,} variants; a sweep makes at most {MOST:,}.")
+    _check_sweep(config, values, folder, pairs=pairs)
     try:
         variants = [*sweep(read_source(config), values, folder, pairs=pairs)]
     except ValueError as error:
@@ -71,7 +65,11 @@ def sweep_command(config: str, values: "Sequence[KeyValues]", pairs: bool, folde
     taken = [each.source.name for each in variants if os.path.exists(each.source.name)]
     if taken:
         raise click.UsageError(f"{taken[0]} exists; nothing was written.")
-    findings = [found for each in variants for found in lint(each.source)]
+    found_once: dict[object, Finding] = {}
+    for each in variants:
+        for found in lint(each.source):
+            found_once.setdefault((found.id, found.message, found.help), found)
+    findings = [*found_once.values()]
     shown = [found for found in findings if found.severity is not Severity.NOTE]
     if shown:
         click.echo(f"{render(shown)}{summary(shown)}", err=True)
@@ -80,3 +78,24 @@ def sweep_command(config: str, values: "Sequence[KeyValues]", pairs: bool, folde
         sys.exit(FINDINGS)
     write_files({each.source.name: each.source.text.encode() for each in variants})
     write_stdout((variants_json if format == "json" else variants_table)(values, variants))
+
+
+def _check_sweep(config: str, values: "Sequence[KeyValues]", folder: str, *, pairs: bool) -> None:
+    from sftc.tools.sweep import MOST
+
+    if not folder:
+        raise click.UsageError("the name of the output is empty.")
+    if config == STDIN:
+        raise click.UsageError("stdin has no name: a sweep needs the path of a config.")
+    numbers = [len(each.written) for each in values]
+    paths = [each.path for each in values]
+    if len({*paths}) < len(paths):
+        raise click.UsageError("--set names a key twice: write all of its values in one.")
+    for outer, inner in permutations(paths, 2):
+        if inner[: len(outer)] == outer:
+            raise click.UsageError(f"`{dotted(inner)}` is in `{dotted(outer)}`: set one of them.")
+    if pairs and len({*numbers}) > 1:
+        counted = ", ".join(f"`{dotted(each.path)}` has {len(each.written)}" for each in values)
+        raise click.UsageError(f"--pairs needs as many values of each key: {counted}.")
+    if (number := numbers[0] if pairs else prod(numbers)) > MOST:
+        raise click.UsageError(f"these are {number:,} variants; a sweep makes at most {MOST:,}.")

@@ -62,8 +62,8 @@ def _base(chain: list[Document], path: Path, agrees: Callable[[Document], bool])
     document = chain[-1]
     named = document.get(path)
     if not isinstance(named, str) or not named.endswith(SUFFIX):
-        written = document.snippet(path)
-        message = f"`{path[0]}` must be the path of a config that ends in `{SUFFIX}`, not `{written}`"
+        written = "a table" if isinstance(named, dict) else f"`{document.snippet(path)}`"
+        message = f"`{path[0]}` must be the path of a config that ends in `{SUFFIX}`, not {written}"
         raise wrong(UNREADABLE_BASE, message, f'for example: `{path[0]} = "base.toml"`')
     try:
         source = _read(document.source, named)

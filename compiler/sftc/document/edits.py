@@ -227,7 +227,9 @@ def put(document: Document, path: Path, text: str) -> Fix | None:
 def rewrite(document: Document, path: Path, text: str, *, safe: bool) -> Fix | None:
     """Return the fix that replaces the value at `path` by `text`.
 
-    Return `None` for a value from a flag, or of another config.
+    Return `None` for a value from a flag, or of another config, and for a table that is written as headers.
     """
     span = document.span(path)
-    return None if span.source is not document.source else Fix(f"write {text}", (Edit(span, text),), safe)
+    if span.source is not document.source or not document.scan.places[path].value:
+        return None
+    return Fix(f"write {text}", (Edit(span, text),), safe)

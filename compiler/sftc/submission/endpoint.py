@@ -125,7 +125,9 @@ def environment(file: str | None) -> Mapping[str, str]:
         # Not every version of python-dotenv removes the mark, which editors on Windows write.
         encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
         values = dotenv_values(stream=StringIO(data.decode(encoding), newline=None))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise SettingsError(f"{file} cannot be read: {error}") from error
     return {**{name: value for name, value in values.items() if value is not None}, **os.environ}
 
@@ -137,6 +139,8 @@ def base_url(named: str | None, variables: Mapping[str, str], table: ServiceTabl
         SettingsError: the value is not a valid URL.
     """
     facts = (table or default_service()).endpoint
+    if named is not None and not named.strip():
+        raise SettingsError("the given URL of the service is empty")
     url = (named or variables.get(facts.variable) or facts.default).rstrip("/")
     if url == LOCAL:
         if facts.default != LOCAL:

@@ -162,6 +162,7 @@ class Submission:
             OSError: a file cannot be read.
         """
         bound = cache(lambda: self._bind(order))  # upload files only if a job must be created
+        ended: _Job | None = None
         for key in order.names():
             intent = self._journal.intent(key)
             is_ours = intent and intent.identity == order.identity
@@ -172,10 +173,12 @@ class Submission:
                 )
             job = self._known(intent, key, bound) if intent and is_ours else None
             if not job:
+                if ended:
+                    self._tell(f"{ended.id} ended as {ended.status}: creating a new job")
                 job = self._create(order, key, bound())
             if job.status not in self._facts.unsuccessful:
                 return self._start(order, job, key)
-            self._tell(f"{job.id} ended as {job.status}: creating a new job")
+            ended = job
         raise KeyInUseError(
             f"{_TRIES} jobs of this order have failed or were cancelled: pass a new key with --idempotency"
         )

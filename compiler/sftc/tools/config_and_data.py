@@ -22,9 +22,13 @@ class Setup(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """The training files and the validation file that the config names."""
+        """The training files and the validation file that the config names.
+
+        A validation file that does not exist is left out: `findings` has it, on the line that names it.
+        """
         validation = validation_file(self.config)
-        return [*training_files(self.config), *([validation] if validation else [])]
+        is_there = validation is not None and os.path.exists(validation)
+        return [*training_files(self.config), *([validation] if validation and is_there else [])]
 
     @property
     def sequence_length(self) -> int | None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from sftc.checks.config import Config
 from sftc.checks.rules.model import MODEL, check_model
 from sftc.contract.targets import Target
-from sftc.document.reading import read_source
+from sftc.document.reading import path_beside, read_source
 from sftc.findings.finding import ConfigError, Finding, in_order
 from sftc.findings.stage_rules.comments import MISSING_SCHEMA_FILE
 from sftc.pipeline import Examined, examine
@@ -151,12 +151,11 @@ def _schema_line(source: Source) -> Iterator[Finding]:
     if not schema or "://" in schema[2]:
         return
     start, end, named = schema
-    folder = os.path.dirname(source.name)
-    if not any(os.path.isfile(os.path.join(folder, path)) for path in _paths(named)):
+    if not any(os.path.isfile(path_beside(source, path)) for path in _paths(named)):
         import shlex
         from urllib.parse import unquote
 
         message = f"the schema file `{named}` does not exist"
-        path = unquote(named)
+        path = path_beside(source, unquote(named))
         help = f"correct the path, or write the file: `sftc schema --bundle --output {shlex.quote(path)}`"
         yield MISSING_SCHEMA_FILE.finding(source.span(start, end), message, help=help)

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sftc.contract.versions import EXTENDS
 from sftc.document import edits
@@ -46,7 +46,8 @@ def read_values(text: str) -> KeyValues:
     key, equals, rest = text.partition("=")
     overrides = [Override.parse(f"{key}{equals}{value}") for value in _separated(rest)]
     written = tuple(_written(each.value_span().text.strip()) for each in overrides)
-    repeated = [value for value in written if written.count(value) > 1]
+    values = [repr(each.value) for each in overrides]
+    repeated = [value for number, value in enumerate(written) if values[number] in values[:number]]
     if repeated:
         raise ValueError(f"{text!r} has the value {repeated[0]} twice.")
     return KeyValues(overrides[0].path, written)
@@ -80,6 +81,7 @@ def sweep(source: Source, values: Sequence[KeyValues], folder: str, *, pairs: bo
         ValueError: a key cannot be set in the text; the message is for a person.
         ConfigError: the config is not TOML.
     """
+    parse(source)  # so that an error is in the file that a person wrote
     lists = [each.written for each in values]
     chosen = [*(zip(*lists, strict=True) if pairs else product(*lists))]
     stem = os.path.basename(source.name).removesuffix(SUFFIX).removesuffix(".toml")
@@ -92,9 +94,14 @@ def sweep(source: Source, values: Sequence[KeyValues], folder: str, *, pairs: bo
             document = parse(changed)
             fix = edits.put(document, path, value)
             if fix is None:
-                raise ValueError(f"`{dotted(path)}` cannot be set in {source.name}; write it there first.")
+                raise ValueError(f"`{dotted(path)}` in {source.name} {_refusal(document.get(path))}.")
             changed = edits.apply_fixes(changed, [fix])
         yield Variant(_base_seen_from(folder, source, changed), each)
+
+
+def _refusal(value: Any) -> str:
+    is_table = isinstance(value, dict)
+    return "is a table: set the keys in it" if is_table else "cannot be set: write it there first"
 
 
 def _schema_seen_from(folder: str, source: Source) -> str:

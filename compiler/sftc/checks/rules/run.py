@@ -76,7 +76,7 @@ def _missing(config: Config) -> Iterator[Finding]:
 
 
 def _best_model(config: Config) -> Iterator[Finding]:
-    if config.effective(SAVE_BEST) is True and strategy(config) != "no":
+    if config.effective(SAVE_BEST) is True and strategy(config) != "no" and not validation_file(config):
         by_default = "" if config.is_set(SAVE_BEST) else ", which is the default,"
         message = (
             f"the run is to keep the best model{by_default} but has no validation file to select it with"
