@@ -58,7 +58,7 @@ def asked(uri: str = URI, line: Any = 0, character: Any = 0) -> list[Message]:
     """Return every request about a place in a document."""
     place = {"line": line, "character": character}
     around = {"textDocument": {"uri": uri}, "position": place, "range": {"start": place, "end": place}}
-    special = {
+    special: dict[str, Message] = {
         "textDocument/codeAction": {**around, "context": {"diagnostics": []}},
         "textDocument/rename": {**around, "newName": "x"},
         "codeAction/resolve": {"title": "x", "data": uri},
@@ -226,7 +226,15 @@ def test_the_exit_code_says_whether_the_editor_ended_the_session(messages: list[
 
 
 def test_parameters_of_the_wrong_shape() -> None:
-    shapes = [None, [], 5, "x", {}, {"textDocument": None}, {"textDocument": {}, "position": {"line": "x"}}]
+    shapes: list[Any] = [
+        None,
+        [],
+        5,
+        "x",
+        {},
+        {"textDocument": None},
+        {"textDocument": {}, "position": {"line": "x"}},
+    ]
     hover = HOVER["method"]
     wrong = [
         {"id": f"{at} {each}", "method": each, "params": shape}
@@ -234,7 +242,7 @@ def test_parameters_of_the_wrong_shape() -> None:
         for each in METHODS
     ]
     wrong += [{"id": f"{each} without", "method": each} for each in METHODS]
-    command = {"id": "command", "method": "workspace/executeCommand"}
+    command: Message = {"id": "command", "method": "workspace/executeCommand"}
     wrong += [
         {**command, "params": {"command": "x"}},
         {**command, "id": 1, "params": {"command": SHOW_PAYLOAD, "arguments": []}},

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -118,7 +118,7 @@ class _Protocol(LanguageServerProtocol):
             if uri is not None:
                 to_fs_path(uri)
             if method == types.TEXT_DOCUMENT_DID_CHANGE:
-                self.workspace.text_documents[unquote(uri)]
+                self.workspace.text_documents[unquote(uri or "")]
         except (JsonRpcException, LookupError, ValueError) as error:
             raise JsonRpcInvalidParams from error
         return read
@@ -142,6 +142,8 @@ class ConfigServer(LanguageServer):
     Payloads that the editor shows are in `folder`, which is for this session, and its owner only.
     """
 
+    protocol: _Protocol
+
     def __init__(self, project: Project, choices: LintChoices, folder: str) -> None:
         super().__init__(
             NAME,
@@ -159,7 +161,7 @@ class ConfigServer(LanguageServer):
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Answer what is not JSON, and report a bug of this server. Other errors were answered before."""
         if isinstance(error, JsonRpcInternalError):
-            lines = "".join(error.data["traceback"])
+            lines = "".join((error.data or {}).get("traceback", ()))
             _log.error(
                 "%s%s\nThis is a bug in sftc %s. Please report it, with the lines above.",
                 lines,
@@ -312,5 +314,6 @@ def serve_editor(project: Project, choices: LintChoices) -> bool:
         for method, handle, options in FEATURES:
             server.feature(method, options)(handle)
         server.command(SHOW_PAYLOAD)(show_payload)
-        server.start_io(MessageInput(sys.stdin.buffer), MessageOutput(sys.stdout.fileno()))
+        messages = MessageInput(sys.stdin.buffer), MessageOutput(sys.stdout.fileno())
+        server.start_io(*cast("tuple[BinaryIO, BinaryIO]", messages))  # they have the methods that it calls
         return server.protocol.is_shut_down
