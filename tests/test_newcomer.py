@@ -21,14 +21,9 @@ def blocks(readme: str, heading: str) -> list[str]:
 @pytest.fixture
 def newcomer(root: Path, tmp_path: Path) -> dict[str, str]:
     """Return the environment of a new installation, and write the config and the rows."""
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
-    install: list[str | Path] = [
-        tmp_path / "env/bin/pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        f"{root}[local]",
-    ]
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "env"], check=True)
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", tmp_path / "env/bin/python"]
+    install = [*pip, "install", "--quiet", "--disable-pip-version-check", "--no-compile", f"{root}[local]"]
     subprocess.run(install, check=True)
     readme = (root / "README.md").read_text(encoding="utf-8")
     (tmp_path / "job.sft.toml").write_text(blocks(readme, "A config")[0])

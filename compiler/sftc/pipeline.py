@@ -38,7 +38,7 @@ def compile(
             without a line break and without `=` is a path: no config is as short as
             that. `"-"` is standard input. What a text extends is looked for in the working
             directory.
-        overrides: values set over those of the file, by dotted TOML key, such as
+        overrides: values that override those of the file, by dotted TOML key, such as
             `{"hyperparameters.n_epochs": 3}`; or `Override`s.
         version: the version of the contract for a config without `schema_version`;
             1 by default, as every config in the wild means it.

@@ -41,48 +41,6 @@ def test_an_unknown_target_is_wrong_usage(sftc_program: str) -> None:
     assert "did you mean 'trl'?" in errors
 
 
-@pytest.mark.parametrize(
-    ("sent", "shown"),
-    [
-        (b"", b""),
-        (b"hello\n", b""),
-        (b"\xff\0" * 99, b""),
-        (b"Content-Length: 2\r\n\r\n{}", b"Error in server"),
-        (b"Content-Length: 9\r\n\r\nnot JSON!", b"Error in server"),
-    ],
-)
-def test_what_is_not_the_protocol_is_refused_until_it_ends(
-    sftc_program: str, sent: bytes, shown: bytes
-) -> None:
-    run = subprocess.run([sftc_program, "lsp"], input=sent, capture_output=True, check=False, timeout=60)
-    assert run.returncode == 0
-    assert shown in run.stdout
-    assert bool(shown) == bool(run.stdout)
-
-
-@pytest.mark.parametrize(
-    ("request_", "code"),
-    [
-        ({"method": "foo/bar"}, -32601),  # without `params`, which is allowed
-        ({"method": "textDocument/hover", "params": {"position": {"line": "x"}}}, -32602),
-        ({"method": "textDocument/hover"}, -32602),
-    ],
-)
-def test_a_request_that_cannot_be_read_is_answered(
-    sftc_program: str, request_: dict[str, object], code: int
-) -> None:
-    begin: dict[str, object] = {"method": "initialize", "params": {"capabilities": {}}}
-    bodies = [
-        json.dumps({"jsonrpc": "2.0", "id": at, **each}).encode() for at, each in enumerate((begin, request_))
-    ]
-    sent = b"".join(b"Content-Length: %d\r\n\r\n%b" % (len(each), each) for each in bodies)
-    run = subprocess.run([sftc_program, "lsp"], input=sent, capture_output=True, check=False, timeout=60)
-    assert run.returncode == 0
-    answers = [each for each in run.stdout.split(b"\r\n") if b'"id": 1' in each]
-    assert len(answers) == 1
-    assert f'"code": {code}'.encode() in answers[0]
-
-
 def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:
     block = "import sys; sys.modules['pygls'] = None; sys.modules['lsprotocol'] = None\n"
     start = "from sftc.__main__ import main; sys.argv = ['sftc', 'lsp']; main()"

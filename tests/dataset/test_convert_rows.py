@@ -429,3 +429,21 @@ def test_a_row_of_unknown_columns_says_how_to_name_them(
 ) -> None:
     [fault] = convert(tmp_path, row).faults
     assert help in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("context", ["a", "b"]),
+        ("context", {"title": ["a"]}),
+        ("history", "a"),
+        ("history", [{"role": "user", "content": "a"}]),
+        ("history", [["a", "b", "c"]]),
+    ],
+)
+def test_what_is_no_text_is_not_taken_for_a_part_of_a_question(
+    name: str, value: object, tmp_path: Path
+) -> None:
+    done = convert(tmp_path, {"question": "2 + 2?", "answer": "4", name: value})
+    assert done.rows == [{"messages": TALK}]
+    assert done.report["files"][0]["not_taken_over"] == {name: 1}

@@ -76,6 +76,10 @@ OTHERS: dict[str, list[bytes]] = {
         b"\xef\xbb\xbf \n[]",
         json.dumps([ROW] * 2000).encode()[:HEAD],
     ],
+    "json-lists": [
+        (json.dumps(ROW["messages"]) + "\n").encode() * 2,
+        (json.dumps([ROW]) + "\n\n").encode() * 2,
+    ],
     "json": [
         json.dumps(ROW, indent=1).encode(),
         json.dumps({"rows": [ROW] * 2000}, indent=1).encode()[:HEAD],

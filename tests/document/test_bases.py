@@ -136,7 +136,7 @@ def test_every_fix_edits_the_config_that_was_given(
 def test_an_inherited_value_is_set_over_in_the_config_that_was_given(folder: Path) -> None:
     config = compiled(f"{CHILD}[hyperparameters]\nlearning_rate = 1e-5\n").config
     assert config
-    fix = put(config.document, ("hyperparameters", "n_epochs"), "1", safe=False)
+    fix = put(config.document, ("hyperparameters", "n_epochs"), "1")
     assert fix
     fixed = apply_fixes(config.document.source, [fix]).text
     assert fixed == f"{CHILD}[hyperparameters]\nlearning_rate = 1e-5\nn_epochs = 1\n"

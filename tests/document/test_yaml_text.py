@@ -167,6 +167,8 @@ LAUGHS = "a0: &a0 [1,1,1,1,1,1,1,1,1]\n" + "".join(
         ("{" * 20_000, (1, 66), "more than 64 levels"),
         ("- " * 5000, (1, 131), "more than 64 levels"),
         ("a: \x07\n", (1, 4), "does not allow this character"),
+        ("a: 1\nb:\u00a02\nc: 3\n", (2, 3), "U+00A0 NO-BREAK SPACE is not a plain space"),
+        ("[job]\nmodel = 1\n", None, "the config is not YAML"),
         ("? {a: 1}\n: 2\n", (1, 3), "a key must be one word"),
         ("<<: 1\n", (1, 5), "`<<` merges tables"),
         ("a: 1\nb: [" + "1, " * MAX_VALUES + "]", None, f"more than {MAX_VALUES:,} values"),

@@ -1,6 +1,9 @@
 """Every capability answers about any text, at any place, whatever was typed before."""
 
-from hypothesis import given
+import tomllib
+from pathlib import Path
+
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sftc.contract.targets import Target
@@ -14,9 +17,20 @@ from sftc.editor.quick_fixes import fix_all, quick_fixes
 from sftc.editor.rename_key import new_name
 from support.golden import cases
 
-TEXTS = [(case / "config.toml").read_bytes().decode("utf-8", "replace") for case in cases("accept")]
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TEXTS = [path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.glob("*.toml"))]
+TEXTS += [(case / "config.toml").read_bytes().decode("utf-8", "replace") for case in cases("accept")]
 TEXTS += [(case / "config.toml").read_bytes().decode("utf-8", "replace") for case in cases("reject")]
 SHORT = [text for text in TEXTS if len(text) < 3000]
+
+
+def is_toml(text: str) -> bool:
+    try:
+        return bool(tomllib.loads(text))
+    except tomllib.TOMLDecodeError:
+        return False
+
+
 TYPED = st.sampled_from(
     ["", "[", "]", '"', "'''", "=", "{", "\n", "a.b", "😀", "\u2028", "\r", " = 1\n", "[job]\n"]
 )
@@ -63,6 +77,18 @@ def test_every_capability_answers(texts: list[str], target: Target, data: st.Dat
         span = value.origin.span
         moved = span and config.moved(span)
         assert moved is None or (span and moved.text == span.text)
+
+
+@given(st.sampled_from([text for text in SHORT if is_toml(text)]), st.data())
+def test_a_completion_in_place_of_a_word_leaves_toml(text: str, data: st.DataObject) -> None:
+    config = OpenConfig("job.sft.toml", text, LintChoices(TARGETS[0]))
+    assume(config.places)  # a text that is nested too deep has none
+    offset = data.draw(st.integers(0, len(text)))
+    for item in complete(config, offset):
+        if item.span.text:
+            value = "0" if item.text.endswith(" = ") else ""
+            written = text[: item.span.start] + item.text + value + text[item.span.end :]
+            assert is_toml(written), (item, text[:offset], text[offset:])
 
 
 def check_outline(node: OutlineNode) -> None:

@@ -36,6 +36,17 @@ CASES = [
     ('a = "x\nb = |', "value", ("b",)),
     ("# [training]\n|", "key", ()),
     ("# |", "end", ()),
+    ("job |", "end", ()),
+    ("job x|", "end", ()),
+    ('"job"|', "end", ()),
+    ("[ job |", "end", ()),
+    ("[job]|", "end", ()),
+    ("[job] |", "end", ()),
+    ("[[runs]]|", "end", ()),
+    ("job. |", "key", ("job",)),
+    ("mode = |[1]", "end", ()),
+    ('a = """\nb|\nc"""', "end", ()),
+    ('a = "|""\nb"""', "end", ()),
 ]
 
 
@@ -57,6 +68,12 @@ def test_what_is_being_written(text: str, part: str, key: tuple[str, ...]) -> No
         ("mo|de = 1", "mo", "mode"),
         ("[hyper|params.x]", "hyper", "hyperparams"),
         ("mode = |", "", ""),
+        ("mode = |\r\n", "", ""),
+        ('mode =| "lora" # x', "", ' "lora"'),
+        ('mode = |"lo\\"ra"', "", '"lo\\"ra"'),
+        ("rate = |5.0e-6, b", "", "5.0e-6"),
+        ("rate = 5|.0e-6", "5", "5.0e-6"),
+        ('to = ["a", |"b"]', "", '"b"'),
     ],
 )
 def test_what_a_completion_replaces(text: str, typed: str, replaced: str) -> None:

@@ -168,6 +168,12 @@ async def test_hover_over_a_table_shows_its_defaults(editor: EditorClient) -> No
         ("[tracking]\nto = [\n  |", "wandb", '"wandb"'),
         ('[job]\ndata = "tr|', "train.jsonl", '"train.jsonl"'),
         ('[compute]\ngpu_type = "|', "H100", '"H100"'),
+        ('[compute]\ngpu_type = |"A100"', "H100", '"H100"'),
+        ("[compute]\nnod|e = 1", "nodes", "nodes"),
+        ("[compute]\r\nnod|\r\n", "nodes", "nodes = "),
+        ("job = { mod| }", "model", "model = "),
+        ("tra|.lora.r = 8", "training", "training"),
+        ("training.lo|ra.r = 8", "lora", "lora"),
     ],
 )
 async def test_completion(editor: EditorClient, line: str, label: str, written: str) -> None:
@@ -189,6 +195,20 @@ async def test_completion_offers_no_key_twice_and_nothing_in_comments(editor: Ed
         text, place = at(f"[compute]\n{line}")
         await editor.change(text)
         assert await editor.completions(place) == {}
+
+
+async def test_completion_offers_a_header_once(editor: EditorClient) -> None:
+    text, place = at("schema_version = 2\n[training.lora]\nr = 8\n[comp|]\n[data]\n[ job ]\n")
+    await editor.open(text)
+    assert {"compute", "training", "data.topology"} <= {*await editor.completions(place)}
+    assert not {"job", "data", "training.lora"} & {*await editor.completions(place)}
+
+
+async def test_completion_knows_the_version(editor: EditorClient) -> None:
+    for version, has_lora in ((1, False), (2, True)):
+        text, place = at(f"schema_version = {version}\n[training]\n|")
+        await editor.open(text)
+        assert ("lora" in await editor.completions(place)) == has_lora
 
 
 async def test_inlay_hints(editor: EditorClient) -> None:

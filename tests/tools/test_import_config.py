@@ -238,6 +238,8 @@ def test_defaults_of_the_trainer_are_written_where_ours_differ(target: str, expe
         ("llamafactory", "dataset: alpaca_en_demo", "not-imported", "dataset_info.json"),
         ("llamafactory", "stage: dpo", "cannot-import", "supervised"),
         ("llamafactory", "finetuning_type: freeze", "cannot-import", "LoRA adapters"),
+        ("axolotl", "weight_decay: .inf", "cannot-import", "no such value"),
+        ("axolotl", "weight_decay: -.inf", "cannot-import", "no such value"),
         ("llamafactory", "template: qwen", "cannot-import", "chat template"),
         ("llamafactory", "quantization_bit: 8", "cannot-import", "4 bits"),
         ("llamafactory", "max_samples: 100", "cannot-import", "every row"),

@@ -10,12 +10,13 @@ from transformers import AutoTokenizer
 from sftc.training.artifacts import set_end_of_turn
 from sftc.training.inference import TrainedModel
 from sftc.training.trained_tokenizer import TrainedTokenizer
-from support.training_jobs import Bench, Told, payload
+from support.training_jobs import Bench, payload
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
 
 TURN, TEXT = "<|im_end|>", "<|endoftext|>"
 
 
-@pytest.mark.slow
 def test_the_trained_model_stops_at_the_end_of_turn_of_the_template(tmp_path: Path, models: Path) -> None:
     base = tmp_path / "models/tiny"
     shutil.copytree(models / "tiny", base)
@@ -24,7 +25,7 @@ def test_the_trained_model_stops_at_the_end_of_turn_of_the_template(tmp_path: Pa
     words.eos_token = TEXT
     words.save_pretrained(base)
     (base / "generation_config.json").write_text(json.dumps({"eos_token_id": text, "top_k": 7}))
-    model = Path(Bench(tmp_path / "job", base.parent, payload(n_epochs=5)).run(Told()))
+    model = Bench(tmp_path / "job", base.parent, payload(n_epochs=5)).train()
     assert json.loads((model / "generation_config.json").read_bytes()) == {
         "eos_token_id": [turn, text],
         "top_k": 7,

@@ -132,7 +132,7 @@ def fix_of(config: Config, path: Path, to: Path) -> Fix | None:
     if not is_section(config, to) and not config.contract.allows(to, value):
         return None
     if path[:-1] == to[:-1]:
-        return rename(document, path, str(to[-1]))
+        return rename(document, path, str(to[-1]), safe=False)
     return move(document, path, to, safe=False)
 
 

@@ -207,7 +207,7 @@ class _Step:
             self._remove_header(path[:-1])
 
     def _remove_header(self, table: Path) -> None:
-        if fix := edits.remove_header(self.document, table, safe=True):
+        if fix := edits.remove_header(self.document, table):
             self.document = self._edited(fix)
 
     def _move_named(self, older: Contract) -> None:

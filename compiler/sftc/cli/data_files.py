@@ -45,7 +45,7 @@ def prepare_files(
     training: Sequence[str],
     validation: str | None,
     stack: ExitStack,
-    options: DataOptions = DataOptions(),  # noqa: B008  it is immutable
+    options: DataOptions,
 ) -> Prepared:
     """Return the checked files at the paths, several training files as one, in order.
 

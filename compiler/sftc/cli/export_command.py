@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -14,6 +13,7 @@ import click
 
 from sftc.cli.connection import say
 from sftc.cli.output import write_stdout
+from sftc.cli.packages import check_packages
 from sftc.cli.trained_folder import trained_folder
 from sftc.training.export.export_spec import QUANTIZED, ROUNDED
 
@@ -108,7 +108,7 @@ def export_command(job: str, **options: Any) -> None:
     """
     wanted = _Wanted(**options)
     wanted.check()
-    _check_packages("torch", "transformers", "peft")
+    check_packages("torch", "transformers", "peft")
     signal.signal(signal.SIGTERM, _terminate)
     from sftc.service.executor import FailedError
 
@@ -121,17 +121,6 @@ def export_command(job: str, **options: Any) -> None:
 def _terminate(number: int, frame: object) -> NoReturn:
     """Exit as after Ctrl-C, so that nothing half written is left behind."""
     sys.exit(128 + number)
-
-
-def _check_packages(*names: str) -> None:
-    """Check that packages are installed, before minutes are spent.
-
-    Raises:
-        ModuleNotFoundError: one is not.
-    """
-    for name in names:
-        if not find_spec(name):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def _export(job: str, wanted: _Wanted) -> str:
@@ -189,7 +178,7 @@ def _make(job: str, wanted: _Wanted, into: Path, gguf: str) -> None:
 
     checkout = Path(wanted.llama_cpp) if wanted.llama_cpp else None
     converter = find_converter(checkout) if gguf else []
-    _check_packages(*["gguf"] * bool(gguf))
+    check_packages(*["gguf"] * bool(gguf))
     by_converter = not wanted.quantize or wanted.quantize in DIRECT
     quantiser = [] if by_converter else find_quantiser(checkout)
     model = trained_folder(job).absolute()

@@ -42,18 +42,16 @@ def load_look(model: str, setup: "Setup | None" = None, lines: frozenset[int] = 
     Raises:
         click.ClickException: the model is not on this machine, or it cannot be used.
     """
+    from sftc.cli.packages import check_packages
     from sftc.service.executor import FailedError
     from sftc.training.base_model import ModelNotFoundError, find_base_model
-    from sftc.training.base_tokenizer import without_torch
     from sftc.training.conversation import UnspeakableError
     from sftc.training.model_look import ModelLook, Reading
 
     train_on: Any = setup.train_on if setup else "assistant"  # the contract allows no other
     try:
-        with without_torch():
-            import transformers  # noqa: F401  so that a missing package is told before a missing model
-
-            base = find_base_model(model, None, download=False)
+        check_packages("transformers")  # a missing package is told before a missing model
+        base = find_base_model(model, None, download=False)
         if base.gguf:
             raise click.ClickException(
                 f"{model} has its tokenizer in a GGUF file, which cannot be read here. Pass the folder of "

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from sftc.cli.packages import check_packages
+
 if TYPE_CHECKING:
     from sftc.service.executor import Executor
 
@@ -79,8 +81,8 @@ def executor(options: TrainingOptions) -> "Executor":
     """
     if (options.engine == "ray") != bool(options.address):
         raise click.UsageError("--engine ray and --address HOST:PORT need each other.")
-    if options.engine == "ray" and not find_spec("ray"):
-        raise ModuleNotFoundError("No module named 'ray'", name="ray")
+    if options.engine == "ray":
+        check_packages("ray")
     if not all(map(find_spec, _NEEDED)):
         from sftc.service.executor import Missing
 

@@ -6,6 +6,7 @@ that applies counts, as on the way forward; which of them apply depends on other
 read until nothing changes.
 """
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -299,7 +300,7 @@ def same(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(same(each, other[name]) for name, each in one.items())
     a, b = _number(one), _number(other)
     if a is not None and b is not None:
-        return a == b or abs(a - b) <= 1e-12 * max(abs(a), abs(b))
+        return math.isclose(a, b, rel_tol=1e-12)  # nothing is close to infinity
     return type(one) is type(other) and bool(one == other)
 
 

@@ -45,6 +45,7 @@ UTF16_BE = FileKind("utf-16-be", "UTF-16", is_convertible=True)
 UTF32_LE = FileKind("utf-32-le", "UTF-32", is_convertible=True)
 UTF32_BE = FileKind("utf-32-be", "UTF-32", is_convertible=True)
 JSON_LIST = FileKind("json-list", "JSON with all rows in one list", is_convertible=True)
+JSON_LISTS = FileKind("json-lists", "JSON with a list on each line", is_convertible=True)
 JSON_VALUE = FileKind("json", "JSON with rows over several lines", is_convertible=True)
 CSV = FileKind("csv", "a CSV table", is_convertible=True)
 TSV = FileKind("tsv", "a table with tabs", is_convertible=True)
@@ -141,7 +142,10 @@ def _text(head: bytes) -> FileKind | None:
     text = head.decode("utf-8", "replace").lstrip(_SPACE)
     line = text.partition("\n")[0]
     with suppress(ValueError):
-        return JSON_LIST if isinstance(orjson.loads(line), list) else None
+        more = text[len(line) :].lstrip(_SPACE)
+        return (
+            (JSON_LISTS if more[:1] == "[" else JSON_LIST) if isinstance(orjson.loads(line), list) else None
+        )
     if text.lstrip(_SPACE + "[")[:1] in {"{", '"', ""} and text.startswith("["):
         return JSON_LIST
     if text.startswith("{"):

@@ -159,8 +159,8 @@ def remove(document: Document, path: Path, *, safe: bool) -> Fix | None:
     return Fix("remove it", (Edit(source.span(*taken.cut), kept),), safe)
 
 
-def remove_header(document: Document, table: Path, *, safe: bool) -> Fix | None:
-    """Return the fix that removes the header of a table without keys; `None` if it has no such header."""
+def remove_header(document: Document, table: Path) -> Fix | None:
+    """Return the fix, a safe one, that removes the header of an empty table; `None` if there is none."""
     if document.get(table) or table not in document.scan.headers or document.scan.mentions[table] > 1:
         return None
     source = document.source
@@ -168,7 +168,7 @@ def remove_header(document: Document, table: Path, *, safe: bool) -> Fix | None:
     comment = source.text.find("#", start, end)
     below = source.text.find("\n", end) + 1 or len(source.text)
     gone = source.span(start, below if comment < 0 else comment)
-    return Fix(f"remove [{dotted(table)}]", (Edit(gone, ""),), safe)
+    return Fix(f"remove [{dotted(table)}]", (Edit(gone, ""),), safe=True)
 
 
 def apply_fixes(source: Source, fixes: Iterable[Fix]) -> Source:
@@ -197,7 +197,7 @@ def _comments_above(text: str, start: int) -> int:
     return start
 
 
-def rename(document: Document, path: Path, name: str, *, safe: bool = False) -> Fix | None:
+def rename(document: Document, path: Path, name: str, *, safe: bool) -> Fix | None:
     """Return the fix that renames the key or table at `path`.
 
     Return `None` if the name is taken, for a flag, and for a key that another config has.
@@ -210,18 +210,18 @@ def rename(document: Document, path: Path, name: str, *, safe: bool = False) -> 
     return Fix(f"rename it to {name}", (Edit(span, name),), safe)
 
 
-def put(document: Document, path: Path, text: str, *, safe: bool) -> Fix | None:
+def put(document: Document, path: Path, text: str) -> Fix | None:
     """Return the fix that sets the key at `path` to `text`: rewritten where it is, or added to its table.
 
-    A value of an extended config is set over. Return `None` for a value from a flag, and if the table
-    cannot take the key.
+    It is not a safe one. A value of an extended config is overridden. Return `None` for a value from a flag,
+    and if the table cannot take the key.
     """
     if document.get(path) is not ABSENT and not document.span(path).source.depth:
-        return rewrite(document, path, text, safe=safe)
+        return rewrite(document, path, text, safe=False)
     if not _takes_keys(document, path):
         return None
     added = _insertion(document, path, _Taken((-1, -1), "", f" = {text}", ""))
-    return added and Fix(f"add {dotted(path)} = {text}", (added,), safe)
+    return added and Fix(f"add {dotted(path)} = {text}", (added,), safe=False)
 
 
 def rewrite(document: Document, path: Path, text: str, *, safe: bool) -> Fix | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sftc.findings.finding import ConfigError
 from sftc.findings.stage_rules.imports import YAML_SYNTAX
+from sftc.text.characters import character_name, is_invisible
 from sftc.text.keys import MAX_DEPTH, Path, dotted
 from sftc.text.source import Source, Span
 
@@ -96,6 +97,10 @@ def _composed(source: Source) -> "Node | None":
         root: Node | None = YAML(typ="safe", pure=True).compose(source.text)
     except MarkedYAMLError as error:
         at = min(error.problem_mark.index if error.problem_mark else 0, end)
+        if (hidden := _hidden_near(source.text, at)) is not None:
+            message = f"the config is not YAML: {character_name(source.text[hidden])} is not a plain space"
+            help = "delete the character, or write a plain space instead"
+            raise _wrong(source.span(hidden, hidden + 1), message, help) from None
         raise _wrong(source.span(at, min(at + 1, end)), *_problem(source, error, at)) from None
     except ReaderError as error:
         at = min(error.position, end)
@@ -103,6 +108,13 @@ def _composed(source: Source) -> "Node | None":
     except (YAMLError, ValueError) as error:
         raise _wrong(source.span(0, 0), f"the config is not YAML: {error}") from None
     return root
+
+
+def _hidden_near(text: str, at: int) -> int | None:
+    """Return where a character that shows as a space is, on the line of an error or on the line before."""
+    start = text.rfind("\n", 0, max(text.rfind("\n", 0, at), 0)) + 1
+    end = text.find("\n", at) if "\n" in text[at:] else len(text)
+    return next((place for place in range(start, end) if is_invisible(text[place])), None)
 
 
 def _check_size(source: Source) -> None:
@@ -129,6 +141,8 @@ def _problem(source: Source, error: Any, at: int) -> tuple[str, str | None]:
         return "the file has several documents", "import one at a time: split the file at the line `---`"
     if "undefined alias" in problem:
         return f"the config is not YAML: {problem}", "an alias `*name` needs an anchor `&name` before it"
+    if source.text.lstrip().startswith("["):
+        return f"the config is not YAML: {problem}", "TOML is the language of sftc: it needs no import"
     return f"the config is not YAML: {problem}", None
 
 

@@ -1,6 +1,7 @@
 """Completion: tables, keys and values that the schemas know, and names that only this machine knows."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, Literal, NamedTuple
@@ -18,6 +19,9 @@ Kind = Literal["table", "key", "value", "name", "file", "folder"]
 
 _ROWS: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _MOST: Final = 500
+_HEADER_END: Final = re.compile(r"[ \t]*\]")
+_AHEAD: Final = re.compile(r"[ \t]*[^\s#]")
+"""What a key is written before."""
 
 
 class Completion(NamedTuple):
@@ -49,21 +53,33 @@ def complete(config: OpenConfig, offset: int) -> Iterator[Completion]:
 def _tables(config: OpenConfig, around: Path, span: Span) -> Iterator[Completion]:
     for path, schema in config.contract.properties.items():
         name = path[len(around) :]
-        if path[: len(around)] == around and name and _is_table(schema) and not schema.get("deprecated"):
+        is_new = path[: len(around)] == around and name and _takes_header(config, path, span)
+        if is_new and _is_table(schema) and not schema.get("deprecated"):
             yield Completion("table", dotted(name), dotted(name), span, str(schema["description"]))
 
 
+def _takes_header(config: OpenConfig, path: Path, span: Span) -> bool:
+    """Return whether a table has no header yet, but perhaps the one whose name is in `span`."""
+    place = config.places.get(path)
+    if not place or place.key[0] == span.start:
+        return True
+    return place.header and not _HEADER_END.match(config.source.text, place.key[1])
+
+
 def _keys(config: OpenConfig, cursor: Cursor, span: Span) -> Iterator[Completion]:
-    """Yield the keys that a table does not have yet; tables in it as headers, if a line begins here."""
+    """Yield the keys that a table does not have yet; tables in it as headers, if they are alone on a line."""
+    ahead = _AHEAD.match(config.source.text, span.end)
+    behind = ahead.group()[-1] if ahead else ""
     for path, schema in config.contract.properties.items():
         is_written = path in config.places and config.places[path].key[0] != span.start
         if path[:-1] != cursor.key or schema.get("deprecated") or is_written:
             continue
         name, about = dotted(path[-1:]), f"{schema['title']}. {schema['description']}"
-        if not _is_table(schema):
-            yield Completion("key", name, f"{name} = ", span, about)
-        else:
-            yield Completion("table", name, f"[{dotted(path)}]" if cursor.starts_line else name, span, about)
+        if _is_table(schema):
+            is_alone = cursor.starts_line and not behind
+            yield Completion("table", name, f"[{dotted(path)}]" if is_alone else name, span, about)
+        elif behind != ".":
+            yield Completion("key", name, name if behind == "=" else f"{name} = ", span, about)
 
 
 def _is_table(schema: Schema) -> bool:

@@ -24,6 +24,12 @@ _STARTS_ANEW: Final = re.compile(
     r"""[ \t]*(?:\[+[ \t]*[A-Za-z_"'][^\n,]*\][ \t]*(?:\#|\r?$)|[\w."'-]+[ \t]*=)""", re.MULTILINE
 )
 _BARE_END: Final = re.compile(r"[A-Za-z0-9_-]*")
+_VALUE_END: Final = re.compile(r"""[^\s,\[\]{}#"'=]*""")
+_VALUE_AHEAD: Final = re.compile(
+    r"""[ \t]*(?:(?P<long>\[|\{|\"{3}|'{3})|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s,\[\]{}#"'=]+)"""
+)
+_LONG: Final = ('"' * 3, "'" * 3)
+"""What strings of several lines begin with."""
 
 
 class Cursor(NamedTuple):
@@ -88,7 +94,7 @@ class _Reader:
             case "[" if self.part == "header" or (self.part == "key" and not self.frames and not self.names):
                 self.part, self.names = "header", []
             case "]" if self.part == "header":
-                self.table = tuple(self.names)
+                self.table, self.part = tuple(self.names), "end"
             case "=" if self.part == "key":
                 self.part = "value"
             case "[" | "{" if self.part == "value":
@@ -103,13 +109,13 @@ class _Reader:
 
 def cursor_at(text: str, offset: int) -> Cursor:
     """Return what is being written at `offset` of `text`."""
-    reader, at, word = _Reader(), 0, (offset, "")
+    reader, at, word, last = _Reader(), 0, (offset, ""), ""
     while at < offset:
         found = _TOKEN.match(text, at, offset)
         if not found:
             at += 1
             continue
-        kind, token, start = found.lastgroup, found.group(), at
+        kind, token, start = found.lastgroup or "", found.group(), at
         at = found.end()
         if kind == "skip" and token[0] == "#" and at == offset:
             reader.part = "end"
@@ -122,9 +128,14 @@ def cursor_at(text: str, offset: int) -> Cursor:
             reader.word(token.strip("\"'"))
         elif kind == "mark":
             reader.mark(token)
+        last = last if is_open or kind == "skip" else kind
     start, typed = word
+    is_named = reader.part in {"key", "header"} and bool(reader.names) and last != "mark"
+    ahead = _VALUE_AHEAD.match(text, offset) if reader.part == "value" and not typed else None
+    if is_named or text.startswith(_LONG, start) or (ahead and ahead["long"]):
+        reader.part = "end"
     starts_line = reader.part == "key" and not reader.frames and not reader.names
-    end = _end_of(text, offset, typed)
+    end = ahead.end() if ahead else _end_of(text, offset, typed, reader.part)
     return Cursor(reader.part, reader.table, reader.key, start, end, typed, reader.is_item, starts_line)
 
 
@@ -132,12 +143,12 @@ def _is_closed(string: str) -> bool:
     return len(string) > 1 and string[-1] == string[0]
 
 
-def _end_of(text: str, offset: int, typed: str) -> int:
+def _end_of(text: str, offset: int, typed: str, part: CursorPart) -> int:
     """Return the offset at which the word or the string around `offset` ends, on the same line."""
     if typed[:1] in ('"', "'"):
         end = text.find("\n", offset)
         line = text[offset : end if end >= 0 else len(text)]
         closing = line.find(typed[0])
         return offset + closing + 1 if closing >= 0 else offset
-    found = _BARE_END.match(text, offset)
+    found = (_VALUE_END if part == "value" else _BARE_END).match(text, offset)
     return found.end() if found else offset

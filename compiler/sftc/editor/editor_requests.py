@@ -203,7 +203,7 @@ def _lenses(server: ConfigServer, params: types.CodeLensParams) -> list[types.Co
     return [types.CodeLens(server.range(config, span), types.Command(title, SHOW_PAYLOAD, arguments=[uri]))]
 
 
-def show_payload(server: ConfigServer, uri: str) -> str | None:
+def show_payload(server: ConfigServer, uri: str = "") -> str | None:
     """Show the payload of a config in the editor, and return the URI of the file with it."""
     config = server.config(uri)
     if not config or not config.valid:

@@ -1,15 +1,27 @@
 """The server: the configs that are open in an editor, and their findings."""
 
 import asyncio
+import gc
 import logging
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
+from urllib.parse import unquote
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInternalError,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcParseError,
+    JsonRpcServerNotInitialized,
+)
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol
 from pygls.uris import from_fs_path, to_fs_path
@@ -17,6 +29,7 @@ from pygls.uris import from_fs_path, to_fs_path
 from sftc.checks.catalogue import CONFIG_RULES
 from sftc.checks.rules.renamed import OLDER_NAME
 from sftc.editor.client_positions import ClientPositions, Encoding, LinePosition
+from sftc.editor.message_stream import MessageInput, MessageOutput
 from sftc.editor.open_config import LintChoices, OpenConfig
 from sftc.editor.payload_preview import PreviewFolder
 from sftc.findings.finding import Edit, Finding, Severity
@@ -33,6 +46,7 @@ It raises `ValueError` with a text for the person if the project or the name is 
 """
 
 NAME: Final = "sftc"
+_log = logging.getLogger(__name__)
 _SHORT: Final = 0.05
 """The seconds that a check may take for each keystroke to be checked."""
 
@@ -45,23 +59,81 @@ _SEVERITIES: Final = {
 
 
 class _Protocol(LanguageServerProtocol):
-    """The protocol, with an answer to each request: that of pygls has none to those that it cannot read."""
+    """The protocol, with an answer to each request, and no effect of what is not a message.
 
-    def structure_message(self, data: dict[str, Any]) -> Any:
-        """Return the message that `data`, an object of any depth in one, is.
+    That of pygls has no answer to what it cannot read, and takes whatever comes before `initialize`.
+    """
+
+    def __init__(self, server: LanguageServer, converter: Any) -> None:
+        super().__init__(server, converter)
+        for method in [each for each in self.fm.builtin_features if each.startswith("notebookDocument/")]:
+            del self.fm.builtin_features[method]  # no config is in a notebook
+
+    @property
+    def is_shut_down(self) -> bool:
+        """Whether the editor has ended the session."""
+        return self._shutdown
+
+    def structure_message(self, data: Any) -> Any:
+        """Return `data` as it is: it may be an object inside of a message."""
+        return data
+
+    def handle_message(self, message: Any) -> None:
+        """Handle what an editor has sent, which is any value of JSON."""
+        match message:
+            case {"jsonrpc": "2.0", "method": str(method)} if _is_id(message.get("id", "none")):
+                try:
+                    read = self._read(method, message)
+                except JsonRpcException as error:
+                    if "id" in message:
+                        self._send_response(message["id"], error=error.to_response_error())
+                    elif isinstance(error, JsonRpcInvalidParams):
+                        _log.warning("sftc: the parameters of %s cannot be used", printable(method))
+                else:
+                    super().handle_message(read)
+            case {"jsonrpc": "2.0", "id": id, "result": _} | {"jsonrpc": "2.0", "id": id, "error": _}:
+                with suppress(JsonRpcException):
+                    if _is_id(id):
+                        super().handle_message(super().structure_message(message))
+            case _:
+                self.refuse(JsonRpcInvalidRequest())
+
+    def refuse(self, error: JsonRpcException) -> None:
+        """Answer what is no message, and so has no id. pygls leaves out an id that is null."""
+        self._send_data({"jsonrpc": "2.0", "id": None, "error": error.to_response_error()})
+
+    def _read(self, method: str, message: dict[str, Any]) -> Any:
+        """Return a request or a notification as the objects that pygls hands to functions.
 
         Raises:
-            JsonRpcException: it is none; if it is a request, it was answered with the error.
+            JsonRpcException: it comes at the wrong time, is unknown, or has parameters that cannot be used.
         """
-        is_message = "jsonrpc" in data and "method" in data
-        if is_message:
-            data.setdefault("params", None)  # may be left out, which pygls knows only of its own methods
+        if method != types.EXIT:
+            self._check_time(method)
+        self._get_handler(method)
         try:
-            return super().structure_message(data)
-        except JsonRpcException as error:
-            if is_message and isinstance(data.get("id"), int | str):
-                self._send_response(data["id"], error=error.to_response_error())
-            raise
+            read = super().structure_message({"params": None, **message})
+            document = getattr(read.params, "text_document", None)
+            uri = document.uri if document else getattr(read.params, "root_uri", None)
+            if uri is not None:
+                to_fs_path(uri)
+            if method == types.TEXT_DOCUMENT_DID_CHANGE:
+                self.workspace.text_documents[unquote(uri or "")]
+        except (JsonRpcException, LookupError, ValueError) as error:
+            raise JsonRpcInvalidParams from error
+        return read
+
+    def _check_time(self, method: str) -> None:
+        if self._shutdown:
+            raise JsonRpcInvalidRequest("the session has ended: only `exit` may follow")
+        if self._workspace is None and method != types.INITIALIZE:
+            raise JsonRpcServerNotInitialized("the session has not begun: `initialize` comes first")
+        if self._workspace is not None and method == types.INITIALIZE:
+            raise JsonRpcInvalidRequest("the session has begun before")
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
 
 
 class ConfigServer(LanguageServer):
@@ -69,6 +141,8 @@ class ConfigServer(LanguageServer):
 
     Payloads that the editor shows are in `folder`, which is for this session, and its owner only.
     """
+
+    protocol: _Protocol
 
     def __init__(self, project: Project, choices: LintChoices, folder: str) -> None:
         super().__init__(
@@ -84,11 +158,25 @@ class ConfigServer(LanguageServer):
         self._waiting: dict[str, asyncio.TimerHandle] = {}
         self.previews = PreviewFolder(folder)
 
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Answer what is not JSON, and report a bug of this server. Other errors were answered before."""
+        if isinstance(error, JsonRpcInternalError):
+            lines = "".join((error.data or {}).get("traceback", ()))
+            _log.error(
+                "%s%s\nThis is a bug in sftc %s. Please report it, with the lines above.",
+                lines,
+                error.message,
+                __version__,
+            )
+            super().report_server_error(error, source)
+        elif not isinstance(error, JsonRpcException):
+            self.protocol.refuse(JsonRpcParseError())
+
     def begin(self, root: str | None, settings: Any) -> None:
         """Take the folder of the editor, as if a person ran commands there, and its settings."""
-        folder = to_fs_path(root) if root else None
-        if folder and os.path.isdir(folder):
-            os.chdir(folder)
+        if folder := to_fs_path(root or ""):
+            with suppress(OSError, ValueError):
+                os.chdir(folder)
         self.choose(settings)
 
     def choose(self, settings: Any) -> None:
@@ -208,17 +296,24 @@ class ConfigServer(LanguageServer):
         return config.positions(self._encoding)
 
 
-def serve_editor(project: Project, choices: LintChoices) -> None:
-    """Answer an editor over standard input and output until it ends the session.
+def serve_editor(project: Project, choices: LintChoices) -> bool:
+    """Answer an editor over standard input and output, and return whether it ended the session by `shutdown`.
 
     `choices` count until `project` has returned others.
+
+    Raises:
+        NotMessagesError: what comes is not the protocol.
     """
     from sftc.editor.editor_requests import FEATURES, SHOW_PAYLOAD, show_payload
 
-    logging.disable(logging.WARNING)
+    gc.enable()  # a session is long, and each state of a text is garbage of the next
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # `report_server_error` has what matters
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # or it would wait for another message first
     with TemporaryDirectory(prefix="sftc-", ignore_cleanup_errors=True) as folder:
         server = ConfigServer(project, choices, folder)
         for method, handle, options in FEATURES:
             server.feature(method, options)(handle)
         server.command(SHOW_PAYLOAD)(show_payload)
-        server.start_io()
+        messages = MessageInput(sys.stdin.buffer), MessageOutput(sys.stdout.fileno())
+        server.start_io(*cast("tuple[BinaryIO, BinaryIO]", messages))  # they have the methods that it calls
+        return server.protocol.is_shut_down

@@ -39,7 +39,7 @@ def find_base(name: str) -> BaseNumbers | None:
 def changed_source(document: Document, changes: Iterable[Remedy]) -> Source | None:
     """Return the text of a config with `changes`; `None` if a change has to be written by hand."""
     for change in changes:
-        if not (fix := put(document, change.path, change.written, safe=False)):
+        if not (fix := put(document, change.path, change.written)):
             return None
         document = parse(apply_fixes(document.source, [fix]))
     return document.source

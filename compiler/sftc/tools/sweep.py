@@ -92,7 +92,7 @@ def sweep(source: Source, values: Sequence[KeyValues], folder: str, *, pairs: bo
         changed = Source(name, text)
         for (path, _), value in zip(values, each, strict=True):
             document = parse(changed)
-            fix = edits.put(document, path, value, safe=False)
+            fix = edits.put(document, path, value)
             if fix is None:
                 raise ValueError(f"`{dotted(path)}` in {source.name} {_refusal(document.get(path))}.")
             changed = edits.apply_fixes(changed, [fix])

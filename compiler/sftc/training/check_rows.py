@@ -17,6 +17,7 @@ from sftc.training.base_model import find_base_model
 from sftc.training.base_tokenizer import load_tokenizer, without_torch
 from sftc.training.chat_template import ChatTemplate, try_row
 from sftc.training.conversation import UnspeakableError, read_row
+from sftc.training.process_start import importing
 
 REFUSED: Final = 3
 """The exit code if rows are refused."""
@@ -31,7 +32,7 @@ def main() -> None:
     """Try the rows of the files."""
     name, folder, *files = sys.argv[1:]
     try:
-        with without_torch():
+        with without_torch(), importing():
             base = find_base_model(name, Path(folder) if folder else None, download=False)
             tokenizer = load_tokenizer(base, name, 0).tokenizer
     except (FailedError, ImportError):

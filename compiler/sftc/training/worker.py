@@ -13,6 +13,7 @@ from sftc.training import job_spec
 from sftc.training.machine import disk_full, out_of_memory, probe
 from sftc.training.plan import UnsupportedJobError
 from sftc.training.process_exit import exit_after
+from sftc.training.process_start import importing
 from sftc.training.reporter import Reporter
 
 _PARENT_CHECK = 0.5
@@ -28,20 +29,23 @@ def main() -> None:
     fcntl.flock(lock, fcntl.LOCK_EX)  # a worker of a killed service may still be running
     work = job_spec.read_spec(file)
     try:
-        from sftc.training.run_job import prepare_job, train_job
+        with importing():
+            from sftc.training.run_job import prepare_job, train_job
 
+            machine = probe()
         if "RANK" in os.environ:
             from sftc.training.launch import join
 
             join(file)
-            train_job(work, reporter)
-        elif (plan := prepare_job(work, probe(), reporter)).is_distributed:
+        elif (plan := prepare_job(work, machine, reporter)).is_distributed:
             from sftc.training.launch import launch
 
             reporter.give_stdout_back()
             launch(file, plan.processes)
-        else:
-            train_job(work, reporter)
+            return
+        with importing():
+            import sftc.training.fit  # noqa: F401  `train_job` needs it
+        train_job(work, reporter)
     except (FailedError, UnsupportedJobError) as error:
         reporter.failed(str(error), resumes=getattr(error, "resumes", False))
         sys.exit(1)  # makes torchrun end the other processes

@@ -36,7 +36,8 @@ def check_run(config: Config, rows: int | None, *, has_validation: bool) -> Iter
         has_validation: whether the config names a validation file, and it exists.
     """
     if not has_validation:
-        yield from _missing(config) if validation_file(config) else _best_model(config)
+        yield from _missing(config)
+        yield from _best_model(config)
     batch, made_of = _batch(config)
     if not batch or not rows:
         return
@@ -67,15 +68,15 @@ def _batch(config: Config) -> tuple[int, str]:
 
 
 def _missing(config: Config) -> Iterator[Finding]:
-    named = str(validation_file(config))
-    message = f"no file `{named}` in this folder: the job runs without validation"
-    span = config.span(VALIDATION_PATH)
-    help = None if os.path.isabs(named) else RELATIVE_PATHS
-    yield VALIDATION_FILE_MISSING.finding(span, message, path=VALIDATION_PATH.path, help=help)
+    if named := validation_file(config):
+        message = f"no file `{named}` in this folder: the job runs without validation"
+        span = config.span(VALIDATION_PATH)
+        help = None if os.path.isabs(named) else RELATIVE_PATHS
+        yield VALIDATION_FILE_MISSING.finding(span, message, path=VALIDATION_PATH.path, help=help)
 
 
 def _best_model(config: Config) -> Iterator[Finding]:
-    if config.effective(SAVE_BEST) is True and strategy(config) != "no":
+    if config.effective(SAVE_BEST) is True and strategy(config) != "no" and not validation_file(config):
         by_default = "" if config.is_set(SAVE_BEST) else ", which is the default,"
         message = (
             f"the run is to keep the best model{by_default} but has no validation file to select it with"

@@ -148,11 +148,28 @@ class _Row:
             return self._reading._replace(format=name, title=_BY_TRAITS.get(name, "messages"))
         raise UnconvertibleRowError(f"the row is of the format `{shown}`, not `{wanted}` as `--from` says")
 
+    def _leave_out_others(self, columns: Mapping[str, list[str]]) -> Mapping[str, list[str]]:
+        """Return `columns` without what is beside a question but is neither text nor pairs.
+
+        In the format Alpaca it is a fault, because it always belongs to the question there.
+        """
+        if self._reading.format == "alpaca":
+            return columns
+        kept = {**columns}
+        for target, kind in (("input", str), ("history", list)):
+            for name in columns.get(target, ()):
+                value = self._row[name]
+                if not isinstance(value, kind) or (kind is list and not all(map(_is_pair, value))):
+                    self._notes.dropped[name] += 1
+                    del kept[target]
+        return kept
+
     def _messages(self, columns: Mapping[str, list[str]]) -> list[MadeMessage]:
         if "messages" in columns:
             return [
                 each for name in columns["messages"] for each in self._reader.read(self._value(name), name)
             ]
+        columns = self._leave_out_others(columns)
         names = [name for target in ("user", "input") for name in columns.get(target, ())]
         asked = self._turns("user", names)
         answer = self._turns("assistant", columns["assistant"])
@@ -223,7 +240,7 @@ class _Row:
                 self._notes.nulls[name] += 1
                 continue
             for pair in pairs if isinstance(pairs, list) else [None]:
-                if not (isinstance(pair, list) and len(pair) == len(("question", "answer"))):
+                if not _is_pair(pair):
                     text = f"`{name}` must be a list of pairs: a question and its answer"
                     raise UnconvertibleRowError(text)
                 question, answer = (self._reader.text(each, name) for each in pair)
@@ -295,6 +312,10 @@ class _Row:
                 is_bare = isinstance(each, dict) and "name" in each and not each.keys() & {"type", "function"}
                 made.append({"type": "function", "function": _with_parameters(each)} if is_bare else each)
         row["tools"] = [*row.get("tools", ()), *made]
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == len(("question", "answer"))
 
 
 def _with_parameters(tool: MadeMessage) -> MadeMessage:

@@ -17,6 +17,7 @@ from sftc.training.base_model import ADAPTER, base_of, loading
 from sftc.training.base_tokenizer import input_limit
 from sftc.training.export.export_spec import QUANTIZED, ROUNDED, ExportSpec
 from sftc.training.machine import disk_full, out_of_memory
+from sftc.training.process_start import importing
 from sftc.training.reporter import Reporter
 from sftc.training.worker import exit_with_parent
 
@@ -28,6 +29,8 @@ def main() -> None:
     spec = ExportSpec.decoded(sys.argv[1])
     filterwarnings("ignore", module="transformers")
     filterwarnings("ignore", module="peft")
+    with importing():
+        import peft  # noqa: F401  `load_trained` needs it, and most of what it imports
     try:
         export_model(spec, reporter)
     except FailedError as error:
