@@ -160,6 +160,7 @@ LAUGHS = "a0: &a0 [1,1,1,1,1,1,1,1,1]\n" + "".join(
         ("a: [1\n", (2, 1), "is not YAML"),
         ("a: b: c\n", (1, 5), "is not YAML"),
         ("a: 'x\n", (2, 1), "is not YAML"),
+        ("[a]\nb=1\n", (2, 1), "but found '<scalar>'"),
         ("@a: 1\n", (1, 1), "is not YAML"),
         ("a: *nowhere\n", (1, 4), "undefined alias"),
         ("a: &a [*a]\n", (1, 4), "more than 64 levels"),
@@ -207,3 +208,11 @@ values = st.recursive(
 @given(st.dictionaries(words, values, min_size=1, max_size=5))
 def test_what_pyyaml_writes_is_read(table: dict[str, Any]) -> None:
     assert parsed(yaml.safe_dump(table, allow_unicode=True)).values == table
+
+
+@pytest.mark.parametrize("version", ["schema_version = 2\n\n", ""])
+def test_a_config_of_sftc_needs_no_import(version: str) -> None:
+    text = f"#:schema ./sftc.schema.json\n{version}[job]\nmodel = 'm'\n"
+    with pytest.raises(ConfigError) as raised:
+        parse_yaml(Source("job.sft.toml", text))
+    assert raised.value.findings[0].help == "TOML is the language of sftc: it needs no import"

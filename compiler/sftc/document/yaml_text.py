@@ -34,6 +34,7 @@ _FLOAT: Final = re.compile(
 )
 _TAG: Final = "tag:yaml.org,2002:"
 _TAGS: Final = frozenset({"str", "int", "float", "bool", "null", "map", "seq", "merge", "timestamp", "value"})
+_NO_IMPORT: Final = "TOML is the language of sftc: it needs no import"
 
 
 class KeyPlace(NamedTuple):
@@ -80,7 +81,8 @@ def parse_yaml(source: Source) -> YamlDocument:
     root = _composed(source)
     if not isinstance(root, MappingNode):
         message = "is empty" if root is None else "is not a table of keys and values"
-        raise _wrong(source.span(0, 0), f"the config {message}", "each line has the form `key: value`")
+        help = _NO_IMPORT if _is_toml(source.text) else "each line has the form `key: value`"
+        raise _wrong(source.span(0, 0), f"the config {message}", help)
     reader = _Reader(source)
     values = reader.value(root, ())
     return YamlDocument(source, values, reader.places, tuple(_comments(source, reader)))
@@ -134,16 +136,25 @@ def _check_size(source: Source) -> None:
 
 def _problem(source: Source, error: Any, at: int) -> tuple[str, str | None]:
     """Return what is wrong, and what to do, for an error of the parser at the offset `at`."""
-    problem = str(error.problem or error.context or "it cannot be parsed")
+    problem = re.sub(r"\('(.*?)',\)", r"'\1'", error.problem or error.context or "it cannot be parsed")
     if source.text[at : at + 1] == "\t":
         return "YAML does not allow a tab here", "indent with spaces"
     if "another document" in problem:
         return "the file has several documents", "import one at a time: split the file at the line `---`"
     if "undefined alias" in problem:
         return f"the config is not YAML: {problem}", "an alias `*name` needs an anchor `&name` before it"
-    if source.text.lstrip().startswith("["):
-        return f"the config is not YAML: {problem}", "TOML is the language of sftc: it needs no import"
+    if source.text.lstrip().startswith("[") or _is_toml(source.text):
+        return f"the config is not YAML: {problem}", _NO_IMPORT
     return f"the config is not YAML: {problem}", None
+
+
+def _is_toml(text: str) -> bool:
+    import tomllib
+
+    try:
+        return bool(tomllib.loads(text))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _wrong(span: Span, message: str, help: str | None = None, path: Path = ()) -> ConfigError:
