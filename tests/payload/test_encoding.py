@@ -71,7 +71,7 @@ def test_the_digest_is_computed_from_jcs() -> None:
 
 def test_an_integer_that_no_double_represents_has_no_digest() -> None:
     assert sftc.compile(JOB + "[algorithm]\nseed = 9007199254740993\n").digest
-    compiled = sftc.compile(JOB + "[data.topology]\nseed = 9007199254740993\n")
+    compiled = sftc.compile(JOB + "[data.topology]\ncontainers = 9007199254740993\n")
     assert b"9007199254740993" in compiled.to_bytes()
     assert b"9007199254740993" in compiled.to_bytes("compact")
     for ask in (lambda: compiled.to_bytes("jcs"), lambda: compiled.digest):
