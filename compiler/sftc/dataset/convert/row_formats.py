@@ -152,7 +152,7 @@ def reading_of(
             more = {
                 target: _first(index, names, {*found.values()})
                 for target, names in each.takes.items()
-                if target not in chosen and not (target in _BESIDE and "user" in chosen)
+                if target not in chosen and (target != "input" or "user" not in chosen or each.is_special)
             }
             columns = {target: [column] for target, column in {**found, **more}.items() if column}
             kept = [index["metadata"]] if "metadata" in index and "metadata" in chosen else []
@@ -167,16 +167,16 @@ def _first(index: Mapping[str, str], names: tuple[str, ...], but: Collection[str
 
 def pinned(reading: FormatReading) -> Pinned:
     """Return the options that read rows in this way, without a guess."""
-    usual = next(each.needs for each in FORMATS if each.name == reading.format)
-    return Pinned(
-        reading.format,
-        tuple(
-            (column, target)
-            for target, columns in reading.columns.items()
-            if target in usual and columns != [usual[target][0]]
-            for column in columns
-        ),
-    )
+    form = next(each for each in FORMATS if each.name == reading.format)
+    columns = [
+        (column, target)
+        for target, columns in reading.columns.items()
+        if target in form.needs and columns != [form.needs[target][0]]
+        for column in columns
+    ]
+    if not form.is_special and "user" in {target for _, target in columns}:
+        columns += [(column, "user") for column in reading.columns.get("input", ())]
+    return Pinned(reading.format, tuple(columns))
 
 
 def common(ways: Collection[Pinned]) -> Pinned | None:
