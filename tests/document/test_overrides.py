@@ -7,6 +7,8 @@ import pytest
 
 import sftc
 from sftc.document.overrides import Override
+from sftc.pipeline import run
+from sftc.text.source import Source
 
 JOB = '[job]\nmodel = "m"\n\n[compute]\ngpu_type = "H100"\n'
 
@@ -142,3 +144,13 @@ def test_findings_point_at_the_flag(override: str, underlined: str) -> None:
 def test_an_override_replaces_an_invalid_value() -> None:
     text = '[job]\nmodel = ""\n[compute]\ngpu_type = 1'
     assert sftc.compile(text, overrides={"job.model": "m", "compute.gpu_type": "T"}).ok
+
+
+@pytest.mark.parametrize(
+    ("flag", "help"),
+    [("bf16=True", "write `true`"), ('bf16="true"', "remove the quotes: `true`")],
+)
+def test_what_to_write_instead_fits_how_the_flag_is_written(flag: str, help: str) -> None:
+    override = Override.parse(f"hyperparameters.parallelism.{flag}")
+    compiled = run(lambda: Source("c.toml", JOB), [override])
+    assert [(found.id, found.help) for found in compiled.findings] == [("wrong-type", help)]

@@ -26,7 +26,7 @@ from sftc.findings.finding import MOST_SHOWN, Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import schema
 from sftc.text.keys import Path, dotted, key, quoted
-from sftc.text.quoted_values import without_quotes
+from sftc.text.quoted_values import unquoted_advice, without_quotes
 from sftc.text.suggest import near
 
 
@@ -185,7 +185,7 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
         help = f"a share of the run is `{share} = {violation.config.document.snippet(violation.path)}`"
     elif isinstance(value, str) and (meant := without_quotes(value)):
         if any(TYPES[each](toml_value(meant[1])) for each in expected):
-            help = f"remove the quotes: `{meant[1]}`"
+            help = unquoted_advice(violation.config.document.snippet(violation.path), meant[1])
             fix = rewrite(violation.config.document, violation.path, meant[1], safe=False)
     elif expected == ["array"] and not isinstance(value, dict):
         text = f"[{violation.config.document.span(violation.path).text}]"

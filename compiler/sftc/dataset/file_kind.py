@@ -54,7 +54,7 @@ XML = FileKind("xml", "XML", help="it may be the answer of a failed download")
 YAML = FileKind("yaml", "YAML")
 PLAIN_TEXT = FileKind("text", "plain text")
 BINARY = FileKind("binary", "binary data")
-TOML = FileKind("toml", "TOML", help="pass a config with `--config`")
+TOML = FileKind("toml", "TOML", help="a config goes to `sftc lint`, or to `sftc dataset check --config`")
 
 COLUMNAR: Final = (PARQUET, ARROW_FILE, ARROW_STREAM)
 """The kinds that pyarrow reads."""

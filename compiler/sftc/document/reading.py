@@ -55,7 +55,8 @@ def read_beside(source: Source, path: str) -> Source:
 
 
 def _unreadable(name: str, reason: str) -> ConfigError:
-    return ConfigError([UNREADABLE_FILE.finding(Source(name, "").span(0, 0), f"cannot be read: {reason}")])
+    source = Source(name or '""', "")
+    return ConfigError([UNREADABLE_FILE.finding(source.span(0, 0), f"cannot be read: {reason}")])
 
 
 def decode_source(name: str, data: bytes) -> Source:

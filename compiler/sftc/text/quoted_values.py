@@ -24,3 +24,12 @@ def without_quotes(text: str) -> tuple[str, str] | None:
         return "boolean", word.lower()
     plain = word.replace(",", ".") if word.count(",") == 1 and "." not in word else word
     return ("number", plain) if _NUMBER.fullmatch(plain) else None
+
+
+def unquoted_advice(written: str, meant: str) -> str:
+    """Return what to write instead of a string, which a flag may have without quotes.
+
+    >>> unquoted_advice('"True"', "true"), unquoted_advice("True", "true")
+    ('remove the quotes: `true`', 'write `true`')
+    """
+    return f"remove the quotes: `{meant}`" if written[:1] in {'"', "'"} else f"write `{meant}`"

@@ -10,7 +10,7 @@ from sftc.document.edits import rewrite
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.keys import Path, dotted
-from sftc.text.quoted_values import without_quotes
+from sftc.text.quoted_values import unquoted_advice, without_quotes
 from sftc.text.suggest import near
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ def _quoted(config: Config) -> Iterator[Finding]:
         if not (meant := without_quotes(text)) or not _is_forwarded(config, path):
             continue
         kind, value = meant
-        message = f"`{dotted(path)}` is the string {config.document.snippet(path)}, and looks like a {kind}"
-        help, fix = f"remove the quotes: `{value}`", rewrite(config.document, path, value, safe=False)
+        written = config.document.snippet(path)
+        message = f"`{dotted(path)}` is the string {written}, and looks like a {kind}"
+        help, fix = unquoted_advice(written, value), rewrite(config.document, path, value, safe=False)
         yield QUOTED_VALUE.finding(config.document.span(path), message, path=path, help=help, fix=fix)
 
 

@@ -239,10 +239,9 @@ class _Row:
             if pairs == "":
                 self._notes.nulls[name] += 1
                 continue
-            for pair in pairs if isinstance(pairs, list) else [None]:
-                if not _is_pair(pair):
-                    text = f"`{name}` must be a list of pairs: a question and its answer"
-                    raise UnconvertibleRowError(text)
+            if not isinstance(pairs, list) or not all(map(_is_pair, pairs)):
+                raise UnconvertibleRowError(f"`{name}` must be a list of pairs: a question and its answer")
+            for pair in pairs:
                 question, answer = (self._reader.text(each, name) for each in pair)
                 made += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
         return made
