@@ -49,7 +49,8 @@ test-schemastore: # checks what is sent to SchemaStore as its own tests do, with
 test-templates: # tries the chat templates that packages ship
 	$(PYTHON) benchmarks/chat_templates.py
 
-test-vscode: # packs the extension for VS Code, with npm
+test-vscode: # packs the extension for VS Code, and runs it there, with npm and Chromium (apt-get install chromium)
+	$(PYTHON) -m pip install -q playwright
 	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/editors/test_vscode.py
 
 bench-gpu: # all that only a GPU can show: speed and memory beside TRL, fp16, FSDP, DeepSpeed, experts

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sftc.contract.targets import Target
 from sftc.contract.versions import PACKAGED
+from sftc.editor.client_positions import ClientPositions, LinePosition
 from sftc.editor.completion import complete
 from sftc.editor.hover import hover
 from sftc.editor.inlay_hints import inlay_hints
@@ -89,6 +90,28 @@ def test_a_completion_in_place_of_a_word_leaves_toml(text: str, data: st.DataObj
             value = "0" if item.text.endswith(" = ") else ""
             written = text[: item.span.start] + item.text + value + text[item.span.end :]
             assert is_toml(written), (item, text[:offset], text[offset:])
+
+
+@given(st.sampled_from([text for text in SHORT if "\r" not in text]), st.data())
+def test_line_ends_of_windows_change_nothing(text: str, data: st.DataObject) -> None:
+    offset = data.draw(st.integers(0, len(text)))
+    place = ClientPositions(text, "utf-16").position(offset)
+    unix, windows = (shown(each, place) for each in (text, text.replace("\n", "\r\n")))
+    assert unix == windows
+
+
+def shown(text: str, place: LinePosition) -> list[object]:
+    """Return what an editor shows of a config, with a cursor at a place."""
+    config = OpenConfig("job.sft.toml", text, LintChoices(TARGETS[0]))
+    positions = config.positions("utf-16")
+    offset = positions.offset(place)
+    about = hover(config, offset)
+    return [
+        [(each.message, positions.position(each.span.start)) for each in config.findings],
+        [(each.text, *map(positions.position, each.span[1:])) for each in complete(config, offset)],
+        [(each.text, positions.position(each.offset)) for each in inlay_hints(config)],
+        about and (about.text, *map(positions.position, about.span[1:])),
+    ]
 
 
 def check_outline(node: OutlineNode) -> None:

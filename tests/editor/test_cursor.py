@@ -45,6 +45,7 @@ CASES = [
     ("[[runs]]|", "end", ()),
     ("job. |", "key", ("job",)),
     ("mode = |[1]", "end", ()),
+    ('mode = "a\\"|', "value", ("mode",)),
     ('a = """\nb|\nc"""', "end", ()),
     ('a = "|""\nb"""', "end", ()),
 ]
@@ -71,6 +72,9 @@ def test_what_is_being_written(text: str, part: str, key: tuple[str, ...]) -> No
         ("mode = |\r\n", "", ""),
         ('mode =| "lora" # x', "", ' "lora"'),
         ('mode = |"lo\\"ra"', "", '"lo\\"ra"'),
+        ('mode = "\\|t" # x', '"\\', '"\\t"'),
+        ('mode = "a|\\"b" # "', '"a', '"a\\"b"'),
+        ('mode = "a\\|\n"', '"a\\', '"a\\'),
         ("rate = |5.0e-6, b", "", "5.0e-6"),
         ("rate = 5|.0e-6", "5", "5.0e-6"),
         ('to = ["a", |"b"]', "", '"b"'),

@@ -14,8 +14,8 @@ CursorPart = Literal["header", "key", "value", "end"]
 _TOKEN: Final = re.compile(
     r'''(?P<skip>[ \t\r]+|\#[^\n]*)
       | (?P<newline>\n)
-      | (?P<string>"""(?:[^\\]|\\.)*?(?:"""|\Z) | \'\'\'.*?(?:\'\'\'|\Z)
-          | "(?:[^"\\\n]|\\.)*(?:"|(?=\n)|\Z) | '[^'\n]*(?:'|(?=\n)|\Z))
+      | (?P<string>"""(?:[^\\]|\\.?)*?(?:"""|\Z) | \'\'\'.*?(?:\'\'\'|\Z)
+          | "(?:[^"\\\n]|\\[^\n]?)*(?:"|(?=\n)|\Z) | '[^'\n]*(?:'|(?=\n)|\Z))
       | (?P<mark>[\[\]{}=,.])
       | (?P<word>[^\s\[\]{}=,.\#"']+)''',
     re.VERBOSE | re.DOTALL,
@@ -28,6 +28,7 @@ _VALUE_END: Final = re.compile(r"""[^\s,\[\]{}#"'=]*""")
 _VALUE_AHEAD: Final = re.compile(
     r"""[ \t]*(?:(?P<long>\[|\{|\"{3}|'{3})|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s,\[\]{}#"'=]+)"""
 )
+_STRING: Final = re.compile(r"""\"(?:[^"\\\n]|\\[^\n])*\"|'[^'\n]*'""")
 _LONG: Final = ('"' * 3, "'" * 3)
 """What strings of several lines begin with."""
 
@@ -140,15 +141,13 @@ def cursor_at(text: str, offset: int) -> Cursor:
 
 
 def _is_closed(string: str) -> bool:
-    return len(string) > 1 and string[-1] == string[0]
+    return bool(_STRING.fullmatch(string)) or (len(string) > 5 and string.endswith(_LONG))
 
 
 def _end_of(text: str, offset: int, typed: str, part: CursorPart) -> int:
     """Return the offset at which the word or the string around `offset` ends, on the same line."""
     if typed[:1] in ('"', "'"):
-        end = text.find("\n", offset)
-        line = text[offset : end if end >= 0 else len(text)]
-        closing = line.find(typed[0])
-        return offset + closing + 1 if closing >= 0 else offset
+        string = _STRING.match(text, offset - len(typed))
+        return max(string.end(), offset) if string else offset
     found = (_VALUE_END if part == "value" else _BARE_END).match(text, offset)
     return found.end() if found else offset
