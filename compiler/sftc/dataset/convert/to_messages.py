@@ -239,7 +239,7 @@ class _Row:
             if pairs == "":
                 self._notes.nulls[name] += 1
                 continue
-            for pair in pairs if isinstance(pairs, list) else [None]:
+            for pair in pairs if isinstance(pairs, list) else [pairs]:
                 if not _is_pair(pair):
                     text = f"`{name}` must be a list of pairs: a question and its answer"
                     raise UnconvertibleRowError(text)
