@@ -428,6 +428,10 @@ def test_lines_that_are_no_rows_repeat_nothing(line: bytes, put: Put) -> None:
     }
 
 
+def test_rows_with_blanks_before_them_repeat_each_other(put: Put) -> None:
+    assert ids(one(put((b" " + row(1)) * 2))) == ["duplicate-rows"]
+
+
 def test_repeated_rows_are_counted_and_listed(put: Put) -> None:
     rows = [row(1), b"\n", row(2), b"  " + row(1), row(3), row(2)[:-1] + b" \r\n", row(1)[:-1] + b"\t"]
     path = put(b"".join(rows))

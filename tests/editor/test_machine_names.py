@@ -85,3 +85,8 @@ def test_memory_of_a_model_in_the_table(own_folder: Path) -> None:
     [_, memory] = hints(f"{JOB}sequence_length = 1024\n".replace('"model"', '"Qwen/Qwen3-4B"'))
     assert memory.startswith("about ")
     assert memory.endswith(" GiB a device, which has 79")
+
+
+def test_memory_names_the_length_of_rows_that_nothing_limits(own_folder: Path) -> None:
+    [_, memory] = hints(JOB.replace('"model"', '"Qwen/Qwen3-4B"'))
+    assert memory.endswith(" GiB a device for rows of 40,960 tokens, which has 79")

@@ -14,7 +14,7 @@ from sftc.dataset.examine_row import locate, remarks
 from sftc.dataset.excerpt import Line, Remark
 from sftc.dataset.file_kind import BOM
 from sftc.dataset.length import most_bytes
-from sftc.dataset.sieve import Sieve
+from sftc.dataset.sieve import SPACE, Sieve
 from sftc.dataset.skeletons import fastest_sieve
 from sftc.findings.finding import Finding
 from sftc.findings.stage_rules import rows
@@ -101,7 +101,7 @@ class Inspector:
                 blank.add(at)
                 return False
             found = self._examine(Line(name, chunk.line + at, byte + start, line), look)
-            if not line.startswith(b"{") or any(each.rule in _NOT_ROWS for each in found):
+            if not line.lstrip(SPACE).startswith(b"{") or any(each.rule in _NOT_ROWS for each in found):
                 others[at] = _own_digest(name, byte + start)
             return not found
 

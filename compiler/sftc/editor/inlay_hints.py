@@ -12,6 +12,7 @@ from sftc.checks.resources import ACCUMULATION, PER_DEVICE_BATCH
 from sftc.checks.rules.batch import BATCH_SIZE, GLOBAL_BATCH
 from sftc.checks.rules.data import DATA, DATA_PATH, GPU_TYPE, training_files
 from sftc.checks.rules.model import MODEL
+from sftc.checks.rules.run import SEQUENCE_LENGTH
 from sftc.dataset.sample import head
 from sftc.dataset.streams import UnreadableError
 from sftc.editor.open_config import OpenConfig
@@ -107,7 +108,8 @@ def _memory(config: Config) -> _Texts | None:
             run = estimate_run(config, base, device)
             low, expected, high = (each / GIB for each in run.together)
             room = f", which has {device.usable / GIB:,.0f}" if device else ""
-            text = f"about {expected:,.1f} GiB a device{room}"
+            length = "" if config.is_set(SEQUENCE_LENGTH) else f" for rows of {run.rows.length:,} tokens"
+            text = f"about {expected:,.1f} GiB a device{length}{room}"
             about = [f"between {low:,.1f} and {high:,.1f} GiB: `sftc estimate`", *run.assumptions]
             return text, "\n".join(f"- {each}" for each in about)
     return None
