@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.program import awaited
 from support.training_jobs import rows
 
 
@@ -58,12 +59,14 @@ def test_the_commands_in_the_readme_work(root: Path, tmp_path: Path, newcomer: d
     assert trained.stdout.startswith("job-")
 
     (tmp_path / "payload.json").write_text(typed(["sftc", "compile", "job.sft.toml"]).stdout)
-    with subprocess.Popen(
-        commands["serve"],
-        cwd=tmp_path,
-        env=newcomer,
-        stdout=subprocess.PIPE,
-        text=True,
+    with awaited(
+        subprocess.Popen(
+            commands["serve"],
+            cwd=tmp_path,
+            env=newcomer,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
     ) as service:
         assert service.stdout
         assert service.stdout.readline() == "Listening on http://127.0.0.1:8000\n"

@@ -12,6 +12,7 @@ from sftc.private import private_folder
 from sftc.service.lease import Lease
 from sftc.submission.journal import Journal
 from support.environment import isolate
+from support.program import awaited
 from support.services import SERVE, rows, thread
 
 UMASKS = (0o000, 0o277)
@@ -82,8 +83,8 @@ def test_what_a_trainer_writes_is_private(tmp_path: Path) -> None:
     """The program sets a umask, which the processes of the trainer inherit."""
     options = ("--port", "0", "--data-dir", str(tmp_path / "data"), "--idle")
     script = 'umask 000; exec "$@"'
-    with subprocess.Popen(
-        ["bash", "-c", script, "bash", *SERVE, *options], stdout=subprocess.PIPE, text=True
+    with awaited(
+        subprocess.Popen(["bash", "-c", script, "bash", *SERVE, *options], stdout=subprocess.PIPE, text=True)
     ) as running:
         assert running.stdout
         assert running.stdout.readline().startswith("Listening")

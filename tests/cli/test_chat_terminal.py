@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from sftc.cli import chat_command
 from support import tiny_model
 from support.adapters import write_adapter
-from support.program import Program
+from support.program import Program, awaited
 
 pytestmark = [
     pytest.mark.measured,
@@ -52,7 +52,7 @@ def test_a_conversation_on_a_terminal(sftc: Program) -> None:
     termios.tcsetwinsize(terminal, (24, 80))
     command = [sftc.path, "chat", "model", "--max-tokens", "220"]
     screen = Screen(main)
-    with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+    with awaited(subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal)) as process:
         os.close(terminal)
         screen.until(b"type a question, or /help\r\n")
         screen.until(b"> ")
@@ -78,10 +78,11 @@ def test_both_answers_are_side_by_side_on_a_wide_terminal(sftc: Program, columns
     main, terminal = pty.openpty()
     termios.tcsetwinsize(terminal, (24, columns))
     command = [sftc.path, "chat", "adapter", "--max-tokens", "60"]
-    environment = os.environ | {"TERM": "xterm"}
+    kept = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    environment = kept | {"TERM": "xterm"}
     screen = Screen(main)
-    with subprocess.Popen(
-        command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment
+    with awaited(
+        subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
     ) as process:
         os.close(terminal)
         screen.until(b"> ")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.program import Dataset
+from support.program import Dataset, awaited
 from support.training_files import GOOD, UNANSWERED, digest, row
 
 CHUNK = row(1).replace("2", "2" * 10_000).encode() * 52
@@ -164,7 +164,7 @@ def test_a_file_that_changes_during_the_check_is_an_error(dataset: Dataset) -> N
     rows = Path("rows.jsonl")
     rows.write_text(text := "".join(f'{{"{number}":\n' for number in range(5000)))
     command = [*dataset.command, "check", "rows.jsonl", "--max-errors", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with awaited(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
         assert process.stdout
         process.stdout.readline()  # the check has started, and cannot end before its output is read
         with rows.open("a") as file:

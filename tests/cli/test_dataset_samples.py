@@ -202,7 +202,7 @@ def test_head_writes_the_first_rows_byte_for_byte(dataset: Dataset) -> None:
 
 
 def test_head_does_not_read_the_rest(dataset: Dataset) -> None:
-    assert dataset.shell("yes 2>&- | { dataset head - -n 3; }")[1] == "y\n" * 3
+    assert dataset.shell("yes '{}' 2>&- | { dataset head - -n 3; }")[1] == "{}\n" * 3
 
 
 def test_the_output_file_is_replaced_atomically(dataset: Dataset) -> None:

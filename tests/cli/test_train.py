@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from support.backends import Answer, Embedded, OddService, Succeeds, embedded, odd_service
-from support.program import CONFIG, Program
+from support.program import CONFIG, Program, awaited
 from support.training_files import BROKEN, GOOD, row
 
 LISTENER = """
@@ -169,8 +169,10 @@ def test_the_training_file_is_prompted_for_only_on_a_terminal(sftc: Program, fol
     for answer in ("3", "sub/other.jsonl"):
         main, terminal = pty.openpty()
         command = [sftc.path, "train", "--config", "nameless.toml", "--dry-run"]
-        with subprocess.Popen(
-            command, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        with awaited(
+            subprocess.Popen(
+                command, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
         ) as process:
             os.close(terminal)
             os.write(main, f"{answer}\n".encode())

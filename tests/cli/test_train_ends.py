@@ -33,7 +33,7 @@ from support.backends import (
 from support.environment import KEY, isolate, write_files
 from support.lossy_proxy import Passing, line
 from support.orders import Hosted
-from support.program import CONFIG, Program, processes, rest, told
+from support.program import CONFIG, Program, awaited, processes, rest, told
 from support.training_files import GOOD
 from support.waiting import eventually
 
@@ -226,8 +226,10 @@ def test_a_terminal_shows_the_last_metrics_on_one_line(sftc: Program, folder: Pa
     with serving(sftc, folder) as (live, _):
         job = live(*TRAIN)[1].strip()
         main, terminal = pty.openpty()
-        with subprocess.Popen(
-            [live.path, "jobs", "follow", job], stdin=terminal, stderr=terminal, env=live.environment()
+        with awaited(
+            subprocess.Popen(
+                [live.path, "jobs", "follow", job], stdin=terminal, stderr=terminal, env=live.environment()
+            )
         ) as process:
             os.close(terminal)
             assert process.wait(60) == 0

@@ -150,6 +150,8 @@ REQUESTS = [
     ("POST", "/jobs"),
     ("GET", "/jobs"),
     ("GET", "/jobs/{id}"),
+    ("GET", "/jobs/{id}/provenance"),
+    ("PUT", "/jobs/{id}/provenance"),
     ("POST", "/jobs/{id}/start"),
     ("POST", "/jobs/{id}/cancel"),
     ("GET", "/jobs/{id}/events"),

@@ -80,6 +80,17 @@ class Program:
                     os.kill(process.pid, signal.SIGKILL)
 
 
+@contextmanager
+def awaited(process: "subprocess.Popen[Any]") -> Iterator["subprocess.Popen[Any]"]:
+    """Wait for a process at the end; if the test has failed, kill it, since it may wait for the test."""
+    with process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+
+
 class Dataset(Program):
     """The command `sftc dataset`."""
 

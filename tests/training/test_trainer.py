@@ -26,6 +26,7 @@ from sftc.training.reporter import Reporter
 from sftc.training.run_job import prepare_job
 from sftc.training.tokens import TokenRows
 from sftc.training.trainable import build_trainable
+from support.program import awaited
 from support.training_jobs import Bench, Told, contents, payload, token_loss, workers
 from support.waiting import eventually
 
@@ -112,8 +113,8 @@ def test_processes_do_not_outlive_the_service(tmp_path: Path, models: Path) -> N
     bench = Bench(tmp_path / "job", models, payload(2, n_epochs=10_000))
     program = f"from support import training_jobs; training_jobs.run({str(bench.folder)!r}, {str(models)!r})"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment
+    with awaited(
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment)
     ) as service:
         assert service.stdout
         assert service.stdout.readline() == b"training\n"

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from stringzilla import hash
 
-from sftc.dataset.chunks import MAX_ROW, Chunk
+from sftc.dataset.chunks import MAX_ROW, SPACE, Chunk
 from sftc.dataset.examine_row import locate, remarks
 from sftc.dataset.excerpt import Line, Remark
 from sftc.dataset.file_kind import BOM
 from sftc.dataset.length import most_bytes
-from sftc.dataset.sieve import SPACE, Sieve
+from sftc.dataset.sieve import Sieve
 from sftc.dataset.skeletons import fastest_sieve
 from sftc.findings.finding import Finding
 from sftc.findings.stage_rules import rows

@@ -1,6 +1,7 @@
 """The server: the configs that are open in an editor, and their findings."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -305,6 +306,7 @@ def serve_editor(project: Project, choices: LintChoices) -> bool:
     """
     from sftc.editor.editor_requests import FEATURES, SHOW_PAYLOAD, show_payload
 
+    gc.set_threshold(1000)  # a session is long, and each state of a text is garbage of the next
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # `report_server_error` has what matters
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # or it would wait for another message first
     with TemporaryDirectory(prefix="sftc-", ignore_cleanup_errors=True) as folder:
