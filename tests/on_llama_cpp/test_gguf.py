@@ -113,6 +113,17 @@ def test_quantised(quantisation: str | None, kind: str, sftc: Program, trained: 
     assert tensors == {kind, "F32"}
 
 
+def test_rows_are_shown_with_the_tokens_of_a_gguf_file(sftc: Program, trained: Path) -> None:
+    for output in (["--gguf", "made/sums.gguf"], ["--merge", "--output", "merged"]):
+        code, _, said = sftc("export", str(trained), *output)
+        assert code == 0, said
+    messages = [{"role": "user", "content": "3 + 4?"}, {"role": "assistant", "content": "a river"}]
+    Path("rows.jsonl").write_text(json.dumps({"messages": messages}), encoding="utf-8")
+    shown = [sftc("dataset", "preview", "rows.jsonl", "--model", model) for model in ("made", "merged")]
+    assert shown[0][0] == 0, shown[0][2]
+    assert shown[0][1].replace("model: made", "model: merged") == shown[1][1]
+
+
 def test_a_folder_for_ollama(sftc: Program, trained: Path) -> None:
     code, out, said = sftc("export", str(trained), "--ollama", "sums", "--output", "made")
     assert (code, out) == (0, "made\n"), said

@@ -53,10 +53,7 @@ def load_look(model: str, setup: "Setup | None" = None, lines: frozenset[int] = 
         check_packages("transformers")  # a missing package is told before a missing model
         base = find_base_model(model, None, download=False)
         if base.gguf:
-            raise click.ClickException(
-                f"{model} has its tokenizer in a GGUF file, which cannot be read here. Pass the folder of "
-                "the same model with a tokenizer.json, or its id in the Hugging Face cache."
-            )
+            check_packages("torch")  # transformers reads it with torch
         look = ModelLook(Reading(model, base, (setup and setup.sequence_length) or 0, train_on, lines=lines))
         look.check_model()
     except ModelNotFoundError as error:

@@ -1,4 +1,7 @@
-"""Load the tokenizer of a base model, with its chat template. Needs transformers but not torch."""
+"""Load the tokenizer of a base model, with its chat template.
+
+Needs transformers but not torch, unless the tokenizer is in a GGUF file.
+"""
 
 import os
 import sys
@@ -75,15 +78,16 @@ def input_limit(config: Any, tokenizer: Any) -> int:
 
 
 @contextmanager
-def without_torch() -> Iterator[None]:
+def without_torch(base: BaseModel) -> Iterator[None]:
     """Make transformers, imported here, do without torch, whose import takes seconds.
 
-    Does nothing if torch is imported already. The process cannot load models afterwards.
+    Does nothing if torch is imported already, or if `base` is a GGUF file, which transformers reads with
+    torch. Otherwise the process cannot load models afterwards.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # each process has rows of its own
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that there is no torch
-    if "torch" in sys.modules:
+    if "torch" in sys.modules or base.gguf:
         yield
         return
     sys.modules["torch"] = None  # type: ignore[assignment]  # makes `import torch` fail, and find nothing

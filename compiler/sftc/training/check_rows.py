@@ -32,8 +32,8 @@ def main() -> None:
     """Try the rows of the files."""
     name, folder, *files = sys.argv[1:]
     try:
-        with without_torch(), importing():
-            base = find_base_model(name, Path(folder) if folder else None, download=False)
+        base = find_base_model(name, Path(folder) if folder else None, download=False)
+        with without_torch(base), importing():
             tokenizer = load_tokenizer(base, name, 0).tokenizer
     except (FailedError, ImportError):
         return  # the job says what is wrong with the model

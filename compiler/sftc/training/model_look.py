@@ -65,7 +65,7 @@ class Reading(NamedTuple):
 
 @lru_cache
 def _load(base: BaseModel, name: str, sequence_length: int) -> BaseTokenizer:
-    with without_torch():
+    with without_torch(base):
         return load_tokenizer(base, name, sequence_length)
 
 
