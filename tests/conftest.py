@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator
+from itertools import chain, islice
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ desk = settings(deadline=None, print_blob=True, suppress_health_check=[HealthChe
 settings.register_profile("desk", desk)
 settings.register_profile("same", desk, derandomize=True, max_examples=50)
 settings.register_profile("soak", desk, max_examples=3000)
-# There is one test process per core. More torch threads would only compete for the cores.
+# The test processes use all cores. More torch threads would only compete for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.load_profile(os.environ.get("HYPOTHESIS", "same"))
 
@@ -54,7 +55,7 @@ SLOW = ("test_newcomer.py", "test_pre_commit.py", "test_the_project_passes_its_c
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put slow tests first: xdist gives each of two workers half of the list, and balances the rest."""
+    """Put slow tests first: xdist gives each worker an equal part of the list, and balances the rest."""
     for item in items:
         if any(name in item.nodeid for name in SLOW):
             item.add_marker("slow")
@@ -62,10 +63,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "slow" in item.keywords:
             slow.setdefault(item.path, []).append(item)
-    one, other = ([each for items in [*slow.values()][at::2] for each in items] for at in (0, 1))
-    quick = [item for item in items if "slow" not in item.keywords]
-    middle = len(quick) // 2
-    items[:] = [*one, *quick[:middle], *other, *quick[middle:]]
+    quick = iter([item for item in items if "slow" not in item.keywords])
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ordered: list[pytest.Item] = []
+    for at in range(workers):
+        ordered += chain(*[*slow.values()][at::workers])
+        ordered += islice(quick, max(0, len(items) * (at + 1) // workers - len(ordered)))
+    items[:] = [*ordered, *quick]
 
 
 @pytest.fixture(scope="session")
