@@ -54,6 +54,7 @@ def provenance(**changes: Any) -> dict[str, Any]:
         "origins": {
             "/model": {"kind": "config", "key": "job.model", "path": "job.toml", "line": 2},
             "/metadata/effective_config/compute/gpu_type": {"kind": "flag", "path": "--set"},
+            "/training_file_id": {"kind": "constant"},  # for the compiler, which does not know it yet
         },
         **changes,
     }

@@ -10,7 +10,7 @@ import click
 
 from sftc.cli.connection import say
 from sftc.cli.exits import FINDINGS
-from sftc.cli.output import write_files, write_stdout
+from sftc.cli.output import is_colored, write_files, write_stdout
 from sftc.cli.side_by_side import SideBySide, half_width
 from sftc.cli.trained_folder import trained_folder
 from sftc.report.terminal import printable_lines
@@ -224,5 +224,4 @@ def _show(text: str) -> None:
 
 def _styled(text: str, **style: bool) -> str:
     """Return a text in a style if stdout is a terminal that shows it."""
-    colored = sys.stdout and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return click.style(text, **style) if colored else text
+    return click.style(text, **style) if is_colored(sys.stdout) else text
