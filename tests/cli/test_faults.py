@@ -1,11 +1,16 @@
 """A bug in sftc is reported as such, and an interrupt is not."""
 
+import os
+import signal
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from sftc import pipeline
 from sftc.cli.exits import FAULT, INTERRUPTED
 from sftc.cli.main import main
-from support.program import CONFIG
+from support.program import CONFIG, Program
 
 FILES = {"config.toml": CONFIG}
 
@@ -45,3 +50,12 @@ def test_a_missing_module_that_no_extra_installs_is_a_bug(
 ) -> None:
     assert run(monkeypatch, ModuleNotFoundError("No module named 'gone'", name="gone")) == FAULT
     assert "This is a bug in sftc" in capsys.readouterr().err
+
+
+def test_an_interrupt_before_the_commands_are_imported_ends_it_silently(
+    sftc: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("click.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    monkeypatch.setenv("PYTHONPATH", os.getcwd())
+    run = subprocess.run([*sftc.command, "--version"], capture_output=True, check=False, timeout=60)
+    assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGINT, b"", b"")

@@ -588,6 +588,56 @@ def test_a_killed_worker_ends_the_check(put: Put, when: str) -> None:
     assert ended.stdout.startswith("RuntimeError: a worker process ended unexpectedly"), ended.stderr
 
 
+INTERRUPTING = """
+import multiprocessing, os, signal, sys
+from sftc.dataset.chunks import Bounds, Chunk
+from sftc.dataset.pool import Pool
+
+def fork(fork=os.fork):
+    child = fork()
+    if sys.argv[1] == ("while workers begin" if child else "a worker that begins"):
+        os.kill(os.getpid(), signal.SIGINT)
+    return child
+
+def kill():
+    for child in multiprocessing.active_children():
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+
+def length(path, chunk):
+    return len(chunk.data)
+
+def chunks():
+    for number in range(9):
+        yield Chunk(b"a", 1, 1, 0)
+    if sys.argv[1] == "after a worker was killed":
+        kill()
+        raise KeyboardInterrupt
+
+multiprocessing.set_start_method("fork")
+os.fork = fork
+try:
+    with Pool(lambda: length, 3, Bounds(alone=0, patience=0)) as pool:
+        print(sum(pool.map("a", chunks())))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    {
+        "a worker that begins": "9",
+        "while workers begin": "interrupted",
+        "after a worker was killed": "interrupted",
+    }.items(),
+)
+def test_ctrl_c_at_any_time_is_no_fault(when: str, said: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTING, when]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{said}\n", "")
+
+
 @pytest.mark.parametrize(("begin", "end"), [('{"a":', "}"), ("[", "]")])
 def test_a_part_as_deep_as_a_row_may_be_is_looked_into(begin: str, end: str) -> None:
     for text, found in (("", ["blank-assistant"]), ("x", [])):

@@ -5,9 +5,11 @@ itself. Chunks are passed in shared memory, results through pipes. If the work t
 no other process is started.
 """
 
+import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from threading import current_thread, main_thread
 from time import thread_time
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -42,9 +44,12 @@ class Pool(Generic[_T]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            worker.close()
-        self._workers.clear()
+        if not self._workers:
+            return
+        with _uninterrupted():
+            for worker in self._workers:
+                worker.close()
+            self._workers.clear()
 
     def map(self, path: str, chunks: Iterable[Chunk]) -> Generator[_T, None, None]:
         """Yield the result for each of `chunks` of the file at `path`, in order.
@@ -57,7 +62,8 @@ class Pool(Generic[_T]):
         try:
             for number, chunk in enumerate(chunks):
                 if self._is_slow() and not self._workers:
-                    self._workers = [_Worker(self._make) for _ in range(self._jobs - 1)]
+                    with _uninterrupted():
+                        self._workers = [_Worker(self._make) for _ in range(self._jobs - 1)]
                 if not self._hand_out(path, number, chunk):
                     done[number] = self._do(path, chunk)
                 self._collect(done, 0)
@@ -71,8 +77,9 @@ class Pool(Generic[_T]):
             for number in sorted(done):
                 yield done.pop(number)
         finally:
-            while any(worker.waiting for worker in self._workers):
-                self._collect({}, None)
+            with suppress(RuntimeError):  # what ended the reading is what counts
+                while any(worker.waiting for worker in self._workers):
+                    self._collect({}, None)
 
     def _do(self, path: str, chunk: Chunk) -> _T:
         begun = thread_time()
@@ -157,13 +164,35 @@ class _Worker:
             slot.unlink()
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Make Ctrl-C wait, and keep it from the processes that start meanwhile."""
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # to start it would let Ctrl-C through
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if _is_main() else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if _is_main():
+            signal.signal(signal.SIGINT, before)
+        for number in came:
+            signal.raise_signal(number)
+
+
+def _is_main() -> bool:
+    """Return whether this is the thread that handles signals."""
+    return current_thread() is main_thread()
+
+
 def _serve(make: Callable[[], ChunkTask[Any]], connection: "Connection[Any, Any]", names: list[str]) -> None:
     """Work on chunks in a worker process until it receives `None` or its parent ends."""
-    import signal
     from multiprocessing import parent_process
     from multiprocessing.shared_memory import SharedMemory
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops this process
     work, parent = make(), parent_process()
     slots = [SharedMemory(name) for name in names]
     with suppress(EOFError, OSError):
