@@ -19,8 +19,9 @@ from tokenizers import AddedToken
 
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from sftc.training.chat_template import ChatTemplate, encode
+from sftc.training.chat_template import ChatTemplate
 from sftc.training.conversation import UnspeakableError
+from sftc.training.encoded_row import encode
 from support import tiny_model
 from support.conversations import CONVERSATIONS, TOOLS, faults
 

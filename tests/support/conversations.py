@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sftc.training.chat_template import Encoded
+from sftc.training.encoded_row import Encoded
 
 TOOLS = [{"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}]
 

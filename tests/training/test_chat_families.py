@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from sftc.training.chat_template import ChatTemplate, Encoded, encode
+from sftc.training.chat_template import ChatTemplate
 from sftc.training.conversation import UnspeakableError
+from sftc.training.encoded_row import Encoded, encode
 from support.chat_templates import FAMILIES, tokenizer
 from support.conversations import CONVERSATIONS, TOOLS, faults
 

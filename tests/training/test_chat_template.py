@@ -9,8 +9,9 @@ from chance_model import TEMPLATE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sftc.training.chat_template import ChatTemplate, encode
+from sftc.training.chat_template import ChatTemplate
 from sftc.training.conversation import UnspeakableError
+from sftc.training.encoded_row import encode
 from sftc.training.plan import TrainOn
 from support.chat_templates import FAMILIES
 from support.chat_templates import tokenizer as of_family

@@ -15,9 +15,10 @@ from sftc.dataset.sample import rows_of
 from sftc.service.executor import FailedError
 from sftc.training.base_model import find_base_model
 from sftc.training.base_tokenizer import load_tokenizer, without_torch
-from sftc.training.chat_template import ChatTemplate, try_row
+from sftc.training.chat_template import ChatTemplate
 from sftc.training.conversation import UnspeakableError, read_row
 from sftc.training.process_start import importing
+from sftc.training.rendered_row import render_row
 
 REFUSED: Final = 3
 """The exit code if rows are refused."""
@@ -54,7 +55,7 @@ def refusals(path: Path, tokenizer: Any) -> Iterator[str]:
     template = ChatTemplate(tokenizer)
     for line in islice(rows_of(str(path)), _ROWS):
         try:
-            try_row(read_row(line.data), template)
+            render_row(read_row(line.data), template)
         except UnspeakableError as error:
             yield f"{line.number}: {error}"
 

@@ -16,9 +16,11 @@ from sftc.findings.stage_rules import conversations, templates
 from sftc.text.keys import Path
 from sftc.training.base_model import BaseModel
 from sftc.training.base_tokenizer import BaseTokenizer, load_tokenizer, without_torch
-from sftc.training.chat_template import ChatTemplate, Encoded, encode, try_row
+from sftc.training.chat_template import ChatTemplate
 from sftc.training.conversation import NotTextError, TemplateRefusesError, UnspeakableError, read_row
+from sftc.training.encoded_row import Encoded, encode
 from sftc.training.plan import TrainOn
+from sftc.training.rendered_row import render_row
 from sftc.training.row_causes import Cause, Causes
 from sftc.training.seen_row import SeenRow, see
 
@@ -210,7 +212,7 @@ class _Looker:
         while bad - good > 1:
             middle = (good + bad) // 2
             try:
-                try_row({**row, "messages": messages[:middle]}, self._template)
+                render_row({**row, "messages": messages[:middle]}, self._template)
             except UnspeakableError as other:
                 good, bad = (good, middle) if str(other) == str(error) else (middle, bad)
             else:

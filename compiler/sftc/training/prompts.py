@@ -6,8 +6,9 @@ from typing import Any, Final, NamedTuple
 
 from sftc.service.executor import FailedError
 from sftc.training.base_tokenizer import BaseTokenizer
-from sftc.training.chat_template import ChatTemplate, encode_question
+from sftc.training.chat_template import ChatTemplate
 from sftc.training.conversation import UnspeakableError
+from sftc.training.encoded_row import encode_question
 from sftc.training.plan import Plan
 
 _KEY: Final = "training.samples.prompts"

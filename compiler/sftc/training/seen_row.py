@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
-from sftc.training.chat_template import Encoded
+from sftc.training.encoded_row import Encoded
 
 State = Literal["trained", "read", "cut"]
 """What happens to a token: it is trained on, only read, or cut off."""

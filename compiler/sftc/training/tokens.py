@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sftc.service.executor import FailedError
-from sftc.training.chat_template import ChatTemplate, encode
+from sftc.training.chat_template import ChatTemplate
 from sftc.training.conversation import UnspeakableError, read_row
+from sftc.training.encoded_row import encode
 from sftc.training.plan import TrainOn
 
 IGNORED = -100

@@ -9,7 +9,8 @@ from sftc.service.executor import FailedError
 from sftc.training.artifacts import end_tokens
 from sftc.training.base_model import ADAPTER, BaseModel, base_of, loading
 from sftc.training.base_tokenizer import input_limit
-from sftc.training.chat_template import ChatTemplate, encode_question
+from sftc.training.chat_template import ChatTemplate
+from sftc.training.encoded_row import encode_question
 
 
 class TooLongError(Exception):

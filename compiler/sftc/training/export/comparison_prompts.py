@@ -9,8 +9,9 @@ from sftc.dataset.examine_row import is_valid_row
 from sftc.dataset.sample import rows_of
 from sftc.dataset.streams import UnreadableError
 from sftc.service.executor import FailedError
-from sftc.training.chat_template import ChatTemplate, encode, encode_question
+from sftc.training.chat_template import ChatTemplate
 from sftc.training.conversation import UnspeakableError, read_row
+from sftc.training.encoded_row import encode, encode_question
 
 _PROMPTS: Final = 8
 _LONGEST: Final = 512
