@@ -26,7 +26,7 @@ from sftc.text.keys import ABSENT, dotted, look_up
 from sftc.text.source import Source
 from sftc.tools.lint import lint
 from sftc.training.machine import Machine
-from sftc.training.plan import UnsupportedJobError, make_plan
+from sftc.training.make_plan import UnsupportedJobError, make_plan
 from support.configs import runs
 from support.scratch import Scratch
 

@@ -18,7 +18,8 @@ from sftc.findings.stage_rules.other_trainers import UNFINISHED
 from sftc.text.keys import ABSENT
 from sftc.training.machine import PACKAGES as OPTIONAL
 from sftc.training.machine import Machine
-from sftc.training.plan import Plan, UnsupportedJobError, make_plan
+from sftc.training.make_plan import UnsupportedJobError, make_plan
+from sftc.training.plan import Plan
 from support.round_trips import GENERATED, expressible, texts
 from support.target_readers import run_reader
 

@@ -25,7 +25,7 @@ from sftc.training.artifacts import card
 from sftc.training.fit import Outcome
 from sftc.training.learning_rate import schedule
 from sftc.training.machine import Machine
-from sftc.training.plan import make_plan
+from sftc.training.make_plan import make_plan
 from sftc.training.tokens import Counts, TokenRows
 from support import tiny_model
 from support.training_jobs import Bench, Told, contents, settings, token_loss

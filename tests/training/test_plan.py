@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 import sftc
 from sftc.contract.versions import PACKAGED
 from sftc.training.machine import Machine
-from sftc.training.plan import Plan, UnsupportedJobError, make_plan
+from sftc.training.make_plan import UnsupportedJobError, make_plan
+from sftc.training.plan import Plan
 
 CPU = Machine("cpu", ("CPU with 2 cores",), True, frozenset({"bitsandbytes"}), cpus=2)
 H100 = Machine("cuda", ("NVIDIA H100 80GB HBM3",) * 8, True, frozenset({"bitsandbytes", "deepspeed"}))

@@ -21,7 +21,7 @@ from sftc.service.executor import FailedError
 from sftc.training.base_model import find_base_model
 from sftc.training.job_spec import ExecutorOptions
 from sftc.training.machine import out_of_memory, probe
-from sftc.training.plan import UnsupportedJobError
+from sftc.training.make_plan import UnsupportedJobError
 from sftc.training.reporter import Reporter
 from sftc.training.run_job import prepare_job
 from sftc.training.tokens import TokenRows

@@ -13,7 +13,8 @@ from sftc.text.keys import Path as KeyPath
 from sftc.text.keys import dotted
 from sftc.text.source import Source
 from sftc.training.machine import PACKAGES, Machine
-from sftc.training.plan import KEYS, Plan, UnsupportedJobError, make_plan
+from sftc.training.make_plan import KEYS, UnsupportedJobError, make_plan
+from sftc.training.plan import Plan
 from sftc.training.settings import NOTES, PayloadSettings
 from support.scratch import Scratch, edit
 

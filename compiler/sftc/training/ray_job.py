@@ -24,7 +24,7 @@ from sftc.service.executor import FailedError
 from sftc.training import job_spec
 from sftc.training.launch import process_group_backend
 from sftc.training.machine import Machine, out_of_memory, probe
-from sftc.training.plan import UnsupportedJobError
+from sftc.training.make_plan import UnsupportedJobError
 from sftc.training.ray_cluster import MARK
 from sftc.training.reporter import Reporter
 from sftc.training.settings import PayloadSettings

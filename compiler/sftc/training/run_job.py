@@ -17,7 +17,8 @@ from sftc.training import artifacts, base_model, job_spec, tokens
 from sftc.training.base_tokenizer import load_tokenizer
 from sftc.training.durable import sync_tree, write_durably
 from sftc.training.machine import Machine
-from sftc.training.plan import Plan, make_plan
+from sftc.training.make_plan import make_plan
+from sftc.training.plan import Plan
 from sftc.training.prompts import Prompts, encode_prompts
 from sftc.training.reporter import Reporter
 from sftc.training.tracker_kinds import RunRecord

@@ -11,7 +11,7 @@ from threading import Thread
 from sftc.service.executor import FailedError
 from sftc.training import job_spec
 from sftc.training.machine import disk_full, out_of_memory, probe
-from sftc.training.plan import UnsupportedJobError
+from sftc.training.make_plan import UnsupportedJobError
 from sftc.training.process_exit import exit_after
 from sftc.training.process_start import importing
 from sftc.training.reporter import Reporter
