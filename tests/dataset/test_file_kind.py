@@ -166,6 +166,7 @@ def test_a_database_is_recognised(tmp_path: Path) -> None:
         base64.b64encode(TEXT),
         TEXT[:-1] + b"," + b"\n" + TEXT,
         (json.dumps({"messages": "x" * HEAD}) + "\n").encode()[:HEAD],
+        *(b"".join(b'{"%0*d":\n' % (size, at) for at in range(HEAD // size))[:HEAD] for size in (5, 100)),
     ],
 )
 def test_what_may_be_json_lines_is_checked_row_by_row(data: bytes) -> None:

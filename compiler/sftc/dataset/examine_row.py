@@ -10,14 +10,12 @@ import orjson
 from sftc.contract.versions import PACKAGED
 from sftc.dataset.advice import advice, nul
 from sftc.dataset.excerpt import Line, Remark
-from sftc.dataset.json_scan import NotJsonError, Scan
+from sftc.dataset.json_scan import MAX_DEPTH, NotJsonError, Scan
 from sftc.dataset.length import too_long
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.stage_rules import rows
 from sftc.text.keys import Path
 from sftc.text.source import escaped
-
-MAX_DEPTH = 500
 
 
 def remarks(data: bytes, tokens: int | None = None) -> list[Remark]:

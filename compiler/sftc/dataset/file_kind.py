@@ -2,9 +2,12 @@
 
 import re
 from contextlib import suppress
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 import orjson
+
+from sftc.dataset.json_scan import MAX_DEPTH
 
 BOM: Final = b"\xef\xbb\xbf"
 
@@ -101,6 +104,8 @@ _YAML: Final = re.compile(
 _SCALAR: Final = re.compile(r"-?\d[\d.eE+-]*|true|false|null")
 _CONTROLS: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c\x1d\x1f]")
 """Bytes that no text has at its beginning, but for the separator of RFC 7464 and the escape of terminals."""
+_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_STEPS: Final = {"{": 1, "[": 1, "}": -1, "]": -1}
 _SPACE: Final = " \t\r\n"
 _BEGINNING: Final = 512
 """The bytes in which a binary file shows that it is one."""
@@ -171,7 +176,7 @@ def _begins_like_json(line: str) -> bool:
 
 def _goes_on(text: str, line: str, *, is_whole: bool) -> bool:
     """Return whether the JSON value that begins on `line` ends on a later line of `text`."""
-    if len(line) == len(text):
+    if len(line) == len(text) or _is_deep(text):
         return False
     import json
 
@@ -180,9 +185,13 @@ def _goes_on(text: str, line: str, *, is_whole: bool) -> bool:
     except json.JSONDecodeError as error:
         is_cut = error.msg.startswith("Unterminated string") or error.pos >= len(text) - _WORD
         return is_cut and not is_whole and "\n" in text[: error.pos]
-    except RecursionError:
-        return False
     return end > len(line)
+
+
+def _is_deep(text: str) -> bool:
+    """Return whether a text has more levels than a row, and than any version of Python reads."""
+    steps = (_STEPS.get(sign, 0) for sign in _STRING.sub("", text))
+    return max(accumulate(steps), default=0) > MAX_DEPTH
 
 
 def _table(text: str) -> FileKind | None:

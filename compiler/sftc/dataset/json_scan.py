@@ -23,6 +23,9 @@ _LONE = re.compile(
 _HALF = 6
 """Length of an unpaired surrogate as an escape, such as `\\ud83d`."""
 
+MAX_DEPTH: Final = 500
+"""Levels of nesting that a row may have."""
+
 PLACES = 64
 """Depth to which positions are kept. The paths of a text take memory that grows with its depth squared."""
 
