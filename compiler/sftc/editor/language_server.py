@@ -7,8 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from tempfile import TemporaryDirectory
+from contextlib import closing, suppress
 from time import perf_counter
 from typing import Any, BinaryIO, Final, cast
 from urllib.parse import unquote
@@ -137,14 +136,11 @@ def _is_id(value: Any) -> bool:
 
 
 class ConfigServer(LanguageServer):
-    """The configs that are open in an editor, by their URIs, and what the project wants of them.
-
-    Payloads that the editor shows are in `folder`, which is for this session, and its owner only.
-    """
+    """The configs that are open in an editor, by their URIs, and what the project wants of them."""
 
     protocol: _Protocol
 
-    def __init__(self, project: Project, choices: LintChoices, folder: str) -> None:
+    def __init__(self, project: Project, choices: LintChoices) -> None:
         super().__init__(
             NAME,
             __version__,
@@ -156,7 +152,7 @@ class ConfigServer(LanguageServer):
         self._configs: dict[str, OpenConfig] = {}
         self._seconds: dict[str, float] = {}
         self._waiting: dict[str, asyncio.TimerHandle] = {}
-        self.previews = PreviewFolder(folder)
+        self.previews = PreviewFolder()
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Answer what is not JSON, and report a bug of this server. Other errors were answered before."""
@@ -308,9 +304,17 @@ def serve_editor(project: Project, choices: LintChoices) -> bool:
 
     gc.set_threshold(1000)  # a session is long, and each state of a text is garbage of the next
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # `report_server_error` has what matters
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # or it would wait for another message first
-    with TemporaryDirectory(prefix="sftc-", ignore_cleanup_errors=True) as folder:
-        server = ConfigServer(project, choices, folder)
+    server = ConfigServer(project, choices)
+
+    def end(number: int, frame: object) -> None:
+        """End by the same signal, at once: an exception would wait for another message first."""
+        server.previews.close()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    with closing(server.previews):
         for method, handle, options in FEATURES:
             server.feature(method, options)(handle)
         server.command(SHOW_PAYLOAD)(show_payload)
