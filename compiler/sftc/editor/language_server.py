@@ -1,15 +1,12 @@
 """The server: the configs that are open in an editor, and their findings."""
 
 import asyncio
-import gc
 import logging
 import os
-import signal
-import sys
 from collections.abc import Callable, Iterable
-from contextlib import closing, suppress
+from contextlib import suppress
 from time import perf_counter
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, Final
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -28,7 +25,6 @@ from pygls.uris import from_fs_path, to_fs_path
 from sftc.checks.catalogue import CONFIG_RULES
 from sftc.checks.rules.renamed import OLDER_NAME
 from sftc.editor.client_positions import ClientPositions, Encoding, LinePosition
-from sftc.editor.message_stream import MessageInput, MessageOutput
 from sftc.editor.open_config import LintChoices, OpenConfig
 from sftc.editor.payload_preview import PreviewFolder
 from sftc.findings.finding import Edit, Finding, Severity
@@ -290,34 +286,3 @@ class ConfigServer(LanguageServer):
 
     def _positions(self, config: OpenConfig) -> ClientPositions:
         return config.positions(self._encoding)
-
-
-def serve_editor(project: Project, choices: LintChoices) -> bool:
-    """Answer an editor over standard input and output, and return whether it ended the session by `shutdown`.
-
-    `choices` count until `project` has returned others.
-
-    Raises:
-        NotMessagesError: what comes is not the protocol.
-    """
-    from sftc.editor.editor_requests import FEATURES, SHOW_PAYLOAD, show_payload
-
-    gc.set_threshold(1000)  # a session is long, and each state of a text is garbage of the next
-    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # `report_server_error` has what matters
-    server = ConfigServer(project, choices)
-
-    def end(number: int, frame: object) -> None:
-        """End by the same signal, at once: an exception would wait for another message first."""
-        server.previews.close()
-        signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
-    with closing(server.previews):
-        for method, handle, options in FEATURES:
-            server.feature(method, options)(handle)
-        server.command(SHOW_PAYLOAD)(show_payload)
-        messages = MessageInput(sys.stdin.buffer), MessageOutput(sys.stdout.fileno())
-        server.start_io(*cast("tuple[BinaryIO, BinaryIO]", messages))  # they have the methods that it calls
-        return server.protocol.is_shut_down
