@@ -23,16 +23,8 @@ def serve_editor(project: Project, choices: LintChoices) -> bool:
     """
     gc.set_threshold(1000)  # a session is long, and each state of a text is garbage of the next
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # `report_server_error` has what matters
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # or it would wait for another message first
     server = ConfigServer(project, choices)
-
-    def end(number: int, frame: object) -> None:
-        """End by the same signal, at once: an exception would wait for another message first."""
-        server.previews.close()
-        signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
     with closing(server.previews):
         for method, handle, options in FEATURES:
             server.feature(method, options)(handle)

@@ -3,11 +3,12 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path as FilePath
-from tempfile import TemporaryDirectory
 
 from sftc.editor.hover import path_at
 from sftc.editor.open_config import OpenConfig
+from sftc.private import temporary_folder
 from sftc.text.keys import Part, Path, pointer
 from sftc.text.source import Span
 
@@ -96,23 +97,23 @@ def _pointer_of(config: OpenConfig, path: Path) -> str | None:
 class PreviewFolder:
     """A temporary folder with the payload previews of all open configs; there is none before the first.
 
-    It is for its owner only. `close` removes it.
+    It is for its owner only. `close`, or a signal that ends the server, removes it.
     """
 
     def __init__(self) -> None:
-        self._folder: TemporaryDirectory[str] | None = None
+        self._stack = ExitStack()
+        self._folder = ""
         self._previews: dict[str, PayloadPreview] = {}
 
     def close(self) -> None:
         """Remove the folder."""
-        if self._folder:
-            self._folder.cleanup()
+        self._stack.close()
 
     def of(self, uri: str, config: OpenConfig) -> PayloadPreview:
         """Return the preview of the config at `uri`, up to date."""
         if uri not in self._previews:
-            self._folder = self._folder or TemporaryDirectory(prefix="sftc-", ignore_cleanup_errors=True)
-            folder = os.path.join(self._folder.name, str(len(self._previews)))
+            self._folder = self._folder or self._stack.enter_context(temporary_folder())
+            folder = os.path.join(self._folder, str(len(self._previews)))
             os.mkdir(folder)
             self._previews[uri] = PayloadPreview(folder, config)
         self._previews[uri].write(config)
