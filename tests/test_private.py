@@ -10,7 +10,7 @@ import pytest
 
 from sftc.private import private_folder
 from sftc.service.lease import Lease
-from sftc.submission.journal import Journal
+from sftc.submission.journal import Journal, state_folder
 from support.environment import isolate
 from support.program import awaited
 from support.services import SERVE, rows, thread
@@ -50,6 +50,15 @@ def test_the_journal_is_private(tmp_path: Path, umask: int, monkeypatch: pytest.
         journal.keep_file("sha256:0", "file-1")
         assert open_to_others(tmp_path / "state") == []
         assert len([*(tmp_path / "state/sftc").iterdir()]) == 3
+
+
+@pytest.mark.parametrize("given", ["state", "./state", "~/state", ""])
+def test_a_relative_folder_for_state_is_ignored(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", given)
+    assert state_folder() == tmp_path / ".local/state/sftc"
 
 
 def test_what_an_earlier_version_left_open_becomes_private(tmp_path: Path) -> None:

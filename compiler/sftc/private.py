@@ -1,8 +1,15 @@
 """Creates folders and files that only their owner can use, whatever the umask of the process."""
 
 import os
-from contextlib import suppress
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+_ENDS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_RAISES_OR_IGNORED: Final = (signal.default_int_handler, signal.SIG_IGN, None)
 
 
 def private_folder(path: Path, sign: str | None = None) -> None:
@@ -43,3 +50,28 @@ def private_database(path: Path) -> Path:
             with open(each, "ab", opener=private_opener):
                 pass
     return path
+
+
+@contextmanager
+def temporary_folder() -> Iterator[str]:
+    """Create a private folder, yield its path, and remove it at the end, also if a signal ends the process.
+
+    Enter it in the main thread, and leave several in the reverse order.
+    """
+    folder = TemporaryDirectory(prefix="sftc-", ignore_cleanup_errors=True)
+    before = {number: signal.getsignal(number) for number in _ENDS}
+
+    def end(number: int, frame: object) -> None:
+        folder.cleanup()
+        signal.signal(number, before[signal.Signals(number)])
+        signal.raise_signal(number)
+
+    caught = [number for number, handler in before.items() if handler not in _RAISES_OR_IGNORED]
+    for number in caught:
+        signal.signal(number, end)
+    try:
+        yield folder.name
+    finally:
+        for number in caught:
+            signal.signal(number, before[number])
+        folder.cleanup()

@@ -4,6 +4,7 @@ It is killed at six moments by default, at fifty with the environment variable S
 selects other moments.
 """
 
+import gzip
 import json
 import os
 import pty
@@ -272,6 +273,27 @@ def test_the_embedded_service_ends_if_the_command_is_killed(
     finally:
         for left in processes(data):
             os.kill(left, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_no_copy_of_the_rows(
+    sftc: Program, folder: Path, stop: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    (folder / "rows.jsonl.gz").write_bytes(gzip.compress(GOOD.encode()))
+    (folder / "val.jsonl.gz").write_bytes(gzip.compress(GOOD.encode()))
+    (folder / "config.toml").write_text(f'{CONFIG}[data]\nvalidation_path = "val.jsonl.gz"\n')
+    with (
+        embedded(folder / "data", Waits()) as service,
+        sftc.at(service.url).started(*TRAIN, "--dataset", "rows.jsonl.gz") as process,
+    ):
+        eventually(lambda: service.jobs() and service.jobs()[0]["status"] == "running")
+        assert len([*temporary.glob("*/*.jsonl")]) == 2
+        process.send_signal(stop)
+        assert process.wait(60) == (130 if stop == signal.SIGINT else -stop)
+    assert [*temporary.iterdir()] == []
 
 
 def test_listing_jobs_does_not_interrupt_a_local_job(sftc: Program, folder: Path) -> None:

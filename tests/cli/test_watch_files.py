@@ -2,8 +2,10 @@
 
 import os
 import signal
+import stat
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,50 @@ def test_a_save_is_read_once_all_of_it_is_written(
         rerun(read, ["base.toml"])
     assert seen == [BASE, BASE + '[job]\nmodel = "n"\n']
     assert capsys.readouterr().err.count("base.toml changed") == 1
+
+
+INSTEAD: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a socket": lambda path: os.mknod(path, stat.S_IFSOCK | 0o600),
+    "a device": lambda path: path.symlink_to("/dev/ptmx"),  # nothing ever comes from it
+    "a folder": Path.mkdir,
+    "nothing": lambda path: None,
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "name", "command"),
+    [
+        *((what, "configs/job.sft.toml", "lint") for what in INSTEAD),
+        ("a pipe", "base.toml", "lint"),
+        ("a pipe", "configs/job.sft.toml", "compile -o out.json"),
+    ],
+)
+def test_what_is_in_the_place_of_a_config_for_a_while_does_not_end_the_watch(
+    run: Program, own_folder: Path, what: str, name: str, command: str
+) -> None:
+    path, text = own_folder / name, FILES[name]
+    with run.started(*command.split(), "configs/job.sft.toml", "--watch") as process:
+        told(process, READY)
+        path.unlink()
+        INSTEAD[what](path)
+        instead = told(process, READY)
+        assert f"{name} changed" in instead
+        path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+        path.write_text(text)
+        assert f"{name} changed" in told(process, READY)
+        instead += interrupted(process)
+    assert "[unreadable-" in instead or "no configs in configs/job.sft.toml" in instead
+
+
+def test_a_change_of_permissions_is_a_change(run: Program, own_folder: Path) -> None:
+    base = own_folder / "base.toml"
+    with run.started("lint", "configs", "--watch") as process:
+        told(process, READY)
+        for mode in (0o000, 0o644):
+            base.chmod(mode)
+            assert told(process, READY).startswith("sftc: base.toml changed\n")
+        interrupted(process)
 
 
 def test_compile_writes_the_payload_again_and_keeps_it_on_errors(run: Program, own_folder: Path) -> None:

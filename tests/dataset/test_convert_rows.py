@@ -56,6 +56,23 @@ def test_a_thought_before_a_call_is_its_thought(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["train", "training", "loss"])
+def test_an_answer_that_another_trainer_leaves_out_has_weight_0(tmp_path: Path, name: str) -> None:
+    turns = [
+        {"from": "human", "value": "2 + 2?", name: False},
+        {"from": "gpt", "value": "5", name: False},
+        {"from": "gpt", "value": "4", name: True},
+        {"from": "gpt", "value": "4", name: False, "weight": 1},
+        {"from": "gpt", "value": "4", name: 0.0},
+    ]
+    done = convert(tmp_path, {"conversations": turns})
+    [row] = done.rows
+    assert [message.get("weight") for message in row["messages"]] == [None, 0, None, 1, None]
+    [file] = done.report["files"]
+    assert file["changed"] == {f"conversations[].{name}: `false` is written as `weight: 0`": 1}
+    assert file["not_taken_over"] == {f"conversations[].{name}": 1}
+
+
 def test_a_thought_alone_is_no_answer(tmp_path: Path) -> None:
     assert not convert(tmp_path, gemini({"text": "Hm.", "thought": True})).is_written
 

@@ -135,6 +135,80 @@ def test_a_kind_is_recognised_and_is_one_error(name: str, tmp_path: Path) -> Non
         assert "UTF-8" not in found.message
 
 
+def asked(question: str, answer: str, rows: int = 6) -> str:
+    talk = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return (json.dumps({"messages": talk}, ensure_ascii=False) + "\n") * rows
+
+
+ENCODED = {
+    "Windows-1252": (asked("Où est le café près de l’hôtel ?", "À côté du « marché »."), "cp1252"),
+    "GB18030": (asked("北京的天气怎么样?", "今天晴。最高气温二十度。"), "gb18030"),
+    "EUC-KR": (asked("서울은 어디에 있습니까?", "한국의 수도이고 한강이 흐릅니다."), "cp949"),
+    "Windows-1251": (asked("Где находится Москва и её Кремль?", "Это центр России."), "cp1251"),
+}
+
+
+@pytest.mark.parametrize("title", ENCODED)
+def test_text_in_another_encoding_is_one_error_that_shows_how_it_would_read(
+    title: str, tmp_path: Path
+) -> None:
+    text, codec = ENCODED[title]
+    path = tmp_path / "my rows.jsonl"
+    path.write_bytes(LINE.encode() + text.encode(codec))
+    [found] = check_files([str(path)])[0].findings
+    assert (found.id, found.message) == (
+        "not-json-lines",
+        f"the file is probably {title}, not JSON Lines",
+    )
+    assert f"; if that is right, run `iconv -f {codec.upper()} -t UTF-8 '{path}' > new.jsonl`" in str(
+        found.help
+    )
+    shown = str(found.help).partition("line 2 then has `")[2].partition("`")[0]
+    assert not shown.isascii()
+    assert shown in text.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        (asked("東京はどこにありますか。", "日本の首都です。"), "shift_jis"),
+        (asked("東京はどこにありますか。", "日本の首都です。"), "euc_jp"),
+        (asked("臺北在哪裡?", "在臺灣的北部。是首都。"), "big5"),
+        (asked("Где находится Москва и её Кремль?", "Это центр России."), "koi8-r"),
+    ],
+)
+def test_an_encoding_that_is_not_recognised_is_not_guessed(text: str, codec: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(text.encode(codec))
+    [found] = check_files([str(path)])[0].findings
+    assert found.message == "the file is in another encoding than UTF-8, not JSON Lines"
+    assert found.help == "save it as UTF-8, for example with `iconv`"
+
+
+def test_an_archive_in_another_encoding_has_no_command(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(ENCODED["Windows-1252"][0].encode("cp1252")))
+    [found] = check_files([str(path)])[0].findings
+    assert str(found.help).endswith("; if that is right, convert it from CP1252 to UTF-8")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        asked("Où ?", "Là.", 4).encode("cp1252"),  # they may be the only ones
+        asked("Où ?", "Là.").encode("cp1252") + asked("Où ?", "Là.", 1).encode(),
+        "".join(asked("北京的天气怎么样?", "今天晴。最高气温二十度。"))
+        .encode()
+        .replace("度".encode(), b"\xe5\xba"),
+        LINE.encode() * 1000 + asked("Où ?", "Là.").encode("cp1252"),
+        asked("北京", "天气").encode() * 2000,
+    ],
+    ids=["few", "a row in UTF-8", "characters cut in two", "late", "the head cuts a character in two"],
+)
+def test_rows_are_not_called_another_encoding_without_reason(data: bytes) -> None:
+    assert kind_of(data[:HEAD]) is None
+
+
 def test_a_database_is_recognised(tmp_path: Path) -> None:
     kind = kind_of(database(tmp_path))
     assert kind

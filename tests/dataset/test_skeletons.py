@@ -125,6 +125,7 @@ messages = st.fixed_dictionaries(
     optional={
         "content": texts | st.lists(st.sampled_from(PARTS), max_size=2) | st.sampled_from(VALUES),
         "weight": st.sampled_from([0, 1, None, 0.0, 2, "1", True, 1.5]),
+        "train": st.sampled_from([False, True, None, 0, "false"]),
         "name": st.none() | ids,
         "tool_calls": st.none() | st.lists(calls, max_size=2),
         "tool_call_id": ids,
@@ -181,6 +182,7 @@ def test_values_are_told_apart_where_rules_look() -> None:
             talk(image, ANSWER, images=each),
             talk({"role": "user", "content": each}, ANSWER),
             talk(USER, {**ANSWER, "weight": each}),
+            talk(USER, {**ANSWER, "loss": each}),
             talk(USER, {"role": each, "content": "a"}),
             talk(USER, ANSWER, functions=each),
         ):

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from support.raw_messages import (
     sent,
     session,
 )
+from support.waiting import eventually
 
 pytestmark = pytest.mark.measured
 
@@ -474,6 +476,41 @@ def test_a_person_at_a_terminal_learns_what_it_is_and_can_interrupt_it() -> None
         assert server.stderr.read() == b""
     os.close(terminal)
     os.close(theirs)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, None])
+def test_the_previews_of_a_session_end_with_it(
+    stop: signal.Signals | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    shown = {"command": SHOW_PAYLOAD, "arguments": [URI]}
+    show = {"id": "show", "method": "workspace/executeCommand", "params": shown}
+    with running() as server:
+        assert server.stdin
+        server.stdin.write(framed_all(INITIALIZE, opened(), show))
+        server.stdin.flush()
+        eventually(lambda: [*tmp_path.glob("*/*/job.payload.json")])
+        if stop:
+            server.send_signal(stop)
+        else:
+            server.stdin.close()
+        assert server.wait(60) == (-stop if stop else 1)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_session_without_previews_leaves_nothing_however_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with running() as server:
+        assert server.stdin
+        assert server.stdout
+        server.stdin.write(framed_all(INITIALIZE, opened()))
+        server.stdin.flush()
+        assert server.stdout.readline().startswith(b"Content-Length")
+        server.kill()
+        server.wait(60)
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-"])

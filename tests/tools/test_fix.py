@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from sftc.contract.versions import PACKAGED
 from sftc.document.edits import apply_fixes
 from sftc.findings.finding import Finding
 from sftc.text.source import Source
@@ -101,8 +102,6 @@ def test_there_is_no_fix_if_the_target_key_exists(text: str) -> None:
     "text",
     [
         JOB + '[hyperparameters]\nn_epochs = "5 # x"\n',
-        'compte.gpu_type = "H"\ncompte.gpu_count = 2\njob.model = "m"\n',
-        JOB + "[compte]\ngpu_count = 1\n[compte.extra]\na = 1\n",
         JOB + "gpu_count = 1 # sftc: ignore[unknown-key]: agreed until March\n",
         JOB + "gpu_count = 1 # sftc: ignore[unknown-key, legacy-key]\n",
     ],
@@ -190,6 +189,19 @@ def test_a_valid_config_is_not_changed(config: dict[str, Any]) -> None:
     [
         ("[job]\nbase_model = 'm'\n[compute]\ngpu_type = 'H'\n", "missing-key", "base_model"),
         ("[job]\nmodel = 'm'\n[compute]\ngpu = 'H'\n", "missing-gpu-type", "gpu"),
+        ("[job]\nmodel = 'm'\ngpu = 'H'\n", "missing-gpu-type", "gpu"),
+        ("[JOB]\nmodel = 'm'\n[compute]\ngpu_type = 'H'\n", "missing-key", "JOB"),
+        ("[JOB]\nMODEL = 'm'\n[compute]\ngpu_type = 'H'\n", "missing-key", "JOB"),
+        ("[jbo]\nmodel = 'm'\n[compute]\ngpu_type = 'H'\n", "missing-key", "jbo"),
+        ("[[Job]]\nmodel = 'm'\n[compute]\ngpu_type = 'H'\n", "missing-key", "Job"),
+        ("Job.model = 'm'\nJob.data = 'd'\n[compute]\ngpu_type = 'H'\n", "missing-key", "Job"),
+        ("[job]\n[model]\nname = 'm'\n[compute]\ngpu_type = 'H'\n", "missing-key", "model"),
+        ("[sft.job]\nmodel = 'm'\n[compute]\ngpu_type = 'H'\n", "missing-key", "sft"),
+        ("model = 'm'\n[job]\n[compute]\ngpu_type = 'H'\n", "missing-key", "model"),
+        ("modle = 'm'\n[job]\n[compute]\ngpu_type = 'H'\n", "missing-key", "modle"),
+        ("[job]\n[compute]\ngpu_type = 'H'\nModel = 'm'\n", "missing-key", "Model"),
+        ("[config]\nmodel = 'm'\ngpu_type = 'H'\n", "missing-key", "config"),
+        ("[job]\nmodel = 'm'\n[Compute]\ngpu_type = 'H'\n", "missing-gpu-type", "Compute"),
         (JOB + "[training]\nuse_qlora = '${X}'\n", "wrong-type", "'${X}'"),
         (JOB + "gpu_count = ' 1 '\n", "wrong-type", "' 1 '"),
         (
@@ -203,6 +215,40 @@ def test_a_valid_config_is_not_changed(config: dict[str, Any]) -> None:
 )
 def test_one_cause_is_one_finding(text: str, id: str, at: str) -> None:
     assert [(found.id, found.span.text) for found in lint(Source("c.toml", text))] == [(id, at)]
+
+
+def test_two_causes_are_two_findings() -> None:
+    text = "[JOB]\ndata = 'd'\n[compute]\ngpu_type = 'H'\n"
+    assert [found.id for found in lint(Source("c.toml", text))] == ["missing-key", "unknown-table"]
+    text = "[job]\nModel = 'm'\nbase_model = 'm'\n[compute]\ngpu_type = 'H'\n"
+    assert [found.id for found in lint(Source("c.toml", text))] == ["missing-key", "unknown-key"]
+
+
+@pytest.mark.parametrize("names", ["trl", "trl,llamafactory"])
+@pytest.mark.parametrize("job", ["[job]\nmodel = 'm'\nData = 'd'", "[JOB]\nmodel = 'm'\ndata = 'd'"])
+def test_one_cause_is_one_finding_for_any_number_of_targets(job: str, names: str) -> None:
+    text = f"schema_version = 2\n{job}\n[compute]\ngpu_type = 'H'\n"
+    targets = [PACKAGED.target(name) for name in names.split(",")]
+    found = [each for each in lint(Source("c.toml", text), targets=targets) if each.severity.value != "note"]
+    assert len(found) == 1
+    assert " is unknown" in found[0].message
+    assert ", and `job." in found[0].message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Job]\nmodel = 'm'\n[compute]\ngpu_type = 'H'\n",
+        "Job.model = 'm'\nJob.data = 'd'\n[compute]\ngpu_type = 'H'\n",
+        "[Job]\nmodel = 'm'\n[Job.metadata]\na = 1\n[compute]\ngpu_type = 'H'\n",
+        JOB + "[Hyperparameters]\nn_epochs = 1\n[Hyperparameters.parallelism]\nbf16 = true\n",
+    ],
+)
+def test_a_table_is_renamed_wherever_it_is_named(text: str) -> None:
+    [renamed] = [each for each in lint(Source("c.toml", text)) if each.fix]
+    assert renamed.fix
+    after = apply_fixes(Source("c.toml", text), [renamed.fix]).text
+    assert after == text.replace("Job", "job").replace("Hyper", "hyper")
 
 
 @pytest.mark.parametrize(

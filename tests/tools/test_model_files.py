@@ -105,15 +105,27 @@ def test_a_model_without_a_chat_template_is_a_warning(tmp_path: Path) -> None:
     assert lint(config(model)) == []
 
 
-@pytest.mark.parametrize("variable", ["HF_HOME", "HF_HUB_CACHE"])
+@pytest.mark.parametrize(
+    ("variable", "value", "cache"),
+    [
+        ("HF_HOME", "{home}/x", "x/hub"),
+        ("HF_HOME", "~/x", "x/hub"),
+        ("HF_HUB_CACHE", "{home}/x", "x"),
+        ("HF_HUB_CACHE", "$HOME/x", "x"),
+        ("HUGGINGFACE_HUB_CACHE", "{home}/x", "x"),
+        ("XDG_CACHE_HOME", "{home}/x", "x/huggingface/hub"),
+        ("XDG_CACHE_HOME", "", ".cache/huggingface/hub"),
+    ],
+)
 def test_a_model_is_found_in_the_cache_of_the_hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, cache: str
 ) -> None:
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
-    monkeypatch.setenv(variable, str(tmp_path))
-    cache = tmp_path / "hub" if variable == "HF_HOME" else tmp_path
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(variable, value.format(home=tmp_path))
     assert find_model("owner/name") is None
-    model = cache / "models--owner--name"
+    model = tmp_path / cache / "models--owner--name"
     write_model(model / "snapshots" / "abc")
     (model / "refs").mkdir()
     (model / "refs" / "main").write_text("abc\n")

@@ -1,6 +1,5 @@
 """What a name that the contract does not know where it is written was probably meant to be."""
 
-from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 from sftc.checks.config import Config
@@ -94,21 +93,6 @@ def _newer(config: Config, path: Path, *, is_table: bool) -> list[Path]:
         *newest.names.others(name, is_table=is_table),
     ]
     return moved or [place for place in named if place not in known]
-
-
-def stand_ins(config: Config, missing: Collection[Path]) -> dict[Path, Path]:
-    """Return for `missing` keys the unknown key of the same table that was meant to be it."""
-    found: dict[Path, Path] = {}
-    for table in {path[:-1] for path in missing}:
-        values = config.document.get(table)
-        for name in values if isinstance(values, dict) else ():
-            if (*table, name) not in config.contract.properties and isinstance(name, str):
-                meant = counterparts(config, (*table, name), is_table=isinstance(values[name], dict))
-                places = [meant.spelled, *meant.places, *meant.others, meant.similar]
-                for path in missing:
-                    if path in places:
-                        found.setdefault(path, (*table, name))
-    return found
 
 
 def home(config: Config, name: str, *, is_table: bool, inside: Path | None) -> Path | None:

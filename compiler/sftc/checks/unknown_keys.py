@@ -26,7 +26,7 @@ from sftc.document.edits import move
 from sftc.findings.finding import Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules.schema import UNKNOWN_KEY, UNKNOWN_TABLE
-from sftc.text.keys import Path, dotted, key
+from sftc.text.keys import Path, dotted, key, leaves, look_up
 
 _SHOWN = 10
 _OF_THE_TABLE = frozenset({"name", "type", "kind", "path", "id", "file", "value", "enabled"})
@@ -49,18 +49,34 @@ def explain_unknown_key(config: Config, path: Path) -> Finding:
     return unknown_key(config, path, rule, help, fix)
 
 
+def meant_by(config: Config, path: Path) -> set[Path]:
+    """Return what the unknown key at `path`, or what is in the unknown table there, may be meant to be."""
+    tables = _tables(config, path)
+    found = counterparts(config, path, is_table=bool(tables))
+    if tables:
+        inside = [*_places_inside(config, tables[0], found, str(path[-1]))]
+        below = {leaf for at, place in inside for leaf in leaves(look_up(tables[0], at), place)}
+        return below.union(place for _, place in inside)
+    own = [place for place in (found.spelled, found.similar) if place]
+    return {*own, *found.places, *found.others, *found.alike}
+
+
 def unknown_key(
     config: Config, path: Path, rule: Rule | None = None, help: str | None = None, fix: Fix | None = None
 ) -> Finding:
     """Return the finding about the unknown key or table at `path`, by its own rule if `rule` is `None`."""
-    name, table, tables = str(path[-1]), path[:-1], _tables(config, path)
-    if tables:
-        what = f"the table `[{dotted(path)}]` is unknown: {_contents(tables)}"
-    else:
-        where = f"in `[{dotted(table)}]`" if table else "outside any section"
-        what = f"the key `{key(name)}` is unknown {where}: it is never sent"
+    tables = _tables(config, path)
+    message = f"{is_unknown(config, path)}: {_contents(tables)}"
     rule = rule or (UNKNOWN_TABLE if tables else UNKNOWN_KEY)
-    return rule.finding(config.document.span(path, "key"), what, path=path, help=help, fix=fix)
+    return rule.finding(config.document.span(path, "key"), message, path=path, help=help, fix=fix)
+
+
+def is_unknown(config: Config, path: Path) -> str:
+    """Return the statement that the key or table at `path` is unknown, for a message."""
+    if _tables(config, path):
+        return f"the table `[{dotted(path)}]` is unknown"
+    where = f"in `[{dotted(path[:-1])}]`" if path[:-1] else "outside any section"
+    return f"the key `{key(str(path[-1]))}` is unknown {where}"
 
 
 def _tables(config: Config, path: Path) -> list[dict[str, Any]]:
@@ -118,14 +134,21 @@ def _did_you_mean(config: Config, path: Path, places: list[Path]) -> str:
 
 
 def _keys_inside(config: Config, table: dict[str, Any], found: Counterparts, of: str) -> Iterator[str]:
-    """Yield where the keys of an unknown table belong."""
-    section = found.spelled or next(iter((*found.places, *found.others, *found.alike)), found.similar)
-    for path, place in islice(_homes_inside(config, (), table, section, of), _SHOWN):
+    """Yield where the keys of an unknown table belong, in words."""
+    for path, place in _places_inside(config, table, found, of):
         if place == (SELECTOR,):
             yield f"`{dotted(path)}` belongs at the top of the file, above every table, as `{SELECTOR}`"
             continue
         newer = "" if place in config.contract.properties else f" in version {config.newest.version}"
         yield f"`{dotted(path)}` belongs at {choices(config, [place])}{newer}"
+
+
+def _places_inside(
+    config: Config, table: dict[str, Any], found: Counterparts, of: str
+) -> Iterator[tuple[Path, Path]]:
+    """Yield the path in an unknown table of each key that is known elsewhere, and its place there."""
+    section = found.spelled or next(iter((*found.places, *found.others, *found.alike)), found.similar)
+    return islice(_homes_inside(config, (), table, section, of), _SHOWN)
 
 
 def _homes_inside(

@@ -5,15 +5,19 @@ from sftc.checks.config import Config
 from sftc.checks.inexpressible import contradictions, inexpressible
 from sftc.checks.rules import refusals
 from sftc.checks.rules.batch import GLOBAL_BATCH_MISMATCH
+from sftc.checks.rules.forwarded import MISPLACED_KEY
 from sftc.contract.versions import EXTENDS
-from sftc.findings.finding import Finding, Severity, in_order
+from sftc.findings.finding import MOST_SHOWN, Finding, Severity, in_order
 from sftc.findings.stage_rules.comments import SUPPRESSION
-from sftc.findings.stage_rules.schema import MISSING_KEY
-from sftc.text.keys import key
+from sftc.findings.stage_rules.other_trainers import UNDECIDED, UNFINISHED
+from sftc.findings.stage_rules.schema import MISSING_KEY, UNKNOWN_KEY, UNKNOWN_TABLE
+from sftc.text.keys import Path
 
 _CHECKS = tuple(check for family in rules.FAMILIES for check in family.CHECKS)
-_MISSING = {MISSING_KEY.id, *(rule.id for rule in refusals.RULES)}
+_MISSING = {rule.id for rule in (MISSING_KEY, UNFINISHED, UNDECIDED, *refusals.RULES)}
 """The rules about keys that are missing."""
+_UNKNOWN = {rule.id for rule in (UNKNOWN_KEY, UNKNOWN_TABLE, MISPLACED_KEY)}
+"""The rules about names that may be meant to be one of these keys."""
 
 
 def validate(config: Config) -> list[Finding]:
@@ -74,21 +78,25 @@ def _without_unread_base(config: Config, findings: list[Finding]) -> list[Findin
 
 
 def _without_stand_ins(config: Config, findings: list[Finding]) -> list[Finding]:
-    """Return `findings` with one for a missing key and the unknown key that was meant to be it."""
-    from sftc.checks.counterparts import stand_ins
+    """Return `findings` with one for each unknown name and the missing keys that were meant by it."""
+    from sftc.checks.unknown_keys import meant_by
 
-    stand_in = stand_ins(config, {found.path for found in findings if found.id in _MISSING})
-    written = {path: missing for missing, path in stand_in.items()}
-    unknown = {written[found.path]: found for found in findings if found.path in written}
-    kept = [found for found in findings if found.path not in written]
-    return [
-        _joined(found, unknown[found.path]) if found.id in _MISSING and found.path in unknown else found
-        for found in kept
-    ]
+    missing = sorted((each for each in findings if each.id in _MISSING), key=lambda each: not each.is_error)
+    unknown = [each for each in findings if each.id in _UNKNOWN]
+    joined: dict[Path, Finding] = {}
+    for found in unknown[:MOST_SHOWN]:
+        meant = meant_by(config, found.path)
+        causes = [each for each in missing if each.path in meant]
+        if causes:
+            joined[found.path] = _joined(config, causes[0], found)
+            missing = [each for each in missing if each not in causes]
+    rest = [each for each in findings if each.id not in _MISSING and each.path not in joined]
+    return [*rest, *missing, *joined.values()]
 
 
-def _joined(missing: Finding, unknown: Finding) -> Finding:
-    """Return one finding for a missing key and the unknown one in its place."""
-    name = key(str(unknown.path[-1]))
-    message = missing.message.replace(" is missing", f" is missing, and `{name}` is unknown", 1)
-    return missing._replace(span=unknown.span, message=message, help=unknown.help, fix=unknown.fix)
+def _joined(config: Config, missing: Finding, unknown: Finding) -> Finding:
+    """Return one finding for a missing key and the unknown name in its place."""
+    from sftc.checks.unknown_keys import is_unknown
+
+    message = f"{is_unknown(config, unknown.path)}, and {missing.message}"
+    return missing._replace(message=message, span=unknown.span, help=unknown.help, fix=unknown.fix)

@@ -69,7 +69,8 @@ def compile_command(
 
     def compile_once() -> int:
         """Compile, report and write once; return the exit code."""
-        results = [_compile(config, overrides, target, format, digest, strict) for config in configs]
+        compile_config = partial(_compile, overrides=overrides, target=target, format=format, digest=digest)
+        results = [compile_config(each, strict=strict, only_file=watching) for each in configs]
         return _finish(configs, results, places, partial(_report, strict=strict, color=colored))
 
     if watching:
@@ -174,8 +175,9 @@ def _compile(
     format: Format | None,
     digest: bool,
     strict: bool,
+    only_file: bool,
 ) -> _Result:
-    compiled = run(partial(read_source, config), overrides, target=target)
+    compiled = run(partial(read_source, config, only_file=only_file), overrides, target=target)
     if strict and any(found.severity is Severity.WARNING for found in compiled.findings):
         return _Result(compiled.findings, None, None)
     try:

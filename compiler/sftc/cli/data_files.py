@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -13,6 +12,7 @@ from sftc.cli.dataset_options import cores
 from sftc.cli.exits import FINDINGS
 from sftc.cli.preflight_checks import check_sizes
 from sftc.cli.progress_bar import ProgressBar
+from sftc.private import temporary_folder
 
 if TYPE_CHECKING:
     from sftc.cli.connection import ServiceOptions
@@ -102,7 +102,7 @@ def _joined(files: "Sequence[DataFile]", stack: ExitStack) -> "DataFile":
 
     from sftc.submission.upload import DataFile
 
-    path = os.path.join(stack.enter_context(TemporaryDirectory(prefix="sftc-")), "train.jsonl")
+    path = os.path.join(stack.enter_context(temporary_folder()), "train.jsonl")
     digest, length = hashlib.sha256(), 0
     with open(path, "wb") as copy:
         for file in files:
@@ -128,7 +128,7 @@ def _file(result: "Checked", examples: int | None, stack: ExitStack) -> "DataFil
     suffix = archive_suffix(path)
     if examples is not None or suffix:
         name = name[: len(name) - len(suffix or "")]
-        path = os.path.join(stack.enter_context(TemporaryDirectory(prefix="sftc-")), name)
+        path = os.path.join(stack.enter_context(temporary_folder()), name)
         with open(path, "wb") as copy:
             copy.writelines(head(result.path, examples))
     return DataFile(path, name, result.digest, result.length, result.rows, result.path)

@@ -128,7 +128,7 @@ def lint_command(
                 path,
                 lint(fixed[path], offline_model, targets, estimates=estimates)
                 if path in fixed
-                else lint_file(path, offline_model, targets, estimates=estimates),
+                else lint_file(path, offline_model, targets, estimates=estimates, only_file=watching),
             )
             for path in configs
         )

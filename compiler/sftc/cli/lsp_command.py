@@ -30,7 +30,7 @@ def lsp_command(target: str | None) -> None:
     nearest pyproject.toml sets for it. Of several targets, configs are for the first. It exits with 0
     if the editor ended the session as the protocol says, and with 1 if not.
     """
-    from sftc.editor.language_server import serve_editor
+    from sftc.editor.editor_session import serve_editor
     from sftc.editor.message_stream import NotMessagesError
     from sftc.editor.open_config import LintChoices
 

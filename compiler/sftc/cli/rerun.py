@@ -18,7 +18,7 @@ from sftc.tools.lint import files
 _PAUSE: Final = 0.2
 """Seconds between two looks at the files."""
 
-_Stamps = Mapping[str, tuple[int, int, int] | None]
+_Stamps = Mapping[str, tuple[int, ...] | None]
 """What changes with each change of a file, by path; `None` for a file that is not there."""
 
 
@@ -26,7 +26,7 @@ def rerun(work: Callable[[], object], paths: Iterable[str]) -> NoReturn:
     """Do `work`, and do it again each time that something changes, until Ctrl-C.
 
     Args:
-        work: runs the command once.
+        work: runs the command once. It must not wait for what is in the place of a config, such as a pipe.
         paths: the configs that it reads, or folders of configs. What they extend is watched, too.
 
     Raises:
@@ -73,9 +73,9 @@ def _stamps(paths: Iterable[str]) -> _Stamps:
     return {path: _stamp(path) for path in paths}
 
 
-def _stamp(path: str) -> tuple[int, int, int] | None:
+def _stamp(path: str) -> tuple[int, ...] | None:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode

@@ -26,7 +26,6 @@ from sftc.cli.connection import (
     service_options,
 )
 from sftc.cli.data_files import DataOptions, prepare_files
-from sftc.cli.dry_run import dry_run, dry_run_json, dry_run_text
 from sftc.cli.exits import FINDINGS
 from sftc.cli.options import check_offline_model, offline_model_option
 from sftc.cli.output import write_stdout
@@ -150,7 +149,10 @@ def train_command(
             provenance(compiled) if options.is_embedded else None,
         )
         if is_dry_run:
-            plan = dry_run(order, options)
+            from sftc.report.dry_run_report import dry_run_json, dry_run_text
+            from sftc.submission.dry_run import dry_run
+
+            plan = dry_run(order, options.table, *options.address())
             if format == "json":
                 write_stdout(dry_run_json(plan, compiled))
             else:

@@ -8,7 +8,7 @@ import orjson
 from stringzilla import find
 
 from sftc.dataset.excerpt import Remark
-from sftc.dataset.message_keys import meant_key
+from sftc.dataset.message_keys import left_out_by, meant_key
 from sftc.dataset.roles import CALLS, ROLES, SYSTEM, meant_role
 from sftc.dataset.tool_calls import Row, RowMessage, calls_of, tool_remarks
 from sftc.findings.stage_rules import conversations
@@ -146,13 +146,21 @@ def _why_blank(message: RowMessage) -> str | None:
 
 def _weights(row: Row) -> Iterator[Remark]:
     weights = []
+    others: list[Path] = []
     for index, message in enumerate(row["messages"]):
         if message["role"] == "assistant":
+            if other := left_out_by(message):
+                others.append(("messages", index, other))
             weight = message.get("weight")
             weights.append(weight)
             if weight is not None and weight not in (0, 1):
                 text = f"`weight` is {orjson.dumps(weight).decode()[:40]}: only 0 and 1 have a meaning"
                 yield Remark(conversations.MESSAGE_WEIGHT, text, ("messages", index, "weight"))
+    if others:
+        more = f", and {len(others) - 1:,} more" if len(others) > 1 else ""
+        text = f"`{others[0][-1]}` is not read: this answer is trained on{more}"
+        help = "write `weight: 0` instead, as `sftc dataset convert` does"
+        yield Remark(conversations.MESSAGE_WEIGHT, text, others[0], help)
     if weights and all(weight == 0 for weight in weights):
         index = next(at for at, message in enumerate(row["messages"]) if message["role"] == "assistant")
         text = "nothing in this row is trained on: each answer has `weight: 0`"

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from sftc.dataset.json_scan import MAX_DEPTH
+from sftc.dataset.text_encoding import other_encoding
 
 BOM: Final = b"\xef\xbb\xbf"
 
@@ -24,6 +25,7 @@ class FileKind(NamedTuple):
         is_convertible: whether `sftc dataset convert` reads it.
         help: more that a person needs to know.
         suffix: the ending of a file name by which `sftc dataset check` reads it, if there is one.
+        encoding: the encoding that a text is probably in, by the name that `iconv` has for it.
     """
 
     name: str
@@ -31,6 +33,7 @@ class FileKind(NamedTuple):
     is_convertible: bool = False
     help: str | None = None
     suffix: str | None = None
+    encoding: str | None = None
 
 
 _POWERSHELL = "`>` in PowerShell 5 writes UTF-16"
@@ -125,7 +128,9 @@ def kind_of(head: bytes) -> FileKind | None:
         return FileKind("pickle", "a Python pickle")
     if head[_TAR] == b"ustar":
         return FileKind("tar", "a tar archive", help="unpack it")
-    return _wide(head) or (BINARY if _is_binary(head) else _text(head.removeprefix(BOM)))
+    if other := _wide(head) or (BINARY if _is_binary(head) else _text(head.removeprefix(BOM))):
+        return other
+    return _encoded(head if len(head) < HEAD else head[: head.rfind(b"\n") + 1])
 
 
 def _wide(head: bytes) -> FileKind | None:
@@ -141,6 +146,18 @@ def _is_binary(head: bytes) -> bool:
     """Return whether a file is no text. NUL bytes at its beginning are what an interrupted write leaves."""
     is_like_json = head.lstrip()[:1] in {b"{", b"[", b'"'}
     return not is_like_json and not head.startswith(b"\0") and bool(_CONTROLS.search(head[:_BEGINNING]))
+
+
+def _encoded(text: bytes) -> FileKind | None:
+    """Return the kind of lines that are not in UTF-8."""
+    found = other_encoding(text)
+    if not found:
+        return None
+    if not found.name:
+        help = "save it as UTF-8, for example with `iconv`"
+        return FileKind("encoded", "in another encoding than UTF-8", help=help)
+    shown = f"line {found.line} then has `{found.sample}`"
+    return FileKind("encoded", f"probably {found.title}", help=shown, encoding=found.name)
 
 
 def _text(head: bytes) -> FileKind | None:

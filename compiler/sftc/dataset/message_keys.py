@@ -1,4 +1,4 @@
-"""The keys of a message that a wrongly spelt key was meant to be."""
+"""The keys of a message that another key was meant to be."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,6 +11,16 @@ _KEYS: Final = {
     **dict.fromkeys(map(plain, ("function_call", "function_calls", "calls")), "tool_calls"),
 }
 """The keys of a message by the plain form of their names, and of other names for them."""
+
+_LEFT_OUT: Final = ("train", "training", "loss")
+"""The keys that are `false` for other trainers in a message that is not trained on."""
+
+
+def left_out_by(message: Mapping[str, Any]) -> str | None:
+    """Return the key by which a message is left out for another trainer, unless it has a `weight`."""
+    if message.get("weight") is not None:
+        return None
+    return next((name for name in _LEFT_OUT if message.get(name) is False), None)
 
 
 def meant_key(message: Mapping[str, Any]) -> str | None:

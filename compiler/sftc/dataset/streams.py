@@ -140,6 +140,11 @@ def remedy(kind: FileKind, path: str) -> str:
     about = [kind.help] if kind.help else []
     if kind.is_convertible:
         about.append(f"run `sftc dataset convert {shlex.quote(path)} --output new.jsonl`")
+    if kind.encoding:
+        command = f"run `iconv -f {kind.encoding} -t UTF-8 {shlex.quote(path)} > new.jsonl`"
+        is_plain = path != STDIN and archive_suffix(path) is None
+        change = command if is_plain else f"convert it from {kind.encoding} to UTF-8"
+        about.append(f"if that is right, {change}")
     return "; ".join(about) or "write one JSON object per line, in UTF-8"
 
 

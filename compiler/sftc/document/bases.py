@@ -43,10 +43,10 @@ def with_bases(document: Document, key: str, agrees: Callable[[Document], bool])
 
 
 def chain_of(path: str, key: str) -> list[str]:
-    """Return the path of a config and of those that it extends, as far as they can be read and are TOML."""
+    """Return the path of a config and of those that it extends, as far as they are files and TOML."""
     found = [path]
     with suppress(OSError, ValueError, ConfigError):
-        source = read_source(path)
+        source = read_source(path, only_file=True)
         while len(found) < MOST and isinstance(named := parse(source).get((key,)), str):
             found.append(path_beside(source, named))
             source = read_beside(source, named)

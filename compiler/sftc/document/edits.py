@@ -136,7 +136,7 @@ def _move_header(document: Document, path: Path, to: Path, *, safe: bool) -> Fix
     """Return the fix that gives the table at `path`, one header without tables in it, another name."""
     around = (document.scan.places.get(to[:depth]) for depth in range(1, len(to)))
     is_value = any(place and place.value for place in around)
-    if path not in document.scan.headers or document.scan.mentions[path] > 1 or is_value:
+    if path not in document.scan.headers or len(document.scan.mentions[path]) > 1 or is_value:
         return None
     start, end = document.scan.headers[path]
     edit = Edit(document.source.span(start + 1, end - 1), dotted(to))
@@ -161,7 +161,7 @@ def remove(document: Document, path: Path, *, safe: bool) -> Fix | None:
 
 def remove_header(document: Document, table: Path) -> Fix | None:
     """Return the fix, a safe one, that removes the header of an empty table; `None` if there is none."""
-    if document.get(table) or table not in document.scan.headers or document.scan.mentions[table] > 1:
+    if document.get(table) or table not in document.scan.headers or len(document.scan.mentions[table]) > 1:
         return None
     source = document.source
     start, end = source.line_bounds(source.span(*document.scan.headers[table]).line)
@@ -198,16 +198,15 @@ def _comments_above(text: str, start: int) -> int:
 
 
 def rename(document: Document, path: Path, name: str, *, safe: bool) -> Fix | None:
-    """Return the fix that renames the key or table at `path`.
+    """Return the fix that renames the key or table at `path`, wherever it is named.
 
     Return `None` if the name is taken, for a flag, and for a key that another config has.
     """
     span = document.span(path, "key")
     if span.source is not document.source or document.get((*path[:-1], name)) is not ABSENT:
         return None
-    if document.scan.mentions[path] > 1:  # a rename would have to change all of them
-        return None
-    return Fix(f"rename it to {name}", (Edit(span, name),), safe)
+    edits = (Edit(document.source.span(*place), name) for place in document.scan.mentions[path])
+    return Fix(f"rename it to {name}", tuple(edits), safe)
 
 
 def put(document: Document, path: Path, text: str) -> Fix | None:

@@ -79,7 +79,7 @@ class Scanner:
 
     `places` maps each path to its first place; `repeats` lists keys and tables that
     are defined again, as (path, first place, repeated place); `comments` are the
-    offsets of all comments, and `mentions` counts how often each path is named. `headers` has the
+    offsets of all comments, and `mentions` those of each path wherever it is named. `headers` has the
     offsets of each `[table]`, and `ends` where the last key below it ends. `last` has the last
     place of a key that is dotted, by each table that the dots name. The scan stops at text that is
     not TOML, and `complete` is false then.
@@ -94,7 +94,7 @@ class Scanner:
         self.places: dict[Path, Place] = {}
         self.repeats: list[tuple[Path, Place, Place]] = []
         self.comments: list[tuple[int, int]] = []
-        self.mentions: defaultdict[Path, int] = defaultdict(int)
+        self.mentions: defaultdict[Path, list[tuple[int, int]]] = defaultdict(list)
         self.headers: dict[Path, tuple[int, int]] = {}
         self.ends: dict[Path, int] = {}
         self.last: dict[Path, Place] = {}
@@ -243,7 +243,7 @@ class Scanner:
 
     def _note(self, path: Path, place: Place) -> None:
         self._check_depth(len(path))
-        self.mentions[path] += 1
+        self.mentions[path].append(place.key)
         self.places.setdefault(path, place)
 
     def _check_depth(self, depth: int) -> None:

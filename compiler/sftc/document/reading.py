@@ -12,8 +12,12 @@ from sftc.text.source import STDIN, Source
 MAX_BYTES = 1024 * 1024
 
 
-def read_source(path: str | os.PathLike[str]) -> Source:
+def read_source(path: str | os.PathLike[str], *, only_file: bool = False) -> Source:
     """Read a config file, or standard input for `-`.
+
+    Args:
+        path: the file. It may be a pipe, such as that of `<(command)`, or a device.
+        only_file: whether to refuse these two, which may never end.
 
     Raises:
         ConfigError: it cannot be read, is over 1 MiB or is not UTF-8.
@@ -24,8 +28,7 @@ def read_source(path: str | os.PathLike[str]) -> Source:
     try:
         if name == STDIN:
             return decode_source("<stdin>", sys.stdin.buffer.read(MAX_BYTES + 1))
-        with open(name, "rb") as file:
-            return decode_source(name, file.read(MAX_BYTES + 1))
+        return _read(name, only_file=only_file)
     except OSError as error:
         reason = error.strerror or str(error)
     except ValueError as error:  # a NUL in the path
@@ -47,8 +50,11 @@ def read_beside(source: Source, path: str) -> Source:
         OSError, ValueError: there is no such file, or it cannot be opened.
         ConfigError: it is over 1 MiB or is not UTF-8.
     """
-    name = path_beside(source, path)
-    if not stat.S_ISREG(os.stat(name).st_mode):  # a pipe or a device may never end
+    return _read(path_beside(source, path), only_file=True)
+
+
+def _read(name: str, *, only_file: bool) -> Source:
+    if only_file and not stat.S_ISREG(os.stat(name).st_mode):
         raise OSError(errno.EINVAL, "it is not a file")
     with open(name, "rb") as file:
         return decode_source(name, file.read(MAX_BYTES + 1))

@@ -1,16 +1,12 @@
 """The server: the configs that are open in an editor, and their findings."""
 
 import asyncio
-import gc
 import logging
 import os
-import signal
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, Final
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -29,7 +25,6 @@ from pygls.uris import from_fs_path, to_fs_path
 from sftc.checks.catalogue import CONFIG_RULES
 from sftc.checks.rules.renamed import OLDER_NAME
 from sftc.editor.client_positions import ClientPositions, Encoding, LinePosition
-from sftc.editor.message_stream import MessageInput, MessageOutput
 from sftc.editor.open_config import LintChoices, OpenConfig
 from sftc.editor.payload_preview import PreviewFolder
 from sftc.findings.finding import Edit, Finding, Severity
@@ -137,14 +132,11 @@ def _is_id(value: Any) -> bool:
 
 
 class ConfigServer(LanguageServer):
-    """The configs that are open in an editor, by their URIs, and what the project wants of them.
-
-    Payloads that the editor shows are in `folder`, which is for this session, and its owner only.
-    """
+    """The configs that are open in an editor, by their URIs, and what the project wants of them."""
 
     protocol: _Protocol
 
-    def __init__(self, project: Project, choices: LintChoices, folder: str) -> None:
+    def __init__(self, project: Project, choices: LintChoices) -> None:
         super().__init__(
             NAME,
             __version__,
@@ -156,7 +148,7 @@ class ConfigServer(LanguageServer):
         self._configs: dict[str, OpenConfig] = {}
         self._seconds: dict[str, float] = {}
         self._waiting: dict[str, asyncio.TimerHandle] = {}
-        self.previews = PreviewFolder(folder)
+        self.previews = PreviewFolder()
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Answer what is not JSON, and report a bug of this server. Other errors were answered before."""
@@ -294,26 +286,3 @@ class ConfigServer(LanguageServer):
 
     def _positions(self, config: OpenConfig) -> ClientPositions:
         return config.positions(self._encoding)
-
-
-def serve_editor(project: Project, choices: LintChoices) -> bool:
-    """Answer an editor over standard input and output, and return whether it ended the session by `shutdown`.
-
-    `choices` count until `project` has returned others.
-
-    Raises:
-        NotMessagesError: what comes is not the protocol.
-    """
-    from sftc.editor.editor_requests import FEATURES, SHOW_PAYLOAD, show_payload
-
-    gc.set_threshold(1000)  # a session is long, and each state of a text is garbage of the next
-    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # `report_server_error` has what matters
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # or it would wait for another message first
-    with TemporaryDirectory(prefix="sftc-", ignore_cleanup_errors=True) as folder:
-        server = ConfigServer(project, choices, folder)
-        for method, handle, options in FEATURES:
-            server.feature(method, options)(handle)
-        server.command(SHOW_PAYLOAD)(show_payload)
-        messages = MessageInput(sys.stdin.buffer), MessageOutput(sys.stdout.fileno())
-        server.start_io(*cast("tuple[BinaryIO, BinaryIO]", messages))  # they have the methods that it calls
-        return server.protocol.is_shut_down

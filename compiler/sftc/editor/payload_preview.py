@@ -3,10 +3,12 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path as FilePath
 
 from sftc.editor.hover import path_at
 from sftc.editor.open_config import OpenConfig
+from sftc.private import temporary_folder
 from sftc.text.keys import Part, Path, pointer
 from sftc.text.source import Span
 
@@ -93,15 +95,24 @@ def _pointer_of(config: OpenConfig, path: Path) -> str | None:
 
 
 class PreviewFolder:
-    """A folder with the payload previews of all open configs."""
+    """A temporary folder with the payload previews of all open configs; there is none before the first.
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    It is for its owner only. `close`, or a signal that ends the server, removes it.
+    """
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._folder = ""
         self._previews: dict[str, PayloadPreview] = {}
+
+    def close(self) -> None:
+        """Remove the folder."""
+        self._stack.close()
 
     def of(self, uri: str, config: OpenConfig) -> PayloadPreview:
         """Return the preview of the config at `uri`, up to date."""
         if uri not in self._previews:
+            self._folder = self._folder or self._stack.enter_context(temporary_folder())
             folder = os.path.join(self._folder, str(len(self._previews)))
             os.mkdir(folder)
             self._previews[uri] = PayloadPreview(folder, config)

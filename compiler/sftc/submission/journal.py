@@ -18,8 +18,14 @@ CREATE TABLE IF NOT EXISTS moments (key TEXT PRIMARY KEY, since REAL NOT NULL);
 
 
 def state_folder() -> Path:
-    """Return the folder for the state of sftc, in `XDG_STATE_HOME` or `~/.local/state`."""
-    home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    """Return the folder for the state of sftc, in `XDG_STATE_HOME` or `~/.local/state`.
+
+    A relative path in the variable is ignored, as the XDG Base Directory Specification says: each folder that
+    a command is run in would have another journal.
+    """
+    home = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(home):
+        home = os.path.join(os.path.expanduser("~"), ".local", "state")
     return Path(home) / "sftc"
 
 

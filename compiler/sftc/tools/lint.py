@@ -46,11 +46,16 @@ def lint_examined(
 
 
 def lint_file(
-    path: str, model: str | None = None, targets: Sequence[Target] = (), *, estimates: bool = False
+    path: str,
+    model: str | None = None,
+    targets: Sequence[Target] = (),
+    *,
+    estimates: bool = False,
+    only_file: bool = False,
 ) -> list[Finding]:
-    """Return every finding about the file at `path`, or standard input for `-`; the rest as in `lint`."""
+    """Return every finding about what `read_source` reads; the rest as in `lint`."""
     try:
-        source = read_source(path)
+        source = read_source(path, only_file=only_file)
     except ConfigError as error:
         return list(error.findings)
     return lint(source, model, targets, estimates=estimates)

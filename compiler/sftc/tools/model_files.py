@@ -26,15 +26,21 @@ def find_model(name: str) -> str | None:
     """Return the folder of the model that a config calls `name`: a folder, or a model in the hub's cache."""
     if os.path.isfile(os.path.join(name, "config.json")):
         return name
-    home = os.environ.get("HF_HOME") or os.path.join(os.path.expanduser("~"), ".cache", "huggingface")
-    cache = os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")
-    model = os.path.join(cache, f"models--{name.replace('/', '--')}")
+    model = os.path.join(_hub_cache(), f"models--{name.replace('/', '--')}")
     try:
         with open(os.path.join(model, "refs", "main"), encoding="ascii") as file:
             folder = os.path.join(model, "snapshots", file.read(100).strip())
     except (OSError, ValueError):
         return None
     return folder if os.path.isfile(os.path.join(folder, "config.json")) else None
+
+
+def _hub_cache() -> str:
+    """Return the folder of the hub's cache, as huggingface_hub reads it from its variables."""
+    given = os.environ.get
+    home = given("HF_HOME") or os.path.join(given("XDG_CACHE_HOME") or "~/.cache", "huggingface")
+    cache = given("HF_HUB_CACHE") or given("HUGGINGFACE_HUB_CACHE") or os.path.join(home, "hub")
+    return os.path.expandvars(os.path.expanduser(cache))
 
 
 @lru_cache

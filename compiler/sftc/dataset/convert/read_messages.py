@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from sftc.dataset.convert.field_notes import FieldNotes
 from sftc.dataset.convert.row_formats import AUTHORS
 from sftc.dataset.convert.row_values import UnconvertibleRowError, parsed_value, value_kind, written_value
+from sftc.dataset.message_keys import left_out_by
 from sftc.dataset.roles import CALLS, OTHER_NAMES, ROLES
 from sftc.dataset.tool_calls import block_of
 
@@ -126,7 +127,7 @@ class MessageReader:
             and role not in self._roles.mapped
         )
 
-    def _message(self, given: Any, place: str, path: str) -> Iterator[MadeMessage]:  # noqa: C901, PLR0912  a step for each name
+    def _message(self, given: Any, place: str, path: str) -> Iterator[MadeMessage]:  # noqa: C901, PLR0912, PLR0915  a step for each name
         if self._is_usual(given):
             yield given
             return
@@ -150,6 +151,9 @@ class MessageReader:
             self.traits.add("gemini")
         elif content in {None, "content"} and author == "role":
             self.traits |= {"openai-functions"} if "function_call" in each or role == "function" else set()
+        if role == "assistant" and (silent := left_out_by(each)):
+            each["weight"] = int(each.pop(silent))
+            self._notes.changed[f"{path}.{silent}: `false` is written as `weight: 0`"] += 1
         for name in each.keys() - {author, content, *KEPT, "function_call"}:
             self._notes.dropped[f"{path}.{name}"] += 1
         kept = {name: each[name] for name in KEPT if name in each}

@@ -31,7 +31,7 @@ from sftc.dataset.file_kind import (
     FileKind,
     kind_of,
 )
-from sftc.dataset.streams import zstandard_module
+from sftc.dataset.streams import remedy, zstandard_module
 from sftc.text.source import STDIN
 
 _LAYERS: Final = 4
@@ -209,7 +209,7 @@ def unpacked(path: str, stack: ExitStack) -> Unpacked:
                 file.seek(0)
             return Unpacked(tuple(kinds), kind, head, file if is_file else seekable(stream, stack))
         elif kind and not kind.is_convertible:
-            raise UnconvertibleError(f"the file is {kind.title}", kind.help)
+            raise UnconvertibleError(f"the file is {kind.title}", remedy(kind, path))
         else:
             if head.startswith(BOM):
                 stream.read(len(BOM))

@@ -1,23 +1,13 @@
-"""The plan of `sftc train --dry-run`: the files and requests of an order, as text and as JSON.
-
-The JSON is version 1; `dry-run.schema.json` describes it.
-"""
+"""The plan of an order: the files and requests that a submission would send."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from sftc.contract.service_table import LOCAL, SLOT, ServiceCall
-from sftc.report.json import to_json
-from sftc.report.tables import columns
+from sftc.contract.service_table import LOCAL, SLOT, ServiceCall, ServiceTable
+from sftc.submission.preflight import DOCUMENT, named_version
+from sftc.submission.submit import Order, job_values
+from sftc.submission.upload import DataFile, file_values
 from sftc.text.keys import look_up
-from sftc.text.plural import counted
-from sftc.text.source import escaped
-
-if TYPE_CHECKING:
-    from sftc.cli.connection import ServiceOptions
-    from sftc.pipeline import Compiled
-    from sftc.submission.submit import Order
-    from sftc.submission.upload import DataFile
 
 _UNKNOWN = {"file": "ID", "job": "ID", "url": "(the address that the service names)"}
 """What is shown for the values that only answers have."""
@@ -34,56 +24,19 @@ class PlannedRequest(NamedTuple):
 class DryRun(NamedTuple):
     """The files of an order, by what they are for, and its requests in their order."""
 
-    files: "dict[str, DataFile]"
+    files: dict[str, DataFile]
     requests: list[PlannedRequest]
 
 
-def dry_run_text(plan: DryRun) -> str:
-    """Return the files and requests as tables."""
-    rows = [
-        (kind, str(file), counted(file.rows, "row"), counted(file.length, "byte"), file.digest)
-        for kind, file in plan.files.items()
-    ]
-    return f"\nFiles\n{columns(rows)}\nRequests\n{columns(plan.requests)}\nNothing was sent.\n"
+def dry_run(order: Order, table: ServiceTable, url: str, variables: Mapping[str, str]) -> DryRun:
+    """Return the files and requests of `order`, without sending any.
 
-
-def dry_run_json(plan: DryRun, compiled: "Compiled") -> str:
-    """Return the payload with its digest, the files and the requests as JSON."""
-    files = [
-        {
-            "kind": kind,
-            "path": escaped(str(file)),
-            "rows": file.rows,
-            "bytes": file.length,
-            "digest": file.digest,
-        }
-        for kind, file in plan.files.items()
-    ]
-    requests = [{**each._asdict(), "note": each.note or None} for each in plan.requests]
-    return to_json(
-        {
-            "version": 1,
-            "target": compiled.target.name,
-            "payload": compiled.payload,
-            "payload_digest": compiled.digest,
-            "files": files,
-            "requests": requests,
-        }
-    )
-
-
-def dry_run(order: "Order", options: "ServiceOptions") -> DryRun:
-    """Return the files and requests of `order`.
-
-    Raises:
-        click.UsageError: the URL of the service is invalid.
+    Args:
+        order: what would be sent.
+        table: how the service is spoken to.
+        url: the address of the service, or `LOCAL` for the embedded one.
+        variables: the parts of the addresses that the environment sets, by name.
     """
-    from sftc.submission.preflight import DOCUMENT, named_version
-    from sftc.submission.submit import job_values
-    from sftc.submission.upload import file_values
-
-    table = options.table
-    url, variables = options.address()
     files = {
         "training": order.training,
         **({"validation": order.validation} if order.validation else {}),
@@ -100,7 +53,7 @@ def dry_run(order: "Order", options: "ServiceOptions") -> DryRun:
         headers = [f"{name}: {_shown(text, shown)}" for name, text in call.headers.items()]
         return PlannedRequest(call.method, where, note or "; ".join(headers))
 
-    def uploads(name: str, file: "DataFile") -> list[PlannedRequest]:
+    def uploads(name: str, file: DataFile) -> list[PlannedRequest]:
         values = file_values(file, table.file)
         return [line(each, values, name if each.sends_file else "") for each in table.file.upload]
 
