@@ -106,7 +106,7 @@ def sweep(source: Source, values: Sequence[KeyValues], folder: str, *, pairs: bo
 
 
 def same_run(variants: Sequence[Variant]) -> tuple[Variant, Variant] | None:
-    """Return the first two of the variants, which have no errors, that mean the same run, if there are any."""
+    """Return the first two variants, which have no errors, that mean the same run, if there are any."""
     first: dict[str, Variant] = {}
     for each in variants:
         meant = repr(sorted(meaning(run(each.read)).items()))
