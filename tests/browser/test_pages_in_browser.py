@@ -70,9 +70,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(  # noqa: PLR0913, PLR0917  ca
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_values_keep_their_spaces_and_stay_beside_their_keys(
-    page: Page, service: Client, file: str
-) -> None:
+def test_values_keep_their_spaces_and_stay_beside_their_keys(page: Page, service: Client, file: str) -> None:
     tags = {"\u05e9\u05dc\u05d5\u05dd": "\u05e2\u05d5\u05dc\u05dd", "gap": "a  b"}
     sent = payload(file)
     sent["metadata"]["schema_version"] = 2

@@ -31,10 +31,13 @@ def test_a_joiner_is_hidden_unless_it_joins(text: str, *, is_hidden: bool) -> No
     ("prompt", "instead"),
     [
         ('"Sum up:\\n- one\\tpart\\n"', None),
-        ('''"""
+        (
+            '''"""
 Hello
   World
-"""''', None),
+"""''',
+            None,
+        ),
         ('"  lead"', None),
         ('"one\\u202e\\ntwo "', r'write `"one\ntwo "`'),
         ('"one\\u0000\\ntwo"', r'write `"one \ntwo"`'),
