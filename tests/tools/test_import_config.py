@@ -362,6 +362,10 @@ def test_the_trainer_is_detected_and_named_with_the_keys_that_decide(target: str
     [
         ("model_name_or_path: m\nlearning_rate: 1e-4\n", "`llamafactory`, `trl`"),
         ("nothing: here\n", "no trainer is known"),
+        (
+            "model: {_component_: a}\nepochs: 1\nbatch_size: 2\noptimizer: {lr: 3e-4}\ntokenizer: {}\n",
+            "the file is for another program: of its 5 keys, Axolotl has only 2",
+        ),
     ],
 )
 def test_an_ambiguous_config_asks_for_the_trainer(text: str, words: str) -> None:
@@ -370,7 +374,7 @@ def test_an_ambiguous_config_asks_for_the_trainer(text: str, words: str) -> None
     assert (found.text, said.id) == (None, "unknown-trainer")
     assert words in said.message
     assert said.help is not None
-    assert said.help.startswith("name the trainer: `--from ")
+    assert "`--from " in said.help
 
 
 # Comments and the text.
