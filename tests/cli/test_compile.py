@@ -74,6 +74,8 @@ def test_the_digest_goes_to_stderr(sftc: Program) -> None:
         (["rule", "no-such-rule"], "no-such-rule"),
         (["rule", ""], "no rule ''"),
         (["explain", "good.toml", ""], "'' is not a key of good.toml"),
+        (["explain", "good.toml", "lr"], "into its payload: did you mean `hyperparameters.learning_rate`?"),
+        (["explain", "good.toml", "a.learning_rate"], "did you mean `hyperparameters.learning_rate`?"),
         (["diff", "-", "-"], "stdin cannot be both configs"),
         (["estimate", "good.toml", "--price-per-hour", "nan"], "nan is not a finite number"),
         (["jobs", "follow", "job-1", "--poll-timeout", "nan"], "nan is not a finite number"),
