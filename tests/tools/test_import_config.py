@@ -315,6 +315,11 @@ def test_what_becomes_of_a_key(target: str, line: str, fate: str) -> None:
     assert not any(each.is_error for each in found.findings)
 
 
+def test_a_reason_is_given_once_for_a_key_and_for_what_depends_on_it() -> None:
+    found = imported(f"{LEAST['axolotl']}eval_steps: 5\n", "axolotl")
+    assert [each.path for each in found.findings if "on a file of" in each.message] == [("eval_steps",)]
+
+
 def test_settings_of_an_adapter_have_no_effect_without_one() -> None:
     found = imported("model_name_or_path: m\nlora_r: 8\nuse_peft: false\n", "trl")
     assert fates(found) == {"model_name_or_path": "imported", "lora_r": "no effect", "use_peft": "imported"}

@@ -68,7 +68,7 @@ def import_config(
     account = Account(new)
     keys = account.keys()
     text = _text(new, account, keys)
-    findings = [*about, *(each.finding for each in keys), *account.left_out()]
+    findings = [*about, *(each.finding for each in keys), *account.left_out(keys)]
     findings += _faults(text, new, account, contracts)
     is_wrong = any(found.id == rules.WRONG_VALUE.id for found in findings)
     return ImportedConfig(trainer, None if is_wrong else text, keys, tuple(in_order(findings)))
