@@ -281,7 +281,7 @@ class Account:
         return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
     def left_out(self, keys: Sequence[SourceKey]) -> Iterator[Finding]:
-        """Yield the findings about what the file leaves out; a reason that one of `keys` has is not repeated."""
+        """Yield the findings about what the file leaves out, without the reasons that `keys` have already."""
         lost = [self._foreign.current(each.path) for each in keys if each.fate == "not imported"]
         told = {loss.why for path in lost if (loss := self._table.loss(path))}
         start = self._foreign.document.source.span(0, 0)
