@@ -166,6 +166,13 @@ def test_output_that_cannot_be_written_is_an_error(sftc: Program, folder: Path, 
     assert sorted(path.name for path in folder.iterdir()) == ["good.toml", "warned.toml", "wrong.toml"]
 
 
+@pytest.mark.parametrize("where", ["good.toml", "good.toml/deep"])
+def test_a_file_where_a_folder_has_to_be_is_named(sftc: Program, folder: Path, where: str) -> None:
+    code, out, errors = sftc("compile", "good.toml", "--output-dir", where)
+    assert (code, out) == (1, "")
+    assert f"cannot be written: {folder / 'good.toml'} is a file, not a folder" in errors
+
+
 def test_a_disk_that_fills_up_leaves_the_old_file(sftc: Program, folder: Path) -> None:
     (folder / "payload.json").write_text("before")
     code, _, errors = sftc.shell(
