@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from sftc.service.data_folder import Folder
 from sftc.service.store import Store
-from support.services import SERVE, TOKEN, Client, Told, payload, process, rows, thread
+from support.services import SERVE, TOKEN, Client, Told, good, payload, process, rows, thread
 from support.waiting import eventually
 from support.web_browser import log_in
 
@@ -68,6 +68,28 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(  # noqa: PLR0913, PLR0917  ca
         expect(page.get_by_role("row", name='2 model = "m"')).to_contain_text("/model")
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_values_keep_their_spaces_and_stay_beside_their_keys(page: Page, service: Client, file: str) -> None:
+    tags = {"\u05e9\u05dc\u05d5\u05dd": "\u05e2\u05d5\u05dc\u05dd", "gap": "a  b"}
+    sent = payload(file)
+    sent["metadata"]["schema_version"] = 2
+    sent["metadata"]["effective_config"]["tags"] = tags
+    id = str(good(service.create(sent))["id"])
+    text = "\n".join(["[tags]", *(f'"{name}" = "{value}"' for name, value in tags.items())])
+    origins = {
+        f"/metadata/effective_config/tags/{name}": {"kind": "config", "path": "job.sft.toml", "line": line}
+        for line, name in enumerate(tags, 2)
+    }
+    provenance = {"files": [{"path": "job.sft.toml", "text": text}], "findings": [], "origins": origins}
+    good(service.put(f"/jobs/{id}/provenance", json=provenance))
+    page.goto(f"/jobs/{id}")
+    key, value = (page.locator("table.config tr:nth-child(2) td:last-child code").nth(at) for at in (0, 1))
+    ends, begins = key.bounding_box(), value.bounding_box()
+    assert ends
+    assert begins
+    assert ends["x"] + ends["width"] <= begins["x"]
+    assert page.locator("table.config tr:nth-child(3) code").all_inner_texts()[-1] == '"a  b"'
 
 
 def test_curves_events_and_title_follow_the_job(page: Page, told: Told, job: str) -> None:

@@ -1,4 +1,4 @@
-"""Joiners are part of emoji and some scripts, and hidden anywhere else."""
+"""Joiners are part of emoji and some scripts, and hidden anywhere else. Prompts have lines."""
 
 import pytest
 
@@ -25,3 +25,27 @@ def test_a_joiner_is_hidden_unless_it_joins(text: str, *, is_hidden: bool) -> No
     )
     found = [each for each in lint(Source("c.toml", config)) if each.id == "unseen-character"]
     assert [each.path for each in found] == [("tags", "note")] * is_hidden
+
+
+@pytest.mark.parametrize(
+    ("prompt", "instead"),
+    [
+        ('"Sum up:\\n- one\\tpart\\n"', None),
+        (
+            '''"""
+Hello
+  World
+"""''',
+            None,
+        ),
+        ('"  lead"', None),
+        ('"one\\u202e\\ntwo "', r'write `"one\ntwo "`'),
+        ('"one\\u0000\\ntwo"', r'write `"one \ntwo"`'),
+    ],
+)
+def test_a_prompt_has_lines_but_nothing_hidden(prompt: str, instead: str | None) -> None:
+    config = (
+        'schema_version = 2\n[job]\nmodel = "m"\ndata = "rows.jsonl"\n[compute]\ngpu_type = "H100"\n'
+        f"[training.samples]\nprompts = [{prompt}]\n"
+    )
+    assert [each.help for each in lint(Source("c.toml", config))] == [instead] * (instead is not None)

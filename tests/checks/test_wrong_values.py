@@ -37,3 +37,33 @@ def test_a_great_integer_beyond_a_limit_is_out_of_range(value: int, rule: str) -
     override = Override.of("hyperparameters.seed", value)
     compiled = run(lambda: Source("job.toml", CONFIG), [override])
     assert [found.id for found in compiled.findings] == [rule]
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "help"),
+    [
+        ("training.lora.target_modules", '"q_proj,v_proj"', '`["q_proj", "v_proj"]`'),
+        ("training.lora.target_modules", '"q_proj"', '`["q_proj"]`'),
+        ("training.lora.target_modules", '"all"', '`target_modules = "all-linear"`'),
+        ("training.lora.target_modules", '"all_linear"', '`target_modules = "all-linear"`'),
+        ("training.lora.modules_to_save", '"lm_head, embed_tokens"', '`["lm_head", "embed_tokens"]`'),
+        ("training.lora.modules_to_save", '"lm_head"', '`["lm_head"]`'),
+        ("tracking.to", '"wandb,tensorboard"', '`["wandb", "tensorboard"]`'),
+        (
+            "hyperparameters.learning_rate",
+            "[1e-4, 2e-4]",
+            "--set hyperparameters.learning_rate=0.0001,0.0002 ",
+        ),
+        ("hyperparameters.optimizer", '["adamw", "sgd"]', "--set hyperparameters.optimizer=adamw,sgd "),
+        ("hyperparameters.learning_rate", f"[{'1,' * 1000}]", "`learning_rate = 0.0001`"),
+        ("job.name", '["a;b", "c d"]', '`name = "support-bot-1"`'),
+        ("hyperparameters.packing", "[true, false]", "--set hyperparameters.packing=true,false "),
+        ("hyperparameters.learning_rate", "[0,5]", "`0.5`"),
+        ("hyperparameters.learning_rate", "[]", "`learning_rate = 0.0001`"),
+        ("hyperparameters.learning_rate", '["a", "b"]', "`learning_rate = 0.0001`"),
+    ],
+)
+def test_what_to_write_instead_means_what_was_written(key: str, written: str, help: str) -> None:
+    compiled = run(lambda: Source("job.toml", CONFIG), [Override.parse(f"{key}={written}")])
+    [found] = [each for each in compiled.findings if each.is_error]
+    assert help in str(found.help)

@@ -74,6 +74,8 @@ def test_the_digest_goes_to_stderr(sftc: Program) -> None:
         (["rule", "no-such-rule"], "no-such-rule"),
         (["rule", ""], "no rule ''"),
         (["explain", "good.toml", ""], "'' is not a key of good.toml"),
+        (["explain", "good.toml", "lr"], "into its payload: did you mean `hyperparameters.learning_rate`?"),
+        (["explain", "good.toml", "a.learning_rate"], "did you mean `hyperparameters.learning_rate`?"),
         (["diff", "-", "-"], "stdin cannot be both configs"),
         (["estimate", "good.toml", "--price-per-hour", "nan"], "nan is not a finite number"),
         (["jobs", "follow", "job-1", "--poll-timeout", "nan"], "nan is not a finite number"),
@@ -162,6 +164,13 @@ def test_output_that_cannot_be_written_is_an_error(sftc: Program, folder: Path, 
     assert re.match(r".*: error\[unwritable-output\]: cannot be written: ", errors)
     assert "Traceback" not in errors
     assert sorted(path.name for path in folder.iterdir()) == ["good.toml", "warned.toml", "wrong.toml"]
+
+
+@pytest.mark.parametrize("where", ["good.toml", "good.toml/deep"])
+def test_a_file_where_a_folder_has_to_be_is_named(sftc: Program, folder: Path, where: str) -> None:
+    code, out, errors = sftc("compile", "good.toml", "--output-dir", where)
+    assert (code, out) == (1, "")
+    assert f"cannot be written: {folder / 'good.toml'} is a file, not a folder" in errors
 
 
 def test_a_disk_that_fills_up_leaves_the_old_file(sftc: Program, folder: Path) -> None:

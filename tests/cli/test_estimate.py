@@ -120,6 +120,14 @@ def test_without_a_device_there_is_no_verdict(sftc: Program, own_folder: Path) -
     assert (code, "No device is named: pass --device" in out) == (0, True)
 
 
+def test_a_key_that_is_not_a_part_of_the_run_is_named(sftc: Program, own_folder: Path) -> None:
+    (own_folder / "job.toml").write_text(CONFIG.replace("sequence_length", "max_seq_length"))
+    code, out, said = sftc("job.toml")
+    assert "tokens a pass" in out
+    assert (code, "did you mean `hyperparameters.sequence_length`?" in said) == (0, True)
+    assert "1 warning" in said
+
+
 def test_what_is_not_said_is_assumed(sftc: Program, own_folder: Path) -> None:
     (own_folder / "job.toml").write_text(CONFIG.replace("sequence_length = 512\n", ""))
     made = estimated(sftc, "--model", "HuggingFaceTB/SmolLM2-135M", "--set", "hyperparameters.packing=true")
@@ -144,7 +152,12 @@ def test_files_with_more_tensors_count_whole(sftc: Program, own_folder: Path) ->
         (["--device", "H1000"], "--device: no device is called 'H1000'"),
         (["--set", "compute.gpu_type=TPU"], "`compute.gpu_type`: no device is called 'TPU'"),
         (["--model", "a/b"], "hf download a/b config.json"),
-        (["--model", "nowhere"], "Pass --model with its folder or its config.json."),
+        (
+            ["--model", "nowhere"],
+            "the model nowhere is not on this machine: no folder has that name. The table",
+        ),
+        (["--model", "."], ". is not the folder of a model: it has no config.json. The table"),
+        (["--model", "job.toml"], "job.toml is a file, not the folder of a model. The table"),
         (["--model", "mamba.json"], "has no architecture 'mamba'"),
         (["--model", "list.json"], "list.json is not a JSON object"),
         (["--model", "short.json"], "config.json names no limit"),

@@ -65,6 +65,31 @@ def test_one_variant_with_errors_stops_all(sweep: Program, own_folder: Path) -> 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--set", "lr=1e-4,2e-4"], "`lr` makes no difference: out/job-1.sft.toml and out/job-2.sft.toml"),
+        (
+            ["--set", "hyperparameters.seed=1,2", "--set", "hyperparameters.lr=1,2"],
+            "`hyperparameters.lr` makes no difference",
+        ),
+    ],
+)
+def test_variants_of_the_same_run_are_not_written(
+    sweep: Program, own_folder: Path, options: list[str], words: str
+) -> None:
+    code, out, said = sweep(*options, "--output-dir", "out")
+    assert (code, out) == (1, "")
+    assert "did you mean `hyperparameters.learning_rate`?" in said
+    assert words in said
+    assert not (own_folder / "out").exists()
+
+
+def test_other_files_are_other_runs(sweep: Program) -> None:
+    code, _, said = sweep("--set", "job.data=rows.jsonl,others.jsonl", "--output-dir", "out")
+    assert (code, said) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
         (["--set", "a"], "not of the form KEY=VALUE"),
         (["--set", "a=1,1"], "has the value 1 twice"),
         (["--set", "a=1", "--set", "a=2"], "names a key twice"),

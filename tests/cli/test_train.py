@@ -330,6 +330,7 @@ def test_several_training_files_are_sent_as_one_in_order(
     digest = sha256(whole).hexdigest()
     stored = [path.read_bytes() for path in (folder / "data").rglob("*") if path.is_file()]
     assert whole in stored, digest
+    assert service.rows("SELECT filename FROM files") == [{"filename": "other-and-1-more.jsonl"}]
     dry = live("train", "--config", "several.toml", "--dry-run")
     assert "sub/other.jsonl + rows.jsonl" in dry[2]
     assert f"sha256:{digest}" in dry[2]

@@ -74,6 +74,17 @@ def one(path: str, options: CheckOptions = ALL, **more: Any) -> Checked:
     return run(path, options=options, **more)[0]
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e999", "9" * 400, "1" + "0" * 309 + ".5"])
+@pytest.mark.parametrize("depth", [1, 70])
+def test_a_number_that_readers_refuse_is_named(put: Put, number: str, depth: int) -> None:
+    talk = '"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]'
+    nested = '{"a": ' * depth + "%s" + "}" * depth
+    lines = [f'{{{talk}, "metadata": {nested % each}}}\n' for each in ("1e300", "9" * 300, "1e-400", number)]
+    [checked] = check_files([put("".join(lines).encode())], ALL)
+    [found] = [each for each in checked.findings if each.id != "duplicate-rows"]
+    assert (found.id, found.span.line) == ("number-beyond-range", 4)
+
+
 def ids(checked: Checked) -> list[str]:
     return [found.id for found in checked.findings]
 

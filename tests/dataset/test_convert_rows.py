@@ -73,6 +73,11 @@ def test_an_answer_that_another_trainer_leaves_out_has_weight_0(tmp_path: Path, 
     assert file["not_taken_over"] == {f"conversations[].{name}": 1}
 
 
+def test_a_text_with_a_chat_template_is_told_to_go_back(tmp_path: Path) -> None:
+    [fault] = convert(tmp_path, {"text": "<|im_start|>user\n2 + 2?<|im_end|>"}).faults
+    assert fault.endswith("a chat template was applied to the text: use the rows from before that step")
+
+
 def test_a_thought_alone_is_no_answer(tmp_path: Path) -> None:
     assert not convert(tmp_path, gemini({"text": "Hm.", "thought": True})).is_written
 

@@ -68,7 +68,14 @@ def test_a_long_curve_keeps_its_ends_and_every_peak(peak: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (1.23456, "1.235"), (-0.00015, "-1.5e-4"), (12345.6, "12,346"), (2.5e12, "2.500e+12")],
+    [
+        (0.0, "0"),
+        (1.23456, "1.235"),
+        (-0.00015, "-1.5e-4"),
+        (12345.6, "12,346"),
+        (2.5e12, "2.5e12"),
+        (1e30, "1e30"),
+    ],
 )
 def test_a_figure_has_four_digits(value: float, text: str) -> None:
     assert figure(value) == text

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 
 from sftc.pipeline import Compiled, run
-from sftc.text.keys import leaves, look_up, pointer
+from sftc.text.keys import dotted, leaves, look_up, pointer
 from sftc.text.source import Source
 from sftc.tools.diff import changes
 from sftc.tools.explain import keys, value_at, values
@@ -67,3 +67,15 @@ def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
         return [(name, _sorted(value[name])) for name in sorted(value)]
     return [_sorted(each) for each in value] if isinstance(value, list) else (type(value), value)
+
+
+def test_an_unknown_key_in_a_table_that_is_sent_is_dropped() -> None:
+    one = compiled(
+        'schema_version = 2\n[job]\nmodel = "m"\n[compute]\ngpu_type = "H100"\ngpu_typ = {a = 1}\n'
+        '[training]\nmode = "lora"\n[training.lora]\nr = 8\nrank = {a = [1]}\n'
+        "[training.checkpoints]\nevery = 1\n[hyperparameters.parallelism]\nbf16 = true\neval_steps = 2\n"
+    )
+    account = [*keys(one)]
+    assert {dotted(key.path) for key in account if key.fate == "dropped"} >= {"training.lora.rank.a[0]"}
+    in_payload = {pointer(path) for path in leaves(one.payload)}
+    assert {key.to for key in account if key.to} <= in_payload

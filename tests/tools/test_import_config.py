@@ -136,6 +136,9 @@ def fates(found: ImportedConfig) -> dict[str, str]:
             "hyperparameters.min_lr_ratio",
             0.1,
         ),
+        ("trl", "output_dir: out\nrun_name: exp1", "job.name", "exp1"),
+        ("axolotl", "output_dir: out\nwandb_name: exp1\nwandb_project: p", "job.name", "exp1"),
+        ("llamafactory", "output_dir: out\nrun_name: exp1", "job.name", "exp1"),
         ("axolotl", "optimizer: adamw_bnb_8bit", "hyperparameters.optimizer", "adamw_8bit"),
         ("axolotl", "bf16: auto", "hyperparameters.parallelism.bf16", True),
         ("axolotl", "fp16: true\nbf16: auto", "hyperparameters.parallelism.fp16", True),
@@ -283,6 +286,7 @@ def test_an_unknown_key_is_named_with_what_was_meant(target: str, line: str, mea
         ("trl", "fp16: false", "default"),
         ("trl", "output_dir: ./out", "no effect"),
         ("trl", "output_dir: my-run", "imported"),
+        ("trl", "run_name: exp1\noutput_dir: out", "no effect"),
         ("trl", "max_length: null", "default"),
         ("trl", "lora_alpha: 32", "imported"),
         ("trl", "lr_scheduler_type: constant\nwarmup_ratio: 0.1", "no effect"),
@@ -309,6 +313,11 @@ def test_what_becomes_of_a_key(target: str, line: str, fate: str) -> None:
     found = imported(f"{least}{line}\n", target)
     assert found.keys[-1].fate == fate
     assert not any(each.is_error for each in found.findings)
+
+
+def test_a_reason_is_given_once_for_a_key_and_for_what_depends_on_it() -> None:
+    found = imported(f"{LEAST['axolotl']}eval_steps: 5\n", "axolotl")
+    assert [each.path for each in found.findings if "on a file of" in each.message] == [("eval_steps",)]
 
 
 def test_settings_of_an_adapter_have_no_effect_without_one() -> None:
@@ -362,6 +371,10 @@ def test_the_trainer_is_detected_and_named_with_the_keys_that_decide(target: str
     [
         ("model_name_or_path: m\nlearning_rate: 1e-4\n", "`llamafactory`, `trl`"),
         ("nothing: here\n", "no trainer is known"),
+        (
+            "model: {_component_: a}\nepochs: 1\nbatch_size: 2\noptimizer: {lr: 3e-4}\ntokenizer: {}\n",
+            "the file is for another program: of its 5 keys, Axolotl has only 2",
+        ),
     ],
 )
 def test_an_ambiguous_config_asks_for_the_trainer(text: str, words: str) -> None:
@@ -370,7 +383,7 @@ def test_an_ambiguous_config_asks_for_the_trainer(text: str, words: str) -> None
     assert (found.text, said.id) == (None, "unknown-trainer")
     assert words in said.message
     assert said.help is not None
-    assert said.help.startswith("name the trainer: `--from ")
+    assert "`--from " in said.help
 
 
 # Comments and the text.

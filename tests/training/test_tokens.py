@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sftc.service.executor import FailedError
+from sftc.training.conversation import UnspeakableError, read_row
 from sftc.training.run_job import told
 from sftc.training.tokens import IGNORED, Counts, TokenRows, write_tokens
 from support.chat_templates import FAMILIES, tokenizer
@@ -85,3 +86,8 @@ def test_rows_are_labelled_as_the_job_asks(tmp_path: Path) -> None:
         for which in ("last", "assistant", "all")
     ]
     assert trained[0] * 2 == trained[1] < trained[2]
+
+
+def test_a_number_that_no_reader_takes_is_named_in_plain_words() -> None:
+    with pytest.raises(UnspeakableError, match="a number is beyond the range of JSON readers"):
+        read_row(b'{"messages": [], "metadata": {"x": 1e400}}')

@@ -5,6 +5,7 @@ The failing keyword decides, never the text of a library's message: each keyword
 """
 
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -101,6 +102,9 @@ def explain_violations(config: Config) -> list[Finding]:
     return list(found.values())
 
 
+_PLAIN_WORD: Final = re.compile(r"[\w./+-]+")
+"""What neither a shell nor `sftc sweep` reads as more than one word."""
+
 _EXPECTED: Final[Mapping[str, str]] = {
     "array": "an array",
     "boolean": "`true` or `false`",
@@ -188,14 +192,35 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
             help = unquoted_advice(violation.config.document.snippet(violation.path), meant[1])
             fix = rewrite(violation.config.document, violation.path, meant[1], safe=False)
     elif expected == ["array"] and not isinstance(value, dict):
-        text = f"[{violation.config.document.span(violation.path).text}]"
-        help = f"write it as an array: `[{violation.config.document.snippet(violation.path)}]`"
-        fix = rewrite(violation.config.document, violation.path, text, safe=False)
+        help, fix = _as_array(violation)
     elif isinstance(value, list) and "number" in expected and (number := _decimal_comma(value)):
         help = f"write a point, not a comma: `{number}`"
+    elif isinstance(value, list) and (tried := _tried(value, violation.schema)):
+        help = f"to try each of them: `sftc sweep CONFIG --set {name}={tried} --output-dir DIR`"
     if form := violation.form:
         message = f"`{name}` must be {form}, not {given}"
     return violation.finding(schema.WRONG_TYPE, message, help, fix)
+
+
+def _as_array(violation: Violation) -> tuple[str, Fix | None]:
+    """Return help and fix that make an array of a value: of a text with commas, one of its parts."""
+    document, value = violation.config.document, violation.value
+    parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
+    if len(parts) > 1 and all(parts):
+        shown = text = f"[{', '.join(map(quoted, parts))}]"
+    else:
+        shown, text = f"[{document.snippet(violation.path)}]", f"[{document.span(violation.path).text}]"
+    return f"write it as an array: `{shown}`", rewrite(document, violation.path, text, safe=False)
+
+
+def _tried(values: list[Any], broken: Schema) -> str | None:
+    """Return values as `sftc sweep` takes them, `None` unless they are some that a schema takes one of."""
+    if not 1 < len(values) <= MOST_SHOWN or not any(
+        all(map(TYPES[each], values)) for each in {*_types(broken)} - {"array", "object"}
+    ):
+        return None
+    words = [each if isinstance(each, str) else orjson.dumps(each).decode() for each in values]
+    return ",".join(words) if all(map(_PLAIN_WORD.fullmatch, words)) else None
 
 
 def _decimal_comma(value: list[Any]) -> str | None:
@@ -274,10 +299,20 @@ def _other(violation: Violation) -> Iterator[Finding]:
     """Explain a keyword by what the schema says that the value must be, or by the description of the key."""
     if violation.form:
         message = f"{violation.name} must be {violation.form}, not {violation.written}"
-        yield violation.finding(schema.VALUE_NOT_ALLOWED, message, violation.example())
+        help, fix = violation.example(), None
+        if "array" in _types(violation.schema) and not _begins_an_example(violation):
+            help, fix = _as_array(violation)
+        yield violation.finding(schema.VALUE_NOT_ALLOWED, message, help, fix)
         return
     message = f"{violation.name} must not be {violation.written}"
     yield violation.finding(schema.VALUE_NOT_ALLOWED, message, violation.schema.get("description"))
+
+
+def _begins_an_example(violation: Violation) -> bool:
+    """Return whether a text is the beginning of an example of its schema, in any spelling: `all`."""
+    written = plain(str(violation.value))
+    examples = (plain(each) for each in violation.schema.get("examples", ()) if isinstance(each, str))
+    return any(each.startswith(written) for each in examples)
 
 
 def _empty(violation: Violation) -> Iterator[Finding]:

@@ -102,6 +102,7 @@ def _joined(files: "Sequence[DataFile]", stack: ExitStack) -> "DataFile":
 
     from sftc.submission.upload import DataFile
 
+    name = f"{files[0].name.removesuffix('.jsonl')}-and-{len(files) - 1}-more.jsonl"
     path = os.path.join(stack.enter_context(temporary_folder()), "train.jsonl")
     digest, length = hashlib.sha256(), 0
     with open(path, "wb") as copy:
@@ -116,7 +117,7 @@ def _joined(files: "Sequence[DataFile]", stack: ExitStack) -> "DataFile":
                 digest.update(b"\n")
     given = " + ".join(map(str, files))
     rows = sum(file.rows for file in files)
-    return DataFile(path, "train.jsonl", f"sha256:{digest.hexdigest()}", length, rows, given)
+    return DataFile(path, name, f"sha256:{digest.hexdigest()}", length, rows, given)
 
 
 def _file(result: "Checked", examples: int | None, stack: ExitStack) -> "DataFile":

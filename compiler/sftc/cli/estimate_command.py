@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sftc.estimate.estimate_run import RunEstimate
     from sftc.estimate.estimate_work import Rate
     from sftc.estimate.row_lengths import RowLengths
+    from sftc.pipeline import Compiled
 
 
 @click.command("estimate", short_help="Estimate the memory, the time and the price of a run.")
@@ -97,7 +98,9 @@ def estimate_command(
     if plot and os.path.splitext(plot)[1] not in {".svg", ".png"}:
         raise click.UsageError("--plot draws .svg and .png files.")
     number = [Override.of(GPU_COUNT.key, gpus), Override.of(NODES.key, 1)] if gpus else []
-    checked = load_compiled(config, [*overrides, *number]).checked
+    compiled = load_compiled(config, [*overrides, *number])
+    _show_warnings(compiled)
+    checked = compiled.checked
     _check_batch(checked, config)
     name = model or _model_of(checked)
     base, lengths = _base(name), _lengths(datasets, config, name)
@@ -121,6 +124,15 @@ def estimate_command(
         write_files({plot: draw(report, os.path.splitext(plot)[1][1:])})
     if run.fit and run.fit.word == "does not fit":
         sys.exit(FINDINGS)
+
+
+def _show_warnings(compiled: "Compiled") -> None:
+    """Show the warnings about a config on stderr: a key with another name is not a part of the run."""
+    from sftc.findings.finding import Severity
+    from sftc.report.terminal import render, summary
+
+    if found := [each for each in compiled.findings if each.severity is Severity.WARNING]:
+        click.echo(f"{render(found)}{summary(found)}", err=True)
 
 
 def _check_batch(config: "Config", path: str) -> None:
@@ -155,11 +167,12 @@ def _base(name: str) -> "BaseNumbers":
     except (OSError, ValueError) as error:
         raise click.ClickException(f"the model {name} cannot be read: {error}.") from error
     if not found:
+        from sftc.cli.model_option import missing_model
+
+        missing = missing_model(name, "config.json").removesuffix(".")
         raise click.ClickException(
-            f"the model {name} is not on this machine, and the table of models does not have it. "
-            "Pass --model with its folder or its config.json"
-            + (f": hf download {name} config.json" if name.count("/") == 1 else "")
-            + "."
+            f"{missing}. The table of models does not have it, either. Pass --model with the folder or the "
+            "config.json of the model, or the id of the model that a GGUF file was made of."
         )
     return found
 

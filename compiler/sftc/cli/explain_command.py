@@ -10,6 +10,7 @@ from sftc.cli.options import set_option, table_option, target_option
 from sftc.cli.output import write_stdout
 from sftc.contract.targets import Target
 from sftc.document.overrides import Override
+from sftc.pipeline import Compiled
 from sftc.text.keys import dotted, split
 from sftc.tools.explain import keys, values
 
@@ -38,10 +39,19 @@ def explain_command(
         if schema := compiled.checked.contract.properties.get(split(what)):
             write_stdout(f"{what} is not set, and is not sent.\n\n{schema['description']}\n")
             return
-        raise click.UsageError(f"{what!r} is not a key of {config} or a pointer into its payload.")
+        raise click.UsageError(
+            f"{what!r} is not a key of {config} or a pointer into its payload{_meant(what, compiled)}"
+        )
     from sftc.report.tables import account_json, account_table
 
     write_stdout((account_json if format == "json" else account_table)(found_keys, found_values))
+
+
+def _meant(what: str, compiled: Compiled) -> str:
+    """Return the keys that have the last name in `what`, here or in another trainer, as a question."""
+    name, names = str((split(what) or ("",))[-1]), compiled.checked.contract.names
+    found = dict.fromkeys([*names.homes(name), *names.others(name)])
+    return f": did you mean {' or '.join(f'`{dotted(path)}`' for path in found)}?" if found else "."
 
 
 def _is_below(what: str | None, key: str, pointer: str | None) -> bool:

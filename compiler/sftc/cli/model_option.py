@@ -57,7 +57,7 @@ def load_look(model: str, setup: "Setup | None" = None, lines: frozenset[int] = 
         look = ModelLook(Reading(model, base, (setup and setup.sequence_length) or 0, train_on, lines=lines))
         look.check_model()
     except ModelNotFoundError as error:
-        raise click.ClickException(_missing(model)) from error
+        raise click.ClickException(missing_model(model, _FILES)) from error
     except FailedError as error:
         raise click.ClickException(f"{str(error).removeprefix('`job.model`: ')}.") from error
     except UnspeakableError as error:
@@ -65,7 +65,8 @@ def load_look(model: str, setup: "Setup | None" = None, lines: frozenset[int] = 
     return look
 
 
-def _missing(model: str) -> str:
+def missing_model(model: str, files: str) -> str:
+    """Return why a model is not found, and how to get the `files` of it, options of `hf download`."""
     if os.path.isdir(model):
         return f"{model} is not the folder of a model: it has no config.json."
     if os.path.exists(model):
@@ -74,5 +75,5 @@ def _missing(model: str) -> str:
         return f"the model {model} is not on this machine: no folder has that name."
     return (
         f"the model {model} is not on this machine: no folder has that name, and it is not in the Hugging "
-        f"Face cache. Get it without its weights: hf download {model} {_FILES}"
+        f"Face cache. Get it without its weights: hf download {model} {files}"
     )

@@ -83,7 +83,7 @@ def write_files(files: Mapping[str, Data]) -> None:
                     device.writelines([data] if isinstance(data, bytes) else data)
             else:
                 target = os.path.realpath(path)
-                os.makedirs(os.path.dirname(target), exist_ok=True)
+                _make_folder(os.path.dirname(target))
                 temporary = os.path.join(os.path.dirname(target), f".sftc-{os.getpid()}-{len(staged)}")
                 _stage(temporary, target, data)
                 staged.append((temporary, target))
@@ -106,6 +106,20 @@ def show_error(error: click.ClickException) -> None:
     text = io.StringIO()
     error.show(text)
     click.echo(printable_lines(text.getvalue()), err=True, nl=False)
+
+
+def _make_folder(folder: str) -> None:
+    """Create a folder and those around it.
+
+    Raises:
+        OSError: it cannot be created; a file that is in its place is named.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        while not os.path.exists(folder):
+            folder = os.path.dirname(folder)
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is a file, not a folder") from error
 
 
 def _stage(temporary: str, target: str, data: Data) -> None:

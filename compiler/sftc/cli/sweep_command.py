@@ -18,7 +18,7 @@ from sftc.text.source import STDIN
 
 if TYPE_CHECKING:
     from sftc.findings.finding import Finding
-    from sftc.tools.sweep import KeyValues
+    from sftc.tools.sweep import KeyValues, Variant
 
 
 def _values(ctx: click.Context, param: click.Parameter, texts: Sequence[str]) -> "list[KeyValues]":
@@ -49,13 +49,14 @@ def _values(ctx: click.Context, param: click.Parameter, texts: Sequence[str]) ->
 def sweep_command(config: str, values: "Sequence[KeyValues]", pairs: bool, folder: str, format: str) -> None:
     """Write variants of CONFIG to DIR, and print what differs; comments and layout are kept.
 
-    Every variant is checked before the first is written: if one has errors, nothing is written.
+    Every variant is checked before the first is written: if one has errors, or two mean the same run, nothing
+    is written.
     """
     from sftc.findings.finding import Severity
     from sftc.report.tables import variants_json, variants_table
     from sftc.report.terminal import render, summary
     from sftc.tools.lint import lint
-    from sftc.tools.sweep import sweep
+    from sftc.tools.sweep import same_run, sweep
 
     _check_sweep(config, values, folder, pairs=pairs)
     try:
@@ -76,8 +77,18 @@ def sweep_command(config: str, values: "Sequence[KeyValues]", pairs: bool, folde
     if any(found.is_error for found in findings):
         click.echo("sftc: nothing was written", err=True)
         sys.exit(FINDINGS)
+    if same := same_run(variants):
+        raise click.ClickException(_no_difference(values, *same))
     write_files({each.source.name: each.source.text.encode() for each in variants})
     write_stdout((variants_json if format == "json" else variants_table)(values, variants))
+
+
+def _no_difference(values: "Sequence[KeyValues]", one: "Variant", other: "Variant") -> str:
+    """Return why two variants of a sweep are not written."""
+    different = zip(values, one.values, other.values, strict=True)
+    keys = ", ".join(f"`{dotted(each.path)}`" for each, value, others in different if value != others)
+    names = f"{one.source.name} and {other.source.name}"
+    return f"{keys} makes no difference: {names} would be the same run; nothing was written."
 
 
 def _check_sweep(config: str, values: "Sequence[KeyValues]", folder: str, *, pairs: bool) -> None:

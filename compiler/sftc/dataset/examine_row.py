@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from math import isinf
+from typing import Any, Final
 
 import orjson
 
@@ -16,6 +17,10 @@ from sftc.findings.finding import Finding, Severity
 from sftc.findings.stage_rules import rows
 from sftc.text.keys import Path
 from sftc.text.source import escaped
+
+_NUMBER: Final = "-0123456789"
+_SHOWN: Final = 30
+"""The characters of a number that a message shows."""
 
 
 def remarks(data: bytes, tokens: int | None = None) -> list[Remark]:
@@ -91,7 +96,21 @@ def _unparsed(data: bytes, tokens: int | None) -> list[Remark]:
         for start, end in scan.surrogates
     ]
     value = json.loads(text, parse_int=float)  # orjson refuses numbers beyond the range of a double
-    return [*found, *_names(scan), *_meaning(data, value, tokens), *_nul(data)]
+    return [*found, *_beyond_range(scan), *_names(scan), *_meaning(data, value, tokens), *_nul(data)]
+
+
+def _beyond_range(scan: Scan) -> Iterator[Remark]:
+    """Yield a remark about each number that is infinite as a double; one without a place if it is deep."""
+    places = scan.places.items()
+    found = [at for at in places if scan.text[at[1][0]] in _NUMBER and isinf(float(scan.text[slice(*at[1])]))]
+    help = "write a smaller number, or a string"
+    for path, (start, end) in found:
+        written = scan.text[start:end]
+        shown = written if len(written) <= _SHOWN else f"{written[:_SHOWN]}…"
+        message = f"the number `{shown}` is beyond the range of JSON readers"
+        yield Remark(rows.NUMBER_BEYOND_RANGE, message, path, help, at=(start, end))
+    if not found and not scan.surrogates:  # what else orjson refuses
+        yield Remark(rows.NUMBER_BEYOND_RANGE, "a number is beyond the range of JSON readers", help=help)
 
 
 def _too_deep(scan: Scan) -> Remark:

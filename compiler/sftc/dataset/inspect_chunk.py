@@ -86,9 +86,9 @@ class Inspector:
         data, byte = chunk.data, chunk.byte
         if chunk.byte == 0 and data.startswith(BOM):
             span = Line(name, 1, 0, BOM).span(0, 1)
-            look.findings.append(
-                rows.DATA_BYTE_ORDER_MARK.finding(span, "the file begins with a byte order mark")
-            )
+            message = "the file begins with a byte order mark"
+            help = "`sftc dataset convert` writes the rows without it"
+            look.findings.append(rows.DATA_BYTE_ORDER_MARK.finding(span, message, help=help))
             look.counts[rows.DATA_BYTE_ORDER_MARK.id] += 1
             data, byte = data[len(BOM) :], byte + len(BOM)
         if not data.endswith(b"\n"):

@@ -11,7 +11,7 @@ import orjson
 from sftc.contract.row_violations import Misfit, row_violations
 from sftc.contract.schemas import Schemas
 from sftc.dataset.advice import TOKENS
-from sftc.dataset.convert.row_formats import COLUMNS, flat, inner_rows, reading_of
+from sftc.dataset.convert.row_formats import COLUMNS, FormatReading, flat, inner_rows, reading_of
 from sftc.dataset.excerpt import Remark
 from sftc.dataset.message_keys import meant_key
 from sftc.dataset.tool_calls import calls_of, old_call
@@ -101,9 +101,17 @@ def _other_format(row: Any) -> Remark | None:
             return Remark(ROW_SHAPE, text, ("messages", 0), f"this looks like {known}: {_CONVERT}")
     if messages is None and row.keys() - {"messages"}:
         reading = reading_of(flat(row))
-        help = f"this looks like {reading.title}: {_CONVERT}" if reading else _about_columns(row)
+        help = _about_reading(reading) if reading else _about_columns(row)
         return Remark(ROW_SHAPE, f"the row has no `messages`: it has {_names(row)}", ("messages",), help)
     return None
+
+
+def _about_reading(reading: FormatReading) -> str:
+    """Return what to do with a row whose columns are known."""
+    if reading.format == "messages":
+        named = " and ".join(f"`{name[:40]}`" for name in reading.columns["messages"])
+        return f"the messages are in {named}: {_CONVERT}"
+    return f"this looks like {reading.title}: {_CONVERT}"
 
 
 def _message_format(message: Any) -> str | None:

@@ -47,6 +47,11 @@ def _means_the_same(old: Any, new: Any) -> bool:
     return (type(old) is bool) == (type(new) is bool) and bool(old == new)
 
 
+def meaning(side: Compiled) -> dict[str, Any]:
+    """Return what a config means: every payload value and every key for submission, as in `changes`."""
+    return {at: value for at, (value, _) in _values(side).items()}
+
+
 def sums(a: Compiled, b: Compiled) -> Iterator[Sum]:
     """Yield GPUs and effective batch if they differ."""
     for name, figure in {"GPUs": gpus, "effective batch": effective_batch}.items():

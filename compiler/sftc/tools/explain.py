@@ -67,11 +67,19 @@ def _key(path: Path, span: Span, document: Document, compiled: Compiled) -> KeyA
             return KeyAccount(path, span, "dropped", None, None, why)
     for row in mapping.rows:
         if row.path and path[: len(row.path)] == row.path:
+            if _is_left_out(row, path[len(row.path) :]):
+                return KeyAccount(path, span, "dropped", None, None, None)
             fate: Fate = "sent" if row.path[-1] == row.to[-1] else "renamed"
             return KeyAccount(path, span, fate, pointer(row.to + path[len(row.path) :]), row.id, row.why)
     if not compiled.target.own_version and (used := _used(path, compiled)):
         return KeyAccount(path, span, "used", pointer(used.to), used.id, used.why)
     return KeyAccount(path, span, *_unsent(path, compiled))
+
+
+def _is_left_out(row: MappingRow, inside: Path) -> bool:
+    """Return whether a key inside of a table that a row sends is one that the table does not know."""
+    tables = ((row.closed.get(inside[:depth]), inside[depth]) for depth in range(len(inside)))
+    return any(names is not None and name not in names for names, name in tables)
 
 
 def _unsent(path: Path, compiled: Compiled) -> tuple[Fate, None, None, str | None]:

@@ -280,8 +280,10 @@ class Account:
         text = " ".join(self._foreign.document.places[path].value.text.split())
         return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
-    def left_out(self) -> Iterator[Finding]:
-        """Yield the findings about what the file leaves out."""
+    def left_out(self, keys: Sequence[SourceKey]) -> Iterator[Finding]:
+        """Yield the findings about what the file leaves out, without the reasons that `keys` have already."""
+        lost = [self._foreign.current(each.path) for each in keys if each.fate == "not imported"]
+        told = {loss.why for path in lost if (loss := self._table.loss(path))}
         start = self._foreign.document.source.span(0, 0)
         trainer = self._table.trainer
         for each in self._table.open:
@@ -302,7 +304,7 @@ class Account:
             if meant in (ABSENT, None) or compiled is ABSENT or same(meant, compiled):
                 continue
             loss = self._table.loss(path)
-            if loss is None and self._table.idleness(path) is not None:
+            if loss.why in told if loss else self._table.idleness(path) is not None:
                 continue
             rule = _LOSSES[loss.severity] if loss else rules.CANNOT_IMPORT
             differs = f"{trainer} has {_toml(meant)} then, and the imported run {_toml(compiled)}"

@@ -68,7 +68,7 @@ def import_config(
     account = Account(new)
     keys = account.keys()
     text = _text(new, account, keys)
-    findings = [*about, *(each.finding for each in keys), *account.left_out()]
+    findings = [*about, *(each.finding for each in keys), *account.left_out(keys)]
     findings += _faults(text, new, account, contracts)
     is_wrong = any(found.id == rules.WRONG_VALUE.id for found in findings)
     return ImportedConfig(trainer, None if is_wrong else text, keys, tuple(in_order(findings)))
@@ -91,6 +91,11 @@ def _detect(document: YamlDocument, tables: Mapping[str, ImportTable]) -> tuple[
         help = f"name the trainer: `--from {best[0] if most else next(iter(tables))}`"
         return None, rules.UNKNOWN_TRAINER.finding(span, message, help=help)
     [trainer] = best
+    if 2 * most < len(names):  # the keys are common words, and the file is for another program
+        name, among = tables[trainer].trainer, ", ".join(each.trainer for each in tables.values())
+        message = f"the file is for another program: of its {len(names)} keys, {name} has only {most}"
+        help = f"only configs of {among} can be imported; if it is one of {name}, pass `--from {trainer}`"
+        return None, rules.UNKNOWN_TRAINER.finding(span, message, help=help)
     others = set[str]().union(*(found for name, found in known.items() if name != trainer))
     own = [f"`{name}`" for name in names if name in known[trainer] - others]
     deciding = own or [f"`{name}`" for name in names if name in known[trainer]]

@@ -145,10 +145,10 @@ class ForeignConfig:
         """Set what always is so under the conditions, whatever the document says."""
         for each in self.table.meant:
             if each.always and each.applies(self.said):
-                value = look_up(self.said, each.path)
-                if value is not ABSENT and not same(value, each.value):
+                value, meant = look_up(self.said, each.path), each.result(self.said, ABSENT)
+                if value is not ABSENT and not same(value, meant):
                     self.idle[self.places.get(each.path, each.path)] = each.why
-                _put(self.said, each.path, each.value)
+                _put(self.said, each.path, meant)
 
     def _read_forms(self) -> None:
         """Bring values into the form that the target writes, and find out which cannot be imported."""

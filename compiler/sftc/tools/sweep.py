@@ -10,8 +10,10 @@ from sftc.contract.versions import EXTENDS
 from sftc.document import edits
 from sftc.document.overrides import Override, toml_value
 from sftc.document.toml import parse
+from sftc.pipeline import run
 from sftc.text.keys import ABSENT, Path, dotted, quoted
 from sftc.text.source import Source
+from sftc.tools.diff import meaning
 from sftc.tools.lint import DIRECTIVE, SUFFIX
 
 MOST: Final = 1000
@@ -35,6 +37,10 @@ class Variant(NamedTuple):
 
     source: Source
     values: tuple[str, ...]
+
+    def read(self) -> Source:
+        """Return the text of the config."""
+        return self.source
 
 
 def read_values(text: str) -> KeyValues:
@@ -97,6 +103,16 @@ def sweep(source: Source, values: Sequence[KeyValues], folder: str, *, pairs: bo
                 raise ValueError(f"`{dotted(path)}` in {source.name} {_refusal(document.get(path))}.")
             changed = edits.apply_fixes(changed, [fix])
         yield Variant(_base_seen_from(folder, source, changed), each)
+
+
+def same_run(variants: Sequence[Variant]) -> tuple[Variant, Variant] | None:
+    """Return the first two variants, which have no errors, that mean the same run, if there are any."""
+    first: dict[str, Variant] = {}
+    for each in variants:
+        meant = repr(sorted(meaning(run(each.read)).items()))
+        if (other := first.setdefault(meant, each)) is not each:
+            return other, each
+    return None
 
 
 def _refusal(value: Any) -> str:

@@ -90,7 +90,9 @@ def read_row(line: bytes) -> dict[str, Any]:
     try:
         row: dict[str, Any] = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise UnspeakableError(f"it cannot be read: {error}") from error
+        is_number = "number" in error.msg
+        reason = "a number is beyond the range of JSON readers" if is_number else str(error)
+        raise UnspeakableError(f"it cannot be read: {reason}") from error
     return row
 
 

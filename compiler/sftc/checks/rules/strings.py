@@ -23,6 +23,7 @@ _ESCAPES: Final = {
     "\f": ("\\f", "a form feed"),
     "\x1b": ("\\e", "an escape character"),
 }
+_LAYOUT: Final = "\t\n\r"
 _JOINERS: Final = "\u200c\u200d"
 _SURE_PLACEHOLDER: Final = r"\$\{[^{}]*\}|\$\([^()]*\)|(?<![A-Za-z0-9])\$[A-Za-z_]\w*|\{\{[^{}]*\}\}|%[A-Za-z_]\w+%|^~(?=[/\\])|^<[^<>]+>$"
 _PLACEHOLDER: Final = _SURE_PLACEHOLDER + r"|\{[A-Za-z_]\w*\}"
@@ -50,10 +51,11 @@ def _unseen(config: Config) -> Iterator[Finding]:
         text = written.strip() if is_told else written
         if not _is_used(config, path, text):
             continue
-        at = next(_unseen_places(text), None)
+        is_prose = _is_prose(config, path)
+        at = next(_unseen_places(text, is_prose=is_prose), None)
         if at is not None:
             yield _unseen_at(config, path, text, at)
-        elif text.strip() != text:
+        elif text.strip() != text and not is_prose:
             message = f"`{dotted(path)}` begins or ends with white space"
             yield _unseen_finding(config, path, message, text.strip())
 
@@ -72,9 +74,17 @@ def _unseen_names(config: Config) -> Iterator[Finding]:
             yield UNSEEN_CHARACTER.finding(config.document.span(path, "key"), message, path=path, help=help)
 
 
-def _unseen_places(text: str) -> Iterator[int]:
+def _is_prose(config: Config, path: Path) -> bool:
+    """Return whether the string at `path` is text that a person writes: it may have lines, and blanks around."""
+    schemas = (config.contract.properties.get(path[:length], {}) for length in range(1, len(path) + 1))
+    return any(schema.get("x-sftc", {}).get("prose") for schema in schemas)
+
+
+def _unseen_places(text: str, *, is_prose: bool = False) -> Iterator[int]:
     """Yield where `text` has characters that are hard to see and do nothing for those beside them."""
     for at in hidden_places(text):
+        if is_prose and text[at] in _LAYOUT:
+            continue
         is_inside = 0 < at < len(text) - 1 and not (text[at - 1].isascii() or text[at + 1].isascii())
         if text[at] not in _JOINERS or not is_inside:  # emoji and some scripts join characters with them
             yield at
@@ -82,28 +92,29 @@ def _unseen_places(text: str) -> Iterator[int]:
 
 def _unseen_at(config: Config, path: Path, text: str, at: int) -> Finding:
     char, written, name = text[at], config.document.span(path).text, dotted(path)
+    clean = _clean(text, is_prose=_is_prose(config, path))
     if is_invisible(char):
         message = f"`{name}` contains {character_name(char)}, which is hard to see"
-        return _unseen_finding(config, path, message, _clean(text))
+        return _unseen_finding(config, path, message, clean)
     escape, what = _ESCAPES.get(char, (None, "a control character"))
     code = f"U+{ord(char):04X}"
     if not (escape and escape in written and written.startswith('"')):
-        return _unseen_finding(config, path, f"`{name}` contains {what} ({code})", _clean(text))
+        return _unseen_finding(config, path, f"`{name}` contains {what} ({code})", clean)
     message = f"`{escape}` in `{name}` is {what} ({code}): in double quotes a backslash starts an escape"
     if not (_names_file(config, path) or path == MODEL.path):  # a model may be a folder
-        return _unseen_finding(config, path, message, _clean(text))
+        return _unseen_finding(config, path, message, clean)
     slashes = written.strip('"').replace("\\\\", "/").replace("\\", "/")
     return _unseen_finding(config, path, message, slashes, "or single quotes, in which it is a backslash")
 
 
-def _clean(text: str) -> str:
+def _clean(text: str, *, is_prose: bool = False) -> str:
     """Return `text` with spaces for tabs and the like, without characters that show as nothing."""
-    unseen = {*_unseen_places(text)}
+    unseen = {*_unseen_places(text, is_prose=is_prose)}
     kept = (
         (" " if char.isspace() or is_control(char) else "") if at in unseen else char
         for at, char in enumerate(text)
     )
-    return "".join(kept).strip()
+    return "".join(kept) if is_prose else "".join(kept).strip()
 
 
 def _unseen_finding(config: Config, path: Path, message: str, clean: str, more: str = "") -> Finding:

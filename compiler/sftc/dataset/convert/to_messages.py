@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from sftc.dataset.advice import TOKENS
 from sftc.dataset.convert.field_notes import FieldNotes
 from sftc.dataset.convert.read_messages import MadeMessage, MappedRoles, MessageReader, are_messages
 from sftc.dataset.convert.records import RowRecord
@@ -91,6 +92,8 @@ class RowConverter:
             return f"{text}; did you mean `messages`? Pass `--map {misspelt[:40]}=messages`"
         if inner := inner_rows(row):
             return f"{text}; {inner}"
+        if any(TOKENS.search(each) for each in row.values() if isinstance(each, str)):
+            return f"{text}; a chat template was applied to the text: use the rows from before that step"
         how = "; name its columns with `--map COLUMN=user --map COLUMN=assistant`" if len(row) > 1 else ""
         return text + how
 

@@ -97,6 +97,17 @@ LONE_SURROGATE = Rule(
     examples="jsonl",
 )
 
+NUMBER_BEYOND_RANGE = Rule(
+    id="number-beyond-range",
+    severity=Severity.WARNING,
+    title="a number of a row is beyond the range of JSON readers",
+    why="JSON sets no limit, but most readers hold numbers as 64-bit floats. Some read infinity, others refuse the row. The embedded trainer refuses it, and the job fails.",
+    act="Write a smaller number, or the digits as a string.",
+    invalid=_ROW.replace("}]}", '}], "metadata": {"id": 1e400}}'),
+    valid=_ROW.replace("}]}", '}], "metadata": {"id": 1e300}}'),
+    examples="jsonl",
+)
+
 ROW_TOO_LARGE = Rule(
     id="row-too-large",
     severity=Severity.ERROR,
@@ -148,6 +159,7 @@ RULES = (
     ROW_NOT_UTF8,
     ROW_NOT_JSON,
     LONE_SURROGATE,
+    NUMBER_BEYOND_RANGE,
     ROW_TOO_LARGE,
     ROW_TOO_DEEP,
     DUPLICATE_NAME,

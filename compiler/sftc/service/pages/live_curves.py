@@ -118,12 +118,12 @@ def thinned(line: Sequence[Point], bins: int = _BINS) -> list[Point]:
 def figure(value: float) -> str:
     """Return a number in four digits.
 
-    >>> figure(1.23456), figure(0.00015), figure(12345.6), figure(0.0)
-    ('1.235', '1.5e-4', '12,346', '0')
+    >>> figure(1.23456), figure(0.00015), figure(12345.6), figure(1e30), figure(0.0)
+    ('1.235', '1.5e-4', '12,346', '1e30', '0')
     """
-    if abs(value) >= 1000:
-        return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3e}"
-    if 0 < abs(value) < 1e-3:
+    if 1000 <= abs(value) < 1e9:
+        return f"{value:,.0f}"
+    if abs(value) >= 1e9 or 0 < abs(value) < 1e-3:
         digits, _, power = f"{value:.3e}".partition("e")
         return f"{float(digits):g}e{int(power)}"
     return f"{value:.4g}"
