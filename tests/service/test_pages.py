@@ -1,6 +1,5 @@
 """The pages of the service over HTTP: who may see and change what, and what they show."""
 
-import html
 import json
 import re
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import httpx
 import pytest
 
 from sftc.service.data_folder import Folder
-from sftc.service.pages.html import duration, size
+from sftc.service.pages.html import duration, prose, size
 from sftc.service.store import Store
 from support.services import TOKEN, Client, Steps, good, payload, process, refusal, rows, thread
 from support.waiting import eventually
@@ -295,7 +294,7 @@ def test_files_show_what_the_check_found(service: Client, browser: Browser, file
     checked = service.checked(service.upload(b'{"messages": []}\n', "bad.jsonl")["id"])
     page = shown(browser, "/files")
     assert "bad.jsonl" in page
-    assert html.escape(checked["error"], quote=False) in page
+    assert prose(checked["error"]) in page
     assert "The check found no errors." in page
 
 
@@ -316,7 +315,8 @@ def test_a_job_shows_its_curves_samples_findings_and_payload(
     assert re.search(r"After step 9</p><p class=\"said\">your bot", page)
     assert 'class="said">half way' not in page
     notes = re.findall(
-        r'class="note[^"]*">(?:<strong>deviation</strong> )?`compute.gpu_type`: there is no H100', page
+        r'class="note[^"]*">(?:<strong>deviation</strong> )?<code>compute.gpu_type</code>: there is no H100',
+        page,
     )
     assert len(notes) == 2  # among the findings, and at its key
     assert "/metadata/effective_config/compute/gpu_type" in page
@@ -377,6 +377,14 @@ def test_serve_prints_the_address_to_open_and_ends_with_an_open_stream(tmp_path:
             assert next(stream.iter_lines()).startswith("retry:")
             assert running.interrupt() in {0, 130, -2}
         assert "timeout" not in running.log().lower()
+
+
+def test_code_in_a_text_is_shown_as_such_and_escaped() -> None:
+    assert prose("`a<b`: <i>, `open") == "<code>a&lt;b</code>: &lt;i&gt;, `open"
+
+
+def test_code_in_a_text_is_shown_as_such_and_nothing_in_it_is_html() -> None:
+    assert prose("`a<b`: <i>, `open") == "<code>a&lt;b</code>: &lt;i&gt;, `open"
 
 
 @pytest.mark.parametrize(

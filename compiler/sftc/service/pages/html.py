@@ -1,5 +1,6 @@
 """Templates of the pages, and how they write values. Whatever a template is filled with is escaped."""
 
+import re
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -9,6 +10,7 @@ from sftc.text.characters import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -25,7 +27,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    made.filters |= {"when": when, "duration": duration, "size": size}
+    made.filters |= {"when": when, "duration": duration, "size": size, "prose": prose}
     return made
 
 
@@ -38,6 +40,19 @@ def fill(template: str, **values: Any) -> str:
 def asset(name: str) -> bytes:
     """Return what all pages load: the style, the script or the icon."""
     return files(__package__).joinpath("static", name).read_bytes()
+
+
+def prose(text: str) -> "Markup":
+    """Return the HTML of a text in which code is between backquotes.
+
+    >>> prose("`a < b`: <no>")
+    Markup('<code>a &lt; b</code>: &lt;no&gt;')
+    """
+    from markupsafe import Markup
+
+    code = Markup("<code>{}</code>")
+    parts = re.split("`([^`\n]+)`", visible(text))
+    return Markup().join(code.format(part) if number % 2 else part for number, part in enumerate(parts))
 
 
 def when(moment: str) -> str:
