@@ -1,9 +1,11 @@
 """The project passes its checkers, and its documents are correct."""
 
+import doctest
 import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,15 @@ def test_the_readme_begins_with_its_two_commands(root: Path) -> None:
         assert len(block.splitlines()) == 1
     assert "sftc compile examples/lora.toml" in blocks[0][1]
     assert "pytest" in blocks[1][1]
+
+
+def test_examples_in_docstrings_are_true(root: Path) -> None:
+    source = root / "compiler"
+    files = [file for file in source.rglob("*.py") if ">>> " in file.read_text(encoding="utf-8")]
+    names = [".".join(file.relative_to(source).with_suffix("").parts) for file in files]
+    results = {name: doctest.testmod(import_module(name)) for name in names}
+    assert results
+    assert {name: each for name, each in results.items() if each.failed or not each.attempted} == {}
 
 
 def test_console_sessions_in_the_docs_match_the_output(root: Path, sftc_program: str) -> None:
