@@ -95,6 +95,15 @@ def test_diff_prints_changes_and_consequences(sftc: Program) -> None:
     }
 
 
+def test_diff_shows_what_is_new_and_has_no_effect(sftc: Program) -> None:
+    Path("typo.toml").write_text(A.replace("lora_rank = 8", "lora_rank = 8\nweight_deca = 0.1"))
+    code, out, errors = sftc("diff", "a.toml", "typo.toml")
+    assert (code, out) == (0, "")
+    assert "typo.toml:5:1: warning[" in errors
+    assert errors.endswith("1 warning\n")
+    assert sftc("diff", "typo.toml", "typo.toml") == (0, "", "")
+
+
 def test_diff_reads_git_revisions(sftc: Program) -> None:
     git = ["git", "-c", "user.name=n", "-c", "user.email=e@localhost"]
     for command in (["init", "-q"], ["add", "a.toml"], ["commit", "-qm", "first"]):
@@ -131,7 +140,7 @@ def test_diff_ignores_changes_without_meaning(sftc: Program) -> None:
         meaning.replace("rate = 1", "rate = 1.0"),
     ):
         Path("other.toml").write_text(text)
-        assert sftc("diff", "one.toml", "other.toml") == (0, "", "")
+        assert sftc("diff", "one.toml", "other.toml")[:2] == (0, "")
 
 
 def test_errors_of_diff_have_their_own_exit_code(sftc: Program) -> None:

@@ -8,6 +8,7 @@ import click
 from sftc.contract.targets import Target
 from sftc.document.overrides import Override
 from sftc.document.reading import decode_source, read_source
+from sftc.findings.finding import Finding, Severity
 from sftc.pipeline import Compiled, run
 from sftc.text.source import STDIN, Source
 from sftc.tools.lint import files
@@ -55,6 +56,14 @@ def load_compiled(path: str, overrides: Iterable[Override] = (), target: Target 
         click.echo(f"{render(errors)}{summary(errors)}", err=True)
         raise click.ClickException(f"{path} does not compile.")
     return compiled
+
+
+def show_warnings(findings: Iterable[Finding]) -> None:
+    """Show the warnings among `findings` on stderr: what a config has that is no part of the run."""
+    from sftc.report.terminal import render, summary
+
+    if found := [each for each in findings if each.severity is Severity.WARNING]:
+        click.echo(f"{render(found)}{summary(found)}", err=True)
 
 
 def _from_git(name: str) -> Source:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from sftc.cli.configs import load_compiled
+from sftc.cli.configs import load_compiled, show_warnings
 from sftc.cli.exits import DIFFERS, TROUBLE
 from sftc.cli.options import table_option, target_option
 from sftc.cli.output import show_error, write_stdout
@@ -22,8 +22,8 @@ from sftc.tools.diff import changes, sums
 def diff_command(before: str, after: str, format: str, target: Target) -> None:
     """Compare configs A and B by meaning: payload values, files, GPUs and batch.
 
-    Each is a file, or REV:PATH in the git repository. Exits with 0 if they mean the same, 1 if they
-    differ, 2 if they cannot be compared.
+    Each is a file, or REV:PATH in the git repository. Warnings that only B has go to stderr: a misspelt
+    key changes nothing. Exits with 0 if they mean the same, 1 if they differ, 2 if they cannot be compared.
     """
     if before == after == STDIN:
         raise click.UsageError("stdin cannot be both configs.")
@@ -35,6 +35,8 @@ def diff_command(before: str, after: str, format: str, target: Target) -> None:
     from sftc.report.tables import comparison_json, comparison_table
 
     found, figures = list(changes(a, b)), list(sums(a, b))
+    known = {(each.id, each.path) for each in a.findings}
+    show_warnings(each for each in b.findings if (each.id, each.path) not in known)
     try:
         if format == "json":
             write_stdout(comparison_json(found, figures))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sftc.cli.configs import load_compiled
+from sftc.cli.configs import load_compiled, show_warnings
 from sftc.cli.exits import FINDINGS
 from sftc.cli.model_option import MODEL_METAVAR
 from sftc.cli.options import POSITIVE_NUMBER, set_option
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sftc.estimate.estimate_run import RunEstimate
     from sftc.estimate.estimate_work import Rate
     from sftc.estimate.row_lengths import RowLengths
-    from sftc.pipeline import Compiled
 
 
 @click.command("estimate", short_help="Estimate the memory, the time and the price of a run.")
@@ -99,7 +98,7 @@ def estimate_command(
         raise click.UsageError("--plot draws .svg and .png files.")
     number = [Override.of(GPU_COUNT.key, gpus), Override.of(NODES.key, 1)] if gpus else []
     compiled = load_compiled(config, [*overrides, *number])
-    _show_warnings(compiled)
+    show_warnings(compiled.findings)
     checked = compiled.checked
     _check_batch(checked, config)
     name = model or _model_of(checked)
@@ -124,15 +123,6 @@ def estimate_command(
         write_files({plot: draw(report, os.path.splitext(plot)[1][1:])})
     if run.fit and run.fit.word == "does not fit":
         sys.exit(FINDINGS)
-
-
-def _show_warnings(compiled: "Compiled") -> None:
-    """Show the warnings about a config on stderr: a key with another name is not a part of the run."""
-    from sftc.findings.finding import Severity
-    from sftc.report.terminal import render, summary
-
-    if found := [each for each in compiled.findings if each.severity is Severity.WARNING]:
-        click.echo(f"{render(found)}{summary(found)}", err=True)
 
 
 def _check_batch(config: "Config", path: str) -> None:
