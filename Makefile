@@ -15,22 +15,22 @@ fuzz: # random configs, rows and requests, for MINUTES minutes
 	$(PYTHON) -m pytest -q -n 0 -s -o addopts= tests/fuzzing
 
 test-ray: # trains on a Ray cluster in its own network
-	$(PYTHON) -m pip install -q '.[ray]'
+	$(PYTHON) -m pip install -q --editable '.[ray]'
 	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/on_ray
 
 test-sharded: # trains with DeepSpeed and FSDP in two processes on the CPU
-	$(PYTHON) -m pip install -q '.[deepspeed,qlora]'
+	$(PYTHON) -m pip install -q --editable '.[deepspeed,qlora]'
 	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/sharded
 
 test-trackers: # trains with Weights & Biases, trackio and MLflow, and with servers of theirs that are down
-	$(PYTHON) -m pip install -q '.[trackers]'
+	$(PYTHON) -m pip install -q --editable '.[trackers]'
 	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/trackers
 
 test-targets: # reads what targets write with the real parsers, and trains it with TRL's command line
 	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/targets tests/trained
 
 test-gguf: # exports GGUF files with the converter of llama.cpp, and runs them in llama.cpp
-	$(PYTHON) -m pip install -q '.[gguf]' xllamacpp
+	$(PYTHON) -m pip install -q --editable '.[gguf]' xllamacpp
 	$(PYTHON) -m pytest -q -n 0 -o addopts= tests/on_llama_cpp
 
 test-browser: # opens the pages of the service, and the page that checks a config, in Chromium (apt-get install chromium)

@@ -91,6 +91,12 @@ def test_the_files_that_a_document_names_exist(document: str, root: Path) -> Non
     assert missing <= {"cli/NAME_command.py", "docs/targets/NAME.md"}
 
 
+def test_targets_of_the_makefile_leave_the_checkout_editable(root: Path) -> None:
+    installs = re.findall(r"pip install .*'\.\[.*", (root / "Makefile").read_text(encoding="utf-8"))
+    assert installs
+    assert [line for line in installs if "--editable" not in line] == []
+
+
 def test_the_readme_is_short(root: Path) -> None:
     assert len((root / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 

@@ -24,12 +24,14 @@ from hypothesis import strategies as st
 
 from sftc.dataset.check_files import Checked, CheckOptions, check_files
 from sftc.dataset.chunks import Bounds, Chunk
-from sftc.dataset.examine_row import remarks
+from sftc.dataset.examine_row import locate, remarks
+from sftc.dataset.excerpt import Line
 from sftc.dataset.file_kind import kind_of
 from sftc.dataset.inspect_chunk import Inspector, Limits
 from sftc.findings.finding import Finding
 from sftc.report.json import render as as_json
 from sftc.report.terminal import render as as_text
+from support.golden import GOLDEN
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -537,6 +539,8 @@ ODD_ROWS = {
     "half a pair in a name of a message": b'{"messages": [{"\\ud83d": 1}]}\n',
     "half a pair as a role": row().replace(b"user", b"\\ud83d"),
     "half a pair in a token": row().replace(b'"a"', b'"<\\ud83d> <|a|>"'),
+    "half a pair in a name that is meant to be another": row().replace(b"role", b"\\ud83drole", 1),
+    "a deep weight": row().replace(b'"b"', b'"b", "weight": ' + b"[" * 400 + b"]" * 400),
     "a quote in a name": row(**{'"': 1}),
     "a backslash in a name": row(**{"\\": 1}),
     "a line break in a name": row(**{"\n": 1}),
@@ -552,6 +556,15 @@ def test_findings_about_odd_rows_can_be_rendered(put: Put, odd: str) -> None:
     assert checked.rows == 3
     assert as_text(checked.findings)
     assert as_json({checked.path: checked.findings})
+
+
+def test_findings_about_half_a_pair_in_any_text_can_be_rendered() -> None:
+    lines = {line for path in GOLDEN.glob("dataset/*/*.jsonl") for line in path.read_bytes().splitlines()}
+    for line in sorted(lines):
+        for text in re.finditer(rb'"(?=[^"\\]*")', line):
+            data = line[: text.end()] + b"\\ud83d" + line[text.end() :]
+            found = locate(remarks(data, 3), Line("rows.jsonl", 1, 0, data))
+            assert as_json({"rows.jsonl": found})
 
 
 KILLING = """

@@ -69,6 +69,12 @@ def test_without_a_tokenizer_the_bytes_bound_the_tokens(tmp_path: Path) -> None:
     assert (bounds.low.cut, bounds.high.cut) == (0, 2)
 
 
+def test_tools_as_deep_as_a_row_may_be_are_counted(tmp_path: Path) -> None:
+    deep = b'{"messages": [{"role": "user", "content": "a"}], "tools": [' + b"[" * 400 + b"]" * 400 + b"]}"
+    (tmp_path / "a.jsonl").write_bytes(deep)
+    assert guessed([str(tmp_path / "a.jsonl")]).tokens[0] > 200
+
+
 def published(seconds: float, length: int, *, four_bit: bool) -> bool:
     """Whether a published time of 8 passes of Qwen 7B on an A100 lies within the bounds."""
     shape = qwen(

@@ -4,10 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-import orjson
 from stringzilla import find
 
-from sftc.dataset.excerpt import Remark
+from sftc.dataset.excerpt import Remark, row_json
 from sftc.dataset.message_keys import left_out_by, meant_key
 from sftc.dataset.roles import CALLS, ROLES, SYSTEM, meant_role
 from sftc.dataset.tool_calls import Row, RowMessage, calls_of, tool_remarks
@@ -154,7 +153,7 @@ def _weights(row: Row) -> Iterator[Remark]:
             weight = message.get("weight")
             weights.append(weight)
             if weight is not None and weight not in (0, 1):
-                text = f"`weight` is {orjson.dumps(weight).decode()[:40]}: only 0 and 1 have a meaning"
+                text = f"`weight` is {row_json(weight)[:40]}: only 0 and 1 have a meaning"
                 yield Remark(conversations.MESSAGE_WEIGHT, text, ("messages", index, "weight"))
     if others:
         more = f", and {len(others) - 1:,} more" if len(others) > 1 else ""

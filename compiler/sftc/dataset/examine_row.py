@@ -48,9 +48,8 @@ def locate(found: Iterable[Remark], line: Line) -> list[Finding]:
     for remark in found:
         start, end = remark.at or _place(scan, remark.path)
         path = tuple(escaped(part) if isinstance(part, str) else part for part in remark.path)
-        finding = remark.rule.finding(
-            line.span(start, end), escaped(remark.message), path=path, help=remark.help
-        )
+        help = remark.help and escaped(remark.help)
+        finding = remark.rule.finding(line.span(start, end), escaped(remark.message), path=path, help=help)
         findings.append((start, finding))
     return [finding for _, finding in sorted(findings, key=lambda pair: pair[0])]
 

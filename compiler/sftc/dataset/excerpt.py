@@ -1,8 +1,9 @@
 """Cuts a short piece out of a row, which may be large, for a finding to show."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sftc.findings.rule import Rule
 from sftc.text.keys import Path
@@ -19,6 +20,11 @@ class Remark(NamedTuple):
     path: Path = ()
     help: str | None = None
     at: tuple[int, int] | None = None
+
+
+def row_json(value: Any) -> str:
+    """Return the JSON of a value of a row. orjson refuses unpaired surrogates, and depths that rows have."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 class Excerpt(Source):

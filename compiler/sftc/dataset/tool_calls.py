@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from sftc.dataset.excerpt import Remark
+from sftc.dataset.excerpt import Remark, row_json
 from sftc.dataset.json_scan import NotJsonError, Scan
 from sftc.dataset.roles import RESULTS, ROLES, meant_role
 from sftc.findings.stage_rules import calls as rules
@@ -106,7 +106,7 @@ def old_call(call: Call) -> tuple[str, str]:
     arguments = call.function.get("arguments")
     quoted = isinstance(arguments, str) and len(arguments) <= _SHORT
     new = {"name": (call.name or "...")[:_SHORT], "arguments": arguments if quoted else "..."}
-    text = orjson.dumps([{"id": "1", "type": "function", "function": new}]).decode()
+    text = row_json([{"id": "1", "type": "function", "function": new}])
     return (
         f"`{dotted(call.path)}` is a call in the old form: chat templates know only `tool_calls`",
         f'write `"tool_calls": {text}`, or run `sftc dataset convert`',
@@ -248,7 +248,7 @@ def _meant_call(waiting: _Calls, messages: list[RowMessage], at: int) -> Call | 
 
 
 def _id_of(call: Call) -> str:
-    return f"`{orjson.dumps(call.id).decode()}`, " if call.id and len(call.id) <= _SHORT else ""
+    return f"`{row_json(call.id)}`, " if call.id and len(call.id) <= _SHORT else ""
 
 
 def _unmatched(id: str | None, *, has_calls: bool, is_answered: bool) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import orjson
 
 from sftc.dataset.advice import texts
+from sftc.dataset.excerpt import row_json
 from sftc.dataset.file_kind import BOM
 from sftc.dataset.length import MOST_BYTES_A_TOKEN, USUAL_BYTES_A_TOKEN
 from sftc.dataset.sample import head
@@ -32,5 +33,5 @@ def guessed(paths: Iterable[str]) -> RowLengths:
 def _expected(row: dict[str, Any]) -> int:
     messages = row["messages"]
     size = sum(len(text.encode("utf-8", "surrogatepass")) for each in messages for _, text in texts(each))
-    tools = len(orjson.dumps(row["tools"])) if row.get("tools") else 0
+    tools = len(row_json(row["tools"]).encode()) if row.get("tools") else 0
     return (size + tools) // USUAL_BYTES_A_TOKEN + _MARKS * len(messages)
