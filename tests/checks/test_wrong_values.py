@@ -48,6 +48,8 @@ def test_a_great_integer_beyond_a_limit_is_out_of_range(value: int, rule: str) -
         ("training.lora.target_modules", '"all_linear"', '`target_modules = "all-linear"`'),
         ("training.lora.modules_to_save", '"lm_head, embed_tokens"', '`["lm_head", "embed_tokens"]`'),
         ("training.lora.modules_to_save", '"lm_head"', '`["lm_head"]`'),
+        ("training.samples.prompts", '"Hello, who are you?"', '`["Hello, who are you?"]`'),
+        ("training.lora.modules_to_save", f'"{"a," * 1000}b"', '"a", "a"…`'),
         ("tracking.to", '"wandb,tensorboard"', '`["wandb", "tensorboard"]`'),
         (
             "hyperparameters.learning_rate",

@@ -76,6 +76,14 @@ def one(path: str, options: CheckOptions = ALL, **more: Any) -> Checked:
     return run(path, options=options, **more)[0]
 
 
+def test_a_weight_beyond_the_range_of_readers_is_one_finding(put: Put) -> None:
+    said = '{"role": "assistant", "content": "b", "weight": 1e400}'
+    [checked] = check_files(
+        [put(f'{{"messages": [{{"role": "user", "content": "a"}}, {said}]}}\n'.encode())], ALL
+    )
+    assert ids(checked) == ["number-beyond-range"]
+
+
 @pytest.mark.parametrize("number", ["1e400", "-1e999", "9" * 400, "1" + "0" * 309 + ".5"])
 @pytest.mark.parametrize("depth", [1, 70])
 def test_a_number_that_readers_refuse_is_named(put: Put, number: str, depth: int) -> None:

@@ -160,9 +160,9 @@ def test_text_in_another_encoding_is_one_error_that_shows_how_it_would_read(
         "not-json-lines",
         f"the file is probably {title}, not JSON Lines",
     )
-    assert f"; if that is right, run `iconv -f {codec.upper()} -t UTF-8 '{path}' > new.jsonl`" in str(
-        found.help
-    )
+    new = tmp_path / "my rows.utf-8.jsonl"
+    command = f"iconv -f {codec.upper()} -t UTF-8 '{path}' > '{new}'"
+    assert f"; if that is right, run `{command}`" in str(found.help)
     shown = str(found.help).partition("line 2 then has `")[2].partition("`")[0]
     assert not shown.isascii()
     assert shown in text.splitlines()[0]
@@ -183,6 +183,14 @@ def test_an_encoding_that_is_not_recognised_is_not_guessed(text: str, codec: str
     [found] = check_files([str(path)])[0].findings
     assert found.message == "the file is in another encoding than UTF-8, not JSON Lines"
     assert found.help == "save it as UTF-8, for example with `iconv`"
+
+
+def test_the_command_for_another_encoding_does_not_empty_the_file_that_it_reads(tmp_path: Path) -> None:
+    path = tmp_path / "new.jsonl"
+    text, codec = ENCODED["Windows-1252"]
+    path.write_bytes(text.encode(codec))
+    [found] = check_files([str(path)])[0].findings
+    assert str(found.help).endswith(f" {path} > {tmp_path / 'new.utf-8.jsonl'}`")
 
 
 def test_an_archive_in_another_encoding_has_no_command(tmp_path: Path) -> None:

@@ -105,6 +105,9 @@ def explain_violations(config: Config) -> list[Finding]:
 _PLAIN_WORD: Final = re.compile(r"[\w./+-]+")
 """What neither a shell nor `sftc sweep` reads as more than one word."""
 
+_LONGEST_ARRAY: Final = 200
+"""The characters of an array that help shows, enough for every linear layer by its name."""
+
 _EXPECTED: Final[Mapping[str, str]] = {
     "array": "an array",
     "boolean": "`true` or `false`",
@@ -203,11 +206,13 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
 
 
 def _as_array(violation: Violation) -> tuple[str, Fix | None]:
-    """Return help and fix that make an array of a value: of a text with commas, one of its parts."""
+    """Return help and fix that make an array of a value: of names with commas, one of its parts."""
     document, value = violation.config.document, violation.value
-    parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
+    is_names = isinstance(value, str) and not violation.schema.get("x-sftc", {}).get("prose")
+    parts = [part.strip() for part in value.split(",")] if is_names else []
     if len(parts) > 1 and all(parts):
-        shown = text = f"[{', '.join(map(quoted, parts))}]"
+        text = f"[{', '.join(map(quoted, parts))}]"
+        shown = text if len(text) <= _LONGEST_ARRAY else text[: _LONGEST_ARRAY - 1] + "…"
     else:
         shown, text = f"[{document.snippet(violation.path)}]", f"[{document.span(violation.path).text}]"
     return f"write it as an array: `{shown}`", rewrite(document, violation.path, text, safe=False)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any, Final
 
 from stringzilla import find
@@ -143,6 +144,10 @@ def _why_blank(message: RowMessage) -> str | None:
     return None
 
 
+_REPORTED: Final = (inf, -inf)
+"""What numbers beyond the range of readers are here: they have a finding of their own."""
+
+
 def _weights(row: Row) -> Iterator[Remark]:
     weights = []
     others: list[Path] = []
@@ -152,7 +157,7 @@ def _weights(row: Row) -> Iterator[Remark]:
                 others.append(("messages", index, other))
             weight = message.get("weight")
             weights.append(weight)
-            if weight is not None and weight not in (0, 1):
+            if weight not in (None, 0, 1, *_REPORTED):
                 text = f"`weight` is {row_json(weight)[:40]}: only 0 and 1 have a meaning"
                 yield Remark(conversations.MESSAGE_WEIGHT, text, ("messages", index, "weight"))
     if others:

@@ -141,7 +141,8 @@ def remedy(kind: FileKind, path: str) -> str:
     if kind.is_convertible:
         about.append(f"run `sftc dataset convert {shlex.quote(path)} --output new.jsonl`")
     if kind.encoding:
-        command = f"run `iconv -f {kind.encoding} -t UTF-8 {shlex.quote(path)} > new.jsonl`"
+        new = f"{os.path.splitext(path)[0]}.utf-8.jsonl"  # not the file itself: the shell would empty it
+        command = f"run `iconv -f {kind.encoding} -t UTF-8 {shlex.quote(path)} > {shlex.quote(new)}`"
         is_plain = path != STDIN and archive_suffix(path) is None
         change = command if is_plain else f"convert it from {kind.encoding} to UTF-8"
         about.append(f"if that is right, {change}")
