@@ -92,6 +92,8 @@ def test_other_files_are_other_runs(sweep: Program) -> None:
     [
         (["--set", "a"], "not of the form KEY=VALUE"),
         (["--set", "a=1,1"], "has the value 1 twice"),
+        (["--set", "a=1,1.0"], "has the value 1.0 twice"),
+        (["--set", "a=[1],[1.0]"], "has the value [1.0] twice"),
         (["--set", "a=1", "--set", "a=2"], "names a key twice"),
         (["--set", "a=1,2", "--set", "b=1", "--pairs"], "of each key: `a` has 2, `b` has 1."),
         (["--set", "a.b=1,2", "--set", "a={c=1}"], "`a.b` is in `a`: set one of them."),

@@ -59,7 +59,7 @@ def load_compiled(path: str, overrides: Iterable[Override] = (), target: Target 
 
 
 def show_warnings(findings: Iterable[Finding]) -> None:
-    """Show the warnings among `findings` on stderr: what a config has that is no part of the run."""
+    """Show the warnings among `findings` on stderr: what a config has that is not part of the run."""
     from sftc.report.terminal import render, summary
 
     if found := [each for each in findings if each.severity is Severity.WARNING]:

@@ -41,7 +41,7 @@ FORMATS = ("text", "json", "github", "sarif")
     type=click.IntRange(0),
     default=20,
     show_default=True,
-    help="Stop reading a file after N errors; show N of each other finding at most. 0 is no limit.",
+    help="Stop reading a file after N errors; show N of each other finding at most. 0 means no limit.",
 )
 @click.option(
     "--examples", type=click.IntRange(1), metavar="N", help="Check only the first N rows of each file."

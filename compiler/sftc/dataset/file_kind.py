@@ -143,7 +143,7 @@ def _wide(head: bytes) -> FileKind | None:
 
 
 def _is_binary(head: bytes) -> bool:
-    """Return whether a file is no text. NUL bytes at its beginning are what an interrupted write leaves."""
+    """Return whether a file is not text. NUL bytes at its beginning are what an interrupted write leaves."""
     is_like_json = head.lstrip()[:1] in {b"{", b"[", b'"'}
     return not is_like_json and not head.startswith(b"\0") and bool(_CONTROLS.search(head[:_BEGINNING]))
 

@@ -143,5 +143,5 @@ class Inspector:
 
 
 def _own_digest(name: str, byte: int) -> int:
-    """Return the digest of what is no row at that place of a file. No other has the same."""
+    """Return the digest of a line that is not a row, at that place of a file. No other has the same."""
     return int(hash(f"{name}:{byte}".encode("utf-8", "surrogateescape")))

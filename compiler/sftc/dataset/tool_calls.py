@@ -19,7 +19,7 @@ Row = dict[str, Any]
 RowMessage = dict[str, Any]
 
 _BLOCKS: Final = {"tool_use": "a call", "tool_result": "a result"}
-"""The types of the parts of a content that are no content, in the form of Anthropic."""
+"""The types of the parts of a content that are not content, in the form of Anthropic."""
 
 _ARGUMENTS: Final = ("args", "parameters", "input")
 """Other names for the arguments of a call."""
@@ -231,7 +231,7 @@ def _results(messages: list[RowMessage], calls: list[list[Call]]) -> Iterator[Re
         some = [*group]
         names = ", ".join(call.title for call in some[:_NAMED]) + (", ..." if len(some) > _NAMED else "")
         calls_have = "the call {} has" if len(some) == 1 else "the calls {} have"
-        text = f"{calls_have.format(names)} no result before the conversation goes on"
+        text = f"{calls_have.format(names)} no result before the conversation continues"
         yield Remark(rules.CALL_WITHOUT_RESULT, text, some[0].path)
 
 

@@ -94,7 +94,7 @@ class _Protocol(LanguageServerProtocol):
                 self.refuse(JsonRpcInvalidRequest())
 
     def refuse(self, error: JsonRpcException) -> None:
-        """Answer what is no message, and so has no id. pygls leaves out an id that is null."""
+        """Answer data that is not a message, and so has no id. pygls leaves out an id that is null."""
         self._send_data({"jsonrpc": "2.0", "id": None, "error": error.to_response_error()})
 
     def _read(self, method: str, message: dict[str, Any]) -> Any:

@@ -28,7 +28,7 @@ class LintChoices(NamedTuple):
     estimates: bool = False
 
     def wants(self, found: Finding) -> bool:
-        """Return whether a finding is to be shown."""
+        """Return whether a finding should be shown."""
         return found.id not in self.ignore and (not self.select or found.id in self.select)
 
 

@@ -15,7 +15,7 @@ class PartText(NamedTuple):
 
 
 def part_text(name: str) -> PartText:
-    """Return what is said about the part called `name`."""
+    """Return the description of the part called `name`."""
     return PartText(**packaged_table("memory")["part"][name])
 
 

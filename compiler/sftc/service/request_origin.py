@@ -25,7 +25,7 @@ def names_of(host: str, others: Collection[str] = ()) -> frozenset[str]:
 def is_ours(host: str, names: Collection[str]) -> bool:
     """Return whether the value of a `Host` header is one of `names` or an IP address, with any port.
 
-    An IP address is no name that somebody else could let resolve to this machine.
+    An IP address is not a name that somebody else could let resolve to this machine.
     """
     found = _AUTHORITY.fullmatch(host.lower())
     if not found:

@@ -1,6 +1,6 @@
 """Two configs compared by meaning: payload values, files, and what they add up to."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sftc.checks.resources import effective_batch, gpus
@@ -38,18 +38,22 @@ def changes(a: Compiled, b: Compiled) -> Iterator[Change]:
     nothing = (ABSENT, "")
     for at in sorted(before.keys() | after.keys()):
         (old, old_place), (new, new_place) = before.get(at, nothing), after.get(at, nothing)
-        if not _means_the_same(old, new):
+        if comparable(old) != comparable(new):
             yield Change(at, old, new, old_place, new_place)
 
 
-def _means_the_same(old: Any, new: Any) -> bool:
-    """Return whether two leaves mean the same: `1` and `1.0` do, `1` and `true` do not."""
-    return (type(old) is bool) == (type(new) is bool) and bool(old == new)
+def comparable(value: Any) -> Hashable:
+    """Return what is equal for values that mean the same: `1` and `1.0` do, `1` and `true` do not."""
+    if isinstance(value, Mapping):
+        return frozenset((name, comparable(each)) for name, each in value.items())
+    if isinstance(value, list):
+        return tuple(map(comparable, value))
+    return type(value) is bool, value
 
 
-def meaning(side: Compiled) -> dict[str, Any]:
-    """Return what a config means: every payload value and every key for submission, as in `changes`."""
-    return {at: value for at, (value, _) in _values(side).items()}
+def meaning(side: Compiled) -> Hashable:
+    """Return what is equal for configs without `changes`."""
+    return comparable({at: value for at, (value, _) in _values(side).items()})
 
 
 def sums(a: Compiled, b: Compiled) -> Iterator[Sum]:

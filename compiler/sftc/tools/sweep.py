@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import product
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +13,7 @@ from sftc.document.toml import parse
 from sftc.pipeline import run
 from sftc.text.keys import ABSENT, Path, dotted, quoted
 from sftc.text.source import Source
-from sftc.tools.diff import meaning
+from sftc.tools.diff import comparable, meaning
 from sftc.tools.lint import DIRECTIVE, SUFFIX
 
 MOST: Final = 1000
@@ -52,7 +52,7 @@ def read_values(text: str) -> KeyValues:
     key, equals, rest = text.partition("=")
     overrides = [Override.parse(f"{key}{equals}{value}") for value in _separated(rest)]
     written = tuple(_written(each.value_span().text.strip()) for each in overrides)
-    values = [repr(each.value) for each in overrides]
+    values = [comparable(each.value) for each in overrides]
     repeated = [value for number, value in enumerate(written) if values[number] in values[:number]]
     if repeated:
         raise ValueError(f"{text!r} has the value {repeated[0]} twice.")
@@ -107,10 +107,9 @@ def sweep(source: Source, values: Sequence[KeyValues], folder: str, *, pairs: bo
 
 def same_run(variants: Sequence[Variant]) -> tuple[Variant, Variant] | None:
     """Return the first two variants, which have no errors, that mean the same run, if there are any."""
-    first: dict[str, Variant] = {}
+    first: dict[Hashable, Variant] = {}
     for each in variants:
-        meant = repr(sorted(meaning(run(each.read)).items()))
-        if (other := first.setdefault(meant, each)) is not each:
+        if (other := first.setdefault(meaning(run(each.read)), each)) is not each:
             return other, each
     return None
 

@@ -189,7 +189,7 @@ MISSPELT_STRATEGY = Rule(
 BEST_WITHOUT_EVALUATION = Rule(
     id="best-without-evaluation",
     severity=Severity.WARNING,
-    title="the best model is to be kept, but nothing is evaluated",
+    title="the best model should be kept, but nothing is evaluated",
     why="The best model is the one with the best evaluation. Without an evaluation the service keeps the last one, or refuses the job.",
     act="Evaluate, or write `save_best_model_at_end = false`.",
     invalid=_VALIDATION + 'evaluation_strategy = "no"\nsave_best_model_at_end = true\n',

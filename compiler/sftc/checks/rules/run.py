@@ -120,7 +120,7 @@ VALIDATION_FILE_MISSING = Rule(
 BEST_MODEL_WITHOUT_FILE = Rule(
     id="best-model-without-file",
     severity=Severity.WARNING,
-    title="the best model is to be kept, but there is no validation file",
+    title="the best model should be kept, but there is no validation file",
     why="The best model is the one that does best on the validation file. Without that file there is nothing to select it with.",
     act="Name a validation file, or set `save_best_model_at_end = false`.",
 )

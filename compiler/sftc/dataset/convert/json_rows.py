@@ -62,7 +62,7 @@ def json_rows(stream: IO[bytes]) -> Iterator[RowRecord]:
 
 
 class _Reader:
-    """A place in a stream, and what is known of the layout of its rows."""
+    """A place in a stream, and the known facts about the layout of its rows."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream

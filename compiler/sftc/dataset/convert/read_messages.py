@@ -118,7 +118,7 @@ class MessageReader:
         return [dict(zip(value, each, strict=True)) for each in zip(*lists, strict=True)]
 
     def _is_usual(self, given: Any) -> bool:
-        """Return whether a message is written already as it is to be: a fast path for most."""
+        """Return whether a message already has its final form: a fast path for most."""
         return (
             isinstance(given, dict)
             and len(given) == len(("role", "content"))
@@ -152,7 +152,8 @@ class MessageReader:
         elif content in {None, "content"} and author == "role":
             self.traits |= {"openai-functions"} if "function_call" in each or role == "function" else set()
         if role == "assistant" and (silent := left_out_by(each)):
-            each["weight"] = int(each.pop(silent))
+            del each[silent]
+            each["weight"] = 0
             self._notes.changed[f"{path}.{silent}: `false` is written as `weight: 0`"] += 1
         for name in each.keys() - {author, content, *KEPT, "function_call"}:
             self._notes.dropped[f"{path}.{name}"] += 1

@@ -27,7 +27,7 @@ class SentValue(NamedTuple):
         value: the value, as JSON.
         section: the section of the config that its key is in; empty without a key.
         key: the key, and what the config has for it if the value was sent as it is.
-        origin: what is known about where it comes from.
+        origin: where it comes from.
         why: the reason for it that the mapping table gives.
         found: what the job has reported about the key.
     """
@@ -54,7 +54,7 @@ def sent_values(payload: Mapping[str, Any], reported: Iterable[str]) -> list[tup
 
 
 def _values(value: Any, at: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield all values that are no objects, or empty ones, with their path. A list is one value."""
+    """Yield all values that are not objects, or empty ones, with their path. A list is one value."""
     if not isinstance(value, dict) or not value:
         yield at, value
         return

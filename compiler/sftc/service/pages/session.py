@@ -67,8 +67,8 @@ def is_from_our_page(request: Request) -> bool:
     """Return whether a page of this service sent a request, or a person who opens a page.
 
     `Guard` has refused every foreign `Origin`. A browser sends at least one of the two headers with a
-    form; what sends neither is no page of ours. A link of another page may lead here, but what it
-    loads behind the back of a person may not.
+    form; a request that sends neither is not from a page of ours. A link of another page may lead here,
+    but what it loads behind the back of a person may not.
     """
     site = request.headers.get("sec-fetch-site")
     if request.method not in _SAFE:

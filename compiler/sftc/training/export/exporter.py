@@ -134,7 +134,7 @@ def _check_new(folder: Path) -> None:
     if folder.is_dir() and any(folder.iterdir()):
         raise FailedError(f"{folder} is not empty: name a folder that does not exist, or an empty one")
     if folder.exists() and not folder.is_dir():
-        raise FailedError(f"{folder} is a file, and a folder is to be written")
+        raise FailedError(f"{folder} is a file, but the export writes a folder")
 
 
 class JobOrigin(NamedTuple):
@@ -152,7 +152,7 @@ class JobOrigin(NamedTuple):
 
 
 def origin_of(model: Path) -> JobOrigin:
-    """Return what is known of the job that trained `model`, from the files of the job around it."""
+    """Return the facts about the job that trained `model`, from the files of the job around it."""
     job, plan = (model.parent / name for name in ("work.json", "plan.json"))
     if not (job.is_file() and plan.is_file()):
         return JobOrigin()
