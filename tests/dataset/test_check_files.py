@@ -670,6 +670,34 @@ def test_ctrl_c_at_any_time_is_no_fault(when: str, said: str) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{said}\n", "")
 
 
+SPAWNING = """
+import multiprocessing, multiprocessing.util, os, signal, sys
+from sftc.dataset.check_files import CheckOptions, check_files
+from sftc.dataset.chunks import Bounds
+
+def spawned(*given, spawn=multiprocessing.util.spawnv_passfds):
+    child = spawn(*given)
+    if any(b"spawn_main" in os.fsencode(part) for part in given[1]):
+        os.kill(child, signal.SIGINT)
+    return child
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method("spawn")
+    multiprocessing.util.spawnv_passfds = spawned
+    bounds = Bounds(chunk=64, alone=0, patience=0)
+    [checked] = check_files([sys.argv[1]], CheckOptions(jobs=3, bounds=bounds))
+    print(checked.rows)
+"""
+
+
+def test_ctrl_c_does_not_reach_a_process_that_is_spawned(put: Put) -> None:
+    script, rows = put(SPAWNING.encode(), "spawning.py"), put(b"".join(map(row, range(200))))
+    ended = subprocess.run(
+        [sys.executable, script, rows], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "200\n", "")
+
+
 @pytest.mark.parametrize(("begin", "end"), [('{"a":', "}"), ("[", "]")])
 def test_a_part_as_deep_as_a_row_may_be_is_looked_into(begin: str, end: str) -> None:
     for text, found in (("", ["blank-assistant"]), ("x", [])):

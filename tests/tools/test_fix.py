@@ -217,6 +217,16 @@ def test_one_cause_is_one_finding(text: str, id: str, at: str) -> None:
     assert [(found.id, found.span.text) for found in lint(Source("c.toml", text))] == [(id, at)]
 
 
+def test_each_wrong_name_is_one_finding_with_what_it_was_meant_to_be() -> None:
+    text = "[JOB]\nmodel = 'm'\n[Compute]\ngpu_type = 'H'\n"
+    found = lint(Source("c.toml", text))
+    assert [(each.id, each.path) for each in found] == [
+        ("missing-key", ("job", "model")),
+        ("missing-gpu-type", ("compute", "gpu_type")),
+    ]
+    assert [each.span.line for each in found] == [1, 3]
+
+
 def test_two_causes_are_two_findings() -> None:
     text = "[JOB]\ndata = 'd'\n[compute]\ngpu_type = 'H'\n"
     assert [found.id for found in lint(Source("c.toml", text))] == ["missing-key", "unknown-table"]

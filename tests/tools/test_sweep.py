@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sftc.document.overrides import toml_value
 from sftc.text.keys import look_up, quoted
 from sftc.text.source import Source
-from sftc.tools.sweep import read_values, sweep
+from sftc.tools.sweep import Variant, read_values, same_run, sweep
 
 CONFIG = """#:schema ./sftc.schema.json
 schema_version = 2
@@ -88,3 +88,11 @@ def test_a_key_inside_a_value_has_to_be_written_by_hand() -> None:
     source = Source("job.toml", CONFIG)
     with pytest.raises(ValueError, match=r"`job.model.x` in job.toml cannot be set"):
         [*sweep(source, [read_values("job.model.x=1,2")], "out", pairs=False)]
+
+
+def test_values_that_mean_the_same_are_one_run() -> None:
+    job = '[job]\nmodel = "m"\n[compute]\ngpu_type = "H"\n[hyperparameters.parallelism]\n'
+    values = ["a = 1", "a = true", "a = [1]", "a = [true]", "a = {}", "a = 1.0"]
+    variants = [Variant(Source(f"{value}.toml", job + value), (value,)) for value in values]
+    assert same_run(variants[:-1]) is None
+    assert same_run(variants) == (variants[0], variants[-1])
