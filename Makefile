@@ -9,7 +9,7 @@ coverage: # the whole suite, with each branch that it takes; programs that are m
 	$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered
 
 soak: # 200 seeds of network errors between client and service, and 50 kills of each
-	SOAK=1 $(PYTHON) -m pytest -q tests/submission/test_train_faults.py tests/cli/test_train_ends.py tests/service/test_crashes.py tests/training
+	SOAK=1 $(PYTHON) -m pytest -q --timeout=3600 tests/submission/test_train_faults.py tests/cli/test_train_ends.py tests/service/test_crashes.py tests/training
 
 fuzz: # random configs, rows and requests, for MINUTES minutes
 	$(PYTHON) -m pytest -q -n 0 -s -o addopts= tests/fuzzing
