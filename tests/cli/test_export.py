@@ -42,7 +42,7 @@ FILES = {"full/notes.txt": "", "empty/other.txt": ""}
         (["full", "--gguf", "x.gguf", "--llama-cpp", "full"], 1, "no convert_hf_to_gguf.py in full"),
         (["full", "--gguf", "full/notes.txt"], 1, "notes.txt exists: remove it, or write another file"),
         (["full", "--merge", "--output", "full"], 1, "full is not empty: name a folder that does not exist"),
-        (["full", "--merge", "--output", "full/notes.txt"], 1, "notes.txt is a file, and a folder is to be"),
+        (["full", "--merge", "--output", "full/notes.txt"], 1, "a file, but the export writes a folder"),
         (["full", "--merge", "--output", "full/notes.txt/new"], 1, "notes.txt: Not a directory"),
         (
             ["full", "--gguf", "full/notes.txt/x.gguf", "--llama-cpp", "empty"],
