@@ -57,7 +57,7 @@ def test_the_list_is_data_for_programs(sweep: Program) -> None:
 def test_one_variant_with_errors_stops_all(sweep: Program, own_folder: Path) -> None:
     code, out, said = sweep(*RATES[:1], "hyperparameters.learning_rate=1e-4,-1", "--output-dir", "out")
     assert (code, out) == (1, "")
-    assert said.startswith("out/job-2.sft.toml:11:17: error[out-of-range]")
+    assert said.startswith("out/job-2.sft.toml:12:17: error[out-of-range]")
     assert said.endswith("sftc: nothing was written\n")
     assert not (own_folder / "out").exists()
 
@@ -79,6 +79,13 @@ def test_variants_of_the_same_run_are_not_written(
     assert (code, out) == (1, "")
     assert "did you mean `hyperparameters.learning_rate`?" in said
     assert words in said
+    assert not (own_folder / "out").exists()
+
+
+def test_runs_that_differ_in_their_names_only_are_not_written(sweep: Program, own_folder: Path) -> None:
+    code, out, said = sweep("--set", "job.name=a,b", "--output-dir", "out")
+    assert (code, out) == (1, "")
+    assert said.startswith("Error: `job.name` makes no difference: out/job-1.sft.toml and out/job-2.sft.toml")
     assert not (own_folder / "out").exists()
 
 

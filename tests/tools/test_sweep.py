@@ -1,13 +1,17 @@
 """Variants of a config: values of flags, each with each or in pairs."""
 
+import re
 import tomllib
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sftc
+from sftc.contract.versions import PACKAGED
 from sftc.document.overrides import toml_value
 from sftc.text.keys import look_up, quoted
 from sftc.text.source import Source
@@ -82,6 +86,72 @@ def test_values_go_in_pairs_and_numbers_sort() -> None:
     assert names[0] == "a/job-01.sft.toml"
     assert made[3].values == ('"n3"', "3")
     assert made[0].source.text.startswith("#:schema sftc.schema.json\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "sets", "expected"),
+    [
+        ("job.sft.toml", [], ["job-1", "job-2"]),
+        ("my räte.toml", [], ["my-r-te-1", "my-r-te-2"]),
+        (".sft.toml", [], ["run-1", "run-2"]),
+        ("job.sft.toml", ["job.name=a,b"], ["a", "b"]),
+        ("job.sft.toml", ['job={model="m",name="a"},{model="m",name="b"}'], ["a", "b"]),
+    ],
+)
+def test_each_variant_has_a_name(name: str, sets: list[str], expected: list[str]) -> None:
+    text = "schema_version = 2\n" if sets and "{" in sets[0] else CONFIG
+    values = [*map(read_values, sets), read_values("hyperparameters.seed=1,2")]
+    made = [*sweep(Source(name, text), values, "out", pairs=True)]
+    assert [tomllib.loads(each.source.text)["job"]["name"] for each in made] == expected
+
+
+def test_the_name_of_the_config_is_the_start_of_all_names(own_folder: Path) -> None:
+    values = [read_values("hyperparameters.seed=" + ",".join(map(str, range(10))))]
+    (own_folder / "base.toml").write_text(CONFIG.replace("[job]", '[job]\nname = "sums"'))
+    extending = 'schema_version = 2\nextends = "base.toml"\n'
+    for text in ((own_folder / "base.toml").read_text(), extending):
+        first, *_ = sweep(Source("job.toml", text), values, ".", pairs=False)
+        assert tomllib.loads(first.source.text)["job"]["name"] == "sums-01"
+
+
+def test_a_wrong_name_is_not_replaced_and_version_1_has_none() -> None:
+    values = [read_values("hyperparameters.seed=1,2")]
+    [first, _] = sweep(
+        Source("job.toml", CONFIG.replace("[job]", "[job]\nname = 5")), values, "out", pairs=False
+    )
+    assert tomllib.loads(first.source.text)["job"]["name"] == 5
+    [first, _] = sweep(Source("job.toml", '[job]\nmodel = "m"\n'), values, "out", pairs=False)
+    assert tomllib.loads(first.source.text)["job"] == {"model": "m"}
+
+
+@given(name=st.text(st.sampled_from("aB9._-"), min_size=1, max_size=64))
+def test_every_name_becomes_one_that_the_schema_allows(name: str) -> None:
+    values = [read_values("hyperparameters.seed=1,2")]
+    text = CONFIG.replace("[job]", f"[job]\nname = {quoted(name)}")
+    names = {
+        tomllib.loads(each.source.text)["job"]["name"]
+        for each in sweep(Source("j", text), values, "out", pairs=False)
+    }
+    assert len(names) == 2
+    assert all(PACKAGED.newest.allows(("job", "name"), each) for each in names)
+
+
+@pytest.mark.parametrize("target", ["axolotl", "trl", "llamafactory"])
+def test_no_variant_is_trained_into_the_folder_of_another(target: str) -> None:
+    text = """schema_version = 2
+        [job]
+        model = "m"
+        data = "rows.jsonl"
+        [compute]
+        gpu_type = "H100"
+        [hyperparameters]
+        sequence_length = 512
+    """
+    made = [*sweep(Source("job.toml", text), [read_values("hyperparameters.seed=1,2")], "out", pairs=False)]
+    compiled = [sftc.compile(each.source.text, target=target) for each in made]
+    written = b"".join(each.to_bytes() for each in compiled).decode()
+    folders = re.findall(r'"output_dir": ?"(.*?)"', written)
+    assert folders == ["job-1", "job-2"]
 
 
 def test_a_key_inside_a_value_has_to_be_written_by_hand() -> None:

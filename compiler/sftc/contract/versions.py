@@ -134,6 +134,12 @@ class Contract:
         """The keys by the names that people write for them."""
         return Names(self.properties)
 
+    @cached_property
+    def distinct(self) -> frozenset[Path]:
+        """The keys that only tell runs apart: each run has a value of its own, such as a name."""
+        properties = self.properties.items()
+        return frozenset(path for path, schema in properties if schema.get("x-sftc", {}).get("distinct"))
+
     def is_sent(self, path: Path) -> bool:
         """Return whether the key at `path` goes into the payload, by itself or in its table."""
         return any(path[:length] in self._sent for length in range(1, len(path) + 1))

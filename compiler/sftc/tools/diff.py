@@ -52,8 +52,9 @@ def comparable(value: Any) -> Hashable:
 
 
 def meaning(side: Compiled) -> Hashable:
-    """Return what is equal for configs without `changes`."""
-    return comparable({at: value for at, (value, _) in _values(side).items()})
+    """Return what is equal for configs of the same run: those without `changes` but in its name."""
+    names = {at for at, origin in side.origins.items() if origin.path in side.checked.contract.distinct}
+    return comparable({at: value for at, (value, _) in _values(side).items() if at not in names})
 
 
 def sums(a: Compiled, b: Compiled) -> Iterator[Sum]:

@@ -1,4 +1,7 @@
-"""Variants of a config: the same file with other values of some keys, comments and layout kept."""
+"""Variants of a config: the same file with other values of some keys, comments and layout kept.
+
+A variant has a name of its own, unless the values give it one: trainers save what is trained under its name.
+"""
 
 import os
 import re
@@ -10,7 +13,7 @@ from sftc.contract.versions import EXTENDS
 from sftc.document import edits
 from sftc.document.overrides import Override, toml_value
 from sftc.document.toml import parse
-from sftc.pipeline import run
+from sftc.pipeline import examine, run
 from sftc.text.keys import ABSENT, Path, dotted, quoted
 from sftc.text.source import Source
 from sftc.tools.diff import comparable, meaning
@@ -21,6 +24,8 @@ MOST: Final = 1000
 
 _PIECE: Final = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^,"'\[\]{}]+|.)""", re.DOTALL)
 """A string, plain text, or one other character."""
+
+_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 _SCHEMA: Final = re.compile(rf"{re.escape(DIRECTIVE)}[ \t]+(\S+)")
 
@@ -93,15 +98,19 @@ def sweep(source: Source, values: Sequence[KeyValues], folder: str, *, pairs: bo
     stem = os.path.basename(source.name).removesuffix(SUFFIX).removesuffix(".toml")
     width = len(str(len(chosen)))
     text = _schema_seen_from(folder, source)
+    names = _names(source, stem, [each.path for each in values])
     for number, each in enumerate(chosen, 1):
-        name = os.path.join(folder, f"{stem}-{number:0{width}}{SUFFIX}")
-        changed = Source(name, text)
+        suffix = f"-{number:0{width}}"
+        changed = Source(os.path.join(folder, f"{stem}{suffix}{SUFFIX}"), text)
         for (path, _), value in zip(values, each, strict=True):
             document = parse(changed)
             fix = edits.put(document, path, value)
             if fix is None:
                 raise ValueError(f"`{dotted(path)}` in {source.name} {_refusal(document.get(path))}.")
             changed = edits.apply_fixes(changed, [fix])
+        for path, name in names.items():
+            fix = edits.put(parse(changed), path, quoted(f"{name}{suffix}"))
+            changed = edits.apply_fixes(changed, [fix] if fix else [])
         yield Variant(_base_seen_from(folder, source, changed), each)
 
 
@@ -112,6 +121,27 @@ def same_run(variants: Sequence[Variant]) -> tuple[Variant, Variant] | None:
         if (other := first.setdefault(meaning(run(each.read)), each)) is not each:
             return other, each
     return None
+
+
+def _names(source: Source, stem: str, paths: Sequence[Path]) -> dict[Path, str]:
+    """Return the start of the names of all variants, by key: the name in the config, or that of its file.
+
+    A key of `paths`, or of a table in it, is not named again, and neither is a config with a wrong name.
+    """
+    config = examine(lambda: source).config
+    if config is None:
+        return {}
+    contract, longest = config.contract, "-" * len(f"-{MOST}")
+    names = {}
+    for path in contract.distinct:
+        if any(path[: len(each)] == each for each in paths):
+            continue
+        written = config.document.get(path)
+        name = _NOT_IN_NAMES.sub("-", stem) if written is ABSENT else written
+        if written is ABSENT or contract.allows(path, name):
+            starts = (name[:length] for length in range(len(name), 0, -1))
+            names[path] = next((each for each in starts if contract.allows(path, each + longest)), "run")
+    return names
 
 
 def _refusal(value: Any) -> str:
