@@ -4,12 +4,12 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sftc.service.pages.live_curves import HEIGHT, WIDTH, Measurements, Panel, figure, thinned
 
-VALUES = st.floats(allow_nan=False, allow_infinity=False, width=32)
+VALUES = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def measured(lines: dict[str, list[tuple[int, float]]]) -> list[Panel]:
@@ -44,6 +44,10 @@ def test_a_point_replaces_that_of_the_same_step() -> None:
 
 
 @given(st.dictionaries(st.integers(0, 2**53), VALUES, min_size=1, max_size=40))
+@example({0: 1.5e308, 1: 1.5e308})
+@example({0: -1.7e308, 1: 1.7e308})
+@example({0: 0.0, 1: 5e-324})
+@example({0: 1e-300, 1: 1.0000001e-300})
 def test_all_points_are_inside_the_panel_and_labels_are_apart(line: dict[int, float]) -> None:
     [panel] = measured({"a": [*line.items()]})
     corners = places(panel.curves[0].path)

@@ -10,6 +10,9 @@ HEIGHT: Final = 150
 _BINS: Final = 320
 """A longer curve is drawn by the least and the greatest value of each of so many parts."""
 
+_LARGEST: Final = 1e300
+"""Differences and sixths of numbers up to this one, and down to its inverse, are numbers."""
+
 _FIRST: Final = ("loss", "learning_rate")
 """The panels that come first."""
 
@@ -77,14 +80,14 @@ class Measurements:
 
 def _panel(title: str, lines: Mapping[str, Sequence[Point]]) -> Panel:
     left, right = min(line[0][0] for line in lines.values()), max(line[-1][0] for line in lines.values())
-    heights = [value for line in lines.values() for _, value in line]
+    heights = [_height(value) for line in lines.values() for _, value in line]
     low, high = min(heights), max(heights)
     if high - low <= 1e-9 * max(abs(low), abs(high)):  # flat, or too flat for labels that differ
         low, high = (low - 0.5 * abs(low), high + 0.5 * abs(high)) if low else (-1.0, 1.0)
 
     def place(point: Point) -> tuple[float, float]:
         across = (point[0] - left) / (right - left) if right > left else 1.0
-        return round(across * WIDTH, 1), round(HEIGHT - (point[1] - low) / (high - low) * HEIGHT, 1)
+        return round(across * WIDTH, 1), round(HEIGHT - (_height(point[1]) - low) / (high - low) * HEIGHT, 1)
 
     curves = []
     for name, line in lines.items():
@@ -97,6 +100,10 @@ def _panel(title: str, lines: Mapping[str, Sequence[Point]]) -> Panel:
     across = [Tick(place((step, low))[0], f"{step:,}") for step in dict.fromkeys((left, right))]
     up = [Tick(place((left, each))[1], figure(each)) for each in _round_values(low, high)]
     return Panel(title.replace("_", " ").capitalize(), curves, across, up)
+
+
+def _height(value: float) -> float:
+    return 0.0 if abs(value) < 1 / _LARGEST else max(-_LARGEST, min(value, _LARGEST))
 
 
 def thinned(line: Sequence[Point], bins: int = _BINS) -> list[Point]:
