@@ -48,6 +48,9 @@ def test_a_point_replaces_that_of_the_same_step() -> None:
 @example({0: -1.7e308, 1: 1.7e308})
 @example({0: 0.0, 1: 5e-324})
 @example({0: 1e-300, 1: 1.0000001e-300})
+@example({0: 1.2341, 1: 1.2342})
+@example({0: 12345.1, 1: 12345.3})
+@example({0: -0.0001001, 1: -0.0001002})
 def test_all_points_are_inside_the_panel_and_labels_are_apart(line: dict[int, float]) -> None:
     [panel] = measured({"a": [*line.items()]})
     corners = places(panel.curves[0].path)
@@ -59,6 +62,13 @@ def test_all_points_are_inside_the_panel_and_labels_are_apart(line: dict[int, fl
     assert len(panel.up) <= 8
     assert len({tick.text for tick in panel.up}) == len(panel.up)
     assert all(0 <= tick.at <= HEIGHT for tick in panel.up)
+
+
+@given(VALUES, st.floats(1e-7, 1e-2))
+def test_labels_of_a_curve_that_is_nearly_flat_are_apart(value: float, share: float) -> None:
+    [panel] = measured({"a": [(1, value), (2, value * (1 - share))]})
+    assert len({tick.text for tick in panel.up}) == len(panel.up) > 1
+    assert all(len(tick.text) <= 14 for tick in panel.up)
 
 
 @pytest.mark.parametrize("peak", [0, 1, 4321, 9998, 9999])

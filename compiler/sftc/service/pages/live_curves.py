@@ -1,6 +1,7 @@
 """Curves of a job's metrics as the page draws them: coordinates of an SVG, never more than it can show."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from math import floor, log10
 from typing import Any, Final, NamedTuple
 
@@ -82,27 +83,30 @@ def _panel(title: str, lines: Mapping[str, Sequence[Point]]) -> Panel:
     left, right = min(line[0][0] for line in lines.values()), max(line[-1][0] for line in lines.values())
     heights = [_height(value) for line in lines.values() for _, value in line]
     low, high = min(heights), max(heights)
-    if high - low <= 1e-9 * max(abs(low), abs(high)):  # flat, or too flat for labels that differ
+    if high - low <= 1e-5 * max(abs(low), abs(high)):  # flat, or too flat for short labels that differ
         low, high = (low - 0.5 * abs(low), high + 0.5 * abs(high)) if low else (-1.0, 1.0)
 
-    def place(point: Point) -> tuple[float, float]:
-        across = (point[0] - left) / (right - left) if right > left else 1.0
-        return round(across * WIDTH, 1), round(HEIGHT - (_height(point[1]) - low) / (high - low) * HEIGHT, 1)
+    def place(step: int, height: float) -> tuple[float, float]:
+        across = (step - left) / (right - left) if right > left else 1.0
+        return round(across * WIDTH, 1), round(HEIGHT - (height - low) / (high - low) * HEIGHT, 1)
 
     curves = []
     for name, line in lines.items():
         corners = thinned(line)
-        path = "M" + "L".join(f"{x:g} {y:g}" for x, y in map(place, corners))
+        places = [place(step, _height(value)) for step, value in corners]
+        path = "M" + "L".join(f"{x:g} {y:g}" for x, y in places)
         steps, values = [f"{step:,}" for step, _ in corners], [figure(value) for _, value in corners]
         least = min(line, key=lambda point: point[1])
         best = f"lowest {figure(least[1])} at step {least[0]:,}"
-        curves.append(Curve(name, steps, values, path, place(line[-1]), best))
-    across = [Tick(place((step, low))[0], f"{step:,}") for step in dict.fromkeys((left, right))]
-    up = [Tick(place((left, each))[1], figure(each)) for each in _round_values(low, high)]
+        curves.append(Curve(name, steps, values, path, places[-1], best))
+    across = [Tick(place(step, low)[0], f"{step:,}") for step in dict.fromkeys((left, right))]
+    rounded = _round_values(low, high)
+    up = [Tick(place(left, each)[1], figure(each, _digits(rounded))) for each in rounded]
     return Panel(title.replace("_", " ").capitalize(), curves, across, up)
 
 
 def _height(value: float) -> float:
+    """Return the value that `value` is drawn as."""
     return 0.0 if abs(value) < 1 / _LARGEST else max(-_LARGEST, min(value, _LARGEST))
 
 
@@ -122,18 +126,31 @@ def thinned(line: Sequence[Point], bins: int = _BINS) -> list[Point]:
     return [*dict.fromkeys([*found, line[-1]])]
 
 
-def figure(value: float) -> str:
-    """Return a number in four digits.
+def figure(value: float, digits: int = 4) -> str:
+    """Return a number in a few significant digits; whole numbers below a billion have all of theirs.
 
     >>> figure(1.23456), figure(0.00015), figure(12345.6), figure(1e30), figure(0.0)
     ('1.235', '1.5e-4', '12,346', '1e30', '0')
+    >>> figure(1.23456, 5), figure(12345.6, 6)
+    ('1.2346', '12,345.6')
     """
     if 1000 <= abs(value) < 1e9:
-        return f"{value:,.0f}"
+        return f"{value:,.{max(digits - 1 - floor(log10(abs(value))), 0)}f}"
     if abs(value) >= 1e9 or 0 < abs(value) < 1e-3:
-        digits, _, power = f"{value:.3e}".partition("e")
-        return f"{float(digits):g}e{int(power)}"
-    return f"{value:.4g}"
+        number, _, power = f"{value:.{digits - 1}e}".partition("e")
+        return f"{float(number):.{digits}g}e{int(power)}"
+    return f"{value:.{digits}g}"
+
+
+def _digits(values: Sequence[float]) -> int:
+    """Return how many digits round values need so that no two are written alike, at least four.
+
+    >>> _digits([0.1, 0.2]), _digits([1.23414, 1.23416])
+    (4, 6)
+    """
+    apart = min((abs(other - one) for one, other in pairwise(values)), default=1.0)
+    largest = max(map(abs, values), default=1.0)
+    return max(4, floor(log10(largest)) - floor(log10(apart) + 1e-9) + 1)
 
 
 def _round_values(low: float, high: float) -> list[float]:
