@@ -12,7 +12,7 @@ soak: # 200 seeds of network errors between client and service, and 50 kills of 
 	SOAK=1 $(PYTHON) -m pytest -q --timeout=3600 tests/submission/test_train_faults.py tests/cli/test_train_ends.py tests/service/test_crashes.py tests/training
 
 fuzz: # random configs, rows and requests, for MINUTES minutes
-	$(PYTHON) -m pytest -q -n 0 -s -o addopts= tests/fuzzing
+	$(PYTHON) -m pytest -q -n 0 --show-capture=no -o addopts= tests/fuzzing
 
 test-ray: # trains on a Ray cluster in its own network
 	$(PYTHON) -m pip install -q --editable '.[ray]'

@@ -208,7 +208,7 @@ SHARES = {"configs": 0.5, "overrides": 0.1, "rows and archives": 0.2, "requests"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_goes_wrong(kind: str, client: Client) -> None:
+def test_nothing_goes_wrong(kind: str, client: Client, capfd: pytest.CaptureFixture[str]) -> None:
     end = time.monotonic() + 60 * MINUTES * SHARES[kind]
     faults, rounds, slowest = list[str](), 0, 0.0
     while time.monotonic() < end or not rounds:
@@ -223,5 +223,6 @@ def test_nothing_goes_wrong(kind: str, client: Client) -> None:
             if took > SECONDS:
                 faults.append(f"SEED={seed}: {took:.1f} s, {len(text)} characters")
         rounds += 1
-    print(f"\n{kind}: {rounds:,} rounds, the slowest {slowest:.2f} s, {len(faults)} faults")  # noqa: T201  the figures
+    with capfd.disabled():
+        print(f"\n{kind}: {rounds:,} rounds, the slowest {slowest:.2f} s, {len(faults)} faults")  # noqa: T201  the figures
     assert faults == [], "\n".join(faults[:20])
