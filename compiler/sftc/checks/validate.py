@@ -5,6 +5,7 @@ from sftc.checks.config import Config
 from sftc.checks.inexpressible import contradictions, inexpressible
 from sftc.checks.rules import refusals
 from sftc.checks.rules.batch import GLOBAL_BATCH_MISMATCH
+from sftc.checks.rules.evaluation import EVALUATION_NEVER_RUNS
 from sftc.checks.rules.forwarded import MISPLACED_KEY
 from sftc.contract.versions import EXTENDS
 from sftc.findings.finding import MOST_SHOWN, Finding, Severity, in_order
@@ -14,7 +15,7 @@ from sftc.findings.stage_rules.schema import MISSING_KEY, UNKNOWN_KEY, UNKNOWN_T
 from sftc.text.keys import Path
 
 _CHECKS = tuple(check for family in rules.FAMILIES for check in family.CHECKS)
-_MISSING = {rule.id for rule in (MISSING_KEY, UNFINISHED, UNDECIDED, *refusals.RULES)}
+_MISSING = {rule.id for rule in (MISSING_KEY, UNFINISHED, UNDECIDED, EVALUATION_NEVER_RUNS, *refusals.RULES)}
 """The rules about keys that are missing."""
 _UNKNOWN = {rule.id for rule in (UNKNOWN_KEY, UNKNOWN_TABLE, MISPLACED_KEY)}
 """The rules about names that may be meant to be one of these keys."""

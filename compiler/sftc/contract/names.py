@@ -15,6 +15,12 @@ def plain(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
+def is_other_measure(schema: Schema, name: str) -> bool:
+    """Return whether `name`, another trainer's for the key of `schema`, has values of another measure."""
+    hint = schema.get("x-sftc", {}).get("hint")
+    return isinstance(hint, list) and plain(name) in map(plain, hint)
+
+
 class Names:
     """The keys and tables of a contract by their names, and by those that other trainers have for them.
 
