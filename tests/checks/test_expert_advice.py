@@ -183,3 +183,41 @@ def test_the_steps_of_a_misspelt_strategy_are_not_to_be_removed() -> None:
     table = '[training.validation]\nevaluation_strategy = "step"\neval_steps = 5\n'
     found = lint(Source("c.toml", f'{JOB}[data]\nvalidation_path = "b.jsonl"\n{table}'))
     assert [each.id for each in found] == ["misspelt-strategy"]
+
+
+@pytest.mark.parametrize("table", ["tags", "hyperparameters.parallelism", "tracking"])
+def test_a_second_version_is_to_be_removed_not_moved(table: str) -> None:
+    [found] = findings(f'schema_version = 2\n{JOB}[{table}]\nschema_version = "v1"\n')
+    assert found.id == "misplaced-version"
+    assert "remove it" in (found.help or "")
+    assert not found.is_error
+
+
+def test_a_version_in_a_table_inside_one_that_takes_any_key_is_a_warning() -> None:
+    [found] = findings(f"{JOB}[algorithm.params]\nx = 1\nschema_version = 2\n")
+    assert (found.id, found.is_error) == ("misplaced-version", False)
+
+
+def test_a_table_of_nothing_but_a_version_is_one_finding() -> None:
+    assert [found.id for found in findings(f"{JOB}[meta]\nschema_version = 2\n")] == ["misplaced-version"]
+
+
+@pytest.mark.parametrize(
+    ("extends", "help"),
+    [
+        ('"conf\\base.toml"', '`"conf/base.toml"`'),
+        ('"conf\\table.toml"', '`"conf/table.toml"`'),
+        ('"${BASE}.toml"', "nothing replaces `${BASE}`"),
+        ('"~/base.toml"', "nothing replaces `~`"),
+    ],
+)
+def test_the_cause_of_a_base_that_cannot_be_read_is_told(extends: str, help: str) -> None:
+    [found] = findings(f"schema_version = 2\nextends = {extends}\n{JOB}")
+    assert help in (found.help or "")
+    assert found.message.isprintable()
+
+
+@pytest.mark.parametrize(("line", "plain"), [("model ＝ 1", "="), ("model = ＂a＂", '"'), ("［job]", "[")])
+def test_a_full_width_character_is_told_the_plain_one(line: str, plain: str) -> None:
+    [found] = findings(f"{line}\n")
+    assert found.help == f"write `{plain}`"

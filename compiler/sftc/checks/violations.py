@@ -17,17 +17,19 @@ from sftc.checks import unknown_keys
 from sftc.checks.config import Config
 from sftc.checks.counterparts import value_of_word
 from sftc.checks.migration import replacement
-from sftc.checks.rules.strings import instead_of_placeholder, placeholder_in
+from sftc.checks.rules.strings import instead_of_placeholder
 from sftc.contract.dialect import number_of, violations
 from sftc.contract.json_types import TYPES, fits_64_bits
 from sftc.contract.names import plain
 from sftc.contract.schemas import Schema
+from sftc.contract.versions import SELECTOR
 from sftc.document.edits import remove, rewrite
 from sftc.document.overrides import toml_value
 from sftc.findings.finding import MOST_SHOWN, Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import schema
 from sftc.text.keys import Path, dotted, key, quoted
+from sftc.text.placeholders import placeholder_in
 from sftc.text.quoted_values import unquoted_advice, without_quotes
 from sftc.text.suggest import near
 
@@ -413,7 +415,11 @@ def _missing(violation: Violation, path: Path) -> Iterator[Finding]:
 
 def _unknown(violation: Violation) -> Iterator[Finding]:
     known = violation.schema.get("properties", {})
-    unknown = [name for name in violation.value if name not in known]
+    unknown = [
+        name
+        for name, value in violation.value.items()
+        if name not in known and not (isinstance(value, dict) and list(value) == [SELECTOR])
+    ]  # a table with only a misplaced version has a finding about that
     for name in unknown[:MOST_SHOWN]:
         yield unknown_keys.explain_unknown_key(violation.config, (*violation.path, name))
     for name in unknown[MOST_SHOWN:]:  # what they may mean takes long to find, and is not shown
