@@ -217,7 +217,9 @@ def test_the_cause_of_a_base_that_cannot_be_read_is_told(extends: str, help: str
     assert found.message.isprintable()
 
 
-@pytest.mark.parametrize(("line", "plain"), [("model ＝ 1", "="), ("model = ＂a＂", '"'), ("［job]", "[")])
+@pytest.mark.parametrize(
+    ("line", "plain"), [("model \uff1d 1", "="), ("model = \uff02a\uff02", '"'), ("\uff3bjob]", "[")]
+)
 def test_a_full_width_character_is_told_the_plain_one(line: str, plain: str) -> None:
     [found] = findings(f"{line}\n")
     assert found.help == f"write `{plain}`"
