@@ -119,7 +119,7 @@ def fix_of(config: Config, path: Path, to: Path) -> Fix | None:
     schema, name = config.contract.properties[to], str(path[-1])
     # The other names of some keys take other values: they only hint at the key.
     is_hint = schema.get("x-sftc", {}).get("hint") is True and plain(name) != plain(str(to[-1]))
-    if is_hint or is_other_measure(schema, name):
+    if is_hint or is_other_measure(schema, name, value):
         return None
     if not is_section(config, to) and not config.contract.allows(to, value):
         return None
@@ -134,7 +134,7 @@ def what_differs(config: Config, path: Path, places: list[Path]) -> str | None:
         return None
     schema = config.contract.properties.get(places[0]) or config.newest.properties[places[0]]
     measure = schema["description"].split(". ")[0].rstrip(".")
-    is_other = is_other_measure(schema, str(path[-1]))
+    is_other = is_other_measure(schema, str(path[-1]), config.document.get(path))
     return f"It is another measure: {measure[:1].lower()}{measure[1:]}" if is_other else None
 
 

@@ -247,7 +247,7 @@ class _Step:
         value, taken = document.get(path), document.get(to)
         if to in self._contract.properties and not self._contract.allows(to, value):
             return
-        if is_other_measure(self._contract.properties.get(to, {}), str(path[-1])):
+        if is_other_measure(self._contract.properties.get(to, {}), str(path[-1]), value):
             return
         what = f"`{dotted(written)}` is now `{dotted(to)}`"
         if taken is ABSENT:
