@@ -223,3 +223,14 @@ def test_the_cause_of_a_base_that_cannot_be_read_is_told(extends: str, help: str
 def test_a_full_width_character_is_told_the_plain_one(line: str, plain: str) -> None:
     [found] = findings(f"{line}\n")
     assert found.help == f"write `{plain}`"
+
+
+def test_what_only_a_newer_version_takes_is_told_that_version() -> None:
+    [found] = findings(JOB.replace('"a.jsonl"', '["a.jsonl", "b.jsonl"]'))
+    assert "version 2 takes it" in (found.help or "")
+
+
+@pytest.mark.parametrize("name", ["base", "include", "inherits", "_base_"])
+def test_what_other_programs_call_a_base(name: str) -> None:
+    [found] = findings(f'schema_version = 2\n{name} = "base.toml"\n{JOB}')
+    assert "did you mean `extends`?" in (found.help or "")

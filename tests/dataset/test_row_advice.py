@@ -122,6 +122,7 @@ def test_calls_that_are_not_a_list(calls: Any, help: str) -> None:
         ({"pregunta": "x", "respuesta": "y", "id": 1}, "--map pregunta=user --map respuesta=assistant"),
         ({"input_ids": [1, 2], "labels": [1, 2]}, "before that step"),
         ({"messages": {"role": "user", "content": "x"}}, "write it in a list"),
+        ({"train": [{"a": "x"}], "test": [{"a": "y"}]}, "jq -c '.train[]'"),
     ],
 )
 def test_rows_of_another_shape(data: Any, help: str) -> None:

@@ -194,7 +194,7 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
         single = isinstance(value, list) and any(isinstance(each, dict) for each in value)
         table = f"write it as a table, `[{name}]`{' with single brackets' if single else ''}"
         help = _switched(violation) or table
-    elif advice := _word(violation) or _nothing(violation):
+    elif advice := _word(violation) or _nothing(violation) or _newer(violation):
         help, fix = advice
     elif (
         (share := violation.schema.get("x-sftc", {}).get("share")) and type(value) is float and 0 < value < 1
@@ -240,6 +240,14 @@ def _nothing(violation: Violation) -> tuple[str, Fix | None] | None:
     is_key = isinstance(violation.path[-1], str)
     is_nothing = isinstance(violation.value, str) and violation.value.strip().lower() in _NOTHING
     return _left_out(violation) if is_nothing and is_key else None
+
+
+def _newer(violation: Violation) -> tuple[str, Fix | None] | None:
+    """Return help for a value that only the newest version takes: several training files."""
+    newest = violation.config.newest
+    is_taken = violation.config.is_older and newest.allows(violation.path, violation.value)
+    help = f"version {newest.version} takes it: `sftc migrate` rewrites the config for it"
+    return (help, None) if is_taken else None
 
 
 def _left_out(violation: Violation) -> tuple[str, Fix | None]:
