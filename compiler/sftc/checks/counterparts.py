@@ -172,7 +172,9 @@ def _sure_value(schema: Schema, name: str, value: Any) -> str | None:
 
 def value_of_word(schema: Schema, value: Any) -> str | None:
     """Return in TOML what another trainer's word for a value of a key is here, empty to leave the key out."""
-    written = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    if not (isinstance(value, str) or (isinstance(value, int) and abs(value) <= 1)):
+        return None  # neither a word, nor a boolean, nor a number that stands for none
+    written = value if isinstance(value, str) else str(value).lower()
     for word, meant in schema.get("x-sftc", {}).get("words", {}).items():
         if word == written or (plain(word) == plain(written) and not plain(word).isdigit()):
             return "" if meant is None else orjson.dumps(meant).decode()

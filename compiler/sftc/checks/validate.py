@@ -15,7 +15,7 @@ from sftc.findings.stage_rules.schema import MISSING_KEY, UNKNOWN_KEY, UNKNOWN_T
 from sftc.text.keys import Path
 
 _CHECKS = tuple(check for family in rules.FAMILIES for check in family.CHECKS)
-_MISSING = {rule.id for rule in (MISSING_KEY, UNFINISHED, UNDECIDED, EVALUATION_NEVER_RUNS, *refusals.RULES)}
+_MISSING = {rule.id for rule in (MISSING_KEY, UNFINISHED, UNDECIDED, *refusals.RULES)}
 """The rules about keys that are missing."""
 _UNKNOWN = {rule.id for rule in (UNKNOWN_KEY, UNKNOWN_TABLE, MISPLACED_KEY)}
 """The rules about names that may be meant to be one of these keys."""
@@ -35,6 +35,8 @@ def validate(config: Config) -> list[Finding]:
         findings = _with_contradictions(findings, list(contradictions(config)))
     for target in config.targets:
         findings += inexpressible(config, target)
+    if any(found.id == EVALUATION_NEVER_RUNS.id for found in findings):
+        findings = _without_consequences(config, findings)
     if any(found.id in _MISSING for found in findings):
         findings = _without_stand_ins(config, _without_unread_base(config, findings))
     for each in document.chain:
@@ -76,6 +78,15 @@ def _without_unread_base(config: Config, findings: list[Finding]) -> list[Findin
         for found in findings
         if found.id not in _MISSING
     ]
+
+
+def _without_consequences(config: Config, findings: list[Finding]) -> list[Finding]:
+    """Return `findings` without an interval that is not set, if an unknown name was meant to set it."""
+    from sftc.checks.unknown_keys import meant_by
+
+    unknown = [each.path for each in findings if each.id in _UNKNOWN][:MOST_SHOWN]
+    meant = set[Path]().union(*(meant_by(config, path) for path in unknown))
+    return [each for each in findings if each.id != EVALUATION_NEVER_RUNS.id or each.path not in meant]
 
 
 def _without_stand_ins(config: Config, findings: list[Finding]) -> list[Finding]:
