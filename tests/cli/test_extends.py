@@ -126,6 +126,9 @@ extends = "../../base.toml"
 
 [hyperparameters]
 learning_rate = 2e-5
+
+[job]
+name = "other-2"
 """
     )
     code, _, said = run(

@@ -256,3 +256,21 @@ def test_a_part_whose_type_is_no_word_is_no_block(kind: object, tmp_path: Path) 
     ]
     done = Converted(tmp_path, json.dumps({"messages": talk}).encode())
     assert done.rows == [{"messages": talk}]
+
+
+CALL = {"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize("calls", [json.dumps([CALL]), CALL, repr([CALL])])
+def test_calls_in_a_string_or_without_a_list_are_calls(calls: Any, tmp_path: Path) -> None:
+    talk = [ASKED, {"role": "assistant", "content": "", "tool_calls": calls}]
+    [row] = converted(tmp_path / "in.jsonl", {"messages": talk, "tools": TOOLS})
+    assert row["messages"][1]["tool_calls"] == [CALL]
+
+
+@pytest.mark.parametrize("call", [{"name": None, "arguments": None}, json.dumps(CALL["function"])])
+def test_an_old_call_of_nulls_is_none_and_one_in_a_string_is_one(call: Any, tmp_path: Path) -> None:
+    talk = [ASKED, {**SAID, "function_call": call}]
+    [row] = converted(tmp_path / "in.jsonl", {"messages": talk, "tools": TOOLS})
+    made = row["messages"][1].get("tool_calls", [])
+    assert [each["function"] for each in made] == ([CALL["function"]] if isinstance(call, str) else [])

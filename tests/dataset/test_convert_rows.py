@@ -290,9 +290,10 @@ def test_messages_in_a_text_are_read_exactly(text: str, fault: str | None, tmp_p
         ({"data": [{"question": "a", "answer": "b"}]}, "convert what `jq -c '.data[]'` prints"),
         (
             {"messages": [ASKED, {"role": "assistant", "function_call": "a"}]},
-            "must be an object with a `name`",
+            "`function_call` of `messages[1]` is text, and not JSON",
         ),
-        ({"messages": [ASKED, {"role": "assistant", "tool_calls": "a"}]}, "must be a list"),
+        ({"messages": [ASKED, {"role": "assistant", "tool_calls": "a"}]}, "is text, and not JSON"),
+        ({"messages": [ASKED, {"role": "assistant", "tool_calls": 7}]}, "must be a list"),
         ({"messages": TALK, "tools": 7}, "must be a list of tools"),
         (gemini({"inlineData": {}}), "is not text: it has `inlineData`"),
         (gemini(7), "is not text"),

@@ -380,3 +380,9 @@ def test_a_version_inside_a_table_that_names_another_is_left_to_the_person() -> 
 def test_an_error_is_shown_where_the_person_wrote_the_key() -> None:
     [found] = migrated("[job]\nmodel = 'm'\n\n[lora]\nr = '8'\n").problems
     assert (found.span.line, found.span.text, found.fix) == (5, "'8'", None)
+
+
+def test_a_value_in_another_measure_stays() -> None:
+    text = '[job]\nmodel = "m"\n[compute]\ngpu_type = "H100"\n[hyperparameters]\nmin_lr = 1e-6\n'
+    migrated = migrate(Source("c.toml", text), PACKAGED)
+    assert "min_lr = 1e-6" in migrated.source.text

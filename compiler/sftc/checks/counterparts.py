@@ -2,8 +2,10 @@
 
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from sftc.checks.config import Config
-from sftc.contract.names import plain
+from sftc.contract.names import is_other_measure, plain
 from sftc.contract.schemas import Schema
 from sftc.document.edits import move, rename
 from sftc.document.overrides import toml_value
@@ -46,6 +48,8 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
     spelled = next((place for place in places if place[:-1] == table), None)
     others = names.others(name, is_table=is_table)
     others = others if is_table else _fitting(config, path, others)
+    if any(place[:-1] == table for place in others) and not any(place[:-1] == table for place in places):
+        places = []  # what other trainers call a key of this table is nearer than a key of another table
     known = [each for each in names.in_table(table) if (*table, each) in config.contract.properties]
     similar, alike = None, list[Path]()
     if not places and not others:
@@ -54,8 +58,11 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
         if not meant and not sure and (other := near(name, names.all(tables=is_table), sure=True)):
             alike = names.homes(other, is_table=is_table)
     newer = _newer(config, path, is_table=is_table)
+    own = [place for place in newer if place[:-1] == table]
     if any(place[:-1] == table for place in others):  # what a newer version has elsewhere is farther
-        newer = [place for place in newer if place[:-1] == table]
+        newer = own
+    elif own and not places:
+        newer, others = own, []
     if newer and others and not is_table:  # a name of both: the one whose value fits
         value = config.document.get(path)
         newer = [place for place in newer if is_section(config, place) or config.newest.allows(place, value)]
@@ -109,15 +116,26 @@ def fix_of(config: Config, path: Path, to: Path) -> Fix | None:
     """Return the fix that makes the key or table at `path` the one at `to`, if its value fits there."""
     document = config.document
     value = document.get(path)
+    schema, name = config.contract.properties[to], str(path[-1])
     # The other names of some keys take other values: they only hint at the key.
-    is_hint = config.contract.properties[to].get("x-sftc", {}).get("hint")
-    if is_hint and plain(str(path[-1])) != plain(str(to[-1])):
+    is_hint = schema.get("x-sftc", {}).get("hint") is True and plain(name) != plain(str(to[-1]))
+    if is_hint or is_other_measure(schema, name, value):
         return None
     if not is_section(config, to) and not config.contract.allows(to, value):
         return None
     if path[:-1] == to[:-1]:
         return rename(document, path, str(to[-1]), safe=False)
     return move(document, path, to, safe=False)
+
+
+def what_differs(config: Config, path: Path, places: list[Path]) -> str | None:
+    """Return, as a sentence, what the only key that is meant measures, if that is not what the name does."""
+    if len(places) != 1:
+        return None
+    schema = config.contract.properties.get(places[0]) or config.newest.properties[places[0]]
+    measure = schema["description"].split(". ")[0].rstrip(".")
+    is_other = is_other_measure(schema, str(path[-1]), config.document.get(path))
+    return f"It is another measure: {measure[:1].lower()}{measure[1:]}" if is_other else None
 
 
 def what_fits(config: Config, path: Path, places: list[Path]) -> str | None:
@@ -128,8 +146,11 @@ def what_fits(config: Config, path: Path, places: list[Path]) -> str | None:
     is_switch = "const" in schema or isinstance(value, dict)
     if is_switch or is_section(config, place) or any(contract.allows(each, value) for each in places):
         return None
-    if sure := _sure_value(schema, str(name), value):
-        return f"Write `{name} = {sure}`"
+    sure = _sure_value(schema, str(name), value)
+    if isinstance(value, float) and value.is_integer() and contract.allows(place, int(value)):
+        sure = str(int(value))
+    if sure is not None:
+        return f"Write `{name} = {sure}`" if sure else "Leave it out"
     meant = without_quotes(value) if isinstance(value, str) else None
     if meant and contract.allows(place, toml_value(meant[1])):
         return f"Write it without the quotes: `{name} = {meant[1]}`"
@@ -144,11 +165,20 @@ def what_fits(config: Config, path: Path, places: list[Path]) -> str | None:
 
 def _sure_value(schema: Schema, name: str, value: Any) -> str | None:
     """Return the value that a word surely means for a key: `full` for a LoRA switch, `bf16` for `bf16`."""
-    if not isinstance(value, str):
-        return None
-    words = {plain(word): quoted(each) for word, each in schema.get("x-sftc", {}).get("words", {}).items()}
-    is_named = schema.get("type") == "boolean" and plain(name) in plain(value)
-    return words.get(plain(value)) or ("true" if is_named else None)
+    meant = value_of_word(schema, value)
+    is_named = isinstance(value, str) and schema.get("type") == "boolean" and plain(name) in plain(value)
+    return "true" if meant is None and is_named else meant
+
+
+def value_of_word(schema: Schema, value: Any) -> str | None:
+    """Return in TOML what another trainer's word for a value of a key is here, empty to leave the key out."""
+    if not (isinstance(value, str) or (isinstance(value, int) and abs(value) <= 1)):
+        return None  # neither a word, nor a boolean, nor a number that stands for none
+    written = value if isinstance(value, str) else str(value).lower()
+    for word, meant in schema.get("x-sftc", {}).get("words", {}).items():
+        if word == written or (plain(word) == plain(written) and not plain(word).isdigit()):
+            return "" if meant is None else orjson.dumps(meant).decode()
+    return None
 
 
 def also_set(config: Config, places: list[Path]) -> str | None:
@@ -179,4 +209,5 @@ def is_section(config: Config, path: Path) -> bool:
 
 def sections(places: list[Path]) -> str:
     """Return the tables of the keys as text: `[a]` or `[c]`."""
-    return " or ".join(dict.fromkeys(f"`[{dotted(place[:-1])}]`" for place in places))
+    tables = (f"`[{dotted(place[:-1])}]`" if place[:-1] else "the top level" for place in places)
+    return " or ".join(dict.fromkeys(tables))

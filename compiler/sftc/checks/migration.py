@@ -10,6 +10,7 @@ from sftc.checks import rules
 from sftc.checks.config import Config
 from sftc.checks.rules.renamed import MIGRATE_BY_HAND
 from sftc.contract.json_types import json_text
+from sftc.contract.names import is_other_measure
 from sftc.contract.upgrade import Choice, Move
 from sftc.contract.versions import SELECTOR, Contract, Contracts
 from sftc.document import edits
@@ -245,6 +246,8 @@ class _Step:
         document, written = self.document, self._written(path)
         value, taken = document.get(path), document.get(to)
         if to in self._contract.properties and not self._contract.allows(to, value):
+            return
+        if is_other_measure(self._contract.properties.get(to, {}), str(path[-1]), value):
             return
         what = f"`{dotted(written)}` is now `{dotted(to)}`"
         if taken is ABSENT:

@@ -14,6 +14,7 @@ from sftc.checks.counterparts import (
     home,
     is_section,
     sentences,
+    what_differs,
     what_fits,
 )
 from sftc.checks.migration import migration_fix
@@ -89,7 +90,9 @@ def _tables(config: Config, path: Path) -> list[dict[str, Any]]:
 def _help(config: Config, path: Path, found: Counterparts) -> tuple[Rule | None, str | None, Fix | None]:
     contract, version = config.contract, config.newest.version
     newer = f"version {version} has {choices(config, found.newer)}: `sftc migrate` rewrites the config for it"
-    if wrong := found.newer and what_fits(config, path, found.newer):
+    if wrong := found.newer and (
+        what_fits(config, path, found.newer) or what_differs(config, path, found.newer)
+    ):
         newer = f"version {version} has {choices(config, found.newer)}"
         newer = sentences(newer, wrong, "Then run `sftc migrate`")
     moves = (row.to for row in contract.upgrade.moves if path in row.sources)
@@ -129,7 +132,13 @@ def _joined(first: str, second: str) -> str:
 
 def _did_you_mean(config: Config, path: Path, places: list[Path]) -> str:
     return " ".join(
-        filter(None, [f"did you mean {choices(config, places)}?", what_fits(config, path, places)])
+        filter(
+            None,
+            [
+                f"did you mean {choices(config, places)}?",
+                what_fits(config, path, places) or what_differs(config, path, places),
+            ],
+        )
     )
 
 

@@ -5,6 +5,7 @@ from sftc.checks.config import Config
 from sftc.checks.inexpressible import contradictions, inexpressible
 from sftc.checks.rules import refusals
 from sftc.checks.rules.batch import GLOBAL_BATCH_MISMATCH
+from sftc.checks.rules.evaluation import EVALUATION_NEVER_RUNS
 from sftc.checks.rules.forwarded import MISPLACED_KEY
 from sftc.contract.versions import EXTENDS
 from sftc.findings.finding import MOST_SHOWN, Finding, Severity, in_order
@@ -34,6 +35,8 @@ def validate(config: Config) -> list[Finding]:
         findings = _with_contradictions(findings, list(contradictions(config)))
     for target in config.targets:
         findings += inexpressible(config, target)
+    if any(found.id == EVALUATION_NEVER_RUNS.id for found in findings):
+        findings = _without_consequences(config, findings)
     if any(found.id in _MISSING for found in findings):
         findings = _without_stand_ins(config, _without_unread_base(config, findings))
     for each in document.chain:
@@ -75,6 +78,15 @@ def _without_unread_base(config: Config, findings: list[Finding]) -> list[Findin
         for found in findings
         if found.id not in _MISSING
     ]
+
+
+def _without_consequences(config: Config, findings: list[Finding]) -> list[Finding]:
+    """Return `findings` without an interval that is not set, if an unknown name was meant to set it."""
+    from sftc.checks.unknown_keys import meant_by
+
+    unknown = [each.path for each in findings if each.id in _UNKNOWN][:MOST_SHOWN]
+    meant = set[Path]().union(*(meant_by(config, path) for path in unknown))
+    return [each for each in findings if each.id != EVALUATION_NEVER_RUNS.id or each.path not in meant]
 
 
 def _without_stand_ins(config: Config, findings: list[Finding]) -> list[Finding]:

@@ -15,18 +15,21 @@ import orjson
 
 from sftc.checks import unknown_keys
 from sftc.checks.config import Config
+from sftc.checks.counterparts import value_of_word
 from sftc.checks.migration import replacement
-from sftc.checks.rules.strings import instead_of_placeholder, placeholder_in
+from sftc.checks.rules.strings import instead_of_placeholder
 from sftc.contract.dialect import number_of, violations
 from sftc.contract.json_types import TYPES, fits_64_bits
 from sftc.contract.names import plain
 from sftc.contract.schemas import Schema
+from sftc.contract.versions import SELECTOR
 from sftc.document.edits import remove, rewrite
 from sftc.document.overrides import toml_value
 from sftc.findings.finding import MOST_SHOWN, Finding, Fix
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import schema
 from sftc.text.keys import Path, dotted, key, quoted
+from sftc.text.placeholders import placeholder_in
 from sftc.text.quoted_values import unquoted_advice, without_quotes
 from sftc.text.suggest import near
 
@@ -70,7 +73,7 @@ class Violation:
     def example(self) -> str | None:
         """Return help that shows an example of the schema, if it has a plain one."""
         example = next(iter(self.schema.get("examples", ())), None)
-        if example is None or isinstance(example, dict | list):
+        if example is None or isinstance(example, dict):
             return None
         value, name = orjson.dumps(example).decode(), self.path[-1]
         return f"for example: `{value}`" if isinstance(name, int) else f"for example: `{key(name)} = {value}`"
@@ -104,6 +107,12 @@ def explain_violations(config: Config) -> list[Finding]:
 
 _PLAIN_WORD: Final = re.compile(r"[\w./+-]+")
 """What neither a shell nor `sftc sweep` reads as more than one word."""
+
+_NAME: Final = re.compile(r"[\w./-]+")
+"""What a name in a list of names consists of; a pattern such as `.*_proj` is none."""
+
+_NOTHING: Final = ("", "auto", "default", "none", "null")
+"""Texts, in lower case, by which other programs leave a value to themselves."""
 
 _LONGEST_ARRAY: Final = 200
 """The characters of an array that help shows, enough for every linear layer by its name."""
@@ -183,9 +192,10 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
     help, fix = violation.example(), None
     if "object" in expected:
         single = isinstance(value, list) and any(isinstance(each, dict) for each in value)
-        help = f"write it as a table, `[{name}]`{' with single brackets' if single else ''}"
-    elif isinstance(value, str) and (placeholder := placeholder_in(value)):
-        help = f"nothing replaces `{placeholder}`: {instead_of_placeholder(violation.path)}"
+        table = f"write it as a table, `[{name}]`{' with single brackets' if single else ''}"
+        help = _switched(violation) or table
+    elif advice := _word(violation) or _nothing(violation) or _newer(violation):
+        help, fix = advice
     elif (
         (share := violation.schema.get("x-sftc", {}).get("share")) and type(value) is float and 0 < value < 1
     ):
@@ -195,7 +205,7 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
             help = unquoted_advice(violation.config.document.snippet(violation.path), meant[1])
             fix = rewrite(violation.config.document, violation.path, meant[1], safe=False)
     elif expected == ["array"] and not isinstance(value, dict):
-        help, fix = _as_array(violation)
+        help, fix = _as_array(violation) or (help, None)
     elif isinstance(value, list) and "number" in expected and (number := _decimal_comma(value)):
         help = f"write a point, not a comma: `{number}`"
     elif isinstance(value, list) and (tried := _tried(value, violation.schema)):
@@ -205,17 +215,60 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
     return violation.finding(schema.WRONG_TYPE, message, help, fix)
 
 
-def _as_array(violation: Violation) -> tuple[str, Fix | None]:
-    """Return help and fix that make an array of a value: of names with commas, one of its parts."""
-    document, value = violation.config.document, violation.value
+def _switched(violation: Violation) -> str | None:
+    """Return help for `lora = true`: a table has the name by which other trainers switch a key of its own."""
+    others = violation.config.contract.names.others(str(violation.path[-1]))
+    if not isinstance(violation.value, bool | str) or len(others) != 1:
+        return None
+    example = f"{others[0][-1]} = {violation.config.contract.example(others[0])}"
+    return f"did you mean `{dotted(others[0])}`? For example: `{example}`"
+
+
+def _word(violation: Violation) -> tuple[str, Fix | None] | None:
+    """Return help and fix for a placeholder, and for another trainer's word for a value of the key."""
+    document, path = violation.config.document, violation.path
+    if isinstance(violation.value, str) and (placeholder := placeholder_in(violation.value)):
+        return f"nothing replaces `{placeholder}`: {instead_of_placeholder(path)}", None
+    meant = value_of_word(violation.schema, violation.value)
+    if meant is None:
+        return None
+    return (f"write `{meant}`", rewrite(document, path, meant, safe=False)) if meant else _left_out(violation)
+
+
+def _nothing(violation: Violation) -> tuple[str, Fix | None] | None:
+    """Return help and fix for a text that stands for no value, where the key takes another type."""
+    is_key = isinstance(violation.path[-1], str)
+    is_nothing = isinstance(violation.value, str) and violation.value.strip().lower() in _NOTHING
+    return _left_out(violation) if is_nothing and is_key else None
+
+
+def _newer(violation: Violation) -> tuple[str, Fix | None] | None:
+    """Return help for a value that only the newest version takes: several training files."""
+    newest = violation.config.newest
+    is_taken = violation.config.is_older and newest.allows(violation.path, violation.value)
+    help = f"version {newest.version} takes it: `sftc migrate` rewrites the config for it"
+    return (help, None) if is_taken else None
+
+
+def _left_out(violation: Violation) -> tuple[str, Fix | None]:
+    default = violation.schema.get("default")
+    what = f": the default is `{orjson.dumps(default).decode()}`" if default is not None else ""
+    return f"leave the key out{what}", remove(violation.config.document, violation.path, safe=False)
+
+
+def _as_array(violation: Violation) -> tuple[str, Fix | None] | None:
+    """Return help and fix that make an array of a value, of names their list; `None` if it is not allowed."""
+    document, path, value = violation.config.document, violation.path, violation.value
     is_names = isinstance(value, str) and not violation.schema.get("x-sftc", {}).get("prose")
-    parts = [part.strip() for part in value.split(",")] if is_names else []
-    if len(parts) > 1 and all(parts):
-        text = f"[{', '.join(map(quoted, parts))}]"
+    parts = [*filter(None, re.split(r"[\s,]+", value))] if is_names else []
+    items, shown, text = [value], f"[{document.snippet(path)}]", f"[{document.span(path).text}]"
+    if len(parts) > 1:
+        items, text = parts, f"[{', '.join(map(quoted, parts))}]"
         shown = text if len(text) <= _LONGEST_ARRAY else text[: _LONGEST_ARRAY - 1] + "…"
-    else:
-        shown, text = f"[{document.snippet(violation.path)}]", f"[{document.span(violation.path).text}]"
-    return f"write it as an array: `{shown}`", rewrite(document, violation.path, text, safe=False)
+    are_names = not is_names or all(map(_NAME.fullmatch, parts))
+    if not are_names or not violation.config.contract.allows(path, [*dict.fromkeys(items)]):
+        return None
+    return f"write it as an array: `{shown}`", rewrite(document, path, text, safe=False)
 
 
 def _tried(values: list[Any], broken: Schema) -> str | None:
@@ -251,9 +304,12 @@ def _is_beyond(value: int, broken: Schema) -> bool:
 
 
 def _range(violation: Violation) -> Iterator[Finding]:
+    if type(violation.value) is float and "number" not in _types(violation.schema):
+        return  # another violation reports the wrong type
     limits = [f"{words} {violation.schema[k]}" for k, words in _LIMITS.items() if k in violation.schema]
     message = f"{violation.name} must be {' and '.join(limits)}, not {violation.written}"
-    yield violation.finding(schema.OUT_OF_RANGE, message, violation.example())
+    help, fix = _word(violation) or (violation.example(), None)
+    yield violation.finding(schema.OUT_OF_RANGE, message, help, fix)
 
 
 def _text(violation: Violation) -> Iterator[Finding]:
@@ -281,7 +337,9 @@ def _choice(violation: Violation) -> Iterator[Finding]:
     )
     help, fix, value = None, None, violation.value
     words = [each for each in allowed if isinstance(each, str)]
-    if isinstance(value, str) and (meant := _meant(value, words)):
+    if advice := _word(violation):
+        help, fix = advice
+    elif isinstance(value, str) and (meant := _meant(value, words)):
         help = f'did you mean "{meant}"?'
         fix = rewrite(violation.config.document, violation.path, quoted(meant), safe=False)
     yield violation.finding(schema.VALUE_NOT_ALLOWED, message, help, fix)
@@ -304,9 +362,10 @@ def _other(violation: Violation) -> Iterator[Finding]:
     """Explain a keyword by what the schema says that the value must be, or by the description of the key."""
     if violation.form:
         message = f"{violation.name} must be {violation.form}, not {violation.written}"
-        help, fix = violation.example(), None
-        if "array" in _types(violation.schema) and not _begins_an_example(violation):
-            help, fix = _as_array(violation)
+        advice, is_array = _word(violation), "array" in _types(violation.schema)
+        if not advice and is_array and not _begins_an_example(violation):
+            advice = _as_array(violation)
+        help, fix = advice or (violation.example(), None)
         yield violation.finding(schema.VALUE_NOT_ALLOWED, message, help, fix)
         return
     message = f"{violation.name} must not be {violation.written}"
@@ -364,7 +423,11 @@ def _missing(violation: Violation, path: Path) -> Iterator[Finding]:
 
 def _unknown(violation: Violation) -> Iterator[Finding]:
     known = violation.schema.get("properties", {})
-    unknown = [name for name in violation.value if name not in known]
+    unknown = [
+        name
+        for name, value in violation.value.items()
+        if name not in known and not (isinstance(value, dict) and list(value) == [SELECTOR])
+    ]  # a table with only a misplaced version has a finding about that
     for name in unknown[:MOST_SHOWN]:
         yield unknown_keys.explain_unknown_key(violation.config, (*violation.path, name))
     for name in unknown[MOST_SHOWN:]:  # what they may mean takes long to find, and is not shown

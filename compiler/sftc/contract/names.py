@@ -15,6 +15,17 @@ def plain(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
+def is_other_measure(schema: Schema, name: str, value: object) -> bool:
+    """Return whether the value of `name`, another trainer's for the key of `schema`, is in another measure.
+
+    That is so of the names in `hint`, and of integers with the names in `counts`, such as steps for a share.
+    """
+    words = schema.get("x-sftc", {})
+    hint, counts = words.get("hint"), words.get("counts", ())
+    names = [*(hint if isinstance(hint, list) else ()), *(counts if type(value) is int else ())]
+    return plain(name) in map(plain, names)
+
+
 class Names:
     """The keys and tables of a contract by their names, and by those that other trainers have for them.
 

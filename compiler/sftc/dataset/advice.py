@@ -97,7 +97,7 @@ def _blank(row: Row) -> Iterator[Remark]:
     for index, message in enumerate(row["messages"]):
         path = ("messages", index, "content")
         if message["role"] == "assistant":
-            if not message.get("tool_calls") and not message.get("function_call") and _shows_nothing(message):
+            if not calls_of(message, index) and _shows_nothing(message):
                 text = "this assistant message is blank"
                 yield Remark(conversations.BLANK_ASSISTANT, text, path, _why_blank(message))
         elif message["role"] in _ASKING and _shows_nothing(message):
@@ -159,7 +159,8 @@ def _weights(row: Row) -> Iterator[Remark]:
             weights.append(weight)
             if weight not in (None, 0, 1, *_REPORTED):
                 text = f"`weight` is {row_json(weight)[:40]}: only 0 and 1 have a meaning"
-                yield Remark(conversations.MESSAGE_WEIGHT, text, ("messages", index, "weight"))
+                help = f"remove the quotes: `{weight}`" if weight in ("0", "1") else None
+                yield Remark(conversations.MESSAGE_WEIGHT, text, ("messages", index, "weight"), help)
     if others:
         more = f", and {len(others) - 1:,} more" if len(others) > 1 else ""
         text = f"`{others[0][-1]}` is not read: this answer is trained on{more}"

@@ -11,7 +11,7 @@ import orjson
 from sftc.contract.versions import PACKAGED
 from sftc.dataset.advice import advice, nul
 from sftc.dataset.excerpt import Line, Remark
-from sftc.dataset.json_scan import MAX_DEPTH, NotJsonError, Scan
+from sftc.dataset.json_scan import MAX_DEPTH, UTF16_LINE, NotJsonError, Scan
 from sftc.dataset.length import too_long
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.stage_rules import rows
@@ -78,7 +78,7 @@ def _unparsed(data: bytes, tokens: int | None) -> list[Remark]:
         at = len(data[: error.start].decode("utf-8"))
         message = f"byte 0x{data[error.start]:02x} is not valid UTF-8"
         utf16 = b"\0" in data
-        help = "the file looks like UTF-16: save it as UTF-8" if utf16 else "save the file as UTF-8"
+        help = UTF16_LINE if utf16 else "save the file as UTF-8"
         return [Remark(rows.ROW_NOT_UTF8, message, help=help, at=(at, at + 1))]
     try:
         scan = Scan(text)

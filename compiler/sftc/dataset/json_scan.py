@@ -7,7 +7,7 @@ its own stack, so that deep nesting cannot exhaust Python's.
 import re
 from typing import Final, NamedTuple
 
-from sftc.text.characters import character_name, is_control, is_invisible
+from sftc.text.characters import character_name, is_control, is_invisible, plain_form
 from sftc.text.keys import Path
 
 _SPACE = re.compile(r"[ \t\n\r]*+")
@@ -49,6 +49,9 @@ _MEANT: Final = {
 
 _DELETE: Final = "delete the character, or write a plain space instead"
 _CONVERT: Final = "`sftc dataset convert` writes one row on each line"
+
+
+UTF16_LINE: Final = "`>>` in PowerShell 5 appends UTF-16 to a file: write these rows again, as UTF-8"
 
 
 class NotJsonError(Exception):
@@ -194,6 +197,8 @@ class Scan:
         rest = self.text[at : at + 40]
         if not rest:
             return NotJsonError(f"expected {expected}, but the {self._what} ends", at)
+        if rest[0] == "\0" and (rest[1:2] not in {"", "\0"} or (not rest.strip("\0\n\r") and len(rest) == 1)):
+            return NotJsonError(f"expected {expected}, found a NUL byte, as in UTF-16", at, UTF16_LINE)
         if rest[0] == "\0":
             text = f"expected {expected}, found NUL bytes: writing this file may have been interrupted"
             return NotJsonError(text, at)
@@ -201,8 +206,10 @@ class Scan:
             return NotJsonError(f"expected {expected}, found {hidden}", at, _DELETE)
         word = _WORD.match(rest)
         found = word[0] if word else rest[0]
-        meant = _MEANT.get(found)
+        meant = _MEANT.get(found) or plain_form(found[0])
         help = f"JSON has no `{found}`: write `{meant}`" if meant else None
+        if found == "'":
+            help = f"{help}, or let `json.dumps` of Python write it: `str` does not write JSON"
         return NotJsonError(f"expected {expected}, found `{found}`", at, help)
 
     def _extra(self, end: int) -> NotJsonError:

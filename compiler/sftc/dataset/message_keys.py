@@ -9,18 +9,22 @@ from sftc.text.suggest import near
 _KEYS: Final = {
     **{plain(name): name for name in ("role", "content", "tool_calls", "tool_call_id", "name", "weight")},
     **dict.fromkeys(map(plain, ("function_call", "function_calls", "calls")), "tool_calls"),
+    **dict.fromkeys(("text", "body", "refusal"), "content"),
 }
 """The keys of a message by the plain form of their names, and of other names for them."""
 
-_LEFT_OUT: Final = ("train", "training", "loss")
-"""The keys that are `false` for other trainers in a message that is not trained on."""
+_LEFT_OUT: Final = {
+    **dict.fromkeys(("train", "training", "trainable", "train_on_turn", "loss"), False),
+    **dict.fromkeys(("masked", "mask"), True),
+}
+"""The keys by which other trainers leave a message out, each with the value that does it."""
 
 
 def left_out_by(message: Mapping[str, Any]) -> str | None:
     """Return the key by which a message is left out for another trainer, unless it has a `weight`."""
     if message.get("weight") is not None:
         return None
-    return next((name for name in _LEFT_OUT if message.get(name) is False), None)
+    return next((name for name, out in _LEFT_OUT.items() if message.get(name) is out), None)
 
 
 def meant_key(message: Mapping[str, Any]) -> str | None:

@@ -23,6 +23,8 @@ _FORM: Final = '{"messages": [{"role": "user", "content": "..."}, {"role": "assi
 _CONVERT: Final = "`sftc dataset convert` writes it as messages"
 _MOST: Final = 1000
 """The violations of a row that are looked at."""
+_LISTS: Final = (("tools",), ("messages",), ("messages", "*", "tool_calls"))
+"""Where lists are that people write as JSON in a string, or without brackets if they have one item."""
 _GEMINI_TOOLS: Final = {"functionDeclarations", "function_declarations"}
 _NAMED: Final = 8
 """The columns that a message lists at most."""
@@ -45,6 +47,7 @@ _MESSAGE_FORMATS: Final = (
     ("messages with other keys", {"from", "content"}),
     ("messages with other keys", {"author", "content"}),
     ("messages with other keys", {"speaker", "text"}),
+    ("messages with other keys", {"from", "text"}),
     ("messages with roles as keys", {"user"}),
     ("messages with roles as keys", {"assistant"}),
 )
@@ -124,6 +127,8 @@ def _about_columns(row: dict[str, Any]) -> str:
     """Return what to do with a row whose columns are not known."""
     if misspelt := next((name for name in row if near(name, ["messages"])), None):
         return f"did you mean `messages` instead of `{misspelt[:40]}`?"
+    if isinstance(row.get("input_ids"), list):
+        return "the text is in tokens: use the rows from before that step"
     texts = [name for name, each in row.items() if isinstance(each, str)]
     if any(TOKENS.search(row[name]) for name in texts):
         return "a chat template was applied to the text: use the rows from before that step"
@@ -131,7 +136,8 @@ def _about_columns(row: dict[str, Any]) -> str:
         return inner
     if len(texts) < 2:
         return f"write the row as `{_FORM}`"
-    is_clear = len(row) == 2 and all(map(str.isidentifier, texts)) and not COLUMNS & {*map(str.lower, texts)}
+    are_plain = all(map(str.isidentifier, texts)) and not COLUMNS & {*map(str.lower, texts)}
+    is_clear = len(texts) == 2 and are_plain
     question, answer = texts if is_clear else ("QUESTION", "ANSWER")
     return f"name its columns: `sftc dataset convert --map {question}=user --map {answer}=assistant`"
 
@@ -160,8 +166,10 @@ def _help(place: tuple[object, ...], value: Any) -> str | None:
     if place == ("messages", "*") and isinstance(value, dict):
         other = _message_format(value)
         return meant_key(value) or (other and f"this looks like {other}: {_CONVERT}")
-    if place == ("tools",) and isinstance(value, str) and value.strip()[:1] == "[":
+    if place in _LISTS and isinstance(value, str) and value.strip()[:1] in {"[", "{"}:
         return "it is JSON in a string: `sftc dataset convert` writes it as a list"
+    if place in _LISTS and isinstance(value, dict) and value.keys() & {"function", "name", "role"}:
+        return "write it in a list: `[{...}]`"
     if place == ("tools", "*") and isinstance(value, dict) and value.keys() & _GEMINI_TOOLS:
         return "this looks like Gemini: `sftc dataset convert` writes them as tools"
     return None

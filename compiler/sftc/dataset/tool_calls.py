@@ -1,7 +1,9 @@
 """Warnings about the tool calls in a row that fits the schema, their results, and the tools on offer."""
 
+import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import groupby, islice
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +22,9 @@ RowMessage = dict[str, Any]
 
 _BLOCKS: Final = {"tool_use": "a call", "tool_result": "a result"}
 """The types of the parts of a content that are not content, in the form of Anthropic."""
+
+_QUALIFIER: Final = re.compile(r"[.:/]|__")
+"""What is between the name of a server, or of a namespace, and that of its tool."""
 
 _ARGUMENTS: Final = ("args", "parameters", "input")
 """Other names for the arguments of a call."""
@@ -67,6 +72,13 @@ class Call(NamedTuple):
         return f"`{(self.id or self.name or '?')[:40]}`"
 
 
+def is_call(old: Any) -> bool:
+    """Return whether a `function_call` is one: not null, nor an object that a table has filled with nulls."""
+    if isinstance(old, dict) and old.get("name") is None:
+        return any(each not in (None, "", {}) for each in old.values())
+    return bool(old)
+
+
 def calls_of(message: RowMessage, at: int) -> list[Call]:
     """Return the calls of the message at index `at` of a row. A null `function_call` does not count."""
     made = []
@@ -82,10 +94,18 @@ def calls_of(message: RowMessage, at: int) -> list[Call]:
                 id if isinstance(id, str) else None,
             )
         )
-    if old := message.get("function_call"):
+    if is_call(old := message.get("function_call")):
         path = ("messages", at, "function_call")
-        made.append(Call(path, old if isinstance(old, dict) else {}, path, is_old=True))
+        made.append(Call(path, _object(old), path, is_old=True))
     return made
+
+
+def _object(old: Any) -> dict[str, Any]:
+    """Return a `function_call` as an object, which may be JSON in a string."""
+    if isinstance(old, str):
+        with suppress(ValueError):
+            old = orjson.loads(old)
+    return old if isinstance(old, dict) else {}
 
 
 def tool_remarks(row: Row) -> Iterator[Remark]:
@@ -103,9 +123,10 @@ def tool_remarks(row: Row) -> Iterator[Remark]:
 
 def old_call(call: Call) -> tuple[str, str]:
     """Return what is wrong with a `function_call`, and how to write it today."""
-    arguments = call.function.get("arguments")
-    quoted = isinstance(arguments, str) and len(arguments) <= _SHORT
-    new = {"name": (call.name or "...")[:_SHORT], "arguments": arguments if quoted else "..."}
+    given = call.function.get("arguments")
+    arguments = given if isinstance(given, str) else row_json(given or {})
+    short = arguments if call.function and len(arguments) <= _SHORT else "..."
+    new = {"name": (call.name or "...")[:_SHORT], "arguments": short}
     text = row_json([{"id": "1", "type": "function", "function": new}])
     return (
         f"`{dotted(call.path)}` is a call in the old form: chat templates know only `tool_calls`",
@@ -116,6 +137,8 @@ def old_call(call: Call) -> tuple[str, str]:
 def _old_form(row: Row, calls: list[Call]) -> Remark | None:
     if old := next((call for call in calls if call.is_old), None):
         message, help = old_call(old)
+        if any(call.path[:2] == old.path[:2] for call in calls if not call.is_old):
+            help = "remove it, if `tool_calls` of the message has the same call"
         return Remark(rules.OLD_CALL, message, old.path, help)
     if row.get("functions"):
         message = "`functions` is the old form of `tools`: chat templates know only `tools`"
@@ -288,7 +311,9 @@ def _arguments(call: Call) -> Iterator[Remark]:
         text = f"{of_call} are a JSON string, not a JSON object"
         yield Remark(rules.CALL_ARGUMENTS, text, path, "encode the arguments as JSON only once")
     elif not isinstance(value, dict):
-        yield Remark(rules.CALL_ARGUMENTS, f"{of_call} are {_KINDS[type(value)]}, not a JSON object", path)
+        help = f'{none} `"{{}}"`' if value in (None, []) else None
+        text = f"{of_call} are {_KINDS[type(value)]}, not a JSON object"
+        yield Remark(rules.CALL_ARGUMENTS, text, path, help)
 
 
 def _not_json(text: str) -> tuple[str, str | None]:
@@ -296,7 +321,8 @@ def _not_json(text: str) -> tuple[str, str | None]:
     try:
         scan = Scan(text, "text")
     except NotJsonError as error:
-        return str(error), error.help
+        is_fenced = text.lstrip().startswith("```")
+        return str(error), "remove the code fence around them" if is_fenced else error.help
     if scan.surrogates:
         return f"`{text[slice(*scan.surrogates[0])]}` is an unpaired surrogate", None
     return "a number is beyond the range of JSON readers", None
@@ -312,9 +338,15 @@ def _offered(row: Row, calls: list[Call]) -> Iterator[Remark]:
             if call.name and call.name not in known:
                 unknown.setdefault(call.name, call)
     for at, (name, call) in enumerate(unknown.items()):
-        meant = near(name, offered[:_COMPARED]) if at < _COMPARED else None
+        meant = _offered_as(name, offered[:_COMPARED]) if at < _COMPARED else None
         text = f"the tool `{name[:40]}` is not among `tools`"
         yield Remark(rules.UNKNOWN_TOOL, text, (*call.inside, "name"), meant and f"did you mean `{meant}`?")
+
+
+def _offered_as(name: str, offered: list[str]) -> str | None:
+    """Return the tool that `name` is almost, or with the name of a server before it: `functions.add`."""
+    last = _QUALIFIER.split(name)[-1]
+    return last if last in offered else near(name, offered)
 
 
 def _name(tool: dict[str, Any]) -> str | None:

@@ -10,7 +10,9 @@ from sftc.document.toml import Document, parse
 from sftc.findings.finding import ConfigError
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules.extending import BASE_VERSION, ENDLESS_EXTENDS, UNREADABLE_BASE
-from sftc.text.keys import ABSENT, Path
+from sftc.text.characters import is_control
+from sftc.text.keys import ABSENT, Path, quoted
+from sftc.text.placeholders import placeholder_in
 from sftc.text.source import Source
 
 MOST: Final = 8
@@ -73,9 +75,9 @@ def _base(chain: list[Document], path: Path, agrees: Callable[[Document], bool])
         raise
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        message = f"the base `{named}` cannot be read: {reason}"
-        help = "correct the path; it is relative to the folder of this file"
-        raise wrong(UNREADABLE_BASE, message, help) from None
+        has_escape = any(map(is_control, named))
+        message = f"the base `{document.snippet(path) if has_escape else named}` cannot be read: {reason}"
+        raise wrong(UNREADABLE_BASE, message, _instead_of(document.span(path).text, named)) from None
     names = [each.source.name for each in chain]
     is_again = os.path.realpath(source.name) in map(os.path.realpath, names)
     if is_again or len(chain) == MOST:
@@ -90,6 +92,16 @@ def _base(chain: list[Document], path: Path, agrees: Callable[[Document], bool])
         help = "write the same `schema_version` at the top of both, or rewrite the base with `sftc migrate`"
         raise wrong(BASE_VERSION, message, help)
     return base
+
+
+def _instead_of(written: str, named: str) -> str:
+    """Return what to do about the path of a base that cannot be read."""
+    if any(map(is_control, named)) and "\\" in written:
+        slashes = written.strip("\"'").replace("\\\\", "/").replace("\\", "/")
+        return f"in double quotes a backslash starts an escape: write `{quoted(slashes)}`"
+    if placeholder := placeholder_in(named, is_name=True):
+        return f"nothing replaces `{placeholder}`: write the path"
+    return "correct the path; it is relative to the folder of this file"
 
 
 def _read(source: Source, path: str) -> Source:

@@ -8,7 +8,7 @@ from sftc.document.places import Place, Scanner
 from sftc.findings.finding import MOST_SHOWN, Finding
 from sftc.findings.stage_rules.schema import INTEGER_OUT_OF_RANGE
 from sftc.findings.stage_rules.syntax import DUPLICATE_KEY, TOML_SYNTAX
-from sftc.text.characters import character_name, is_invisible
+from sftc.text.characters import character_name, is_invisible, plain_form
 from sftc.text.keys import Path, dotted
 from sftc.text.source import Source
 
@@ -104,6 +104,9 @@ def _syntax_error(source: Source, scanner: Scanner, reason: str) -> Finding:
     if span.text and (is_invisible(span.text) or span.text in _SPACES):
         message = f"not valid TOML: {character_name(span.text)} is not a plain space"
         return TOML_SYNTAX.finding(span, message, help="delete the character, or write a plain space instead")
+    if len(span.text) == 1 and (meant := plain_form(span.text)):
+        message = f"not valid TOML: `{span.text}` is {character_name(span.text)}"
+        return TOML_SYNTAX.finding(span, message, help=f"write `{meant}`")
     line = source.line(span.line)
     hints = _HINTS if len(line) <= _LONGEST_LINE else ()  # some patterns take the square of its length
     help = next((help for pattern, help in hints if re.search(pattern, line)), None)

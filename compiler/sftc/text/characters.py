@@ -64,6 +64,11 @@ def character_name(char: str) -> str:
     return f"U+{ord(char):04X}" + (f" {name}" if name else "")
 
 
+def plain_form(char: str) -> str | None:
+    """Return the ASCII character that `char` is the full-width form of, such as `=` for U+FF1D."""
+    return chr(ord(char) - 0xFEE0) if "\uff01" <= char <= "\uff5e" else None
+
+
 def escaped_json(text: str) -> str:
     """Return JSON text with invisible and control characters as escapes, which mean the same in JSON."""
     if text.isascii():

@@ -32,7 +32,7 @@ _MORE_IS_BETTER = frozenset(
 _FAMILIES_MORE = ("rouge", "bleu", "f1")
 _STRATEGIES = ("steps", "epoch", "no")
 _OTHER_WORDS = {
-    **dict.fromkeys(("none", "off", "never", "false", "disable", "disabled", "null", "skip"), "no"),
+    **dict.fromkeys(("", "none", "off", "never", "false", "disable", "disabled", "null", "skip"), "no"),
     **dict.fromkeys(("step", "iters", "iterations", "per_steps", "every_steps"), "steps"),
     **dict.fromkeys(("per_epoch", "every_epoch", "each_epoch", "epoch_end"), "epoch"),
 }
@@ -60,7 +60,7 @@ def _never(config: Config) -> Iterator[Finding]:
 
 def _unused_steps(config: Config) -> Iterator[Finding]:
     chosen, steps = config.given(STRATEGY), config.given(EVAL_STEPS)
-    if _runs(config) and steps and chosen and chosen != "steps":
+    if _runs(config) and steps and chosen and _meant(chosen) != "steps":
         message = f'`eval_steps` has no effect with `evaluation_strategy = "{chosen}"`'
         span = config.span(EVAL_STEPS)
         yield UNUSED_EVAL_STEPS.finding(span, message, path=EVAL_STEPS.path, help="remove one of the two")
@@ -99,13 +99,22 @@ def _reversed(config: Config) -> Iterator[Finding]:
         yield BEST_MODEL_REVERSED.finding(span, message, path=GREATER_IS_BETTER.path, help=help)
 
 
+def _meant(word: str) -> str | None:
+    """Return the strategy that `word` is, or is another word or another spelling for."""
+    return word if word in _STRATEGIES else _other_word(word) or near(word, _STRATEGIES)
+
+
+def _other_word(word: str) -> str | None:
+    return _OTHER_WORDS.get(word.strip().lower())
+
+
 def _misspelt(config: Config) -> Iterator[Finding]:
     word = config.given(STRATEGY)
     if word is None or word in _STRATEGIES:
         return
-    other = _OTHER_WORDS.get(word.strip().lower())
-    if meant := other or near(word, _STRATEGIES):
-        message = f"`{word}` looks like {'another word for' if other else 'a misspelt'} `{meant}`"
+    other = _other_word(word)
+    if meant := _meant(word):
+        message = f"`{word or config.snippet(STRATEGY)}` looks like {'another word for' if other else 'a misspelt'} `{meant}`"
         fix = rewrite(config.document, STRATEGY.path, f'"{meant}"', safe=False)
         help, span = f'did you mean "{meant}"?', config.span(STRATEGY)
         yield MISSPELT_STRATEGY.finding(span, message, path=STRATEGY.path, help=help, fix=fix)

@@ -21,7 +21,7 @@ _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 _SHORT_WORDS: Final = frozenset({"r", "rank", "alpha", "to", "keep", "name", "project", "tags"})
 """Names of keys that mean many things: in a table that takes any key they are not misplaced."""
 
-_CLEAR: Final = frozenset({"lr", "epochs"})
+_CLEAR: Final = frozenset({"lr", "epochs", "lora", "qlora", "optim", "warmup"})
 """Short names of other trainers that hardly mean two things."""
 
 _LONG: Final = 10
@@ -69,7 +69,10 @@ def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Findin
     places = found.places or (found.others if is_clear else [])
     if places:
         named, taken = all(place[-1] == name for place in places), also_set(config, places)
-        help = f"move it to {sections(places)}" if named else f"did you mean {choices(config, places)}?"
+        at_top = "" if places[0][:-1] else f", as `[{places[0][-1]}]`" * is_table
+        help = (
+            f"move it to {sections(places)}{at_top}" if named else f"did you mean {choices(config, places)}?"
+        )
         help = taken if named and taken else sentences(help, taken)
         fix = fix_of(config, path, places[0]) if len(places) == 1 else None
     elif found.newer and (is_clear or any(place[-1] == name for place in found.newer)):

@@ -6,6 +6,7 @@ from typing import Final
 
 from sftc.checks.config import Config, Setting
 from sftc.contract.training_kind import says_adapter
+from sftc.document.edits import rewrite
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.keys import ABSENT, Path, dotted
@@ -23,6 +24,9 @@ _NEW = f"schema_version = 2\n\n{_JOB}"
 
 _ADAPTERS: Final = ("lora", "qlora")
 """The modes that train an adapter."""
+
+_ALL: Final = "all-linear"
+"""The word for every linear layer, which is not the name of one."""
 
 _SANE = {True: (1e-6, 1e-2), False: (1e-8, 1e-3)}
 
@@ -73,6 +77,20 @@ def _saved_and_adapted(config: Config) -> Iterator[Finding]:
             path: Path = (*SAVED.path, index)
             span = config.document.span(path)
             yield ADAPTED_AND_SAVED.finding(span, message, path=path, help="remove it from one of the two")
+
+
+def _all_in_array(config: Config) -> Iterator[Finding]:
+    targets = config.given(TARGETS)
+    if isinstance(targets, list) and _ALL in targets:
+        message = f'`"{_ALL}"` in an array is the name of a layer, which no model has'
+        fix = (
+            rewrite(config.document, config.place(TARGETS), f'"{_ALL}"', safe=False)
+            if len(targets) == 1
+            else None
+        )
+        help = f'write `target_modules = "{_ALL}"` for every linear layer'
+        span = config.span(TARGETS)
+        yield ALL_IN_ARRAY.finding(span, message, path=TARGETS.path, help=help, fix=fix)
 
 
 def _learning_rate(config: Config) -> Iterator[Finding]:
@@ -129,5 +147,15 @@ ADAPTED_AND_SAVED = Rule(
     + '[training]\nmode = "lora"\n\n[training.lora]\ntarget_modules = ["q_proj"]\nmodules_to_save = ["lm_head"]\n',
 )
 
-RULES = (CONTRADICTING_MODE, UNLIKELY_LEARNING_RATE, UNUSED_ADAPTER, ADAPTED_AND_SAVED)
-CHECKS = (_contradiction, _learning_rate, _unused, _saved_and_adapted)
+ALL_IN_ARRAY = Rule(
+    id="all-layers-in-array",
+    severity=Severity.WARNING,
+    title="the word for all linear layers is in an array of names",
+    why="In an array each string is the name of a layer. No model has a layer of that name, so the job fails, or the layer is left out.",
+    act='Write `target_modules = "all-linear"`, without brackets.',
+    invalid=_NEW + '[training]\nmode = "lora"\n\n[training.lora]\ntarget_modules = ["all-linear"]\n',
+    valid=_NEW + '[training]\nmode = "lora"\n\n[training.lora]\ntarget_modules = "all-linear"\n',
+)
+
+RULES = (CONTRADICTING_MODE, UNLIKELY_LEARNING_RATE, UNUSED_ADAPTER, ADAPTED_AND_SAVED, ALL_IN_ARRAY)
+CHECKS = (_contradiction, _learning_rate, _unused, _saved_and_adapted, _all_in_array)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from sftc.checks.config import Config
+from sftc.contract.schemas import Schema
 from sftc.contract.versions import SELECTOR
-from sftc.document.edits import move
+from sftc.document.edits import move, remove
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
-from sftc.text.keys import Path, dotted
+from sftc.text.keys import ABSENT, Path, dotted
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 
@@ -18,9 +19,35 @@ def late_version(config: Config, path: Path) -> Finding:
     message = f"`{SELECTOR}` is inside `[{dotted(path[:-1])}]`, so it does not choose the version: this config is read as version {config.contract.version}"
     help = "move it to the top of the file, above every table"
     fix = move(document, path, (SELECTOR,), safe=False)
-    found = MISPLACED_VERSION.finding(document.span(path, "key"), message, path=path, help=help, fix=fix)
     is_other = document.get(path) != config.contract.version
+    if document.get((SELECTOR,)) is not ABSENT:
+        is_other, help = False, "remove it: the one at the top of the file counts"
+        fix = remove(document, path, safe=False)
+    found = MISPLACED_VERSION.finding(document.span(path, "key"), message, path=path, help=help, fix=fix)
     return found._replace(severity=Severity.ERROR) if is_other else found
+
+
+def _below(config: Config) -> Iterator[Finding]:
+    """Look into tables inside those that take any key, if no version is at the top: there it may be a note."""
+    if config.document.get((SELECTOR,)) is not ABSENT:
+        return
+    open_tables = [path for path, schema in config.contract.properties.items() if _is_open(schema)]
+    for table in open_tables:
+        for path in _inner(config.document.get(table), table):
+            yield late_version(config, path)._replace(severity=Severity.WARNING)
+
+
+def _is_open(schema: Schema) -> bool:
+    return schema.get("type") == "object" and schema.get("additionalProperties") is not False
+
+
+def _inner(table: object, path: Path) -> Iterator[Path]:
+    """Yield where the versions are in the tables inside a table."""
+    for name, value in table.items() if isinstance(table, dict) else ():
+        if isinstance(value, dict):
+            if SELECTOR in value:
+                yield (*path, name, SELECTOR)
+            yield from _inner(value, (*path, name))
 
 
 def _in_other_tables(config: Config) -> Iterator[Finding]:
@@ -48,4 +75,4 @@ MISPLACED_VERSION = Rule(
 )
 
 RULES = (MISPLACED_VERSION,)
-CHECKS = (_in_other_tables,)
+CHECKS = (_in_other_tables, _below)

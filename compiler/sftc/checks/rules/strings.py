@@ -1,6 +1,5 @@
 """Rules about strings that are sent, or that name a file: characters one does not see, placeholders, keys."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -11,6 +10,7 @@ from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 from sftc.text.characters import character_name, hidden_places, is_control, is_invisible
 from sftc.text.keys import Path, dotted, key, quoted
+from sftc.text.placeholders import placeholder_in
 from sftc.text.secrets import find_secret
 
 _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
@@ -25,8 +25,6 @@ _ESCAPES: Final = {
 }
 _LAYOUT: Final = "\t\n\r"
 _JOINERS: Final = "\u200c\u200d"
-_SURE_PLACEHOLDER: Final = r"\$\{[^{}]*\}|\$\([^()]*\)|(?<![A-Za-z0-9])\$[A-Za-z_]\w*|\{\{[^{}]*\}\}|%[A-Za-z_]\w+%|^~(?=[/\\])|^<[^<>]+>$"
-_PLACEHOLDER: Final = _SURE_PLACEHOLDER + r"|\{[A-Za-z_]\w*\}"
 _SHORTEST_SECRET: Final = 8
 
 
@@ -125,22 +123,13 @@ def _unseen_finding(config: Config, path: Path, message: str, clean: str, more: 
     return UNSEEN_CHARACTER.finding(config.document.span(path), message, path=path, help=help, fix=fix)
 
 
-def placeholder_in(text: str) -> str | None:
-    """Return the placeholder of a template or of a shell that `text` has, if it has one."""
-    found = re.search(_SURE_PLACEHOLDER, text)
-    return found and found[0]
-
-
 def _placeholder(config: Config) -> Iterator[Finding]:
     for path, text in config.strings:
-        if set(text).isdisjoint("$%~{<"):
-            continue
         # Other strings, such as tags and notes, may have words in braces for the person's own programs.
-        pattern = _PLACEHOLDER if path in config.contract.properties else _SURE_PLACEHOLDER
-        if (found := re.search(pattern, text)) and _is_used(config, path, text):
-            message = (
-                f"`{found[0]}` in `{dotted(path)}` is not replaced by anything: the text is used as it is"
-            )
+        is_name = path in config.contract.properties or _names_file(config, path)
+        found = placeholder_in(text, is_name=is_name, is_prose=_is_prose(config, path))
+        if found and _is_used(config, path, text):
+            message = f"`{found}` in `{dotted(path)}` is not replaced by anything: the text is used as it is"
             help = instead_of_placeholder(path)
             yield PLACEHOLDER.finding(config.document.span(path), message, path=path, help=help)
 

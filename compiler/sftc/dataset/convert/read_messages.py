@@ -10,7 +10,7 @@ from sftc.dataset.convert.row_formats import AUTHORS
 from sftc.dataset.convert.row_values import UnconvertibleRowError, parsed_value, value_kind, written_value
 from sftc.dataset.message_keys import left_out_by
 from sftc.dataset.roles import CALLS, OTHER_NAMES, ROLES
-from sftc.dataset.tool_calls import block_of
+from sftc.dataset.tool_calls import block_of, is_call
 
 MadeMessage = dict[str, Any]
 
@@ -67,7 +67,8 @@ class MessageReader:
             raise UnconvertibleRowError(f"`{name}` must be a list of messages, not {value_kind(value)}")
         for each in value:
             calls = each.get("tool_calls") if isinstance(each, dict) else None
-            self._ids.update(str(call.get("id")) for call in calls or () if isinstance(call, dict))
+            listed = calls if isinstance(calls, list) else ()
+            self._ids.update(str(call.get("id")) for call in listed if isinstance(call, dict))
         return [
             made
             for at, each in enumerate(value)
@@ -178,11 +179,13 @@ class MessageReader:
             made["tool_calls"] = self._calls(made["tool_calls"], place, path)
         if "function_call" in each:
             call = each["function_call"]
-            if not call:
+            if not is_call(call):
                 self._notes.nulls[f"{path}.function_call"] += 1
             elif made.get("tool_calls"):
                 self._notes.dropped[f"{path}.function_call"] += 1
             else:
+                if isinstance(call, str):
+                    call = parsed_value(call, f"`function_call` of `{place}`")
                 made["tool_calls"] = [self._call(call, place, f"{path}.function_call")]
         if role == "function" or (role == "tool" and author == "from" and "tool_call_id" not in made):
             made["role"] = "tool"
@@ -240,6 +243,10 @@ class MessageReader:
         return {"id": id, "type": "function", "function": {"name": call["name"], "arguments": arguments}}
 
     def _calls(self, calls: Any, place: str, path: str) -> Any:
+        if isinstance(calls, str):
+            calls = parsed_value(calls, f"`tool_calls` of `{place}`")
+        if isinstance(calls, dict):
+            calls = [calls]
         if not isinstance(calls, list):
             raise UnconvertibleRowError(f"`tool_calls` of `{place}` must be a list, not {value_kind(calls)}")
         made = []

@@ -109,6 +109,10 @@ def flat(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_TRAINED: Final = ("train", "training")
+"""What the rows to train on are called beside those of another split."""
+
+
 def inner_rows(row: Mapping[str, Any]) -> str | None:
     """Return how to take rows out of the only list of objects in a row of unknown columns, if it has one."""
     lists = [
@@ -116,6 +120,7 @@ def inner_rows(row: Mapping[str, Any]) -> str | None:
         for name, each in row.items()
         if isinstance(each, list) and each[:1] and isinstance(each[0], dict)
     ]
+    lists = [name for name in lists if name in _TRAINED] or lists
     if len(lists) != 1 or not lists[0].isidentifier():
         return None
     return f"if `{lists[0]}` has the rows, convert what `jq -c '.{lists[0]}[]'` prints"
