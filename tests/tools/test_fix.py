@@ -1,5 +1,6 @@
 """Fixes remove their finding, keep every other byte, and never add errors."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,6 +135,30 @@ def test_a_key_moves_with_its_comments_and_spacing(wrong: str, right: str) -> No
     assert apply_fixes(Source("c.toml", wrong), [found.fix]).text == right.replace(
         "\nlr =", "\nlearning_rate ="
     )
+
+
+@pytest.mark.parametrize("rest", ["[compute]\n", "x\n", 'schema_version = 2\nextends = "none.toml"\n'])
+def test_a_byte_order_mark_goes_whatever_it_hides(rest: str) -> None:
+    assert fixed("\ufeff" + rest) == rest
+
+
+def test_a_fix_of_a_base_is_not_made_in_the_config_that_extends_it(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text("\ufeffschema_version = 2\n")
+    source = Source(str(tmp_path / "c.toml"), f'extends = "base.toml"\nschema_version = 2\n{JOB}')
+    [found] = lint(source)
+    assert (found.id, found.fix) == ("byte-order-mark", None)
+    marked = Source(source.name, f"\ufeff{source.text}")
+    assert fix(marked, lint, lambda found: found.fix is not None).text == source.text
+    assert fix(source, lint, lambda found: found.fix is not None).text == source.text
+
+
+def test_a_key_with_a_wrong_value_keeps_its_older_name_until_the_value_is_right() -> None:
+    text = JOB + "[job.data_path]\n"
+    assert [(found.id, found.fix) for found in lint(Source("c.toml", text))] == [
+        ("wrong-type", None),
+        ("older-name", None),
+    ]
+    assert fixed("[job]\nmodel = 'm'\ndata_path = 'd'\n") == "[job]\nmodel = 'm'\ndata = 'd'\n"
 
 
 def test_a_fix_that_causes_another_error_is_not_applied() -> None:
