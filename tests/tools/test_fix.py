@@ -57,6 +57,9 @@ def test_safe_fixes(wrong: str, right: str) -> None:
         (JOB + '[hyperparameters]\nn_epochs = "3"\n', JOB + "[hyperparameters]\nn_epochs = 3\n"),
         (JOB + "gpu_cout = 1\n", JOB + "gpu_count = 1\n"),
         (JOB + '["Training"]\nmode = "m"\n', JOB + '[training]\nmode = "m"\n'),
+        (JOB.replace("[job]", "[jbo]"), JOB),
+        (JOB.replace("[job]", "[jb] # j\n"), JOB.replace("[job]", "[job] # j\n")),
+        ('jbo = { model = "m" }\n[compute]\ngpu_type="H"\n', 'job = { model = "m" }\n[compute]\ngpu_type="H"\n'),
         (JOB + "epochs = 3 # three\n", JOB + "\n[hyperparameters]\nn_epochs = 3 # three\n"),
         (
             JOB + "lr = 1e-4\n\n[hyperparameters] # hp\nn_epochs = 2\n",
@@ -92,6 +95,9 @@ def test_unsafe_fixes(wrong: str, right: str) -> None:
         JOB + "gpu_count = 1\ngpu_cout = 2\n",
         JOB + "learning_rate = 1e-4\n[hyperparameters]\nlearning_rate = 2e-4\n",
         JOB + "[training]\nuse_qlora = true\n[Training]\nmode = 'm'\n",
+        JOB + "[jbo]\ndata = 'd'\n",
+        JOB.replace("[job]", "[[jbo]]"),
+        "[jbo]\nteam = 'm'\n",
     ],
 )
 def test_there_is_no_fix_if_the_target_key_exists(text: str) -> None:

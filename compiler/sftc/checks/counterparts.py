@@ -10,7 +10,7 @@ from sftc.document.overrides import toml_value
 from sftc.findings.finding import Fix
 from sftc.text.keys import ABSENT, Path, dotted, quoted
 from sftc.text.quoted_values import without_quotes
-from sftc.text.suggest import near
+from sftc.text.suggest import is_slip, near
 
 _SWITCH: Final = "enabled"
 
@@ -49,7 +49,7 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
     known = [each for each in names.in_table(table) if (*table, each) in config.contract.properties]
     similar, alike = None, list[Path]()
     if not places and not others:
-        meant = near(name, known, sure=sure)
+        meant = near(name, known, sure=sure) or (_by_its_keys(config, path, known) if is_table else None)
         similar = (*table, meant) if meant else None
         if not meant and not sure and (other := near(name, names.all(tables=is_table), sure=True)):
             alike = names.homes(other, is_table=is_table)
@@ -62,6 +62,14 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
         if newer and not any(config.contract.allows(place, value) for place in others):
             others = []
     return Counterparts(spelled, places, others, newer, similar, alike)
+
+
+def _by_its_keys(config: Config, path: Path, known: list[str]) -> str | None:
+    """Return the table that a name is one slip from, however short, and that has one of the keys in it."""
+    value, table, name = config.document.get(path), path[:-1], str(path[-1]).lower()
+    slips = [each for each in known if is_slip(name, each)] if isinstance(value, dict) else []
+    meant = config.contract.names.meant
+    return next((each for each in slips if any(meant((*table, each), inner) for inner in value)), None)
 
 
 def _fitting(config: Config, path: Path, places: list[Path]) -> list[Path]:
