@@ -59,7 +59,10 @@ def test_safe_fixes(wrong: str, right: str) -> None:
         (JOB + '["Training"]\nmode = "m"\n', JOB + '[training]\nmode = "m"\n'),
         (JOB.replace("[job]", "[jbo]"), JOB),
         (JOB.replace("[job]", "[jb] # j\n"), JOB.replace("[job]", "[job] # j\n")),
-        ('jbo = { model = "m" }\n[compute]\ngpu_type="H"\n', 'job = { model = "m" }\n[compute]\ngpu_type="H"\n'),
+        (
+            'jbo = { model = "m" }\n[compute]\ngpu_type="H"\n',
+            'job = { model = "m" }\n[compute]\ngpu_type="H"\n',
+        ),
         (JOB + "epochs = 3 # three\n", JOB + "\n[hyperparameters]\nn_epochs = 3 # three\n"),
         (
             JOB + "lr = 1e-4\n\n[hyperparameters] # hp\nn_epochs = 2\n",
