@@ -208,6 +208,10 @@ def _wrong_type(violation: Violation, expected: list[str]) -> Finding:
 def _as_array(violation: Violation) -> tuple[str, Fix | None]:
     """Return help and fix that make an array of a value: of names with commas, one of its parts."""
     document, value = violation.config.document, violation.value
+    contract = violation.config.contract
+    if not (value.strip() if isinstance(value, str) else contract.allows(violation.path, [value])):
+        example = contract.example(violation.path)
+        return f"for example: `{key(str(violation.path[-1]))} = {example}`", None
     is_names = isinstance(value, str) and not violation.schema.get("x-sftc", {}).get("prose")
     parts = [part.strip() for part in value.split(",")] if is_names else []
     if len(parts) > 1 and all(parts):

@@ -69,7 +69,9 @@ def _meant_elsewhere(config: Config, table: Path, path: Path) -> Iterator[Findin
     places = found.places or (found.others if is_clear else [])
     if places:
         named, taken = all(place[-1] == name for place in places), also_set(config, places)
-        help = f"move it to {sections(places)}" if named else f"did you mean {choices(config, places)}?"
+        where = f"move it to {sections(places)}" if all(place[:-1] for place in places) else ""
+        where = where or f"it belongs at {choices(config, places)}"
+        help = where if named else f"did you mean {choices(config, places)}?"
         help = taken if named and taken else sentences(help, taken)
         fix = fix_of(config, path, places[0]) if len(places) == 1 else None
     elif found.newer and (is_clear or any(place[-1] == name for place in found.newer)):
