@@ -161,6 +161,33 @@ def test_a_fix_of_a_base_is_not_made_in_the_config_that_extends_it(tmp_path: Pat
     assert fix(source, lint, lambda found: found.fix is not None).text == source.text
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right", "help"),
+    [
+        ("[compute]\ngpu_cout = 8\n", "[compute]\ngpu_count = 8\n", "did you mean `gpu_count`?"),
+        (
+            "[jbo]\nmodel = 'n'\n",
+            "[job]\nmodel = 'n'\n",
+            "did you mean `[job]`? `model` belongs at `job.model`",
+        ),
+        ("compute.model = 'n'\n", "\n[job]\nmodel = 'n'\n", "it belongs at `job.model`"),
+    ],
+)
+def test_a_name_that_only_the_base_has_is_free(tmp_path: Path, wrong: str, right: str, help: str) -> None:
+    (tmp_path / "base.toml").write_text(f"schema_version = 2\n{JOB}gpu_count = 1\n")
+    head = 'schema_version = 2\nextends = "base.toml"\n'
+    source = Source(str(tmp_path / "c.toml"), head + wrong)
+    assert [found.help for found in lint(source)] == [help]
+    assert fix(source, lint, lambda found: found.fix is not None).text == head + right
+
+
+def test_a_mode_of_the_base_is_not_replaced_by_an_older_key(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(f"schema_version = 2\n{JOB}[training]\nmode = 'full'\n")
+    text = 'schema_version = 2\nextends = "base.toml"\n[training]\nuse_qlora = true\n'
+    [found] = lint(Source(str(tmp_path / "c.toml"), text))
+    assert (found.id, found.fix) == ("legacy-key", None)
+
+
 def test_a_key_with_a_wrong_value_keeps_its_older_name_until_the_value_is_right() -> None:
     text = JOB + "[job.data_path]\n"
     assert [(found.id, found.fix) for found in lint(Source("c.toml", text))] == [

@@ -162,7 +162,7 @@ def _sure_value(schema: Schema, name: str, value: Any) -> str | None:
 def also_set(config: Config, places: list[Path]) -> str | None:
     """Return what to do, as a sentence, if the only key that is meant is set as well."""
     is_key = len(places) == 1 and not is_section(config, places[0])
-    is_taken = is_key and config.document.get(places[0]) is not ABSENT
+    is_taken = is_key and config.document.sets(places[0])
     return f"`{dotted(places[0])}` is set as well: remove one of the two" if is_taken else None
 
 
