@@ -8,7 +8,7 @@ from sftc.contract.schemas import Schema
 from sftc.document.edits import move, rename
 from sftc.document.overrides import toml_value
 from sftc.findings.finding import Fix
-from sftc.text.keys import ABSENT, Path, dotted, quoted
+from sftc.text.keys import Path, dotted, quoted
 from sftc.text.quoted_values import without_quotes
 from sftc.text.suggest import is_slip, near
 
