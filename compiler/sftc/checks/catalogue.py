@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sftc.checks import rules
-from sftc.checks.rules import model, refusals, run
+from sftc.checks.rules import model, run
 from sftc.findings.rule import Rule
 from sftc.findings.stage_rules import (
     calls,
@@ -58,5 +58,3 @@ def _by_id(families: tuple[Any, ...]) -> Mapping[str, Rule]:
 
 CONFIG_RULES: Final = _by_id(CONFIG_FAMILIES)
 RULES: Final = _by_id(FAMILIES)
-OPTIONAL_RULES: Final = _by_id((other_trainers, refusals, model, estimates, run))
-"""The rules about a config that only some targets, the files of a model, an estimate or rows can show."""

@@ -7,15 +7,31 @@ the next line, or, above a table's header, the whole table.
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
+from sftc.checks import rules
+from sftc.checks.rules import model, run
 from sftc.document.toml import Document
 from sftc.findings.finding import Edit, Finding, Fix, Severity
+from sftc.findings.stage_rules import estimates, other_trainers, schema
 from sftc.findings.stage_rules.comments import SUPPRESSION, UNUSED_SUPPRESSION
 from sftc.text.source import Source, Span
 
 _COMMENT = re.compile(r"#\s*sftc: ignore\[([^\]]*)\]")
 _ID = re.compile(r"[^,\s]+")
+
+
+def _suppressible(*families: Any) -> frozenset[str]:
+    """Return the ids of the rules of `families` but errors, which are never suppressed."""
+    found = (rule for family in families for rule in family.RULES)
+    return frozenset(rule.id for rule in found if rule.severity is not Severity.ERROR)
+
+
+_OPTIONAL: Final = _suppressible(other_trainers, rules.refusals, model, estimates, run)
+"""The rules that only some targets, the files of a model, an estimate or rows can show."""
+
+_HIDDEN: Final = _suppressible(schema, *rules.FAMILIES)
+"""The rules whose findings another finding may hide."""
 
 
 class _Suppression(NamedTuple):
@@ -80,11 +96,7 @@ def _without(document: Document, findings: Iterable[Finding]) -> tuple[list[Find
 
 def _is_certain(id: str, *, is_complete: bool) -> bool:
     """Return whether an unused comment about the rule `id` suppresses nothing in any use of the config."""
-    from sftc.checks.catalogue import OPTIONAL_RULES, RULES
-
-    rule = RULES.get(id)
-    is_never_suppressed = rule is None or rule.severity is Severity.ERROR
-    return is_never_suppressed or (is_complete and id not in OPTIONAL_RULES)
+    return id not in _OPTIONAL and (is_complete or id not in _HIDDEN)
 
 
 def _suppressions(document: Document) -> Iterator[_Suppression]:
