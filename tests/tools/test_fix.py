@@ -181,6 +181,16 @@ def test_a_name_that_only_the_base_has_is_free(tmp_path: Path, wrong: str, right
     assert fix(source, lint, lambda found: found.fix is not None).text == head + right
 
 
+def test_a_text_with_unseen_characters_where_a_table_belongs_has_a_finding() -> None:
+    assert errors(f'{JOB}[hyperparameters]\nparallelism = "\\u0019a"\n')
+
+
+def test_an_older_key_whose_value_is_wrong_is_not_replaced() -> None:
+    text = f'schema_version = 2\n{JOB}[training]\nuse_qlora = "true"\n'
+    assert fixed(text) == text
+    assert fixed(text, unsafe=True) == text.replace('use_qlora = "true"', 'mode = "qlora"')
+
+
 def test_a_mode_of_the_base_is_not_replaced_by_an_older_key(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text(f"schema_version = 2\n{JOB}[training]\nmode = 'full'\n")
     text = 'schema_version = 2\nextends = "base.toml"\n[training]\nuse_qlora = true\n'
