@@ -3,6 +3,9 @@
 import pytest
 
 import sftc
+from sftc.contract.versions import PACKAGED
+from sftc.text.source import Source
+from sftc.tools.lint import lint
 
 JOB = '[job]\nmodel = "m"\n'
 GPU = JOB + '[compute]\ngpu_type = "H100"\n'
@@ -57,6 +60,39 @@ def test_comments_suppress_findings(text: str) -> None:
 )
 def test_comments_do_not_suppress_other_findings(text: str, left: list[str]) -> None:
     assert ids(text) == left
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "not-carried",
+        "small-difference",
+        "missing-gpu-type",
+        "no-chat-template",
+        "gpu-underused",
+        "batch-exceeds-rows",
+    ],
+)
+@pytest.mark.parametrize("targets", [(), ("trl",)])
+def test_what_only_a_target_a_model_or_rows_can_show_is_not_unused(id: str, targets: tuple[str, ...]) -> None:
+    source = Source("c.toml", f"schema_version = 2\n{GPU}gpu_count = 1 # sftc: ignore[{id}]\n")
+    found = lint(source, targets=[PACKAGED.target(name) for name in targets])
+    assert "unused-suppression" not in [each.id for each in found]
+
+
+def test_nothing_is_unused_while_an_error_may_hide_its_finding() -> None:
+    text = GPU + "[hyperparameters]\n# sftc: ignore[global-batch-mismatch]\nglobal_batch = 64.0\n"
+    text += "per_device_batch = 3\ngradient_accumulation_steps = 1\n"
+    assert ids(text) == ["float-for-integer"]
+    assert ids(text.replace("64.0", "64")) == []
+    assert ids(text.replace("64.0", "3")) == ["unused-suppression"]
+
+
+@pytest.mark.parametrize("target", ["sft-offline", "trl"])
+def test_nothing_is_unused_while_a_finding_is_part_of_another_one(target: str) -> None:
+    text = f'schema_version = 2\n{JOB}data = "d"\n[compute]\ngup_type = "H" # sftc: ignore[unknown-key]\n'
+    found = lint(Source("c.toml", text), targets=[PACKAGED.target(target)])
+    assert [each.id for each in found] == (["missing-gpu-type"] if target == "sft-offline" else [])
 
 
 def test_a_comment_does_not_suppress_findings_about_a_flag() -> None:

@@ -325,6 +325,10 @@ def test_lint_reports_a_run_that_does_not_fit(sftc_program: str, own_folder: Pat
     code, out, _ = lint("job.toml", "--estimate")
     assert code == 1
     assert "job.toml:8:12: warning[will-not-fit]: the run takes" in out
+    text = (own_folder / "job.toml").read_text().replace('"T4"', '"T4" # sftc: ignore[will-not-fit]')
+    (own_folder / "job.toml").write_text(text)
+    for options in ([], ["--estimate"]):
+        assert "[" not in lint("job.toml", *options)[1]
     (own_folder / "job.toml").write_text(CONFIG)
     assert "will-not-fit" not in lint("job.toml", "--estimate")[1]
 

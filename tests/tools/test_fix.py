@@ -1,5 +1,6 @@
 """Fixes remove their finding, keep every other byte, and never add errors."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,12 @@ def test_safe_fixes(wrong: str, right: str) -> None:
         (JOB + '[hyperparameters]\nn_epochs = "3"\n', JOB + "[hyperparameters]\nn_epochs = 3\n"),
         (JOB + "gpu_cout = 1\n", JOB + "gpu_count = 1\n"),
         (JOB + '["Training"]\nmode = "m"\n', JOB + '[training]\nmode = "m"\n'),
+        (JOB.replace("[job]", "[jbo]"), JOB),
+        (JOB.replace("[job]", "[jb] # j\n"), JOB.replace("[job]", "[job] # j\n")),
+        (
+            'jbo = { model = "m" }\n[compute]\ngpu_type="H"\n',
+            'job = { model = "m" }\n[compute]\ngpu_type="H"\n',
+        ),
         (JOB + "epochs = 3 # three\n", JOB + "\n[hyperparameters]\nn_epochs = 3 # three\n"),
         (
             JOB + "lr = 1e-4\n\n[hyperparameters] # hp\nn_epochs = 2\n",
@@ -91,6 +98,9 @@ def test_unsafe_fixes(wrong: str, right: str) -> None:
         JOB + "gpu_count = 1\ngpu_cout = 2\n",
         JOB + "learning_rate = 1e-4\n[hyperparameters]\nlearning_rate = 2e-4\n",
         JOB + "[training]\nuse_qlora = true\n[Training]\nmode = 'm'\n",
+        JOB + "[jbo]\ndata = 'd'\n",
+        JOB.replace("[job]", "[[jbo]]"),
+        "[jbo]\nteam = 'm'\n",
     ],
 )
 def test_there_is_no_fix_if_the_target_key_exists(text: str) -> None:
@@ -134,6 +144,67 @@ def test_a_key_moves_with_its_comments_and_spacing(wrong: str, right: str) -> No
     assert apply_fixes(Source("c.toml", wrong), [found.fix]).text == right.replace(
         "\nlr =", "\nlearning_rate ="
     )
+
+
+@pytest.mark.parametrize("rest", ["[compute]\n", "x\n", 'schema_version = 2\nextends = "none.toml"\n'])
+def test_a_byte_order_mark_goes_whatever_it_hides(rest: str) -> None:
+    assert fixed("\ufeff" + rest) == rest
+
+
+def test_a_fix_of_a_base_is_not_made_in_the_config_that_extends_it(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text("\ufeffschema_version = 2\n")
+    source = Source(str(tmp_path / "c.toml"), f'extends = "base.toml"\nschema_version = 2\n{JOB}')
+    [found] = lint(source)
+    assert (found.id, found.fix) == ("byte-order-mark", None)
+    marked = Source(source.name, f"\ufeff{source.text}")
+    assert fix(marked, lint, lambda found: found.fix is not None).text == source.text
+    assert fix(source, lint, lambda found: found.fix is not None).text == source.text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "help"),
+    [
+        ("[compute]\ngpu_cout = 8\n", "[compute]\ngpu_count = 8\n", "did you mean `gpu_count`?"),
+        (
+            "[jbo]\nmodel = 'n'\n",
+            "[job]\nmodel = 'n'\n",
+            "did you mean `[job]`? `model` belongs at `job.model`",
+        ),
+        ("compute.model = 'n'\n", "\n[job]\nmodel = 'n'\n", "it belongs at `job.model`"),
+    ],
+)
+def test_a_name_that_only_the_base_has_is_free(tmp_path: Path, wrong: str, right: str, help: str) -> None:
+    (tmp_path / "base.toml").write_text(f"schema_version = 2\n{JOB}gpu_count = 1\n")
+    head = 'schema_version = 2\nextends = "base.toml"\n'
+    source = Source(str(tmp_path / "c.toml"), head + wrong)
+    assert [found.help for found in lint(source)] == [help]
+    assert fix(source, lint, lambda found: found.fix is not None).text == head + right
+
+
+def test_a_text_with_unseen_characters_where_a_table_belongs_has_a_finding() -> None:
+    assert errors(f'{JOB}[hyperparameters]\nparallelism = "\\u0019a"\n')
+
+
+def test_an_older_key_whose_value_is_wrong_is_not_replaced() -> None:
+    text = f'schema_version = 2\n{JOB}[training]\nuse_qlora = "true"\n'
+    assert fixed(text) == text
+    assert fixed(text, unsafe=True) == text.replace('use_qlora = "true"', 'mode = "qlora"')
+
+
+def test_a_mode_of_the_base_is_not_replaced_by_an_older_key(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(f"schema_version = 2\n{JOB}[training]\nmode = 'full'\n")
+    text = 'schema_version = 2\nextends = "base.toml"\n[training]\nuse_qlora = true\n'
+    found = lint(Source(str(tmp_path / "c.toml"), text))
+    assert [each.fix for each in found if each.id == "legacy-key"] == [None]
+
+
+def test_a_key_with_a_wrong_value_keeps_its_older_name_until_the_value_is_right() -> None:
+    text = JOB + "[job.data_path]\n"
+    assert [(found.id, found.fix) for found in lint(Source("c.toml", text))] == [
+        ("wrong-type", None),
+        ("older-name", None),
+    ]
+    assert fixed("[job]\nmodel = 'm'\ndata_path = 'd'\n") == "[job]\nmodel = 'm'\ndata = 'd'\n"
 
 
 def test_a_fix_that_causes_another_error_is_not_applied() -> None:

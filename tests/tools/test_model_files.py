@@ -105,6 +105,12 @@ def test_a_model_without_a_chat_template_is_a_warning(tmp_path: Path) -> None:
     assert lint(config(model)) == []
 
 
+def test_a_comment_suppresses_a_finding_about_the_model(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model", template=False)
+    text = config(model).text.replace(f'"{model}"', f'"{model}" # sftc: ignore[no-chat-template]')
+    assert lint(Source("c.toml", text)) == []
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "cache"),
     [

@@ -10,9 +10,9 @@ from sftc.contract.schemas import Schema
 from sftc.document.edits import move, rename
 from sftc.document.overrides import toml_value
 from sftc.findings.finding import Fix
-from sftc.text.keys import ABSENT, Path, dotted, quoted
+from sftc.text.keys import Path, dotted, quoted
 from sftc.text.quoted_values import without_quotes
-from sftc.text.suggest import near
+from sftc.text.suggest import is_slip, near
 
 _SWITCH: Final = "enabled"
 
@@ -53,7 +53,7 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
     known = [each for each in names.in_table(table) if (*table, each) in config.contract.properties]
     similar, alike = None, list[Path]()
     if not places and not others:
-        meant = near(name, known, sure=sure)
+        meant = near(name, known, sure=sure) or (_by_its_keys(config, path, known) if is_table else None)
         similar = (*table, meant) if meant else None
         if not meant and not sure and (other := near(name, names.all(tables=is_table), sure=True)):
             alike = names.homes(other, is_table=is_table)
@@ -69,6 +69,14 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
         if newer and not any(config.contract.allows(place, value) for place in others):
             others = []
     return Counterparts(spelled, places, others, newer, similar, alike)
+
+
+def _by_its_keys(config: Config, path: Path, known: list[str]) -> str | None:
+    """Return the table that a name is one slip from, however short, and that has one of the keys in it."""
+    value, table, name = config.document.get(path), path[:-1], str(path[-1]).lower()
+    slips = [each for each in known if is_slip(name, each)] if isinstance(value, dict) else []
+    meant = config.contract.names.meant
+    return next((each for each in slips if any(meant((*table, each), inner) for inner in value)), None)
 
 
 def _fitting(config: Config, path: Path, places: list[Path]) -> list[Path]:
@@ -184,7 +192,7 @@ def value_of_word(schema: Schema, value: Any) -> str | None:
 def also_set(config: Config, places: list[Path]) -> str | None:
     """Return what to do, as a sentence, if the only key that is meant is set as well."""
     is_key = len(places) == 1 and not is_section(config, places[0])
-    is_taken = is_key and config.document.get(places[0]) is not ABSENT
+    is_taken = is_key and config.document.sets(places[0])
     return f"`{dotted(places[0])}` is set as well: remove one of the two" if is_taken else None
 
 

@@ -106,7 +106,7 @@ def replacement(document: Document, choice: Choice) -> Fix | None:
     """Return the fix that writes the new key of `choice` in place of the older one; `None` if it is set."""
     chosen = choice.values.get(json_text(document.get(choice.source)))
     renamed = edits.move(document, choice.source, choice.to, safe=True)
-    if chosen is None or not renamed:
+    if chosen is None or not renamed or document.get(choice.to) is not ABSENT:
         return None
     rewritten = edits.rewrite(document, choice.source, orjson.dumps(chosen).decode(), safe=True)
     return rewritten and rewritten._replace(edits=(*renamed.edits, *rewritten.edits))

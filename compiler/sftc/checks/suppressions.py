@@ -7,15 +7,31 @@ the next line, or, above a table's header, the whole table.
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
+from sftc.checks import rules
+from sftc.checks.rules import model, run
 from sftc.document.toml import Document
-from sftc.findings.finding import Edit, Finding, Fix
-from sftc.findings.stage_rules.comments import UNUSED_SUPPRESSION
+from sftc.findings.finding import Edit, Finding, Fix, Severity
+from sftc.findings.stage_rules import estimates, other_trainers, schema
+from sftc.findings.stage_rules.comments import SUPPRESSION, UNUSED_SUPPRESSION
 from sftc.text.source import Source, Span
 
 _COMMENT = re.compile(r"#\s*sftc: ignore\[([^\]]*)\]")
 _ID = re.compile(r"[^,\s]+")
+
+
+def _suppressible(*families: Any) -> frozenset[str]:
+    """Return the ids of the rules of `families` but errors, which are never suppressed."""
+    found = (rule for family in families for rule in family.RULES)
+    return frozenset(rule.id for rule in found if rule.severity is not Severity.ERROR)
+
+
+_OPTIONAL: Final = _suppressible(other_trainers, rules.refusals, model, estimates, run)
+"""The rules that only some targets, the files of a model, an estimate or rows can show."""
+
+_HIDDEN: Final = _suppressible(schema, *rules.FAMILIES)
+"""The rules whose findings another finding may hide."""
 
 
 class _Suppression(NamedTuple):
@@ -31,12 +47,36 @@ class _Suppression(NamedTuple):
     only: bool
 
 
-def suppress(document: Document, findings: Iterable[Finding]) -> list[Finding]:
-    """Return `findings` without those that comments of a document suppress, and with unused comments.
+def suppress(document: Document, findings: Iterable[Finding], *, is_complete: bool) -> list[Finding]:
+    """Return `findings` without those that comments suppress, and with unused comments.
 
-    Errors, and findings about flags and other files, are never suppressed. A comment of an extended config
-    may be for a value that another config replaces: it is never unused.
+    `is_complete` is whether these are all findings about the config, none hidden by another one. A comment of
+    an extended config may be for a value that another config replaces: it is never unused.
     """
+    kept, unused = _sorted_out(document, findings)
+    return [*kept, *(_unused(each) for each in unused if _is_certain(each.id, is_complete=is_complete))]
+
+
+def not_suppressed(document: Document, findings: Iterable[Finding]) -> list[Finding]:
+    """Return some findings about a config without those that comments suppress.
+
+    Errors, and findings about flags, are never suppressed.
+    """
+    return _sorted_out(document, findings)[0]
+
+
+def _sorted_out(document: Document, findings: Iterable[Finding]) -> tuple[list[Finding], list[_Suppression]]:
+    """Return the findings that no comment suppresses, and the unused comments of the config itself."""
+    kept, unused = list(findings), list[_Suppression]()
+    for each in document.chain:
+        if SUPPRESSION in each.source.text:
+            kept, left = _without(each, kept)
+            unused += left if each is document else ()
+    return kept, unused
+
+
+def _without(document: Document, findings: Iterable[Finding]) -> tuple[list[Finding], list[_Suppression]]:
+    """Return `findings` without those that comments of one file suppress, and its unused comments."""
     suppressions = list(_suppressions(document))
     reach: dict[tuple[str, int], set[_Suppression]] = {}
     for each in suppressions:
@@ -51,9 +91,12 @@ def suppress(document: Document, findings: Iterable[Finding]) -> list[Finding]:
         used |= matches
         if not matches:
             kept.append(found)
-    if document.source.depth:
-        return kept
-    return kept + [_unused(each) for each in suppressions if each not in used]
+    return kept, [each for each in suppressions if each not in used]
+
+
+def _is_certain(id: str, *, is_complete: bool) -> bool:
+    """Return whether an unused comment about the rule `id` suppresses nothing in any use of the config."""
+    return id not in _OPTIONAL and (is_complete or id not in _HIDDEN)
 
 
 def _suppressions(document: Document) -> Iterator[_Suppression]:

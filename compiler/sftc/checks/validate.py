@@ -35,15 +35,16 @@ def validate(config: Config) -> list[Finding]:
         findings = _with_contradictions(findings, list(contradictions(config)))
     for target in config.targets:
         findings += inexpressible(config, target)
+    number = len(findings)
     if any(found.id == EVALUATION_NEVER_RUNS.id for found in findings):
         findings = _without_consequences(config, findings)
     if any(found.id in _MISSING for found in findings):
         findings = _without_stand_ins(config, _without_unread_base(config, findings))
-    for each in document.chain:
-        if SUPPRESSION in each.source.text:
-            from sftc.checks.suppressions import suppress
+    if any(SUPPRESSION in each.source.text for each in document.chain):
+        from sftc.checks.suppressions import suppress
 
-            findings = suppress(each, findings)
+        has_errors = any(found.is_error for found in findings)  # which may hide other findings
+        findings = suppress(document, findings, is_complete=not has_errors and len(findings) == number)
     return in_order(findings)
 
 

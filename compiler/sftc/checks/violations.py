@@ -439,7 +439,11 @@ def _legacy(violation: Violation) -> Iterator[Finding]:
     choices = violation.config.contract.upgrade.choices
     choice = next((each for each in choices if each.source == path), None)
     message = f"{violation.name} is a legacy key" + ("" if choice else " and is never sent")
-    fix = replacement(document, choice) if choice else remove(document, path, safe=False)
+    is_right = any(TYPES[each](violation.value) for each in _types(violation.schema))
+    if choice:  # a wrong value, such as "true" in quotes, is a finding of its own, and its fix is a guess
+        fix = replacement(document, choice) if is_right else None
+    else:
+        fix = remove(document, path, safe=False)
     help = violation.schema["x-sftc"]["instead"]
     yield schema.LEGACY_KEY.finding(document.span(path, "key"), message, path=path, help=help, fix=fix)
 

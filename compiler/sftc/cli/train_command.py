@@ -217,6 +217,7 @@ def _check_memory(config: Config, model: str | None, path: str) -> None:
         model: the folder of its base model, if it is named.
         path: the training file.
     """
+    from sftc.checks.suppressions import not_suppressed
     from sftc.estimate.lengths_from_bytes import guessed
     from sftc.findings.stage_rules.estimates import FITS_BARELY, WILL_NOT_FIT
     from sftc.tools.estimate_config import estimate_config
@@ -226,7 +227,8 @@ def _check_memory(config: Config, model: str | None, path: str) -> None:
         return
     findings, certain = estimate_config(config, model, guessed([path]))
     memory = [found for found in findings if found.id in shown]
-    _show([found._replace(severity=Severity.ERROR) if certain else found for found in memory])
+    judged = [found._replace(severity=Severity.ERROR) if certain else found for found in memory]
+    _show(not_suppressed(config.document, judged))
     if certain:
         stop()
 

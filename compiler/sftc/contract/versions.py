@@ -164,7 +164,10 @@ class Contract:
 
     def allows(self, path: Path, value: Any) -> bool:
         """Return whether the schema of the key at `path` certainly allows `value`."""
-        return schema_predicate(self.schemas, self.properties[path])(value)
+        schema = self.properties[path]
+        if schema.get("type") == "object" and not isinstance(value, dict):
+            return False  # also of a table whose schema refers to another file, by a name relative to its own
+        return schema_predicate(self.schemas, schema)(value)
 
     @cached_property
     def accepts(self) -> Predicate:

@@ -86,7 +86,10 @@ def _base(chain: list[Document], path: Path, agrees: Callable[[Document], bool])
         end = "" if is_again else f", and more: at most {MOST} configs may be in a chain"
         raise wrong(ENDLESS_EXTENDS, message + end, f"remove `{path[0]}` from one of them")
     source.depth = len(chain)
-    base = parse(source)
+    try:
+        base = parse(source)
+    except ConfigError as error:  # a fix of the base is not one of the config that extends it
+        raise ConfigError(found._replace(fix=None) for found in error.findings) from None
     if not agrees(base):
         message = f"the base `{named}` is of another version of the contract than this config"
         help = "write the same `schema_version` at the top of both, or rewrite the base with `sftc migrate`"

@@ -23,7 +23,7 @@ def move(document: Document, path: Path, to: Path, *, safe: bool) -> Fix | None:
         return rename(document, path, str(to[-1]), safe=safe)
     source, section = document.source, to[:-1]
     place = document.scan.places.get(path)
-    is_free = document.get(to) is ABSENT and _takes_keys(document, to)
+    is_free = not document.sets(to) and _takes_keys(document, to)
     if document.override(path) or not place or not is_free or to[: len(path)] == path:
         return None
     if not place.value:
@@ -203,7 +203,7 @@ def rename(document: Document, path: Path, name: str, *, safe: bool) -> Fix | No
     Return `None` if the name is taken, for a flag, and for a key that another config has.
     """
     span = document.span(path, "key")
-    if span.source is not document.source or document.get((*path[:-1], name)) is not ABSENT:
+    if span.source is not document.source or document.sets((*path[:-1], name)):
         return None
     edits = (Edit(document.source.span(*place), name) for place in document.scan.mentions[path])
     return Fix(f"rename it to {name}", tuple(edits), safe)

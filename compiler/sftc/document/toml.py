@@ -48,6 +48,10 @@ class Document:
         """Return the value at `path`, or `ABSENT`."""
         return look_up(self.values, path)
 
+    def sets(self, path: Path) -> bool:
+        """Return whether the file or an override sets the key or table at `path`, and not only the base."""
+        return self.get(path) is not ABSENT and (path in self.scan.places or self.span(path).source.is_flag)
+
     def override(self, path: Path) -> Override | None:
         """Return the override that set `path` or a table around it, if one did."""
         matches = (o for o in reversed(self.overrides) if path[: len(o.path)] == o.path)

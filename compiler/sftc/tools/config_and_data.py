@@ -8,6 +8,7 @@ from sftc.checks.config import Config
 from sftc.checks.rules import run
 from sftc.checks.rules.data import training_files, validation_file
 from sftc.checks.rules.model import MODEL
+from sftc.checks.suppressions import not_suppressed
 from sftc.dataset.check_files import Checked
 from sftc.document.reading import read_source
 from sftc.findings.finding import ConfigError, Finding, in_order
@@ -58,7 +59,8 @@ class Setup(NamedTuple):
         training = [result for result in results if result.path in named] or results[:1]
         is_whole = all(result.is_whole for result in training)
         rows = sum(result.rows for result in training) if is_whole else None
-        return in_order(run.check_run(self.config, rows, has_validation=self._validation is not None))
+        found = run.check_run(self.config, rows, has_validation=self._validation is not None)
+        return in_order(not_suppressed(self.config.document, found))
 
 
 def load_setup(path: str) -> Setup:

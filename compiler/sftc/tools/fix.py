@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from sftc.document.edits import apply_fixes
 from sftc.findings.finding import Finding, Fix, Severity, count
+from sftc.findings.stage_rules.files import BYTE_ORDER_MARK
 from sftc.text.source import Source
 
 Lint = Callable[[Source], list[Finding]]
@@ -67,8 +68,14 @@ def _better(fixed: Source, before: list[Finding], lint: Lint) -> _Linted | None:
 
 
 def _is_better(after: list[Finding], before: list[Finding]) -> bool:
+    if _hides_others(before):  # what comes to light without it was there before
+        return not _hides_others(after)
     old, new = ({(found.id, found.path) for found in each if found.is_error} for each in (before, after))
     return new <= old and _weight(after) < _weight(before)
+
+
+def _hides_others(findings: list[Finding]) -> bool:
+    return any(found.id == BYTE_ORDER_MARK.id and found.fix for found in findings)
 
 
 def _weight(findings: list[Finding]) -> list[int]:

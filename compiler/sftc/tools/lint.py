@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from sftc.checks.config import Config
 from sftc.checks.rules.model import MODEL, check_model
+from sftc.checks.suppressions import not_suppressed
 from sftc.contract.targets import Target
 from sftc.document.reading import path_beside, read_source
 from sftc.findings.finding import ConfigError, Finding, in_order
@@ -41,7 +42,7 @@ def lint_examined(
     if estimates and config and not any(found.is_error for found in (*findings, *about_model)):
         from sftc.tools.estimate_config import estimate_config
 
-        about_model += estimate_config(config, model).findings
+        about_model += not_suppressed(config.document, estimate_config(config, model).findings)
     return in_order([*findings, *about_model, *_schema_line(source)])
 
 
@@ -71,7 +72,7 @@ def model_findings(config: Config, folder: str | None) -> Iterator[Finding]:
     if not found:
         return
     with suppress(OSError, ValueError):
-        yield from check_model(config, read_model(found))
+        yield from not_suppressed(config.document, check_model(config, read_model(found)))
 
 
 def files(paths: Iterable[str]) -> list[str]:

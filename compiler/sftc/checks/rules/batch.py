@@ -5,6 +5,7 @@ from typing import Final
 
 from sftc.checks.config import Config, Setting
 from sftc.checks.resources import PER_DEVICE_BATCH, known_batch
+from sftc.contract.json_types import fits_64_bits
 from sftc.findings.finding import Finding, Severity
 from sftc.findings.rule import Rule
 
@@ -21,7 +22,9 @@ def _mismatch(config: Config) -> Iterator[Finding]:
         return
     if is_whole:
         message = f"`global_batch` is {written}, but the other keys make {product}"
-        help = f"write `global_batch = {product.number}`, leave it out, or change a factor"
+        is_sent = fits_64_bits(product.number)
+        help = f"write `global_batch = {product.number}`, leave it out" if is_sent else "leave it out"
+        help += ", or change a factor"
     elif written % product.number:
         message = f"`global_batch` is {written}, which is not a multiple of {product}"
         help = "make it a multiple, leave it out, or change a factor"

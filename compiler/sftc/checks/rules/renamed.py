@@ -14,10 +14,10 @@ _JOB = '[job]\nmodel = "Qwen/Qwen3-4B"\n'
 def _older_name(config: Config) -> Iterator[Finding]:
     document, contract = config.document, config.contract
     for path, to, why in contract.mapping.renames:
-        known = path in contract.properties
-        if known and document.get(path) is not ABSENT and document.get(to) is ABSENT:
+        known, value = path in contract.properties, document.get(path)
+        if known and value is not ABSENT and document.get(to) is ABSENT:
             message = f"`{dotted(path)}` is the older name of `{dotted(to)}`"
-            fix = move(document, path, to, safe=True)
+            fix = move(document, path, to, safe=True) if contract.allows(to, value) else None
             yield OLDER_NAME.finding(document.span(path, "key"), message, path=path, help=why, fix=fix)
 
 

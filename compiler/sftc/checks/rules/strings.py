@@ -101,7 +101,7 @@ def _unseen_at(config: Config, path: Path, text: str, at: int) -> Finding:
     message = f"`{escape}` in `{name}` is {what} ({code}): in double quotes a backslash starts an escape"
     if not (_names_file(config, path) or path == MODEL.path):  # a model may be a folder
         return _unseen_finding(config, path, message, clean)
-    slashes = written.strip('"').replace("\\\\", "/").replace("\\", "/")
+    slashes = _clean(written.strip('"').replace("\\\\", "/").replace("\\", "/"))
     return _unseen_finding(config, path, message, slashes, "or single quotes, in which it is a backslash")
 
 
@@ -117,7 +117,7 @@ def _clean(text: str, *, is_prose: bool = False) -> str:
 
 def _unseen_finding(config: Config, path: Path, message: str, clean: str, more: str = "") -> Finding:
     help, fix = "write it without", None
-    if clean:
+    if clean.strip():
         help = ", ".join(filter(None, [f"write `{quoted(clean)}`", more]))
         fix = rewrite(config.document, path, quoted(clean), safe=False)
     return UNSEEN_CHARACTER.finding(config.document.span(path), message, path=path, help=help, fix=fix)
