@@ -234,3 +234,9 @@ def test_what_only_a_newer_version_takes_is_told_that_version() -> None:
 def test_what_other_programs_call_a_base(name: str) -> None:
     [found] = findings(f'schema_version = 2\n{name} = "base.toml"\n{JOB}')
     assert "did you mean `extends`?" in (found.help or "")
+
+
+@pytest.mark.parametrize("name", ["use_qlro", "use_qloras", "usqlora"])
+def test_a_misspelt_legacy_key_is_not_to_be_removed(name: str) -> None:
+    [found] = findings(f"schema_version = 2\n{JOB}[training]\n{name} = true\n")
+    assert (found.id, found.help) == ("unknown-key", "did you mean `use_qlora`?")

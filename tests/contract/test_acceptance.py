@@ -89,3 +89,14 @@ def test_the_predicate_accepts_and_refuses_unless_a_keyword_is_unknown(schema: d
 def test_a_schema_with_an_unknown_keyword_accepts_nothing() -> None:
     assert not predicate(Schemas(lambda name: b'{"minLength": 2}'), "any")("long enough")
     assert not predicate(Schemas(lambda name: b'{"not": {"minLength": 9}}'), "any")("short")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_every_key_can_be_asked_about_any_value(version: int) -> None:
+    contract = PACKAGED.version(version)
+    tables = [path for path, schema in contract.properties.items() if schema.get("type") == "object"]
+    assert tables
+    for path in contract.properties:
+        for value in (1, "x", [], {"a": {"b": [1]}}):
+            assert contract.allows(path, value) in (True, False)
+    assert not any(contract.allows(path, 5) for path in tables)

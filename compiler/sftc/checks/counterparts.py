@@ -53,7 +53,11 @@ def counterparts(config: Config, path: Path, *, is_table: bool, sure: bool = Fal
     known = [each for each in names.in_table(table) if (*table, each) in config.contract.properties]
     similar, alike = None, list[Path]()
     if not places and not others:
-        meant = near(name, known, sure=sure) or (_by_its_keys(config, path, known) if is_table else None)
+        meant = near(name, known, sure=sure) or (
+            _by_its_keys(config, path, known)
+            if is_table
+            else near(name, names.legacy_in_table(table), sure=sure)
+        )
         similar = (*table, meant) if meant else None
         if not meant and not sure and (other := near(name, names.all(tables=is_table), sure=True)):
             alike = names.homes(other, is_table=is_table)

@@ -31,7 +31,7 @@ def predicate(schemas: Schemas, name: str) -> Predicate:
 
 
 def schema_predicate(schemas: Schemas, schema: Schema) -> Predicate:
-    """Return the predicate for `schema`, which has no references."""
+    """Return the predicate for `schema`; it is never certain about one with references, which are from a file."""
     try:
         return _Builder(schemas).schema(schema, "")
     except _UnknownKeyword:
@@ -39,7 +39,7 @@ def schema_predicate(schemas: Schemas, schema: Schema) -> Predicate:
 
 
 class _UnknownKeyword(Exception):
-    """A schema has a keyword that this module has no predicate for."""
+    """A schema has a keyword that this module has no predicate for, or a reference from nowhere."""
 
 
 class _Builder:
@@ -50,6 +50,8 @@ class _Builder:
         self._known: dict[tuple[str, str], Predicate] = {}
 
     def reference(self, name: str, reference: str) -> Predicate:
+        if not name:
+            raise _UnknownKeyword
         at = (name, reference)
         if at not in self._known:
             # A schema may refer to itself: until it is built, a promise takes its place.

@@ -29,15 +29,18 @@ def is_other_measure(schema: Schema, name: str, value: object) -> bool:
 class Names:
     """The keys and tables of a contract by their names, and by those that other trainers have for them.
 
-    Legacy keys are left out. Tables and other keys are looked up apart: `dataset` may be both.
+    Legacy keys are in `legacy_in_table` only. Tables and other keys are looked up apart: `dataset`
+    may be both.
     """
 
     def __init__(self, properties: Mapping[Path, Schema]) -> None:
         self._homes: dict[tuple[str, bool], list[Path]] = {}
         self._others: dict[tuple[str, bool], list[Path]] = {}
         self._tables: dict[Path, list[str]] = {}
+        self._legacy: dict[Path, list[str]] = {}
         for path, schema in properties.items():
             if schema.get("deprecated"):
+                self._legacy.setdefault(path[:-1], []).append(str(path[-1]))
                 continue
             is_table, name = "properties" in schema or schema.get("type") == "object", str(path[-1])
             self._homes.setdefault((plain(name), is_table), []).append(path)
@@ -53,6 +56,10 @@ class Names:
     def in_table(self, table: Path) -> list[str]:
         """Return the names of the keys of `table`."""
         return self._tables.get(table, [])
+
+    def legacy_in_table(self, table: Path) -> list[str]:
+        """Return the names of the legacy keys of `table`."""
+        return self._legacy.get(table, [])
 
     def all(self, *, tables: bool) -> list[str]:
         """Return the names of all tables, or of all other keys, in plain letters."""
