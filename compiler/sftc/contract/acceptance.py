@@ -31,7 +31,7 @@ def predicate(schemas: Schemas, name: str) -> Predicate:
 
 
 def schema_predicate(schemas: Schemas, schema: Schema) -> Predicate:
-    """Return the predicate for `schema`; it is never certain about one with references, which are from a file."""
+    """Return the predicate for `schema`, which is in no file: with a reference it is always false."""
     try:
         return _Builder(schemas).schema(schema, "")
     except _UnknownKeyword:
