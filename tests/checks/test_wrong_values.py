@@ -9,6 +9,7 @@ from sftc.document.overrides import Override
 from sftc.pipeline import run
 from sftc.text.keys import dotted
 from sftc.text.source import Source
+from sftc.tools.lint import lint
 
 CONFIG = """\
 schema_version = 2
@@ -83,3 +84,13 @@ def test_what_to_write_instead_means_what_was_written(key: str, written: str, he
     compiled = run(lambda: Source("job.toml", CONFIG), [Override.parse(f"{key}={written}")])
     [found] = [each for each in compiled.findings if each.is_error]
     assert help in str(found.help)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("value", ["99999999999999999999", "[99999999999999999999]"])
+def test_an_integer_beyond_64_bits_is_a_finding_for_any_key(version: int, value: str) -> None:
+    paths = [path for path in PACKAGED.version(version).properties if path != ("schema_version",)]
+    assert paths
+    for path in paths:
+        found = lint(Source("c.toml", f"schema_version = {version}\n{dotted(path)} = {value}\n"))
+        assert any(each.path and each.path[: len(path)] == path for each in found), path

@@ -49,7 +49,12 @@ TYPES: Final[Mapping[str, Callable[[Any], bool]]] = MappingProxyType(
 
 def json_text(value: Any) -> str:
     """Return the JSON text of a scalar, a string without its quotes: how tables of values name it."""
-    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except TypeError:  # an integer beyond 64 bits, which no table names
+        return str(value)
 
 
 def repeated_item(items: list[Any]) -> int | None:
